@@ -1,0 +1,1 @@
+//! A Pulumi resource provider that runs dbt on AWS.
