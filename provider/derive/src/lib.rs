@@ -1,1 +1,262 @@
-//! The derive macros of the provider.
+//! `#[derive(Props)]`: a struct of properties as a table, and the same struct with every field an `Output`.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+use syn::{Attribute, Data, DeriveInput, Expr, Fields, GenericArgument, Ident, Lit, Meta, PathArguments, Type};
+
+/// Derives `Props`, `Property` and the lifted struct: `SubnetInputs` gives `SubnetArgs`, `SubnetOutputs` gives
+/// `SubnetFields`, any other `Name` gives `NameArgs`.
+///
+/// A field's `#[prop(...)]` takes `replace`, `secret`, `plain`, `input_only`, `follows(input, ...)`,
+/// `default = EXPRESSION` and `check = FUNCTION`, which is given a reference to the value and answers
+/// `Result<(), String>`.
+#[proc_macro_derive(Props, attributes(prop))]
+pub fn props(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    let input = syn::parse_macro_input!(input as DeriveInput);
+    expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()
+}
+
+#[derive(Default)]
+struct Attributes {
+    replace: bool,
+    secret: bool,
+    plain: bool,
+    input_only: bool,
+    follows: Vec<String>,
+    default: Option<Expr>,
+    check: Option<Expr>,
+}
+
+struct Property<'a> {
+    ident: &'a Ident,
+    wire: String,
+    ty: &'a Type,
+    inner: &'a Type,
+    doc: String,
+    attributes: Attributes,
+}
+
+fn expand(input: &DeriveInput) -> syn::Result<TokenStream> {
+    let Data::Struct(data) = &input.data else {
+        return Err(syn::Error::new_spanned(&input.ident, "Props needs a struct"));
+    };
+    let properties: Vec<Property<'_>> = match &data.fields {
+        Fields::Named(fields) => fields.named.iter().map(property).collect::<syn::Result<_>>()?,
+        Fields::Unit => Vec::new(),
+        Fields::Unnamed(_) => return Err(syn::Error::new_spanned(&input.ident, "Props needs named fields")),
+    };
+    let (name, vis, doc) = (&input.ident, &input.vis, doc(&input.attrs));
+    let idents: Vec<_> = properties.iter().map(|p| p.ident).collect();
+    let wires: Vec<_> = properties.iter().map(|p| &p.wire).collect();
+    let rows = properties.iter().map(row);
+    let indices = 0..properties.len();
+
+    let lifted = lifted_name(name);
+    let lifted_doc = format!("[`{name}`] with outputs for values.");
+    let members = properties.iter().map(|p| {
+        let (ident, ty, inner, doc) = (p.ident, p.ty, p.inner, &p.doc);
+        let ty = if p.attributes.plain { quote!(<#ty as crate::output::Lift>::Args) } else { quote!(crate::output::Output<#inner>) };
+        quote!(#[doc = #doc] pub #ident: #ty)
+    });
+    let any_plain = properties.iter().any(|p| p.attributes.plain);
+    let lift = if any_plain {
+        let parts = properties.iter().enumerate().map(|(i, p)| {
+            let (ident, ty, inner) = (p.ident, p.ty, p.inner);
+            if p.attributes.plain {
+                quote!(#ident: crate::output::lift_field::<#ty>(&value, &table.fields[#i])?)
+            } else {
+                quote!(#ident: crate::output::Output::<#inner>::of_field(&value, &table.fields[#i]))
+            }
+        });
+        quote! {
+            impl crate::output::Lift for #name {
+                type Args = #lifted;
+                fn lift(value: crate::value::Value) -> Result<#lifted, crate::props::Failure> {
+                    let table = <Self as crate::props::Props>::table();
+                    Ok(#lifted { #(#parts,)* })
+                }
+            }
+        }
+    } else {
+        let parts = properties.iter().enumerate().map(|(i, p)| {
+            let ident = p.ident;
+            quote!(#ident: whole.field_of(&table.fields[#i]))
+        });
+        quote! {
+            impl crate::output::Lift for #name {
+                type Args = #lifted;
+                fn lift(value: crate::value::Value) -> Result<#lifted, crate::props::Failure> {
+                    Ok(crate::output::Output::<Self>::from_value(value).fields())
+                }
+            }
+            impl crate::output::Fields for #name {
+                type Fields = #lifted;
+                #[allow(unused_variables)]
+                fn project(whole: &crate::output::Output<Self>) -> #lifted {
+                    let table = <Self as crate::props::Props>::table();
+                    #lifted { #(#parts,)* }
+                }
+                fn collect(fields: #lifted) -> crate::output::Output<Self> {
+                    crate::output::Output::object([#((#wires, fields.#idents.erase()),)*])
+                }
+            }
+            impl From<#lifted> for crate::output::Output<#name> {
+                fn from(fields: #lifted) -> Self {
+                    <#name as crate::output::Fields>::collect(fields)
+                }
+            }
+        }
+    };
+    let default = (!any_plain).then(|| quote!(#[derive(Default)]));
+    Ok(quote! {
+        impl crate::props::Props for #name {
+            fn table() -> &'static crate::props::Table {
+                static TABLE: std::sync::LazyLock<crate::props::Table> = std::sync::LazyLock::new(|| crate::props::Table {
+                    name: stringify!(#name),
+                    module: module_path!(),
+                    doc: #doc,
+                    fields: vec![#(#rows,)*],
+                });
+                &TABLE
+            }
+        }
+
+        impl crate::props::Property for #name {
+            fn ty() -> crate::props::Type {
+                crate::props::Type::Object(<Self as crate::props::Props>::table())
+            }
+            #[allow(unused_variables)]
+            fn decode(value: &crate::value::Value) -> Result<Self, crate::props::Failure> {
+                let table = <Self as crate::props::Props>::table();
+                Ok(Self { #(#idents: crate::props::decode_field(value, &table.fields[#indices])?,)* })
+            }
+            fn encode(&self) -> crate::value::Value {
+                let fields = [#((#wires.to_owned(), crate::props::Property::encode(&self.#idents)),)*];
+                crate::value::Value::Object(
+                    <[(String, crate::value::Value)]>::into_iter(&fields).filter(|(_, v)| !v.is_null()).cloned().collect(),
+                )
+            }
+        }
+
+        #[doc = #lifted_doc]
+        #[derive(Clone)]
+        #default
+        #vis struct #lifted { #(#members,)* }
+
+        #lift
+    })
+}
+
+fn row(p: &Property<'_>) -> TokenStream {
+    let (wire, doc, ty, inner) = (&p.wire, &p.doc, p.ty, p.inner);
+    let Attributes { replace, secret, plain, input_only, follows, default, check } = &p.attributes;
+    let required = match default {
+        Some(_) => quote!(false),
+        None => quote!(<#ty as crate::props::Property>::REQUIRED),
+    };
+    let default = match default {
+        Some(value) => quote!(Some(crate::props::Property::encode(&<#inner>::from(#value)))),
+        None => quote!(None),
+    };
+    let rule = match check {
+        Some(check) => quote!(Some(|value| {
+            let value = <#inner as crate::props::Property>::decode(value).map_err(|e| e.reason)?;
+            #check(&value)
+        })),
+        None => quote!(None),
+    };
+    quote! {
+        crate::props::Field {
+            name: #wire,
+            doc: #doc,
+            ty: <#ty as crate::props::Property>::ty(),
+            required: #required,
+            replace: #replace,
+            secret: #secret,
+            plain: #plain,
+            input_only: #input_only,
+            follows: &[#(#follows),*],
+            default: #default,
+            rule: #rule,
+        }
+    }
+}
+
+fn property(field: &syn::Field) -> syn::Result<Property<'_>> {
+    let Some(ident) = field.ident.as_ref() else {
+        return Err(syn::Error::new_spanned(field, "Props needs named fields"));
+    };
+    let mut attributes = Attributes::default();
+    for attribute in field.attrs.iter().filter(|a| a.path().is_ident("prop")) {
+        attribute.parse_nested_meta(|meta| {
+            let key = meta.path.get_ident().map(ToString::to_string).unwrap_or_default();
+            match key.as_str() {
+                "replace" => attributes.replace = true,
+                "secret" => attributes.secret = true,
+                "plain" => attributes.plain = true,
+                "input_only" => attributes.input_only = true,
+                "follows" => {
+                    meta.parse_nested_meta(|input| {
+                        let ident = input.path.get_ident().ok_or_else(|| input.error("name an input"))?;
+                        attributes.follows.push(camel(&ident.to_string()));
+                        Ok(())
+                    })?;
+                }
+                "default" => attributes.default = Some(meta.value()?.parse()?),
+                "check" => attributes.check = Some(meta.value()?.parse()?),
+                _ => return Err(meta.error("unknown property attribute")),
+            }
+            Ok(())
+        })?;
+    }
+    let inner = option_inner(&field.ty).unwrap_or(&field.ty);
+    Ok(Property { ident, wire: camel(&ident.to_string()), ty: &field.ty, inner, doc: doc(&field.attrs), attributes })
+}
+
+fn option_inner(ty: &Type) -> Option<&Type> {
+    let Type::Path(path) = ty else { return None };
+    let segment = path.path.segments.last().filter(|s| s.ident == "Option")?;
+    let PathArguments::AngleBracketed(arguments) = &segment.arguments else { return None };
+    match arguments.args.first()? {
+        GenericArgument::Type(inner) => Some(inner),
+        _ => None,
+    }
+}
+
+fn lifted_name(name: &Ident) -> Ident {
+    let text = name.to_string();
+    match (text.strip_suffix("Inputs"), text.strip_suffix("Outputs")) {
+        (Some(stem), _) => format_ident!("{stem}Args"),
+        (_, Some(stem)) => format_ident!("{stem}Fields"),
+        _ => format_ident!("{text}Args"),
+    }
+}
+
+fn doc(attributes: &[Attribute]) -> String {
+    let lines: Vec<String> = attributes
+        .iter()
+        .filter(|a| a.path().is_ident("doc"))
+        .filter_map(|a| match &a.meta {
+            Meta::NameValue(pair) => match &pair.value {
+                Expr::Lit(literal) => match &literal.lit {
+                    Lit::Str(text) => Some(text.value().trim_start().to_owned()),
+                    _ => None,
+                },
+                _ => None,
+            },
+            _ => None,
+        })
+        .collect();
+    lines.join("\n").trim().to_owned()
+}
+
+fn camel(snake: &str) -> String {
+    let mut words = snake.trim_start_matches("r#").split('_');
+    let first = words.next().unwrap_or_default().to_owned();
+    words.fold(first, |mut all, word| {
+        let mut letters = word.chars();
+        all.extend(letters.next().map(|c| c.to_ascii_uppercase()));
+        all.extend(letters);
+        all
+    })
+}

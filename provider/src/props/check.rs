@@ -1,0 +1,186 @@
+//! Checks properties against their table, collecting every failure with its path.
+
+use super::{Failure, Field, Property, Table, Type, join, join_index};
+use crate::value::{Properties, Value};
+
+/// Everything that is wrong with these properties. Unknown values are passed over.
+#[must_use]
+pub fn failures(table: &Table, properties: &Properties) -> Vec<Failure> {
+    let mut found = Vec::new();
+    check_object(table, properties, "", &mut found);
+    found
+}
+
+/// The properties under check, as a resource's own rules see them.
+pub struct Check<'a> {
+    properties: &'a Properties,
+    table: &'a Table,
+    pub(crate) failures: Vec<Failure>,
+}
+
+impl<'a> Check<'a> {
+    pub(crate) fn new(table: &'a Table, properties: &'a Properties) -> Self {
+        Self { properties, table, failures: failures(table, properties) }
+    }
+
+    /// The value of a field: `None` while it is unknown or wrong in itself. An absent optional field is `Some(None)`
+    /// for an `Option`.
+    #[must_use]
+    pub fn get<T: Property>(&self, name: &str) -> Option<T> {
+        let field = self.table.field(name)?;
+        let value = self.properties.get(name).filter(|v| !v.is_null()).or(field.default.as_ref());
+        let value = value.map(Value::plain).unwrap_or_default();
+        if value.has_unknown() { None } else { T::decode(&value).ok() }
+    }
+
+    /// Whether a field is given, be it unknown.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.properties.get(name).is_some_and(|v| !v.is_null())
+    }
+
+    /// Refuses the property at `path`.
+    pub fn fail(&mut self, path: impl Into<String>, reason: impl Into<String>) {
+        self.failures.push(Failure { path: path.into(), reason: reason.into() });
+    }
+
+    /// Refuses all but exactly one of these fields.
+    pub fn exactly_one(&mut self, names: &[&str]) {
+        let given: Vec<_> = names.iter().filter(|n| self.has(n)).collect();
+        match given.as_slice() {
+            [_] => {}
+            [] => self.fail(names[0], format!("give exactly one of {}", names.join(", "))),
+            [_, second, ..] => self.fail(**second, format!("give only one of {}", names.join(", "))),
+        }
+    }
+}
+
+fn check_object(table: &Table, properties: &Properties, path: &str, found: &mut Vec<Failure>) {
+    for (key, value) in properties {
+        if key.starts_with("__") {
+            continue;
+        }
+        match table.field(key) {
+            Some(field) => check_field(field, value, &below(path, key), found),
+            None => found.push(unknown_key(table, path, key)),
+        }
+    }
+    for field in table.fields.iter().filter(|f| f.required) {
+        if properties.get(field.name).is_none_or(Value::is_null) {
+            found.push(Failure { path: below(path, field.name), reason: "is required".to_owned() });
+        }
+    }
+}
+
+fn unknown_key(table: &Table, path: &str, key: &str) -> Failure {
+    let nearest = table
+        .fields
+        .iter()
+        .map(|f| (strsim::jaro_winkler(&f.name.to_lowercase(), &key.to_lowercase()), f.name))
+        .filter(|(score, _)| *score > 0.75)
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    let reason = match nearest {
+        Some((_, name)) => format!("is not a property here; did you mean {name}?"),
+        None => {
+            let names: Vec<_> = table.fields.iter().map(|f| f.name).collect();
+            format!("is not a property here; there are {}", names.join(", "))
+        }
+    };
+    Failure { path: below(path, key), reason }
+}
+
+fn check_field(field: &Field, value: &Value, path: &str, found: &mut Vec<Failure>) {
+    let before = found.len();
+    if field.plain && value.is_unknown() {
+        let reason = "must be known when the program runs; it decides what is made, so it cannot come from another resource";
+        found.push(Failure { path: path.to_owned(), reason: reason.to_owned() });
+        return;
+    }
+    check_type(&field.ty, value, path, found);
+    if let Some(rule) = field.rule
+        && found.len() == before
+        && !value.is_null()
+        && !value.has_unknown()
+        && let Err(reason) = rule(&value.plain())
+    {
+        found.push(Failure { path: path.to_owned(), reason });
+    }
+}
+
+fn check_type(ty: &Type, value: &Value, path: &str, found: &mut Vec<Failure>) {
+    let value = value.peel();
+    let mut fail = |reason: String| found.push(Failure { path: path.to_owned(), reason });
+    match (ty, value) {
+        (_, Value::Null | Value::Unknown) => {}
+        (Type::Bool, Value::Bool(_))
+        | (Type::Number, Value::Number(_))
+        | (Type::String, Value::String(_))
+        | (Type::Json, Value::Object(_) | Value::List(_)) => {}
+        (Type::Integer, Value::Number(n)) if n.fract() == 0.0 => {}
+        (Type::Json, Value::String(text)) => {
+            if let Err(e) = serde_json::from_str::<serde::de::IgnoredAny>(text) {
+                fail(format!("is not JSON: {e}"));
+            }
+        }
+        (Type::Text(text), Value::String(s)) => {
+            if let Err(reason) = (text.check)(s) {
+                fail(reason);
+            }
+        }
+        (Type::Enum(words), Value::String(s)) => {
+            if !words.values.iter().any(|(word, _)| word == s) {
+                fail(not_a_word(s, ty.clone()));
+            }
+        }
+        (Type::List(item) | Type::Set(item), Value::List(items)) => {
+            for (i, v) in items.iter().enumerate() {
+                check_type(item, v, &format!("{path}{}", join_index(i, "")), found);
+            }
+        }
+        (Type::Map(item), Value::Object(fields)) => {
+            for (key, v) in fields {
+                check_type(item, v, &below(path, key), found);
+            }
+        }
+        (Type::Object(table), Value::Object(fields)) => check_object(table, fields, path, found),
+        (ty, value) => fail(format!("must be {}, not {}", describe(ty), describe_value(value))),
+    }
+}
+
+/// What is wrong with a word that is not in the set.
+#[must_use]
+pub fn not_a_word(word: &str, ty: Type) -> String {
+    let Type::Enum(words) = ty else { return format!("{word:?} is not valid") };
+    let all: Vec<_> = words.values.iter().map(|(w, _)| *w).collect();
+    format!("{word:?} is not one of {}", all.join(", "))
+}
+
+fn below(path: &str, key: &str) -> String {
+    let key = join(key, "");
+    if path.is_empty() || key.starts_with('[') { format!("{path}{key}") } else { format!("{path}.{key}") }
+}
+
+fn describe(ty: &Type) -> &'static str {
+    match ty {
+        Type::Bool => "true or false",
+        Type::Integer => "a whole number",
+        Type::Number => "a number",
+        Type::String | Type::Text(_) | Type::Enum(_) => "text",
+        Type::Json => "an object or JSON text",
+        Type::List(_) | Type::Set(_) => "a list",
+        Type::Map(_) => "a map",
+        Type::Object(_) => "an object",
+    }
+}
+
+fn describe_value(value: &Value) -> &'static str {
+    match value {
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "text",
+        Value::List(_) => "a list",
+        Value::Object(_) => "an object",
+        Value::Opaque(_) => "an asset or a resource",
+        _ => "nothing",
+    }
+}

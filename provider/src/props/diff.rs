@@ -1,0 +1,137 @@
+//! Compares properties by meaning, and projects what was read onto what the user set.
+
+use super::{Field, Json, Table, Type, join, join_index};
+use crate::value::{Properties, Value};
+
+/// What happened to a property.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// It was not there.
+    Add,
+    /// It is no longer there.
+    Delete,
+    /// It means something else.
+    Update,
+}
+
+/// One changed property.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The top-level property.
+    pub name: &'static str,
+    /// The path of the change below and with it.
+    pub path: String,
+    /// What happened.
+    pub kind: Kind,
+    /// Whether it replaces the resource.
+    pub replace: bool,
+}
+
+/// The changes from `old` to `new`. An absent value equals its default.
+#[must_use]
+pub fn changes(table: &'static Table, old: &Properties, new: &Properties) -> Vec<Change> {
+    let mut all = Vec::new();
+    for field in &table.fields {
+        let (a, b) = (with_default(field, old.get(field.name)), with_default(field, new.get(field.name)));
+        let mut paths = Vec::new();
+        compare(&field.ty, &a, &b, field.name.to_owned(), &mut paths);
+        all.extend(paths.into_iter().map(|(path, kind)| Change { name: field.name, path, kind, replace: field.replace }));
+    }
+    all
+}
+
+fn with_default(field: &Field, value: Option<&Value>) -> Value {
+    value.filter(|v| !v.is_null()).or(field.default.as_ref()).cloned().unwrap_or_default()
+}
+
+fn compare(ty: &Type, old: &Value, new: &Value, path: String, paths: &mut Vec<(String, Kind)>) {
+    let (old, new) = (old.peel(), new.peel());
+    match (ty, old, new) {
+        _ if same(ty, old, new) => {}
+        (_, Value::Null, _) => paths.push((path, Kind::Add)),
+        (_, _, Value::Null) => paths.push((path, Kind::Delete)),
+        (Type::Object(table), Value::Object(a), Value::Object(b)) => {
+            for field in &table.fields {
+                let (a, b) = (with_default(field, a.get(field.name)), with_default(field, b.get(field.name)));
+                compare(&field.ty, &a, &b, format!("{path}.{}", field.name), paths);
+            }
+        }
+        (Type::Map(item), Value::Object(a), Value::Object(b)) => {
+            let keys: std::collections::BTreeSet<_> = a.keys().chain(b.keys()).collect();
+            for key in keys {
+                let (a, b) = (a.get(key).unwrap_or(&Value::Null), b.get(key).unwrap_or(&Value::Null));
+                let key = join(key, "");
+                let below = if key.starts_with('[') { format!("{path}{key}") } else { format!("{path}.{key}") };
+                compare(item, a, b, below, paths);
+            }
+        }
+        (Type::List(item), Value::List(a), Value::List(b)) if a.len() == b.len() => {
+            for (i, (a, b)) in a.iter().zip(b).enumerate() {
+                compare(item, a, b, format!("{path}{}", join_index(i, "")), paths);
+            }
+        }
+        _ => paths.push((path, Kind::Update)),
+    }
+}
+
+/// Whether two values of a type mean the same. An unknown value equals nothing.
+#[must_use]
+pub fn same(ty: &Type, a: &Value, b: &Value) -> bool {
+    match (ty, a.peel(), b.peel()) {
+        (_, Value::Unknown, _) | (_, _, Value::Unknown) => false,
+        (_, Value::Null, Value::Null) => true,
+        (_, Value::Null, _) | (_, _, Value::Null) => false,
+        (Type::Text(text), Value::String(a), Value::String(b)) => a == b || (text.same)(a, b),
+        (Type::Json, a, b) => !a.has_unknown() && !b.has_unknown() && Json::parse(a) == Json::parse(b),
+        (Type::List(item), Value::List(a), Value::List(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(item, a, b))
+        }
+        (Type::Set(item), Value::List(a), Value::List(b)) => {
+            let within = |x: &[Value], y: &[Value]| x.iter().all(|v| y.iter().any(|w| same(item, v, w)));
+            within(a, b) && within(b, a)
+        }
+        (Type::Map(item), Value::Object(a), Value::Object(b)) => {
+            a.len() == b.len() && a.iter().all(|(k, v)| b.get(k).is_some_and(|w| same(item, v, w)))
+        }
+        (Type::Object(table), Value::Object(a), Value::Object(b)) => table
+            .fields
+            .iter()
+            .all(|f| same(&f.ty, &with_default(f, a.get(f.name)), &with_default(f, b.get(f.name)))),
+        (_, a, b) => a.plain() == b.plain(),
+    }
+}
+
+/// What was read, as the user would have written it: only what the user set, in the user's words where they mean the
+/// same. AWS's own defaults stay out.
+#[must_use]
+pub fn project(table: &'static Table, read: &Properties, user: &Properties) -> Properties {
+    let field = |f: &'static Field| {
+        let mine = user.get(f.name).filter(|v| !v.is_null())?;
+        let theirs = with_default(f, read.get(f.name));
+        let value = if same(&f.ty, mine, &theirs) { mine.clone() } else { project_value(&f.ty, &theirs, mine) };
+        (!value.is_null()).then(|| (f.name.to_owned(), value))
+    };
+    let hidden = user.iter().filter(|(k, _)| k.starts_with("__")).map(|(k, v)| (k.clone(), v.clone()));
+    table.fields.iter().filter_map(field).chain(hidden).collect()
+}
+
+fn project_value(ty: &Type, read: &Value, user: &Value) -> Value {
+    match (ty, read, user.peel()) {
+        (Type::Object(table), Value::Object(theirs), Value::Object(mine)) => {
+            Value::Object(project(table, theirs, mine)).marked_like(user)
+        }
+        _ => read.clone().marked_like(user),
+    }
+}
+
+/// What was read of an import: everything but what equals its default.
+#[must_use]
+pub fn without_defaults(table: &'static Table, read: &Properties) -> Properties {
+    read.iter()
+        .filter(|(k, v)| {
+            !v.is_null()
+                && table.field(k).is_some_and(|f| f.required || !f.default.as_ref().is_some_and(|d| same(&f.ty, d, v)))
+        })
+        .map(|(k, v)| (k.clone(), v.clone()))
+        .collect()
+}

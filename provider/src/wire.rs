@@ -1,0 +1,130 @@
+//! The edge of the protocol: property values to and from protobuf's `Struct`.
+
+use crate::value::{Properties, Value};
+use prost_types::{ListValue, Struct, value::Kind};
+use std::collections::BTreeMap;
+
+/// The key that marks an object as something else than an object.
+const SIGNATURE: &str = "4dabf18193072939515e22adb298388d";
+const SECRET: &str = "1b47061264138c4ac30d75fd1eb44270";
+const OUTPUT: &str = "d0e6a833031e9bbcd3f4e8bde6ca49a4";
+
+/// The string that stands for an unknown value; the receiver does not distinguish its types.
+pub const UNKNOWN: &str = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
+const UNKNOWNS: [&str; 7] = [
+    UNKNOWN,
+    "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",
+    "3eeb2bf0-c639-47a8-9e75-3b44932eb421",
+    "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2",
+    "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",
+    "030794c1-ac77-496b-92df-f27374a8bd58",
+    "e48ece36-62e2-4504-bad9-02848725956a",
+];
+
+/// The properties in a message's struct; none when it is missing.
+#[must_use]
+pub fn from_struct(wire: Option<Struct>) -> Properties {
+    wire.map(|s| from_fields(s.fields)).unwrap_or_default()
+}
+
+/// The struct for a message. Null fields are left out, outputs' dependencies too.
+#[must_use]
+pub fn to_struct(properties: &Properties) -> Struct {
+    Struct { fields: to_fields(properties) }
+}
+
+fn from_fields(fields: BTreeMap<String, prost_types::Value>) -> Properties {
+    fields.into_iter().map(|(k, v)| (k, from_wire(v))).filter(|(_, v)| *v != Value::Null).collect()
+}
+
+fn from_wire(wire: prost_types::Value) -> Value {
+    match wire.kind {
+        None | Some(Kind::NullValue(_)) => Value::Null,
+        Some(Kind::BoolValue(b)) => Value::Bool(b),
+        Some(Kind::NumberValue(n)) => Value::Number(n),
+        Some(Kind::StringValue(s)) if UNKNOWNS.contains(&s.as_str()) => Value::Unknown,
+        Some(Kind::StringValue(s)) => Value::String(s),
+        Some(Kind::ListValue(list)) => Value::List(list.values.into_iter().map(from_wire).collect()),
+        Some(Kind::StructValue(Struct { fields })) => from_object(fields),
+    }
+}
+
+fn from_object(mut fields: BTreeMap<String, prost_types::Value>) -> Value {
+    let Some(Kind::StringValue(signature)) = fields.get(SIGNATURE).and_then(|v| v.kind.clone()) else {
+        return Value::Object(from_fields(fields));
+    };
+    let value = |fields: &mut BTreeMap<String, prost_types::Value>| fields.remove("value").map(from_wire);
+    match signature.as_str() {
+        SECRET => Value::secret(value(&mut fields).unwrap_or_default()),
+        OUTPUT => {
+            let inner = value(&mut fields).unwrap_or(Value::Unknown);
+            let rest = from_fields(fields);
+            let inner = if rest.get("secret") == Some(&Value::Bool(true)) { Value::secret(inner) } else { inner };
+            let dependencies = match rest.get("dependencies") {
+                Some(Value::List(urns)) => urns.iter().filter_map(|v| v.as_str().map(str::to_owned)).collect(),
+                _ => Default::default(),
+            };
+            Value::depending(inner, dependencies)
+        }
+        _ => Value::Opaque(from_fields(fields)),
+    }
+}
+
+fn to_fields(properties: &Properties) -> BTreeMap<String, prost_types::Value> {
+    properties.iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k.clone(), to_wire(v))).collect()
+}
+
+fn to_wire(value: &Value) -> prost_types::Value {
+    let kind = match value {
+        Value::Null => Kind::NullValue(0),
+        Value::Bool(b) => Kind::BoolValue(*b),
+        Value::Number(n) => Kind::NumberValue(*n),
+        Value::String(s) => Kind::StringValue(s.clone()),
+        Value::List(items) => Kind::ListValue(ListValue { values: items.iter().map(to_wire).collect() }),
+        Value::Object(fields) | Value::Opaque(fields) => Kind::StructValue(Struct { fields: to_fields(fields) }),
+        Value::Unknown => Kind::StringValue(UNKNOWN.to_owned()),
+        Value::Secret(inner) => Kind::StructValue(Struct {
+            fields: [(SIGNATURE.to_owned(), string(SECRET)), ("value".to_owned(), to_wire(inner))].into(),
+        }),
+        Value::Output { value, .. } => return to_wire(value),
+    };
+    prost_types::Value { kind: Some(kind) }
+}
+
+fn string(text: &str) -> prost_types::Value {
+    prost_types::Value { kind: Some(Kind::StringValue(text.to_owned())) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_survive_the_wire() {
+        let object = |pairs: Vec<(&str, Value)>| Value::Object(pairs.into_iter().map(|(k, v)| (k.into(), v)).collect());
+        let asset = Value::Opaque(
+            [(SIGNATURE.to_owned(), "c44067f5952c0a294b673a41bacd8c17".into()), ("hash".to_owned(), "abc".into())].into(),
+        );
+        let all: Properties = [
+            ("unknown".to_owned(), Value::Unknown),
+            ("secret".to_owned(), Value::secret(object(vec![("n", Value::Number(1.5))]))),
+            ("list".to_owned(), Value::List(vec![Value::Bool(true), Value::Unknown, asset])),
+        ]
+        .into();
+        assert_eq!(from_struct(Some(to_struct(&all))), all);
+    }
+
+    #[test]
+    fn an_output_brings_its_dependencies_and_null_is_left_out() {
+        let mut fields = to_fields(&[("value".to_owned(), "x".into()), ("secret".to_owned(), Value::Bool(true))].into());
+        fields.insert(SIGNATURE.into(), string(OUTPUT));
+        fields.insert(
+            "dependencies".into(),
+            prost_types::Value { kind: Some(Kind::ListValue(ListValue { values: vec![string("urn:a")] })) },
+        );
+        let value = from_object(fields);
+        assert_eq!(value, Value::depending(Value::secret("x".into()), ["urn:a".to_owned()].into()));
+        let wire = to_struct(&[("gone".to_owned(), Value::Null), ("kept".to_owned(), value)].into());
+        assert_eq!(wire.fields.keys().collect::<Vec<_>>(), ["kept"]);
+    }
+}
