@@ -1,6 +1,11 @@
 //! A Pulumi resource provider that runs dbt on AWS.
 
+pub mod aws;
+pub mod context;
+pub mod error;
+pub mod identity;
 pub mod output;
 pub mod props;
+pub mod resource;
 pub mod value;
 pub mod wire;

@@ -51,7 +51,10 @@ pub trait Lift: Property {
 
 impl<T> Clone for Output<T> {
     fn clone(&self) -> Self {
-        Self { node: self.node.clone(), of: PhantomData }
+        Self {
+            node: self.node.clone(),
+            of: PhantomData,
+        }
     }
 }
 
@@ -63,7 +66,10 @@ impl<T> Default for Output<T> {
 
 impl<T> Output<T> {
     pub(crate) fn from_future(node: impl Future<Output = Resolved> + Send + 'static) -> Self {
-        Self { node: node.boxed().shared(), of: PhantomData }
+        Self {
+            node: node.boxed().shared(),
+            of: PhantomData,
+        }
     }
 
     /// The output of a value that is there.
@@ -93,11 +99,21 @@ impl<T> Output<T> {
     }
 
     fn cast<U>(&self) -> Output<U> {
-        Output { node: self.node.clone(), of: PhantomData }
+        Output {
+            node: self.node.clone(),
+            of: PhantomData,
+        }
     }
 
-    fn transform<U>(&self, f: impl FnOnce(&Value) -> Result<Value, Failure> + Send + 'static) -> Output<U> {
-        Output::from_future(self.node.clone().map(move |value| Ok(Arc::new(f(&*value?).map_err(Arc::new)?))))
+    fn transform<U>(
+        &self,
+        f: impl FnOnce(&Value) -> Result<Value, Failure> + Send + 'static,
+    ) -> Output<U> {
+        Output::from_future(
+            self.node
+                .clone()
+                .map(move |value| Ok(Arc::new(f(&*value?).map_err(Arc::new)?))),
+        )
     }
 
     /// The same value, depending on more resources.
@@ -110,7 +126,13 @@ impl<T> Output<T> {
     /// The same value, kept encrypted.
     #[must_use]
     pub fn secret(&self) -> Self {
-        self.transform(|value| Ok(if value.is_null() { Value::Null } else { Value::secret(value.clone()) }))
+        self.transform(|value| {
+            Ok(if value.is_null() {
+                Value::Null
+            } else {
+                Value::secret(value.clone())
+            })
+        })
     }
 
     /// A key's value in a map or object.
@@ -135,7 +157,8 @@ impl<T> Output<T> {
     /// The object made of these fields; each keeps its own secrecy and dependencies.
     #[must_use]
     pub fn object<K: Into<String>>(fields: impl IntoIterator<Item = (K, Output<Any>)>) -> Self {
-        let (keys, nodes): (Vec<String>, Vec<_>) = fields.into_iter().map(|(k, v)| (k.into(), v.node)).unzip();
+        let (keys, nodes): (Vec<String>, Vec<_>) =
+            fields.into_iter().map(|(k, v)| (k.into(), v.node)).unzip();
         Self::from_future(join_all(nodes).map(move |values| {
             let mut object = BTreeMap::new();
             for (key, value) in keys.into_iter().zip(values) {
@@ -166,13 +189,24 @@ impl<T: Property> Output<T> {
 
     /// As [`Output::map`], with a function that can fail; a failure is reported as a bug.
     #[must_use]
-    pub fn try_map<U: Property>(&self, f: impl FnOnce(T) -> Result<U, Failure> + Send + 'static) -> Output<U> {
+    pub fn try_map<U: Property>(
+        &self,
+        f: impl FnOnce(T) -> Result<U, Failure> + Send + 'static,
+    ) -> Output<U> {
         self.transform(move |value| {
             if T::REQUIRED && value.is_null() {
                 return Ok(Value::Null);
             }
-            let result = if value.has_unknown() { Value::Unknown } else { f(T::decode(&value.plain())?)?.encode() };
-            let result = if value.has_secret() { Value::secret(result) } else { result };
+            let result = if value.has_unknown() {
+                Value::Unknown
+            } else {
+                f(T::decode(&value.plain())?)?.encode()
+            };
+            let result = if value.has_secret() {
+                Value::secret(result)
+            } else {
+                result
+            };
             Ok(Value::depending(result, value.dependencies()))
         })
     }
@@ -181,7 +215,13 @@ impl<T: Property> Output<T> {
     #[must_use]
     pub fn or(&self, default: impl Into<T>) -> Self {
         let default = default.into().encode();
-        self.transform(move |value| Ok(if value.is_null() { default } else { value.clone() }))
+        self.transform(move |value| {
+            Ok(if value.is_null() {
+                default
+            } else {
+                value.clone()
+            })
+        })
     }
 }
 
@@ -199,7 +239,10 @@ impl<T: Property> Output<Vec<T>> {
     pub fn list(items: impl IntoIterator<Item = Output<T>>) -> Self {
         let nodes: Vec<_> = items.into_iter().map(|o| o.node).collect();
         Self::from_future(join_all(nodes).map(|values| {
-            let values: Result<Vec<_>, _> = values.into_iter().map(|v| v.map(|v| Value::clone(&v))).collect();
+            let values: Result<Vec<_>, _> = values
+                .into_iter()
+                .map(|v| v.map(|v| Value::clone(&v)))
+                .collect();
             Ok(Arc::new(Value::List(values?)))
         }))
     }
@@ -307,16 +350,30 @@ lift_scalars! { bool i32 i64 f64 String Json Cidr }
 impl<T: Lift> Lift for Option<T> {
     type Args = Option<T::Args>;
     fn lift(value: Value) -> Result<Self::Args, Failure> {
-        if value.is_null() { Ok(None) } else { T::lift(value).map(Some) }
+        if value.is_null() {
+            Ok(None)
+        } else {
+            T::lift(value).map(Some)
+        }
     }
 }
 
 impl<T: Property> Lift for Vec<T> {
     type Args = Vec<Output<T>>;
     fn lift(value: Value) -> Result<Self::Args, Failure> {
-        let Value::List(items) = value.peel() else { return Err(Failure::here("must be a list")) };
+        let Value::List(items) = value.peel() else {
+            return Err(Failure::here("must be a list"));
+        };
         Ok((0..items.len())
-            .map(|i| Output::from_value(value.child(|v| if let Value::List(v) = v { v[i].clone() } else { Value::Null })))
+            .map(|i| {
+                Output::from_value(value.child(|v| {
+                    if let Value::List(v) = v {
+                        v[i].clone()
+                    } else {
+                        Value::Null
+                    }
+                }))
+            })
             .collect())
     }
 }
@@ -324,8 +381,12 @@ impl<T: Property> Lift for Vec<T> {
 impl<T: Property> Lift for BTreeMap<String, T> {
     type Args = BTreeMap<String, Output<T>>;
     fn lift(value: Value) -> Result<Self::Args, Failure> {
-        let Value::Object(fields) = value.peel() else { return Err(Failure::here("must be a map")) };
-        Ok(fields.keys().map(|key| (key.clone(), Output::from_value(value.field(key)))).collect())
+        let Value::Object(fields) = value.peel() else {
+            return Err(Failure::here("must be a map"));
+        };
+        Ok(fields
+            .keys()
+            .map(|key| (key.clone(), Output::from_value(value.field(key))))
+            .collect())
     }
 }
-

@@ -146,7 +146,10 @@ pub struct Failure {
 impl Failure {
     /// A failure of the value itself.
     pub fn here(reason: impl Into<String>) -> Self {
-        Self { path: String::new(), reason: reason.into() }
+        Self {
+            path: String::new(),
+            reason: reason.into(),
+        }
     }
 
     /// The failure as seen from the object that holds the value under `key`.
@@ -159,14 +162,22 @@ impl Failure {
 
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.path.is_empty() { f.write_str(&self.reason) } else { write!(f, "{}: {}", self.path, self.reason) }
+        if self.path.is_empty() {
+            f.write_str(&self.reason)
+        } else {
+            write!(f, "{}: {}", self.path, self.reason)
+        }
     }
 }
 
 /// `rest` below `key`, in Pulumi's notation for property paths.
 pub(crate) fn join(key: &str, rest: &str) -> String {
     let simple = key.chars().all(|c| c.is_alphanumeric() || c == '_');
-    let key = if simple { key.to_owned() } else { format!("[{key:?}]") };
+    let key = if simple {
+        key.to_owned()
+    } else {
+        format!("[{key:?}]")
+    };
     match rest.chars().next() {
         None => key,
         Some('[') => format!("{key}{rest}"),
@@ -205,6 +216,9 @@ pub fn decode_field<T: Property>(value: &Value, field: &'static Field) -> Result
         Value::Object(fields) => fields.get(field.name),
         _ => return Err(Failure::here("must be an object")),
     };
-    let own = own.filter(|v| !matches!(v, Value::Null)).or(field.default.as_ref()).unwrap_or(&Value::Null);
+    let own = own
+        .filter(|v| !matches!(v, Value::Null))
+        .or(field.default.as_ref())
+        .unwrap_or(&Value::Null);
     T::decode(own).map_err(|e| e.under(field.name))
 }

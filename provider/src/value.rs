@@ -46,7 +46,9 @@ impl Value {
         match self {
             Self::Secret(value) | Self::Output { value, .. } => value.plain(),
             Self::List(items) => Self::List(items.iter().map(Self::plain).collect()),
-            Self::Object(fields) => Self::Object(fields.iter().map(|(k, v)| (k.clone(), v.plain())).collect()),
+            Self::Object(fields) => {
+                Self::Object(fields.iter().map(|(k, v)| (k.clone(), v.plain())).collect())
+            }
             other => other.clone(),
         }
     }
@@ -105,7 +107,10 @@ impl Value {
 
     fn collect_dependencies(&self, all: &mut BTreeSet<Urn>) {
         match self {
-            Self::Output { value, dependencies } => {
+            Self::Output {
+                value,
+                dependencies,
+            } => {
                 all.extend(dependencies.iter().cloned());
                 value.collect_dependencies(all);
             }
@@ -123,9 +128,12 @@ impl Value {
             Self::Output { value, .. } => value.without_dependencies(),
             Self::Secret(value) => Self::secret(value.without_dependencies()),
             Self::List(items) => Self::List(items.iter().map(Self::without_dependencies).collect()),
-            Self::Object(fields) => {
-                Self::Object(fields.iter().map(|(k, v)| (k.clone(), v.without_dependencies())).collect())
-            }
+            Self::Object(fields) => Self::Object(
+                fields
+                    .iter()
+                    .map(|(k, v)| (k.clone(), v.without_dependencies()))
+                    .collect(),
+            ),
             other => other.clone(),
         }
     }
@@ -146,11 +154,20 @@ impl Value {
             return value;
         }
         match value {
-            Self::Output { value, dependencies: mut own } => {
+            Self::Output {
+                value,
+                dependencies: mut own,
+            } => {
                 own.extend(dependencies);
-                Self::Output { value, dependencies: own }
+                Self::Output {
+                    value,
+                    dependencies: own,
+                }
             }
-            other => Self::Output { value: Box::new(other), dependencies },
+            other => Self::Output {
+                value: Box::new(other),
+                dependencies,
+            },
         }
     }
 
@@ -171,7 +188,10 @@ impl Value {
                 Self::Null => Self::Null,
                 part => Self::secret(part),
             },
-            Self::Output { value, dependencies } => match value.child(take) {
+            Self::Output {
+                value,
+                dependencies,
+            } => match value.child(take) {
                 Self::Null => Self::Null,
                 part => Self::depending(part, dependencies.clone()),
             },
@@ -188,7 +208,13 @@ impl Value {
             (value, Self::Secret(_)) => Self::secret(value),
             (Self::List(items), Self::List(likes)) if likes.iter().any(Self::has_secret) => {
                 if items.len() == likes.len() {
-                    Self::List(items.into_iter().zip(likes).map(|(v, l)| v.marked_like(l)).collect())
+                    Self::List(
+                        items
+                            .into_iter()
+                            .zip(likes)
+                            .map(|(v, l)| v.marked_like(l))
+                            .collect(),
+                    )
                 } else {
                     Self::secret(Self::List(items))
                 }
@@ -238,9 +264,12 @@ impl Value {
             Self::Number(n) => number_to_json(*n),
             Self::String(s) => Json::String(s.clone()),
             Self::List(items) => Json::Array(items.iter().map(Self::to_json).collect()),
-            Self::Object(fields) | Self::Opaque(fields) => {
-                Json::Object(fields.iter().map(|(k, v)| (k.clone(), v.to_json())).collect())
-            }
+            Self::Object(fields) | Self::Opaque(fields) => Json::Object(
+                fields
+                    .iter()
+                    .map(|(k, v)| (k.clone(), v.to_json()))
+                    .collect(),
+            ),
             Self::Secret(value) | Self::Output { value, .. } => value.to_json(),
         }
     }
@@ -255,7 +284,12 @@ impl Value {
             Json::Number(n) => Self::Number(n.as_f64().unwrap_or_default()),
             Json::String(s) => Self::String(s.clone()),
             Json::Array(items) => Self::List(items.iter().map(Self::from_json).collect()),
-            Json::Object(fields) => Self::Object(fields.iter().map(|(k, v)| (k.clone(), Self::from_json(v))).collect()),
+            Json::Object(fields) => Self::Object(
+                fields
+                    .iter()
+                    .map(|(k, v)| (k.clone(), Self::from_json(v)))
+                    .collect(),
+            ),
         }
     }
 }
@@ -263,7 +297,11 @@ impl Value {
 /// Integral doubles become JSON integers.
 fn number_to_json(n: f64) -> serde_json::Value {
     #[allow(clippy::cast_possible_truncation)]
-    if n.fract() == 0.0 && n.abs() < 9e15 { (n as i64).into() } else { n.into() }
+    if n.fract() == 0.0 && n.abs() < 9e15 {
+        (n as i64).into()
+    } else {
+        n.into()
+    }
 }
 
 impl From<&str> for Value {

@@ -30,11 +30,17 @@ pub fn from_struct(wire: Option<Struct>) -> Properties {
 /// The struct for a message. Null fields are left out, outputs' dependencies too.
 #[must_use]
 pub fn to_struct(properties: &Properties) -> Struct {
-    Struct { fields: to_fields(properties) }
+    Struct {
+        fields: to_fields(properties),
+    }
 }
 
 fn from_fields(fields: BTreeMap<String, prost_types::Value>) -> Properties {
-    fields.into_iter().map(|(k, v)| (k, from_wire(v))).filter(|(_, v)| *v != Value::Null).collect()
+    fields
+        .into_iter()
+        .map(|(k, v)| (k, from_wire(v)))
+        .filter(|(_, v)| *v != Value::Null)
+        .collect()
 }
 
 fn from_wire(wire: prost_types::Value) -> Value {
@@ -44,24 +50,35 @@ fn from_wire(wire: prost_types::Value) -> Value {
         Some(Kind::NumberValue(n)) => Value::Number(n),
         Some(Kind::StringValue(s)) if UNKNOWNS.contains(&s.as_str()) => Value::Unknown,
         Some(Kind::StringValue(s)) => Value::String(s),
-        Some(Kind::ListValue(list)) => Value::List(list.values.into_iter().map(from_wire).collect()),
+        Some(Kind::ListValue(list)) => {
+            Value::List(list.values.into_iter().map(from_wire).collect())
+        }
         Some(Kind::StructValue(Struct { fields })) => from_object(fields),
     }
 }
 
 fn from_object(mut fields: BTreeMap<String, prost_types::Value>) -> Value {
-    let Some(Kind::StringValue(signature)) = fields.get(SIGNATURE).and_then(|v| v.kind.clone()) else {
+    let Some(Kind::StringValue(signature)) = fields.get(SIGNATURE).and_then(|v| v.kind.clone())
+    else {
         return Value::Object(from_fields(fields));
     };
-    let value = |fields: &mut BTreeMap<String, prost_types::Value>| fields.remove("value").map(from_wire);
+    let value =
+        |fields: &mut BTreeMap<String, prost_types::Value>| fields.remove("value").map(from_wire);
     match signature.as_str() {
         SECRET => Value::secret(value(&mut fields).unwrap_or_default()),
         OUTPUT => {
             let inner = value(&mut fields).unwrap_or(Value::Unknown);
             let rest = from_fields(fields);
-            let inner = if rest.get("secret") == Some(&Value::Bool(true)) { Value::secret(inner) } else { inner };
+            let inner = if rest.get("secret") == Some(&Value::Bool(true)) {
+                Value::secret(inner)
+            } else {
+                inner
+            };
             let dependencies = match rest.get("dependencies") {
-                Some(Value::List(urns)) => urns.iter().filter_map(|v| v.as_str().map(str::to_owned)).collect(),
+                Some(Value::List(urns)) => urns
+                    .iter()
+                    .filter_map(|v| v.as_str().map(str::to_owned))
+                    .collect(),
                 _ => Default::default(),
             };
             Value::depending(inner, dependencies)
@@ -71,7 +88,11 @@ fn from_object(mut fields: BTreeMap<String, prost_types::Value>) -> Value {
 }
 
 fn to_fields(properties: &Properties) -> BTreeMap<String, prost_types::Value> {
-    properties.iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k.clone(), to_wire(v))).collect()
+    properties
+        .iter()
+        .filter(|(_, v)| !v.is_null())
+        .map(|(k, v)| (k.clone(), to_wire(v)))
+        .collect()
 }
 
 fn to_wire(value: &Value) -> prost_types::Value {
@@ -80,11 +101,19 @@ fn to_wire(value: &Value) -> prost_types::Value {
         Value::Bool(b) => Kind::BoolValue(*b),
         Value::Number(n) => Kind::NumberValue(*n),
         Value::String(s) => Kind::StringValue(s.clone()),
-        Value::List(items) => Kind::ListValue(ListValue { values: items.iter().map(to_wire).collect() }),
-        Value::Object(fields) | Value::Opaque(fields) => Kind::StructValue(Struct { fields: to_fields(fields) }),
+        Value::List(items) => Kind::ListValue(ListValue {
+            values: items.iter().map(to_wire).collect(),
+        }),
+        Value::Object(fields) | Value::Opaque(fields) => Kind::StructValue(Struct {
+            fields: to_fields(fields),
+        }),
         Value::Unknown => Kind::StringValue(UNKNOWN.to_owned()),
         Value::Secret(inner) => Kind::StructValue(Struct {
-            fields: [(SIGNATURE.to_owned(), string(SECRET)), ("value".to_owned(), to_wire(inner))].into(),
+            fields: [
+                (SIGNATURE.to_owned(), string(SECRET)),
+                ("value".to_owned(), to_wire(inner)),
+            ]
+            .into(),
         }),
         Value::Output { value, .. } => return to_wire(value),
     };
@@ -92,7 +121,9 @@ fn to_wire(value: &Value) -> prost_types::Value {
 }
 
 fn string(text: &str) -> prost_types::Value {
-    prost_types::Value { kind: Some(Kind::StringValue(text.to_owned())) }
+    prost_types::Value {
+        kind: Some(Kind::StringValue(text.to_owned())),
+    }
 }
 
 #[cfg(test)]
@@ -101,14 +132,29 @@ mod tests {
 
     #[test]
     fn values_survive_the_wire() {
-        let object = |pairs: Vec<(&str, Value)>| Value::Object(pairs.into_iter().map(|(k, v)| (k.into(), v)).collect());
+        let object = |pairs: Vec<(&str, Value)>| {
+            Value::Object(pairs.into_iter().map(|(k, v)| (k.into(), v)).collect())
+        };
         let asset = Value::Opaque(
-            [(SIGNATURE.to_owned(), "c44067f5952c0a294b673a41bacd8c17".into()), ("hash".to_owned(), "abc".into())].into(),
+            [
+                (
+                    SIGNATURE.to_owned(),
+                    "c44067f5952c0a294b673a41bacd8c17".into(),
+                ),
+                ("hash".to_owned(), "abc".into()),
+            ]
+            .into(),
         );
         let all: Properties = [
             ("unknown".to_owned(), Value::Unknown),
-            ("secret".to_owned(), Value::secret(object(vec![("n", Value::Number(1.5))]))),
-            ("list".to_owned(), Value::List(vec![Value::Bool(true), Value::Unknown, asset])),
+            (
+                "secret".to_owned(),
+                Value::secret(object(vec![("n", Value::Number(1.5))])),
+            ),
+            (
+                "list".to_owned(),
+                Value::List(vec![Value::Bool(true), Value::Unknown, asset]),
+            ),
         ]
         .into();
         assert_eq!(from_struct(Some(to_struct(&all))), all);
@@ -116,15 +162,29 @@ mod tests {
 
     #[test]
     fn an_output_brings_its_dependencies_and_null_is_left_out() {
-        let mut fields = to_fields(&[("value".to_owned(), "x".into()), ("secret".to_owned(), Value::Bool(true))].into());
+        let mut fields = to_fields(
+            &[
+                ("value".to_owned(), "x".into()),
+                ("secret".to_owned(), Value::Bool(true)),
+            ]
+            .into(),
+        );
         fields.insert(SIGNATURE.into(), string(OUTPUT));
         fields.insert(
             "dependencies".into(),
-            prost_types::Value { kind: Some(Kind::ListValue(ListValue { values: vec![string("urn:a")] })) },
+            prost_types::Value {
+                kind: Some(Kind::ListValue(ListValue {
+                    values: vec![string("urn:a")],
+                })),
+            },
         );
         let value = from_object(fields);
-        assert_eq!(value, Value::depending(Value::secret("x".into()), ["urn:a".to_owned()].into()));
-        let wire = to_struct(&[("gone".to_owned(), Value::Null), ("kept".to_owned(), value)].into());
+        assert_eq!(
+            value,
+            Value::depending(Value::secret("x".into()), ["urn:a".to_owned()].into())
+        );
+        let wire =
+            to_struct(&[("gone".to_owned(), Value::Null), ("kept".to_owned(), value)].into());
         assert_eq!(wire.fields.keys().collect::<Vec<_>>(), ["kept"]);
     }
 }

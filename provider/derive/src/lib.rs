@@ -2,7 +2,10 @@
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
-use syn::{Attribute, Data, DeriveInput, Expr, Fields, GenericArgument, Ident, Lit, Meta, PathArguments, Type};
+use syn::{
+    Attribute, Data, DeriveInput, Expr, Fields, GenericArgument, Ident, Lit, Meta, PathArguments,
+    Type,
+};
 
 /// Derives `Props`, `Property` and the lifted struct: `SubnetInputs` gives `SubnetArgs`, `SubnetOutputs` gives
 /// `SubnetFields`, any other `Name` gives `NameArgs`.
@@ -13,7 +16,9 @@ use syn::{Attribute, Data, DeriveInput, Expr, Fields, GenericArgument, Ident, Li
 #[proc_macro_derive(Props, attributes(prop))]
 pub fn props(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
     let input = syn::parse_macro_input!(input as DeriveInput);
-    expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()
+    expand(&input)
+        .unwrap_or_else(syn::Error::into_compile_error)
+        .into()
 }
 
 #[derive(Default)]
@@ -38,12 +43,24 @@ struct Property<'a> {
 
 fn expand(input: &DeriveInput) -> syn::Result<TokenStream> {
     let Data::Struct(data) = &input.data else {
-        return Err(syn::Error::new_spanned(&input.ident, "Props needs a struct"));
+        return Err(syn::Error::new_spanned(
+            &input.ident,
+            "Props needs a struct",
+        ));
     };
     let properties: Vec<Property<'_>> = match &data.fields {
-        Fields::Named(fields) => fields.named.iter().map(property).collect::<syn::Result<_>>()?,
+        Fields::Named(fields) => fields
+            .named
+            .iter()
+            .map(property)
+            .collect::<syn::Result<_>>()?,
         Fields::Unit => Vec::new(),
-        Fields::Unnamed(_) => return Err(syn::Error::new_spanned(&input.ident, "Props needs named fields")),
+        Fields::Unnamed(_) => {
+            return Err(syn::Error::new_spanned(
+                &input.ident,
+                "Props needs named fields",
+            ));
+        }
     };
     let (name, vis, doc) = (&input.ident, &input.vis, doc(&input.attrs));
     let idents: Vec<_> = properties.iter().map(|p| p.ident).collect();
@@ -55,7 +72,11 @@ fn expand(input: &DeriveInput) -> syn::Result<TokenStream> {
     let lifted_doc = format!("[`{name}`] with outputs for values.");
     let members = properties.iter().map(|p| {
         let (ident, ty, inner, doc) = (p.ident, p.ty, p.inner, &p.doc);
-        let ty = if p.attributes.plain { quote!(<#ty as crate::output::Lift>::Args) } else { quote!(crate::output::Output<#inner>) };
+        let ty = if p.attributes.plain {
+            quote!(<#ty as crate::output::Lift>::Args)
+        } else {
+            quote!(crate::output::Output<#inner>)
+        };
         quote!(#[doc = #doc] pub #ident: #ty)
     });
     let any_plain = properties.iter().any(|p| p.attributes.plain);
@@ -131,10 +152,9 @@ fn expand(input: &DeriveInput) -> syn::Result<TokenStream> {
                 Ok(Self { #(#idents: crate::props::decode_field(value, &table.fields[#indices])?,)* })
             }
             fn encode(&self) -> crate::value::Value {
-                let fields = [#((#wires.to_owned(), crate::props::Property::encode(&self.#idents)),)*];
-                crate::value::Value::Object(
-                    <[(String, crate::value::Value)]>::into_iter(&fields).filter(|(_, v)| !v.is_null()).cloned().collect(),
-                )
+                let fields: Vec<(String, crate::value::Value)> =
+                    vec![#((#wires.to_owned(), crate::props::Property::encode(&self.#idents)),)*];
+                crate::value::Value::Object(fields.into_iter().filter(|(_, v)| !v.is_null()).collect())
             }
         }
 
@@ -149,7 +169,15 @@ fn expand(input: &DeriveInput) -> syn::Result<TokenStream> {
 
 fn row(p: &Property<'_>) -> TokenStream {
     let (wire, doc, ty, inner) = (&p.wire, &p.doc, p.ty, p.inner);
-    let Attributes { replace, secret, plain, input_only, follows, default, check } = &p.attributes;
+    let Attributes {
+        replace,
+        secret,
+        plain,
+        input_only,
+        follows,
+        default,
+        check,
+    } = &p.attributes;
     let required = match default {
         Some(_) => quote!(false),
         None => quote!(<#ty as crate::props::Property>::REQUIRED),
@@ -189,7 +217,11 @@ fn property(field: &syn::Field) -> syn::Result<Property<'_>> {
     let mut attributes = Attributes::default();
     for attribute in field.attrs.iter().filter(|a| a.path().is_ident("prop")) {
         attribute.parse_nested_meta(|meta| {
-            let key = meta.path.get_ident().map(ToString::to_string).unwrap_or_default();
+            let key = meta
+                .path
+                .get_ident()
+                .map(ToString::to_string)
+                .unwrap_or_default();
             match key.as_str() {
                 "replace" => attributes.replace = true,
                 "secret" => attributes.secret = true,
@@ -197,7 +229,10 @@ fn property(field: &syn::Field) -> syn::Result<Property<'_>> {
                 "input_only" => attributes.input_only = true,
                 "follows" => {
                     meta.parse_nested_meta(|input| {
-                        let ident = input.path.get_ident().ok_or_else(|| input.error("name an input"))?;
+                        let ident = input
+                            .path
+                            .get_ident()
+                            .ok_or_else(|| input.error("name an input"))?;
                         attributes.follows.push(camel(&ident.to_string()));
                         Ok(())
                     })?;
@@ -210,13 +245,22 @@ fn property(field: &syn::Field) -> syn::Result<Property<'_>> {
         })?;
     }
     let inner = option_inner(&field.ty).unwrap_or(&field.ty);
-    Ok(Property { ident, wire: camel(&ident.to_string()), ty: &field.ty, inner, doc: doc(&field.attrs), attributes })
+    Ok(Property {
+        ident,
+        wire: camel(&ident.to_string()),
+        ty: &field.ty,
+        inner,
+        doc: doc(&field.attrs),
+        attributes,
+    })
 }
 
 fn option_inner(ty: &Type) -> Option<&Type> {
     let Type::Path(path) = ty else { return None };
     let segment = path.path.segments.last().filter(|s| s.ident == "Option")?;
-    let PathArguments::AngleBracketed(arguments) = &segment.arguments else { return None };
+    let PathArguments::AngleBracketed(arguments) = &segment.arguments else {
+        return None;
+    };
     match arguments.args.first()? {
         GenericArgument::Type(inner) => Some(inner),
         _ => None,

@@ -20,7 +20,11 @@ pub struct Check<'a> {
 
 impl<'a> Check<'a> {
     pub(crate) fn new(table: &'a Table, properties: &'a Properties) -> Self {
-        Self { properties, table, failures: failures(table, properties) }
+        Self {
+            properties,
+            table,
+            failures: failures(table, properties),
+        }
     }
 
     /// The value of a field: `None` while it is unknown or wrong in itself. An absent optional field is `Some(None)`
@@ -28,9 +32,17 @@ impl<'a> Check<'a> {
     #[must_use]
     pub fn get<T: Property>(&self, name: &str) -> Option<T> {
         let field = self.table.field(name)?;
-        let value = self.properties.get(name).filter(|v| !v.is_null()).or(field.default.as_ref());
+        let value = self
+            .properties
+            .get(name)
+            .filter(|v| !v.is_null())
+            .or(field.default.as_ref());
         let value = value.map(Value::plain).unwrap_or_default();
-        if value.has_unknown() { None } else { T::decode(&value).ok() }
+        if value.has_unknown() {
+            None
+        } else {
+            T::decode(&value).ok()
+        }
     }
 
     /// Whether a field is given, be it unknown.
@@ -41,7 +53,10 @@ impl<'a> Check<'a> {
 
     /// Refuses the property at `path`.
     pub fn fail(&mut self, path: impl Into<String>, reason: impl Into<String>) {
-        self.failures.push(Failure { path: path.into(), reason: reason.into() });
+        self.failures.push(Failure {
+            path: path.into(),
+            reason: reason.into(),
+        });
     }
 
     /// Refuses all but exactly one of these fields.
@@ -49,8 +64,13 @@ impl<'a> Check<'a> {
         let given: Vec<_> = names.iter().filter(|n| self.has(n)).collect();
         match given.as_slice() {
             [_] => {}
-            [] => self.fail(names[0], format!("give exactly one of {}", names.join(", "))),
-            [_, second, ..] => self.fail(**second, format!("give only one of {}", names.join(", "))),
+            [] => self.fail(
+                names[0],
+                format!("give exactly one of {}", names.join(", ")),
+            ),
+            [_, second, ..] => {
+                self.fail(**second, format!("give only one of {}", names.join(", ")))
+            }
         }
     }
 }
@@ -67,7 +87,10 @@ fn check_object(table: &Table, properties: &Properties, path: &str, found: &mut 
     }
     for field in table.fields.iter().filter(|f| f.required) {
         if properties.get(field.name).is_none_or(Value::is_null) {
-            found.push(Failure { path: below(path, field.name), reason: "is required".to_owned() });
+            found.push(Failure {
+                path: below(path, field.name),
+                reason: "is required".to_owned(),
+            });
         }
     }
 }
@@ -76,7 +99,12 @@ fn unknown_key(table: &Table, path: &str, key: &str) -> Failure {
     let nearest = table
         .fields
         .iter()
-        .map(|f| (strsim::jaro_winkler(&f.name.to_lowercase(), &key.to_lowercase()), f.name))
+        .map(|f| {
+            (
+                strsim::jaro_winkler(&f.name.to_lowercase(), &key.to_lowercase()),
+                f.name,
+            )
+        })
         .filter(|(score, _)| *score > 0.75)
         .max_by(|a, b| a.0.total_cmp(&b.0));
     let reason = match nearest {
@@ -86,14 +114,20 @@ fn unknown_key(table: &Table, path: &str, key: &str) -> Failure {
             format!("is not a property here; there are {}", names.join(", "))
         }
     };
-    Failure { path: below(path, key), reason }
+    Failure {
+        path: below(path, key),
+        reason,
+    }
 }
 
 fn check_field(field: &Field, value: &Value, path: &str, found: &mut Vec<Failure>) {
     let before = found.len();
     if field.plain && value.is_unknown() {
         let reason = "must be known when the program runs; it decides what is made, so it cannot come from another resource";
-        found.push(Failure { path: path.to_owned(), reason: reason.to_owned() });
+        found.push(Failure {
+            path: path.to_owned(),
+            reason: reason.to_owned(),
+        });
         return;
     }
     check_type(&field.ty, value, path, found);
@@ -103,13 +137,21 @@ fn check_field(field: &Field, value: &Value, path: &str, found: &mut Vec<Failure
         && !value.has_unknown()
         && let Err(reason) = rule(&value.plain())
     {
-        found.push(Failure { path: path.to_owned(), reason });
+        found.push(Failure {
+            path: path.to_owned(),
+            reason,
+        });
     }
 }
 
 fn check_type(ty: &Type, value: &Value, path: &str, found: &mut Vec<Failure>) {
     let value = value.peel();
-    let mut fail = |reason: String| found.push(Failure { path: path.to_owned(), reason });
+    let mut fail = |reason: String| {
+        found.push(Failure {
+            path: path.to_owned(),
+            reason,
+        })
+    };
     match (ty, value) {
         (_, Value::Null | Value::Unknown) => {}
         (Type::Bool, Value::Bool(_))
@@ -143,21 +185,31 @@ fn check_type(ty: &Type, value: &Value, path: &str, found: &mut Vec<Failure>) {
             }
         }
         (Type::Object(table), Value::Object(fields)) => check_object(table, fields, path, found),
-        (ty, value) => fail(format!("must be {}, not {}", describe(ty), describe_value(value))),
+        (ty, value) => fail(format!(
+            "must be {}, not {}",
+            describe(ty),
+            describe_value(value)
+        )),
     }
 }
 
 /// What is wrong with a word that is not in the set.
 #[must_use]
 pub fn not_a_word(word: &str, ty: Type) -> String {
-    let Type::Enum(words) = ty else { return format!("{word:?} is not valid") };
+    let Type::Enum(words) = ty else {
+        return format!("{word:?} is not valid");
+    };
     let all: Vec<_> = words.values.iter().map(|(w, _)| *w).collect();
     format!("{word:?} is not one of {}", all.join(", "))
 }
 
 fn below(path: &str, key: &str) -> String {
     let key = join(key, "");
-    if path.is_empty() || key.starts_with('[') { format!("{path}{key}") } else { format!("{path}.{key}") }
+    if path.is_empty() || key.starts_with('[') {
+        format!("{path}{key}")
+    } else {
+        format!("{path}.{key}")
+    }
 }
 
 fn describe(ty: &Type) -> &'static str {

@@ -32,16 +32,28 @@ pub struct Change {
 pub fn changes(table: &'static Table, old: &Properties, new: &Properties) -> Vec<Change> {
     let mut all = Vec::new();
     for field in &table.fields {
-        let (a, b) = (with_default(field, old.get(field.name)), with_default(field, new.get(field.name)));
+        let (a, b) = (
+            with_default(field, old.get(field.name)),
+            with_default(field, new.get(field.name)),
+        );
         let mut paths = Vec::new();
         compare(&field.ty, &a, &b, field.name.to_owned(), &mut paths);
-        all.extend(paths.into_iter().map(|(path, kind)| Change { name: field.name, path, kind, replace: field.replace }));
+        all.extend(paths.into_iter().map(|(path, kind)| Change {
+            name: field.name,
+            path,
+            kind,
+            replace: field.replace,
+        }));
     }
     all
 }
 
 fn with_default(field: &Field, value: Option<&Value>) -> Value {
-    value.filter(|v| !v.is_null()).or(field.default.as_ref()).cloned().unwrap_or_default()
+    value
+        .filter(|v| !v.is_null())
+        .or(field.default.as_ref())
+        .cloned()
+        .unwrap_or_default()
 }
 
 fn compare(ty: &Type, old: &Value, new: &Value, path: String, paths: &mut Vec<(String, Kind)>) {
@@ -52,16 +64,26 @@ fn compare(ty: &Type, old: &Value, new: &Value, path: String, paths: &mut Vec<(S
         (_, _, Value::Null) => paths.push((path, Kind::Delete)),
         (Type::Object(table), Value::Object(a), Value::Object(b)) => {
             for field in &table.fields {
-                let (a, b) = (with_default(field, a.get(field.name)), with_default(field, b.get(field.name)));
+                let (a, b) = (
+                    with_default(field, a.get(field.name)),
+                    with_default(field, b.get(field.name)),
+                );
                 compare(&field.ty, &a, &b, format!("{path}.{}", field.name), paths);
             }
         }
         (Type::Map(item), Value::Object(a), Value::Object(b)) => {
             let keys: std::collections::BTreeSet<_> = a.keys().chain(b.keys()).collect();
             for key in keys {
-                let (a, b) = (a.get(key).unwrap_or(&Value::Null), b.get(key).unwrap_or(&Value::Null));
+                let (a, b) = (
+                    a.get(key).unwrap_or(&Value::Null),
+                    b.get(key).unwrap_or(&Value::Null),
+                );
                 let key = join(key, "");
-                let below = if key.starts_with('[') { format!("{path}{key}") } else { format!("{path}.{key}") };
+                let below = if key.starts_with('[') {
+                    format!("{path}{key}")
+                } else {
+                    format!("{path}.{key}")
+                };
                 compare(item, a, b, below, paths);
             }
         }
@@ -82,21 +104,29 @@ pub fn same(ty: &Type, a: &Value, b: &Value) -> bool {
         (_, Value::Null, Value::Null) => true,
         (_, Value::Null, _) | (_, _, Value::Null) => false,
         (Type::Text(text), Value::String(a), Value::String(b)) => a == b || (text.same)(a, b),
-        (Type::Json, a, b) => !a.has_unknown() && !b.has_unknown() && Json::parse(a) == Json::parse(b),
+        (Type::Json, a, b) => {
+            !a.has_unknown() && !b.has_unknown() && Json::parse(a) == Json::parse(b)
+        }
         (Type::List(item), Value::List(a), Value::List(b)) => {
             a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(item, a, b))
         }
         (Type::Set(item), Value::List(a), Value::List(b)) => {
-            let within = |x: &[Value], y: &[Value]| x.iter().all(|v| y.iter().any(|w| same(item, v, w)));
+            let within =
+                |x: &[Value], y: &[Value]| x.iter().all(|v| y.iter().any(|w| same(item, v, w)));
             within(a, b) && within(b, a)
         }
         (Type::Map(item), Value::Object(a), Value::Object(b)) => {
-            a.len() == b.len() && a.iter().all(|(k, v)| b.get(k).is_some_and(|w| same(item, v, w)))
+            a.len() == b.len()
+                && a.iter()
+                    .all(|(k, v)| b.get(k).is_some_and(|w| same(item, v, w)))
         }
-        (Type::Object(table), Value::Object(a), Value::Object(b)) => table
-            .fields
-            .iter()
-            .all(|f| same(&f.ty, &with_default(f, a.get(f.name)), &with_default(f, b.get(f.name)))),
+        (Type::Object(table), Value::Object(a), Value::Object(b)) => table.fields.iter().all(|f| {
+            same(
+                &f.ty,
+                &with_default(f, a.get(f.name)),
+                &with_default(f, b.get(f.name)),
+            )
+        }),
         (_, a, b) => a.plain() == b.plain(),
     }
 }
@@ -108,11 +138,23 @@ pub fn project(table: &'static Table, read: &Properties, user: &Properties) -> P
     let field = |f: &'static Field| {
         let mine = user.get(f.name).filter(|v| !v.is_null())?;
         let theirs = with_default(f, read.get(f.name));
-        let value = if same(&f.ty, mine, &theirs) { mine.clone() } else { project_value(&f.ty, &theirs, mine) };
+        let value = if same(&f.ty, mine, &theirs) {
+            mine.clone()
+        } else {
+            project_value(&f.ty, &theirs, mine)
+        };
         (!value.is_null()).then(|| (f.name.to_owned(), value))
     };
-    let hidden = user.iter().filter(|(k, _)| k.starts_with("__")).map(|(k, v)| (k.clone(), v.clone()));
-    table.fields.iter().filter_map(field).chain(hidden).collect()
+    let hidden = user
+        .iter()
+        .filter(|(k, _)| k.starts_with("__"))
+        .map(|(k, v)| (k.clone(), v.clone()));
+    table
+        .fields
+        .iter()
+        .filter_map(field)
+        .chain(hidden)
+        .collect()
 }
 
 fn project_value(ty: &Type, read: &Value, user: &Value) -> Value {
@@ -130,7 +172,9 @@ pub fn without_defaults(table: &'static Table, read: &Properties) -> Properties 
     read.iter()
         .filter(|(k, v)| {
             !v.is_null()
-                && table.field(k).is_some_and(|f| f.required || !f.default.as_ref().is_some_and(|d| same(&f.ty, d, v)))
+                && table.field(k).is_some_and(|f| {
+                    f.required || !f.default.as_ref().is_some_and(|d| same(&f.ty, d, v))
+                })
         })
         .map(|(k, v)| (k.clone(), v.clone()))
         .collect()

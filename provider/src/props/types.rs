@@ -51,7 +51,9 @@ impl Property for i32 {
         Type::Integer
     }
     fn decode(value: &Value) -> Result<Self, Failure> {
-        i64::decode(value)?.try_into().or_else(|_| mismatch("a whole number below 2147483648", value))
+        i64::decode(value)?
+            .try_into()
+            .or_else(|_| mismatch("a whole number below 2147483648", value))
     }
     fn encode(&self) -> Value {
         Value::Number((*self).into())
@@ -109,7 +111,12 @@ fn decode_items<T: Property, C: FromIterator<T>>(value: &Value) -> Result<C, Fai
         Value::List(items) => items
             .iter()
             .enumerate()
-            .map(|(i, v)| T::decode(v).map_err(|e| Failure { path: join_index(i, &e.path), reason: e.reason }))
+            .map(|(i, v)| {
+                T::decode(v).map_err(|e| Failure {
+                    path: join_index(i, &e.path),
+                    reason: e.reason,
+                })
+            })
             .collect(),
         other => mismatch("a list", other),
     }
@@ -148,9 +155,10 @@ impl<T: Property> Property for BTreeMap<String, T> {
     }
     fn decode(value: &Value) -> Result<Self, Failure> {
         match value {
-            Value::Object(fields) => {
-                fields.iter().map(|(k, v)| Ok((k.clone(), T::decode(v).map_err(|e| e.under(k))?))).collect()
-            }
+            Value::Object(fields) => fields
+                .iter()
+                .map(|(k, v)| Ok((k.clone(), T::decode(v).map_err(|e| e.under(k))?)))
+                .collect(),
             other => mismatch("a map", other),
         }
     }
@@ -187,7 +195,9 @@ impl Property for Json {
     fn decode(value: &Value) -> Result<Self, Failure> {
         match value {
             Value::Null => mismatch("JSON", value),
-            _ => Self::parse(value).map(Self).ok_or_else(|| Failure::here("must be JSON, or an object")),
+            _ => Self::parse(value)
+                .map(Self)
+                .ok_or_else(|| Failure::here("must be JSON, or an object")),
         }
     }
     fn encode(&self) -> Value {
@@ -199,16 +209,23 @@ impl Property for Json {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cidr(pub ipnet::Ipv4Net);
 
-static CIDR: Text = Text { check: |text| Cidr::parse(text).map(drop), same: |a, b| Cidr::parse(a) == Cidr::parse(b) };
+static CIDR: Text = Text {
+    check: |text| Cidr::parse(text).map(drop),
+    same: |a, b| Cidr::parse(a) == Cidr::parse(b),
+};
 
 impl Cidr {
     fn parse(text: &str) -> Result<Self, String> {
-        let net: ipnet::Ipv4Net =
-            text.parse().map_err(|_| format!("{text:?} is not an IPv4 block such as 10.0.0.0/16"))?;
+        let net: ipnet::Ipv4Net = text
+            .parse()
+            .map_err(|_| format!("{text:?} is not an IPv4 block such as 10.0.0.0/16"))?;
         if net.addr() == net.network() {
             return Ok(Self(net));
         }
-        Err(format!("{text} is not aligned; the block of that size that holds it is {}", net.trunc()))
+        Err(format!(
+            "{text} is not aligned; the block of that size that holds it is {}",
+            net.trunc()
+        ))
     }
 }
 

@@ -1,0 +1,9 @@
+//! AWS: the provider's configuration, one client per service and region, and errors by class.
+
+mod clients;
+mod config;
+mod error;
+
+pub use clients::{Aws, Caller, Clients};
+pub use config::{AssumeRole, Configuration, DefaultTags, unquoted};
+pub use error::{Class, During, Error};

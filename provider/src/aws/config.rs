@@ -1,0 +1,151 @@
+//! The provider's configuration.
+
+use crate::props::{Json, Property, Props, Set, Table, Type};
+use crate::value::{Properties, Value};
+use std::collections::BTreeMap;
+
+/// The provider's configuration, under the names that Pulumi's AWS users know. What is not set comes from the
+/// environment, the shared configuration files, SSO, web identity, or the container's or instance's role, in the
+/// [SDK's own order](https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html).
+#[derive(Clone, Debug, Default, Props)]
+pub struct Configuration {
+    /// The region, such as `eu-west-1`. Default: `AWS_REGION`, or the profile's. A change replaces everything.
+    pub region: Option<String>,
+    /// The profile in the shared configuration files. Default: `AWS_PROFILE`.
+    pub profile: Option<String>,
+    /// The access key's id. Prefer a profile, SSO or a role.
+    #[prop(secret)]
+    pub access_key: Option<String>,
+    /// The secret access key.
+    #[prop(secret)]
+    pub secret_key: Option<String>,
+    /// The session token of temporary credentials.
+    #[prop(secret)]
+    pub token: Option<String>,
+    /// A role to assume with the credentials above.
+    pub assume_role: Option<AssumeRole>,
+    /// Tags for everything that can carry tags; a resource's own tags win.
+    pub default_tags: Option<DefaultTags>,
+    /// The only account ids that may be used; any other is refused before anything is made.
+    pub allowed_account_ids: Option<Set<String>>,
+    /// Account ids that are refused. Excludes `allowedAccountIds`.
+    pub forbidden_account_ids: Option<Set<String>>,
+    /// How often a call is tried again after throttling, a server's or the network's fault. Default: 9.
+    #[prop(check = retries)]
+    pub max_retries: Option<i64>,
+    /// Endpoints by service: `ec2`, `ecr`, `ecs`, `iam`, `logs`, `rds`, `registry` (the image registry of ECR), `s3`,
+    /// `scheduler`, `secretsmanager`, `sfn`, `sqs`, `sts`. Default: `AWS_ENDPOINT_URL_<SERVICE>`, `AWS_ENDPOINT_URL`,
+    /// or AWS.
+    #[prop(check = endpoints)]
+    pub endpoints: Option<BTreeMap<String, String>>,
+    /// Do not ask STS whose credentials these are before the first change. Default: `false`.
+    pub skip_credentials_validation: Option<bool>,
+    /// Address buckets as `host/bucket` instead of `bucket.host`. Default: `false`, but `true` with an S3 endpoint of
+    /// your own.
+    pub s3_use_path_style: Option<bool>,
+}
+
+/// A role to assume.
+#[derive(Clone, Debug, Default, Props)]
+pub struct AssumeRole {
+    /// The role's ARN.
+    pub role_arn: String,
+    /// The external id that the role's trust policy asks for.
+    pub external_id: Option<String>,
+    /// The session's name in CloudTrail. Default: `pulumi-dbt-aws`.
+    pub session_name: Option<String>,
+    /// How long the session's credentials last, 900 to 43200 seconds. Default: 3600.
+    #[prop(check = session_seconds)]
+    pub duration_seconds: Option<i64>,
+}
+
+/// Tags for everything.
+#[derive(Clone, Debug, Default, Props)]
+pub struct DefaultTags {
+    /// The tags.
+    pub tags: Option<BTreeMap<String, String>>,
+}
+
+/// The services with an endpoint of their own.
+const SERVICES: [&str; 13] = [
+    "ec2",
+    "ecr",
+    "ecs",
+    "iam",
+    "logs",
+    "rds",
+    "registry",
+    "s3",
+    "scheduler",
+    "secretsmanager",
+    "sfn",
+    "sqs",
+    "sts",
+];
+
+fn retries(count: &i64) -> Result<(), String> {
+    if (0..=100).contains(count) {
+        Ok(())
+    } else {
+        Err("must be 0 to 100".to_owned())
+    }
+}
+
+fn session_seconds(seconds: &i64) -> Result<(), String> {
+    if (900..=43_200).contains(seconds) {
+        Ok(())
+    } else {
+        Err("must be 900 to 43200 seconds".to_owned())
+    }
+}
+
+fn endpoints(all: &BTreeMap<String, String>) -> Result<(), String> {
+    for (service, url) in all {
+        if !SERVICES.contains(&service.as_str()) {
+            return Err(format!(
+                "{service:?} is not a service here; there are {}",
+                SERVICES.join(", ")
+            ));
+        }
+        if !url.starts_with("http://") && !url.starts_with("https://") {
+            return Err(format!(
+                "{url:?} for {service} must begin with https:// or http://"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The configuration as it came: values that are not text may arrive as JSON.
+#[must_use]
+pub fn unquoted(table: &Table, properties: &Properties) -> Properties {
+    let unquote = |ty: &Type, value: &Value| match (ty, value.peel()) {
+        (Type::String | Type::Text(_) | Type::Enum(_), _) => value.clone(),
+        (_, Value::String(_)) => Json::parse(value).map_or_else(
+            || value.clone(),
+            |json| Value::from_json(&json).marked_like(value),
+        ),
+        _ => value.clone(),
+    };
+    properties
+        .iter()
+        .map(|(k, v)| {
+            (
+                k.clone(),
+                table
+                    .field(k)
+                    .map_or_else(|| v.clone(), |f| unquote(&f.ty, v)),
+            )
+        })
+        .collect()
+}
+
+impl Configuration {
+    /// The configuration in these properties, which were checked.
+    ///
+    /// # Errors
+    /// The first property that does not fit.
+    pub fn parse(properties: &Properties) -> Result<Self, crate::props::Failure> {
+        Self::decode(&Value::Object(unquoted(Self::table(), properties)).plain())
+    }
+}

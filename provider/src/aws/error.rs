@@ -1,0 +1,256 @@
+//! AWS errors, by class instead of by code.
+
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::{display::DisplayErrorContext, metadata::ProvideErrorMetadata};
+use aws_types::request_id::RequestId;
+use std::fmt;
+
+/// What a failed call means for what comes next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// The object is not there, or not visible yet.
+    NotFound,
+    /// An object of that name or in that place is there already.
+    AlreadyExists,
+    /// AWS does not know yet what was made a moment ago: a role that cannot be assumed, a subnet that is not visible.
+    NotYet,
+    /// Something still uses the object, or it is busy.
+    InUse,
+    /// Too many calls; the SDK has already tried again.
+    Throttled,
+    /// No credentials, or expired or wrong ones.
+    Credentials,
+    /// The credentials may not do this.
+    Denied,
+    /// No answer.
+    Unreachable,
+    /// Any other refusal.
+    Other,
+}
+
+/// A failed AWS call.
+#[derive(Clone, Debug)]
+pub struct Error {
+    /// What was tried, on what, such as "create the subnet `prod-private-0`".
+    pub operation: String,
+    /// AWS's code.
+    pub code: Option<String>,
+    /// AWS's message.
+    pub message: String,
+    /// AWS's id of the request.
+    pub request_id: Option<String>,
+    /// What it means.
+    pub class: Class,
+}
+
+impl std::error::Error for Error {}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "could not {}: ", self.operation)?;
+        if let Some(code) = &self.code {
+            write!(f, "{code}: ")?;
+        }
+        f.write_str(self.message.trim_end_matches('.'))?;
+        if let Some(id) = &self.request_id {
+            write!(f, " (request {id})")?;
+        }
+        match self.class.advice() {
+            Some(advice) => write!(f, "; {advice}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Class {
+    fn advice(self) -> Option<&'static str> {
+        match self {
+            Self::Credentials => Some(
+                "give valid credentials, for example with `aws sso login`, AWS_PROFILE, or `pulumi config set dbt-aws:profile`",
+            ),
+            Self::Denied => Some("let the credentials' role or user do this, or use others"),
+            Self::Unreachable => {
+                Some("check the network, the region and the endpoint, then run the command again")
+            }
+            Self::Throttled => Some("run the command again in a moment, or raise maxRetries"),
+            Self::InUse => {
+                Some("something still uses it; remove that first, or run the command again")
+            }
+            Self::NotYet => Some("run the command again"),
+            Self::NotFound | Self::AlreadyExists | Self::Other => None,
+        }
+    }
+}
+
+/// Gives the result of an AWS call the words for what was tried.
+pub trait During<T> {
+    /// The result, its error saying "could not `operation`: ...".
+    ///
+    /// # Errors
+    /// The call's own, classified.
+    fn during(self, operation: impl Into<String>) -> crate::error::Result<T>;
+}
+
+impl<T, E, R> During<T> for Result<T, SdkError<E, R>>
+where
+    E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+    R: fmt::Debug + Send + Sync + 'static,
+    SdkError<E, R>: RequestId,
+{
+    fn during(self, operation: impl Into<String>) -> crate::error::Result<T> {
+        self.map_err(|error| {
+            let request_id = error.request_id().map(str::to_owned);
+            let (code, message) = match &error {
+                SdkError::ServiceError(e) => (
+                    e.err().code().map(str::to_owned),
+                    e.err()
+                        .message()
+                        .map_or_else(|| "AWS gave no reason".to_owned(), str::to_owned),
+                ),
+                other => (None, DisplayErrorContext(other).to_string()),
+            };
+            let class = match &error {
+                SdkError::ServiceError(_) => {
+                    classify(code.as_deref().unwrap_or_default(), &message)
+                }
+                _ if message.to_lowercase().contains("credentials") => Class::Credentials,
+                _ => Class::Unreachable,
+            };
+            let message = match class {
+                Class::Credentials if code.is_none() => "no AWS credentials were found".to_owned(),
+                Class::Unreachable => format!("no answer from AWS ({})", innermost(&error)),
+                _ => message,
+            };
+            Error {
+                operation: operation.into(),
+                code,
+                message,
+                request_id,
+                class,
+            }
+            .into()
+        })
+    }
+}
+
+impl From<Error> for crate::error::Error {
+    fn from(error: Error) -> Self {
+        Self::Aws(Box::new(error))
+    }
+}
+
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut last = error;
+    while let Some(source) = last.source() {
+        last = source;
+    }
+    last.to_string()
+}
+
+fn classify(code: &str, message: &str) -> Class {
+    const CREDENTIALS: [&str; 9] = [
+        "AuthFailure",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "IncompleteSignature",
+        "InvalidAccessKeyId",
+        "InvalidClientTokenId",
+        "MissingAuthenticationToken",
+        "SignatureDoesNotMatch",
+        "UnrecognizedClientException",
+    ];
+    const DENIED: [&str; 4] = [
+        "AccessDenied",
+        "AccessDeniedException",
+        "UnauthorizedOperation",
+        "NotAuthorized",
+    ];
+    const THROTTLED: [&str; 6] = [
+        "RequestLimitExceeded",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "TooManyRequestsException",
+    ];
+    const IN_USE: [&str; 13] = [
+        "BucketNotEmpty",
+        "ClusterContainsTasksException",
+        "DBSubnetGroupInUse",
+        "DeleteConflict",
+        "DependencyViolation",
+        "IncorrectState",
+        "InvalidDBInstanceState",
+        "InvalidDBParameterGroupState",
+        "InvalidDBSubnetGroupStateFault",
+        "InvalidIPAddress.InUse",
+        "OperationAborted",
+        "RepositoryNotEmptyException",
+        "UpdateInProgressException",
+    ];
+    const EXISTS: [&str; 8] = [
+        "BucketAlreadyOwnedByYou",
+        "InvalidGroup.Duplicate",
+        "InvalidPermission.Duplicate",
+        "InvalidSubnet.Conflict",
+        "QueueNameExists",
+        "Resource.AlreadyAssociated",
+        "ResourceExistsException",
+        "StateMachineAlreadyExists",
+    ];
+    let text = message.to_lowercase();
+    if not_yet(code, &text) {
+        return Class::NotYet;
+    }
+    let is = |codes: &[&str]| codes.contains(&code);
+    if is(&CREDENTIALS) {
+        Class::Credentials
+    } else if is(&DENIED) {
+        Class::Denied
+    } else if is(&THROTTLED) {
+        Class::Throttled
+    } else if is(&IN_USE) {
+        Class::InUse
+    } else if is(&EXISTS)
+        || code.contains("AlreadyExist")
+        || text.contains("already exists") && code == "ConflictException"
+    {
+        Class::AlreadyExists
+    } else if code.contains("NotFound")
+        || code.contains("NoSuch")
+        || code.contains("DoesNotExist")
+        || code.contains("NonExistent")
+        || code == "ClusterNotFoundException"
+        || code == "ClientException" && text.contains("unable to describe task definition")
+        || code == "InvalidRequestException" && text.contains("marked for deletion")
+    {
+        Class::NotFound
+    } else {
+        Class::Other
+    }
+}
+
+/// What AWS says of a role, an instance profile or a key that it does not know yet.
+fn not_yet(code: &str, message: &str) -> bool {
+    const WORDS: [&str; 7] = [
+        "cannot be assumed",
+        "not authorized to assume",
+        "unable to assume",
+        "must be assumable",
+        "must allow aws eventbridge scheduler to assume",
+        "the role defined for the function cannot",
+        "is not authorized to create managed-rule",
+    ];
+    matches!(
+        code,
+        "AccessDenied"
+            | "AccessDeniedException"
+            | "ClientException"
+            | "InvalidParameterException"
+            | "ValidationException"
+            | "InvalidParameterValue"
+            | "InvalidArn"
+    ) && WORDS.iter().any(|words| message.contains(words))
+        || code == "MalformedPolicyDocument" && message.contains("invalid principal")
+        || code == "QueueDeletedRecently"
+}

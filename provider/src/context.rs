@@ -1,0 +1,248 @@
+//! What one operation on one resource may use: AWS, who the resource is, how long it may take, and a way to say how it
+//! goes.
+
+use crate::{
+    aws::{Aws, Class, Clients},
+    error::{Error, Result},
+    identity::{Identity, MARKER},
+};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+use tokio_util::sync::CancellationToken;
+
+/// How important a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// For whoever debugs the provider.
+    Debug,
+    /// For the user.
+    Info,
+    /// The user should look.
+    Warning,
+}
+
+/// Where messages for the user go.
+pub trait Log: Send + Sync {
+    /// Says something about a resource. An ephemeral message is a status line, shown until the next.
+    fn log(&self, urn: &str, severity: Severity, message: &str, ephemeral: bool);
+}
+
+/// Tags by key.
+pub type Tags = BTreeMap<String, String>;
+
+/// What one operation on one resource may use.
+pub struct Context {
+    /// The clients of the resource's region.
+    pub aws: Arc<Clients>,
+    /// Whose credentials these are, and the configuration.
+    pub account: Arc<Aws>,
+    /// Who the resource is.
+    pub identity: Identity,
+    pub(crate) log: Arc<dyn Log>,
+    pub(crate) cancel: CancellationToken,
+    pub(crate) started: Instant,
+    pub(crate) timeout: Duration,
+    pub(crate) default_tags: Tags,
+    pub(crate) status: Mutex<String>,
+}
+
+/// What a look at something that is under way shows.
+pub enum Progress<T> {
+    /// It is done.
+    Done(T),
+    /// It is not, and this is its state.
+    Pending(String),
+}
+
+impl Context {
+    /// The tags to put on the object: the provider's default tags, `Name`, the user's, and the marker.
+    #[must_use]
+    pub fn tags(&self, own: Option<&Tags>) -> Tags {
+        let mut tags = self.default_tags.clone();
+        tags.insert("Name".to_owned(), self.identity.name().to_owned());
+        tags.extend(own.cloned().unwrap_or_default());
+        tags.insert(MARKER.to_owned(), self.identity.marker());
+        tags
+    }
+
+    /// The tags of an object less those that [`Context::tags`] adds: what the user set, or somebody else.
+    #[must_use]
+    pub fn user_tags(&self, all: &Tags, own: Option<&Tags>) -> Option<Tags> {
+        let added = self.tags(None);
+        let mine = |key: &String| own.is_some_and(|own| own.contains_key(key));
+        let keep = |key: &String, value: &String| mine(key) || added.get(key) != Some(value);
+        let tags: Tags = all
+            .iter()
+            .filter(|(k, v)| *k != MARKER && !k.starts_with("aws:") && keep(k, v))
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect();
+        (own.is_some() || !tags.is_empty()).then_some(tags)
+    }
+
+    /// What to set and what to remove so that the tags of an object become those of [`Context::tags`].
+    #[must_use]
+    pub fn tag_changes(&self, old: Option<&Tags>, new: Option<&Tags>) -> (Tags, Vec<String>) {
+        let (before, after) = (self.tags(old), self.tags(new));
+        let removed = before
+            .keys()
+            .filter(|k| !after.contains_key(*k))
+            .cloned()
+            .collect();
+        let set = after
+            .into_iter()
+            .filter(|(k, v)| before.get(k) != Some(v))
+            .collect();
+        (set, removed)
+    }
+
+    /// Refuses to take over an object that this resource did not make.
+    ///
+    /// # Errors
+    /// The object is somebody else's.
+    pub fn adopt(
+        &self,
+        id: impl Into<String>,
+        what: &str,
+        tags: &Tags,
+    ) -> Result<crate::resource::Created> {
+        if self.identity.owns(tags) {
+            return Ok(crate::resource::Created::Adopted(id.into()));
+        }
+        let urn = &self.identity.urn;
+        Err(Error::failed(format!(
+            "could not create {what}: it exists already and {urn} did not make it; choose another name, remove it, or \
+             take it over with `pulumi import`"
+        )))
+    }
+
+    /// Shows a status line.
+    pub fn status(&self, message: impl Into<String>) {
+        let message = message.into();
+        let mut last = self.status.lock().unwrap_or_else(PoisonError::into_inner);
+        if *last != message {
+            self.log
+                .log(&self.identity.urn, Severity::Info, &message, true);
+            *last = message;
+        }
+    }
+
+    /// Warns the user.
+    pub fn warn(&self, message: &str) {
+        self.log
+            .log(&self.identity.urn, Severity::Warning, message, false);
+    }
+
+    /// Looks again and again until it is done: soon at first, every ten seconds at the end. Shows what it waits for.
+    ///
+    /// # Errors
+    /// What the look fails with, the user's interruption, or the end of the resource's timeout.
+    pub async fn wait<T, F>(&self, what: &str, mut look: impl FnMut() -> F) -> Result<T>
+    where
+        F: Future<Output = Result<Progress<T>>>,
+    {
+        let started = Instant::now();
+        let mut delay = Duration::from_millis(150);
+        loop {
+            let state = match look().await? {
+                Progress::Done(value) => return Ok(value),
+                Progress::Pending(state) => state,
+            };
+            self.status(format!("{what}: {state}, {}", pretty(started.elapsed())));
+            self.pause(delay, what, &state).await?;
+            delay = delay.mul_f64(1.5).min(Duration::from_secs(10));
+        }
+    }
+
+    /// Does something again while AWS answers that it is too early or too late: what was made a moment ago is not
+    /// visible yet, or what uses the object has not gone yet.
+    ///
+    /// # Errors
+    /// The last answer, the user's interruption, or the end of the resource's timeout.
+    pub async fn retry<T, F>(
+        &self,
+        what: &str,
+        phase: Phase,
+        mut attempt: impl FnMut() -> F,
+    ) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        let started = Instant::now();
+        let mut delay = Duration::from_millis(500);
+        loop {
+            let error = match attempt().await {
+                Ok(value) => return Ok(value),
+                Err(error) => error,
+            };
+            let patience = error
+                .class()
+                .and_then(|class| phase.patience(class))
+                .unwrap_or_default();
+            if started.elapsed() + delay > patience {
+                return Err(error);
+            }
+            let state = error.code().unwrap_or("not yet").to_owned();
+            self.status(format!(
+                "{what}: waiting for AWS ({state}), {}",
+                pretty(started.elapsed())
+            ));
+            self.pause(delay, what, &state).await?;
+            delay = delay.mul_f64(1.5).min(Duration::from_secs(10));
+        }
+    }
+
+    async fn pause(&self, delay: Duration, what: &str, state: &str) -> Result<()> {
+        if self.started.elapsed() + delay > self.timeout {
+            let minutes = self.timeout.as_secs().div_ceil(60);
+            return Err(Error::Timeout {
+                what: what.to_owned(),
+                state: state.to_owned(),
+                minutes,
+            });
+        }
+        let jitter = delay.mul_f64(rand::random_range(0.8..1.2));
+        tokio::select! {
+            () = self.cancel.cancelled() => Err(Error::Cancelled(format!("{what} ({state})"))),
+            () = tokio::time::sleep(jitter) => Ok(()),
+        }
+    }
+}
+
+/// Which part of a resource's life an attempt belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Something is made: what it needs may not be visible yet.
+    Create,
+    /// Something is changed.
+    Update,
+    /// Something is removed: what uses it may not be gone yet.
+    Delete,
+}
+
+impl Phase {
+    /// For how long an answer of that class is no answer yet.
+    fn patience(self, class: Class) -> Option<Duration> {
+        let seconds = match (self, class) {
+            (Self::Create | Self::Update, Class::NotYet) => 120,
+            (Self::Create | Self::Update, Class::InUse) => 300,
+            // A dependency made a moment ago is visible within seconds; a wrong id never is.
+            (Self::Create, Class::NotFound) => 12,
+            // Network interfaces of stopped tasks linger for minutes.
+            (Self::Delete, Class::InUse) => 1_200,
+            _ => return None,
+        };
+        Some(Duration::from_secs(seconds))
+    }
+}
+
+fn pretty(elapsed: Duration) -> String {
+    let seconds = elapsed.as_secs();
+    if seconds < 60 {
+        format!("{seconds}s")
+    } else {
+        format!("{}m{:02}s", seconds / 60, seconds % 60)
+    }
+}

@@ -1,0 +1,297 @@
+//! What makes a create safe to repeat: who an AWS object belongs to, and which attempt at it this is.
+//!
+//! See docs/architecture.md, "A create that can be repeated".
+
+use crate::value::Urn;
+use data_encoding::Encoding;
+use sha2::{Digest, Sha256};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{LazyLock, Mutex, PoisonError},
+};
+
+/// The tag that says whose an object is.
+pub const MARKER: &str = "dbt-aws:marker";
+
+/// Lower-case letters and digits, without those that are mistaken for others.
+static BASE32: LazyLock<Encoding> = LazyLock::new(|| {
+    let mut spec = data_encoding::Specification::new();
+    spec.symbols.push_str("abcdefghijkmnpqrstuvwxyz23456789");
+    spec.encoding().unwrap_or(data_encoding::BASE32_NOPAD)
+});
+
+fn digest(parts: &[&str], length: usize) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part.as_bytes());
+        hash.update([0]);
+    }
+    BASE32.encode(&hash.finalize())[..length].to_owned()
+}
+
+/// Random lower-case letters and digits.
+#[must_use]
+pub fn random(length: usize) -> String {
+    let bytes: [u8; 32] = rand::random();
+    BASE32.encode(&bytes)[..length].to_owned()
+}
+
+/// The first generation of a resource.
+#[must_use]
+pub fn first_generation(seed: &str, urn: &str) -> String {
+    digest(&[seed, urn], 8)
+}
+
+/// The generation after this one, with its number in front.
+#[must_use]
+pub fn next_generation(generation: &str) -> String {
+    let number = number_of(generation) + 1;
+    format!("{number}{}", digest(&[generation], 8))
+}
+
+/// How many generations came before.
+fn number_of(generation: &str) -> u32 {
+    let letters = generation.len().saturating_sub(8);
+    generation
+        .get(..letters)
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(0)
+}
+
+/// Whose an AWS object is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The resource's URN.
+    pub urn: Urn,
+    /// What tells this stack's objects from those of another stack with the same name.
+    pub seed: String,
+    /// Which of the objects that this URN has had.
+    pub generation: String,
+}
+
+impl Identity {
+    /// The resource's name: the last part of its URN.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.urn.rsplit("::").next().unwrap_or_default()
+    }
+
+    /// The marker tag's value: seed, generation, a hash of the URN, and the name for people.
+    #[must_use]
+    pub fn marker(&self) -> String {
+        self.marker_of(&self.generation)
+    }
+
+    /// The marker of any generation, as EC2's filters match it.
+    #[must_use]
+    pub fn any_marker(&self) -> String {
+        self.marker_of("*")
+    }
+
+    fn marker_of(&self, generation: &str) -> String {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "+-=._:/@ ".contains(c);
+        let name: String = self
+            .name()
+            .chars()
+            .map(|c| if allowed(c) { c } else { '_' })
+            .take(200)
+            .collect();
+        format!(
+            "{}/{generation}/{}/{name}",
+            self.seed,
+            digest(&[&self.urn], 8)
+        )
+    }
+
+    /// Whether an object with these tags was made for this resource, in whatever generation.
+    #[must_use]
+    pub fn owns(&self, tags: &BTreeMap<String, String>) -> bool {
+        let of = |marker: &str| {
+            let mut parts = marker.splitn(4, '/').map(str::to_owned);
+            (parts.next(), parts.nth(1))
+        };
+        tags.get(MARKER)
+            .is_some_and(|marker| of(marker) == of(&self.marker()))
+    }
+
+    /// A token for APIs that take one: the same for every repetition of the same create.
+    #[must_use]
+    pub fn token(&self) -> String {
+        digest(&[&self.seed, &self.urn, &self.generation], 32)
+    }
+}
+
+/// How a physical name is made from a resource's.
+#[derive(Clone, Copy, Debug)]
+pub struct Naming {
+    /// The input that holds it.
+    pub field: &'static str,
+    /// The longest that AWS takes.
+    pub longest: usize,
+    /// Which characters it may have besides letters and digits; others become `-`.
+    pub others: &'static str,
+    /// Whether AWS folds it to lower case.
+    pub lower: bool,
+}
+
+impl Naming {
+    /// The readable part cut to fit, a hyphen, the generation.
+    #[must_use]
+    pub fn name(&self, readable: &str, generation: &str) -> String {
+        let fits = |c: char| c.is_ascii_alphanumeric() || self.others.contains(c);
+        let mut name: String = readable
+            .chars()
+            .map(|c| {
+                if self.lower {
+                    c.to_ascii_lowercase()
+                } else {
+                    c
+                }
+            })
+            .map(|c| if fits(c) { c } else { '-' })
+            .collect();
+        while name.contains("--") {
+            name = name.replace("--", "-");
+        }
+        name.truncate(self.longest.saturating_sub(generation.len() + 1));
+        let name = name.trim_matches('-');
+        // Many of AWS's names must begin with a letter.
+        let name = if name.starts_with(|c: char| c.is_ascii_alphabetic()) {
+            name.to_owned()
+        } else {
+            format!("x{name}")
+        };
+        format!("{name}-{generation}")
+    }
+
+    /// Whether a name ends with the generation, and so was made here.
+    #[must_use]
+    pub fn is_ours(name: &str, generation: &str) -> bool {
+        !generation.is_empty() && name.ends_with(&format!("-{generation}"))
+    }
+}
+
+/// What this process has seen of generations and claims. The engine starts a process for each provider resource and
+/// phase, so that it sees all that the engine knows.
+#[derive(Debug, Default)]
+pub struct Seen {
+    generations: Mutex<HashMap<Urn, String>>,
+    claims: Mutex<HashMap<String, String>>,
+}
+
+impl Seen {
+    /// Remembers the newest generation of a URN.
+    pub fn generation(&self, urn: &str, generation: &str) {
+        let mut seen = self
+            .generations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let newest = seen
+            .entry(urn.to_owned())
+            .or_insert_with(|| generation.to_owned());
+        if number_of(generation) > number_of(newest) {
+            generation.clone_into(newest);
+        }
+    }
+
+    /// The generation for a resource that has none yet: the one after the newest seen, or the first.
+    #[must_use]
+    pub fn fresh_generation(&self, seed: &str, urn: &str) -> String {
+        let seen = self
+            .generations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        seen.get(urn).map_or_else(
+            || first_generation(seed, urn),
+            |newest| next_generation(newest),
+        )
+    }
+
+    /// Remembers who created an id last.
+    pub fn claim(&self, id: &str, claim: &str) {
+        self.claims
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(id.to_owned(), claim.to_owned());
+    }
+
+    /// Whether a later create in this process took the id over.
+    #[must_use]
+    pub fn is_superseded(&self, id: &str, claim: Option<&str>) -> bool {
+        let claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
+        claims
+            .get(id)
+            .is_some_and(|newest| Some(newest.as_str()) != claim)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(generation: &str) -> Identity {
+        Identity {
+            urn: "urn:pulumi:dev::shop::a$b::prod-vpc".into(),
+            seed: "s33d".into(),
+            generation: generation.into(),
+        }
+    }
+
+    #[test]
+    fn generations_follow_one_another() {
+        let first = first_generation("seed", "urn");
+        let second = next_generation(&first);
+        let third = next_generation(&second);
+        assert_eq!(
+            (
+                first.len(),
+                number_of(&first),
+                number_of(&second),
+                number_of(&third)
+            ),
+            (8, 0, 1, 2)
+        );
+        let seen = Seen::default();
+        assert_eq!(seen.fresh_generation("seed", "urn"), first);
+        seen.generation("urn", &second);
+        seen.generation("urn", &first);
+        assert_eq!(seen.fresh_generation("seed", "urn"), third);
+    }
+
+    #[test]
+    fn an_object_is_owned_in_any_generation_but_by_one_resource() {
+        let mine = identity("aaaaaaaa");
+        let tags = BTreeMap::from([(MARKER.to_owned(), identity("1bbbbbbbb").marker())]);
+        assert!(mine.owns(&tags));
+        let other = Identity {
+            seed: "other".into(),
+            ..mine.clone()
+        };
+        assert!(!other.owns(&tags));
+        let other = Identity {
+            urn: "urn:x::y".into(),
+            ..mine
+        };
+        assert!(!other.owns(&tags));
+        assert!(!other.owns(&BTreeMap::new()));
+    }
+
+    #[test]
+    fn names_fit() {
+        let naming = Naming {
+            field: "name",
+            longest: 20,
+            others: "-",
+            lower: true,
+        };
+        assert_eq!(
+            naming.name("My_Shop.Warehouse", "abcdefgh"),
+            "my-shop-war-abcdefgh"
+        );
+        assert_eq!(naming.name("9", "abcdefgh"), "x9-abcdefgh");
+        assert!(
+            Naming::is_ours("my-shop-abcdefgh", "abcdefgh")
+                && !Naming::is_ours("my-shop", "abcdefgh")
+        );
+    }
+}

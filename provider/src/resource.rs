@@ -1,0 +1,125 @@
+//! The life of a custom resource: what each kind implements, and what the framework does around it.
+
+mod erased;
+
+pub use erased::{
+    CLAIM, CheckScope, Diffed, Dynamic, DynamicFunction, GENERATION, Partial, REGION, SEED, erase,
+    erase_function,
+};
+
+use crate::{
+    context::Context,
+    error::Result,
+    identity::Naming,
+    props::{Failure, Props, check::Check},
+    value::Properties,
+};
+use std::time::Duration;
+
+/// One kind of AWS object. Unknowns, secrets, previews, diffs and retries are the framework's.
+pub trait CustomResource: Send + Sync + Sized + 'static {
+    /// The type token, such as `dbt-aws:ec2:Subnet`.
+    const TOKEN: &'static str;
+    /// The description in the schema.
+    const DOC: &'static str;
+    /// How its physical name is made when none is given.
+    const NAMING: Option<Naming> = None;
+    /// How long a create, update or delete may take, unless `customTimeouts` says otherwise.
+    const TIMEOUT: Duration = Duration::from_secs(20 * 60);
+    /// What a program sets.
+    type Inputs: Props;
+    /// What AWS adds.
+    type Outputs: Props;
+
+    /// Rules over several properties. Those of one property are in the table.
+    fn check(_check: &mut Check<'_>) {}
+
+    /// Adds to checked inputs what is found outside of them, such as a digest of files.
+    ///
+    /// # Errors
+    /// The property that leads to something wrong.
+    fn complete(_inputs: &mut Properties, _old: &Properties) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// Outputs that a preview can already know from the inputs and the outputs before.
+    fn foresee(_inputs: &Self::Inputs, _old: Option<&Self::Outputs>) -> Properties {
+        Properties::new()
+    }
+
+    /// Makes the object, or finds the one that an interrupted create left.
+    fn create(cx: &Context, inputs: &Self::Inputs) -> impl Future<Output = Result<Created>> + Send;
+
+    /// Gives the object the settings of `new` that a create does not or that changed since `old`. Follows a create
+    /// (without `old`) and is the update.
+    fn apply(
+        _cx: &Context,
+        _id: &str,
+        _new: &Self::Inputs,
+        _old: Option<&State<Self>>,
+    ) -> impl Future<Output = Result<()>> + Send {
+        async { Ok(()) }
+    }
+
+    /// Waits until the object can be used.
+    fn ready(_cx: &Context, _id: &str) -> impl Future<Output = Result<()>> + Send {
+        async { Ok(()) }
+    }
+
+    /// The object as AWS has it, `None` when it is gone. `known` holds the inputs, but for an import; what AWS does
+    /// not tell is taken from there.
+    fn read(
+        cx: &Context,
+        id: &str,
+        known: Option<&Self::Inputs>,
+    ) -> impl Future<Output = Result<Option<State<Self>>>> + Send;
+
+    /// Removes the object and waits until it is gone. That it is gone already is no error.
+    fn delete(
+        cx: &Context,
+        id: &str,
+        state: &State<Self>,
+    ) -> impl Future<Output = Result<()>> + Send;
+}
+
+/// A resource as AWS has it.
+#[derive(Clone, Debug)]
+pub struct State<R: CustomResource> {
+    /// The inputs, as far as AWS tells them.
+    pub inputs: R::Inputs,
+    /// The outputs.
+    pub outputs: R::Outputs,
+}
+
+/// What a create did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Created {
+    /// The object of this id was made as the inputs say.
+    New(String),
+    /// The object of this id was there, made by an interrupted create: it may differ.
+    Adopted(String),
+}
+
+impl<T: Into<String>> From<T> for Created {
+    fn from(id: T) -> Self {
+        Self::New(id.into())
+    }
+}
+
+/// A function of the package: it only looks things up.
+pub trait Function: Send + Sync + Sized + 'static {
+    /// The token, such as `dbt-aws:index:getCallerIdentity`.
+    const TOKEN: &'static str;
+    /// The description in the schema.
+    const DOC: &'static str;
+    /// What it is asked with.
+    type Inputs: Props;
+    /// What it answers.
+    type Outputs: Props;
+
+    /// The answer.
+    fn call(
+        aws: &crate::aws::Aws,
+        inputs: &Self::Inputs,
+    ) -> impl Future<Output = Result<Self::Outputs>> + Send;
+}

@@ -1,0 +1,633 @@
+//! The life of any custom resource, over values: check, diff, create, read, update, delete.
+
+use super::{Created, CustomResource, Function, State};
+use crate::{
+    context::{Context, Phase, Severity},
+    error::{Error, Gone, Result},
+    identity::{self, Naming, Seen},
+    props::{
+        Failure, Field, Property, Props, Table,
+        check::Check,
+        decode,
+        diff::{Change, Kind, changes, project, same, without_defaults},
+        encode,
+    },
+    value::{Properties, Value},
+};
+use futures::{FutureExt, future::BoxFuture};
+use std::{marker::PhantomData, time::Duration};
+
+/// The hidden input that ties a resource to its stack.
+pub const SEED: &str = "__seed";
+/// The hidden input that tells the objects a URN has had from one another.
+pub const GENERATION: &str = "__generation";
+/// The hidden input with the region that the object is in.
+pub const REGION: &str = "__region";
+/// The hidden output that says which create made the object.
+pub const CLAIM: &str = "__claim";
+
+/// What a check knows beside the properties.
+pub struct CheckScope<'a> {
+    /// The resource's URN.
+    pub urn: &'a str,
+    /// What stands for the seed where no component gives one: the id of the provider resource.
+    pub provider_id: Option<&'a str>,
+    /// The region that is configured.
+    pub region: &'a str,
+    /// What this process has seen.
+    pub seen: &'a Seen,
+}
+
+/// The answer to a diff.
+#[derive(Debug, Default)]
+pub struct Diffed {
+    /// The changed properties.
+    pub changes: Vec<Change>,
+    /// Whether the old object must go before the new one can be made.
+    pub delete_before_replace: bool,
+}
+
+/// A failure after something was done that must be remembered.
+#[derive(Debug)]
+pub struct Partial {
+    /// What failed.
+    pub error: Error,
+    /// The object's id, its properties and its inputs, where there is an object.
+    pub state: Option<(String, Properties, Properties)>,
+}
+
+impl From<Error> for Partial {
+    fn from(error: Error) -> Self {
+        Self { error, state: None }
+    }
+}
+
+/// A [`CustomResource`] with its types erased.
+pub trait Dynamic: Send + Sync {
+    /// The type token.
+    fn token(&self) -> &'static str;
+    /// The description.
+    fn doc(&self) -> &'static str;
+    /// The tables of inputs and outputs.
+    fn tables(&self) -> (&'static Table, &'static Table);
+    /// How long an operation may take.
+    fn timeout(&self) -> Duration;
+    /// The inputs with what the provider adds, and what is wrong with them.
+    fn check(
+        &self,
+        scope: &CheckScope<'_>,
+        olds: &Properties,
+        news: Properties,
+    ) -> (Properties, Vec<Failure>);
+    /// What changes from the old inputs and outputs to the new inputs.
+    fn diff(
+        &self,
+        old_inputs: &Properties,
+        olds: &Properties,
+        news: &Properties,
+        ignore: &[String],
+    ) -> Diffed;
+    /// The outputs that a create will have, as far as they can be known.
+    fn preview_create(&self, inputs: &Properties) -> Properties;
+    /// The outputs that an update will leave, as far as they can be known.
+    fn preview_update(
+        &self,
+        old_inputs: &Properties,
+        olds: &Properties,
+        inputs: &Properties,
+    ) -> Properties;
+    /// Makes the object.
+    fn create<'a>(
+        &'a self,
+        cx: &'a Context,
+        inputs: Properties,
+    ) -> BoxFuture<'a, Result<(String, Properties), Partial>>;
+    /// The object's properties and inputs; `None` when it is gone. Without inputs it is an import.
+    fn read<'a>(
+        &'a self,
+        cx: &'a Context,
+        id: &'a str,
+        inputs: Option<Properties>,
+    ) -> BoxFuture<'a, Result<Option<(Properties, Properties)>>>;
+    /// Changes the object.
+    fn update<'a>(
+        &'a self,
+        cx: &'a Context,
+        id: &'a str,
+        old_inputs: Properties,
+        olds: Properties,
+        inputs: Properties,
+    ) -> BoxFuture<'a, Result<Properties, Partial>>;
+    /// Removes the object.
+    fn delete<'a>(
+        &'a self,
+        cx: &'a Context,
+        id: &'a str,
+        seen: &'a Seen,
+        olds: Properties,
+    ) -> BoxFuture<'a, Result<()>>;
+}
+
+/// A kind of resource for the list of all.
+#[must_use]
+pub fn erase<R: CustomResource>() -> Box<dyn Dynamic> {
+    Box::new(Erased::<R>(PhantomData))
+}
+
+struct Erased<R>(PhantomData<fn() -> R>);
+
+impl<R: CustomResource> Dynamic for Erased<R> {
+    fn token(&self) -> &'static str {
+        R::TOKEN
+    }
+
+    fn doc(&self) -> &'static str {
+        R::DOC
+    }
+
+    fn tables(&self) -> (&'static Table, &'static Table) {
+        (R::Inputs::table(), R::Outputs::table())
+    }
+
+    fn timeout(&self) -> Duration {
+        R::TIMEOUT
+    }
+
+    fn check(
+        &self,
+        scope: &CheckScope<'_>,
+        olds: &Properties,
+        mut news: Properties,
+    ) -> (Properties, Vec<Failure>) {
+        let mut check = Check::new(R::Inputs::table(), &news);
+        R::check(&mut check);
+        let mut failures = check.failures;
+        identify(scope, olds, &mut news);
+        if let Some(naming) = R::NAMING {
+            name(naming, scope.urn, olds, &mut news);
+        }
+        if failures.is_empty()
+            && let Err(failure) = R::complete(&mut news, olds)
+        {
+            failures.push(failure);
+        }
+        (news, failures)
+    }
+
+    fn diff(
+        &self,
+        old_inputs: &Properties,
+        olds: &Properties,
+        news: &Properties,
+        ignore: &[String],
+    ) -> Diffed {
+        let table = R::Inputs::table();
+        let mut found = changes(table, &applied(table, old_inputs, olds), news);
+        found.retain(|c| !ignore.iter().any(|path| covers(path, &c.path)));
+        let region = |p: &Properties| p.get(REGION).and_then(Value::as_str).map(str::to_owned);
+        if let (Some(old), Some(new)) = (region(old_inputs), region(news))
+            && old != new
+        {
+            found.push(Change {
+                name: REGION,
+                path: REGION.to_owned(),
+                kind: Kind::Update,
+                replace: true,
+            });
+        }
+        let replaced = found.iter().any(|c| c.replace);
+        let kept_name = R::NAMING.is_some_and(|naming| {
+            let name = |p: &Properties| p.get(naming.field).map(Value::plain);
+            let generation = old_inputs
+                .get(GENERATION)
+                .and_then(Value::as_str)
+                .unwrap_or_default();
+            let ours = name(news)
+                .is_some_and(|n| n.as_str().is_some_and(|n| Naming::is_ours(n, generation)));
+            !ours && name(old_inputs) == name(news)
+        });
+        Diffed {
+            changes: found,
+            delete_before_replace: replaced && kept_name,
+        }
+    }
+
+    fn preview_create(&self, inputs: &Properties) -> Properties {
+        let known = self.foreseen(inputs, None);
+        let unknown = R::Outputs::table().fields.iter().map(|f| {
+            let value = inputs.get(f.name).or_else(|| known.get(f.name)).cloned();
+            (f.name.to_owned(), value.unwrap_or(Value::Unknown))
+        });
+        let mut all = echo::<R>(inputs);
+        all.extend(unknown);
+        all
+    }
+
+    fn preview_update(
+        &self,
+        old_inputs: &Properties,
+        olds: &Properties,
+        inputs: &Properties,
+    ) -> Properties {
+        let changed = self.diff(old_inputs, olds, inputs, &[]).changes;
+        let known = self.foreseen(inputs, Some(olds));
+        let mut all = echo::<R>(inputs);
+        for field in &R::Outputs::table().fields {
+            let follows = field
+                .follows
+                .iter()
+                .any(|input| changed.iter().any(|c| c.name == *input));
+            let value = match known.get(field.name) {
+                Some(value) => value.clone(),
+                None if follows => Value::Unknown,
+                None => match inputs.get(field.name).or_else(|| olds.get(field.name)) {
+                    Some(value) => value.clone(),
+                    // A property that an older version of the provider did not have.
+                    None => continue,
+                },
+            };
+            all.insert(field.name.to_owned(), value);
+        }
+        all.extend(
+            olds.get(CLAIM)
+                .map(|claim| (CLAIM.to_owned(), claim.clone())),
+        );
+        all
+    }
+
+    fn create<'a>(
+        &'a self,
+        cx: &'a Context,
+        inputs: Properties,
+    ) -> BoxFuture<'a, Result<(String, Properties), Partial>> {
+        async move {
+            let typed: R::Inputs = decode(&plain(&inputs)).map_err(Error::from)?;
+            let created = cx
+                .retry("creating", Phase::Create, || R::create(cx, &typed))
+                .await?;
+            let id = match &created {
+                Created::New(id) | Created::Adopted(id) => id.clone(),
+            };
+            match self.settle(cx, &created, &id, &typed).await {
+                Ok(state) => Ok((
+                    id,
+                    remember::<R>(&state, &inputs, Some(identity::random(12))),
+                )),
+                Err(error) => {
+                    let read = R::read(cx, &id, Some(&typed)).await.ok().flatten();
+                    let outputs = match read {
+                        Some(state) => remember::<R>(&state, &inputs, Some(identity::random(12))),
+                        None => echo::<R>(&inputs),
+                    };
+                    Err(Partial {
+                        error,
+                        state: Some((id, outputs, inputs)),
+                    })
+                }
+            }
+        }
+        .boxed()
+    }
+
+    fn read<'a>(
+        &'a self,
+        cx: &'a Context,
+        id: &'a str,
+        inputs: Option<Properties>,
+    ) -> BoxFuture<'a, Result<Option<(Properties, Properties)>>> {
+        async move {
+            // An import, or an old state, may lack what decoding needs: read as if nothing were known.
+            let known: Option<R::Inputs> = inputs.as_ref().and_then(|i| decode(&plain(i)).ok());
+            let Some(state) = R::read(cx, id, known.as_ref()).await.gone()?.flatten() else {
+                return Ok(None);
+            };
+            let table = R::Inputs::table();
+            let read = encode(&state.inputs);
+            let mut projected = match &inputs {
+                Some(user) if !user.is_empty() => project(table, &read, user),
+                _ => without_defaults(table, &read),
+            };
+            projected
+                .entry(REGION.to_owned())
+                .or_insert_with(|| cx.aws.region().into());
+            Ok(Some((remember::<R>(&state, &projected, None), projected)))
+        }
+        .boxed()
+    }
+
+    fn update<'a>(
+        &'a self,
+        cx: &'a Context,
+        id: &'a str,
+        old_inputs: Properties,
+        olds: Properties,
+        inputs: Properties,
+    ) -> BoxFuture<'a, Result<Properties, Partial>> {
+        async move {
+            let claim = olds.get(CLAIM).and_then(Value::as_str).map(str::to_owned);
+            let new: R::Inputs = decode(&plain(&inputs)).map_err(Error::from)?;
+            let known = applied(R::Inputs::table(), &old_inputs, &olds);
+            let known: R::Inputs = decode(&plain(&known)).map_err(Error::from)?;
+            let Some(old) = R::read(cx, id, Some(&known)).await.gone()?.flatten() else {
+                return Err(Error::failed(format!(
+                    "could not update {}: {id} is gone; run `pulumi refresh`, then `pulumi up`",
+                    cx.identity.name()
+                ))
+                .into());
+            };
+            let result = async {
+                cx.retry("updating", Phase::Update, || {
+                    R::apply(cx, id, &new, Some(&old))
+                })
+                .await?;
+                R::ready(cx, id).await?;
+                self.read_back(cx, id, &new).await
+            };
+            match result.await {
+                Ok(state) => Ok(remember::<R>(&state, &inputs, claim)),
+                Err(error) => {
+                    let Some(now) = R::read(cx, id, Some(&known)).await.ok().flatten() else {
+                        return Err(error.into());
+                    };
+                    let now = remember::<R>(&now, &plain(&encode(&known)), claim);
+                    Err(Partial {
+                        error,
+                        state: Some((id.to_owned(), now, inputs)),
+                    })
+                }
+            }
+        }
+        .boxed()
+    }
+
+    fn delete<'a>(
+        &'a self,
+        cx: &'a Context,
+        id: &'a str,
+        seen: &'a Seen,
+        olds: Properties,
+    ) -> BoxFuture<'a, Result<()>> {
+        async move {
+            if seen.is_superseded(id, olds.get(CLAIM).and_then(Value::as_str)) {
+                let message =
+                    format!("{id} was taken over by a newer create of this resource and is kept");
+                cx.log
+                    .log(&cx.identity.urn, Severity::Warning, &message, false);
+                return Ok(());
+            }
+            let plain = plain(&olds);
+            let state = State::<R> {
+                inputs: lenient(&plain)?,
+                outputs: lenient(&plain)?,
+            };
+            cx.retry("deleting", Phase::Delete, || R::delete(cx, id, &state))
+                .await
+                .gone()
+                .map(drop)
+        }
+        .boxed()
+    }
+}
+
+impl<R: CustomResource> Erased<R> {
+    fn foreseen(&self, inputs: &Properties, olds: Option<&Properties>) -> Properties {
+        let Ok(typed) = decode(&plain(inputs)) else {
+            return Properties::new();
+        };
+        let old = olds.and_then(|olds| decode::<R::Outputs>(&plain(olds)).ok());
+        R::foresee(&typed, old.as_ref())
+    }
+
+    /// Takes an object from made to ready, and reads it.
+    async fn settle(
+        &self,
+        cx: &Context,
+        created: &Created,
+        id: &str,
+        inputs: &R::Inputs,
+    ) -> Result<State<R>> {
+        let old = match created {
+            Created::New(_) => None,
+            Created::Adopted(_) => {
+                R::ready(cx, id).await?;
+                let found = self.read_back(cx, id, inputs).await?;
+                refuse_replacement::<R>(cx, id, &found, inputs)?;
+                Some(found)
+            }
+        };
+        cx.retry("configuring", Phase::Update, || {
+            R::apply(cx, id, inputs, old.as_ref())
+        })
+        .await?;
+        R::ready(cx, id).await?;
+        self.read_back(cx, id, inputs).await
+    }
+
+    /// Reads what was just made; AWS may need a moment to show it.
+    async fn read_back(&self, cx: &Context, id: &str, inputs: &R::Inputs) -> Result<State<R>> {
+        let look = || async {
+            match R::read(cx, id, Some(inputs)).await.gone()?.flatten() {
+                Some(state) => Ok(state),
+                None => Err(crate::aws::Error {
+                    operation: format!("read {id}"),
+                    code: None,
+                    message: "it was made, but AWS does not show it".to_owned(),
+                    request_id: None,
+                    class: crate::aws::Class::NotYet,
+                }
+                .into()),
+            }
+        };
+        cx.retry("reading", Phase::Create, look).await
+    }
+}
+
+/// An object that an interrupted create left must fit the inputs in what cannot be changed.
+fn refuse_replacement<R: CustomResource>(
+    cx: &Context,
+    id: &str,
+    found: &State<R>,
+    inputs: &R::Inputs,
+) -> Result<()> {
+    let table = R::Inputs::table();
+    let wanted = encode(inputs);
+    let found = project(table, &encode(&found.inputs), &wanted);
+    let different: Vec<_> = changes(table, &found, &wanted)
+        .into_iter()
+        .filter(|c| c.replace)
+        .map(|c| c.path)
+        .collect();
+    if different.is_empty() {
+        return Ok(());
+    }
+    Err(Error::failed(format!(
+        "{id} was left by an interrupted run for {} and differs in {}, which cannot be changed; remove it and run \
+         `pulumi up` again",
+        cx.identity.name(),
+        different.join(", ")
+    )))
+}
+
+/// Adds the hidden inputs.
+fn identify(scope: &CheckScope<'_>, olds: &Properties, news: &mut Properties) {
+    let known = |p: &Properties, key: &str| p.get(key).and_then(Value::as_str).map(str::to_owned);
+    let given = news.contains_key(SEED);
+    let seed = known(news, SEED).or_else(|| known(olds, SEED)).or_else(|| {
+        if given {
+            None
+        } else {
+            scope.provider_id.map(str::to_owned)
+        }
+    });
+    let generation = known(olds, GENERATION).or_else(|| {
+        let seed = seed.as_deref()?;
+        Some(scope.seen.fresh_generation(seed, scope.urn))
+    });
+    if let Some(old) = known(olds, GENERATION) {
+        scope.seen.generation(scope.urn, &old);
+    }
+    let value = |text: Option<String>| text.map_or(Value::Unknown, Value::String);
+    news.insert(SEED.to_owned(), value(seed));
+    news.insert(GENERATION.to_owned(), value(generation));
+    news.insert(REGION.to_owned(), scope.region.into());
+}
+
+/// Fills in the physical name: the old one, or one of the resource's name and generation.
+fn name(naming: Naming, urn: &str, olds: &Properties, news: &mut Properties) {
+    if news.get(naming.field).is_some_and(|v| !v.is_null()) {
+        return;
+    }
+    let readable = urn.rsplit("::").next().unwrap_or_default();
+    let made = || match news.get(GENERATION) {
+        Some(Value::String(generation)) => naming.name(readable, generation).into(),
+        _ => Value::Unknown,
+    };
+    let value = olds
+        .get(naming.field)
+        .filter(|v| !v.is_null())
+        .cloned()
+        .unwrap_or_else(made);
+    news.insert(naming.field.to_owned(), value);
+}
+
+/// The inputs that AWS has: where the outputs echo an input, the echo counts, because after an update that failed the
+/// engine's old inputs are already the new ones.
+fn applied(table: &'static Table, old_inputs: &Properties, olds: &Properties) -> Properties {
+    let newest = |field: &'static Field| {
+        let input = old_inputs.get(field.name)?;
+        let echoed = olds
+            .get(field.name)
+            .filter(|echo| !field.input_only && !same(&field.ty, input, echo));
+        Some((field.name.to_owned(), echoed.unwrap_or(input).clone()))
+    };
+    table.fields.iter().filter_map(newest).collect()
+}
+
+/// The inputs as outputs.
+fn echo<R: CustomResource>(inputs: &Properties) -> Properties {
+    let table = R::Inputs::table();
+    inputs
+        .iter()
+        .filter(|(k, _)| k.starts_with("__") || table.field(k).is_some_and(|f| !f.input_only))
+        .map(|(k, v)| (k.clone(), v.clone()))
+        .collect()
+}
+
+/// The properties that the engine keeps: what was read, in the user's words, with the user's secrets.
+fn remember<R: CustomResource>(
+    state: &State<R>,
+    inputs: &Properties,
+    claim: Option<String>,
+) -> Properties {
+    let read = encode(&state.inputs);
+    let mut all = echo::<R>(&project(R::Inputs::table(), &read, inputs));
+    all.extend(encode(&state.outputs));
+    for field in R::Inputs::table()
+        .fields
+        .iter()
+        .chain(&R::Outputs::table().fields)
+        .filter(|f| f.secret)
+    {
+        if let Some(value) = all.remove(field.name) {
+            all.insert(field.name.to_owned(), Value::secret(value));
+        }
+    }
+    all.extend(claim.map(|claim| (CLAIM.to_owned(), claim.into())));
+    all
+}
+
+/// A struct out of a state that another version may have written: what is missing is tried as absent.
+fn lenient<P: Props>(properties: &Properties) -> Result<P> {
+    P::decode(&Value::Object(properties.clone())).map_err(|e| {
+        Error::Bug(format!(
+            "the state does not fit this version: {e}; run `pulumi refresh`"
+        ))
+    })
+}
+
+fn plain(properties: &Properties) -> Properties {
+    properties
+        .iter()
+        .map(|(k, v)| (k.clone(), v.plain()))
+        .collect()
+}
+
+/// Whether `ignoreChanges`' path names the changed one or something that holds it.
+fn covers(ignored: &str, changed: &str) -> bool {
+    let rest = changed.strip_prefix(ignored);
+    ignored == "*" || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+}
+
+/// A [`Function`] with its types erased.
+pub trait DynamicFunction: Send + Sync {
+    /// The token.
+    fn token(&self) -> &'static str;
+    /// The description.
+    fn doc(&self) -> &'static str;
+    /// The tables of inputs and outputs.
+    fn tables(&self) -> (&'static Table, &'static Table);
+    /// The answer, or what is wrong with the question.
+    fn call<'a>(
+        &'a self,
+        aws: &'a crate::aws::Aws,
+        inputs: Properties,
+    ) -> BoxFuture<'a, Result<Result<Properties, Vec<Failure>>>>;
+}
+
+/// A function for the list of all.
+#[must_use]
+pub fn erase_function<F: Function>() -> Box<dyn DynamicFunction> {
+    Box::new(ErasedFunction::<F>(PhantomData))
+}
+
+struct ErasedFunction<F>(PhantomData<fn() -> F>);
+
+impl<F: Function> DynamicFunction for ErasedFunction<F> {
+    fn token(&self) -> &'static str {
+        F::TOKEN
+    }
+
+    fn doc(&self) -> &'static str {
+        F::DOC
+    }
+
+    fn tables(&self) -> (&'static Table, &'static Table) {
+        (F::Inputs::table(), F::Outputs::table())
+    }
+
+    fn call<'a>(
+        &'a self,
+        aws: &'a crate::aws::Aws,
+        inputs: Properties,
+    ) -> BoxFuture<'a, Result<Result<Properties, Vec<Failure>>>> {
+        async move {
+            let failures = Check::new(F::Inputs::table(), &inputs).failures;
+            if !failures.is_empty() {
+                return Ok(Err(failures));
+            }
+            let typed: F::Inputs = decode(&plain(&inputs))?;
+            Ok(Ok(F::call(aws, &typed).await?.encode().into_properties()))
+        }
+        .boxed()
+    }
+}
