@@ -98,6 +98,18 @@ impl Context {
         (set, removed)
     }
 
+    /// The ARN of an object in the resource's region.
+    #[must_use]
+    pub fn arn(&self, service: &str, account: &str, object: &str) -> String {
+        let region = self.aws.region();
+        let partition = match region {
+            r if r.starts_with("cn-") => "aws-cn",
+            r if r.starts_with("us-gov-") => "aws-us-gov",
+            _ => "aws",
+        };
+        format!("arn:{partition}:{service}:{region}:{account}:{object}")
+    }
+
     /// Refuses to take over an object that this resource did not make.
     ///
     /// # Errors

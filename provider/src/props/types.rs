@@ -215,7 +215,11 @@ static CIDR: Text = Text {
 };
 
 impl Cidr {
-    fn parse(text: &str) -> Result<Self, String> {
+    /// The block of a text.
+    ///
+    /// # Errors
+    /// What is wrong with it, as the end of a sentence about a property.
+    pub fn parse(text: &str) -> Result<Self, String> {
         let net: ipnet::Ipv4Net = text
             .parse()
             .map_err(|_| format!("{text:?} is not an IPv4 block such as 10.0.0.0/16"))?;

@@ -1,0 +1,13 @@
+//! What a file of a resource or component needs.
+
+pub use crate::{
+    aws::During,
+    context::{Context, Progress, Tags},
+    error::{Error, Gone, Result},
+    identity::Naming,
+    output::Output,
+    props::{Cidr, Failure, Json, Property, Props, Set, check::Check},
+    resource::{Created, CustomResource, State},
+    value::{Properties, Value},
+};
+pub use std::{collections::BTreeMap, time::Duration};

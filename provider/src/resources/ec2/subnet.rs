@@ -1,0 +1,216 @@
+//! `dbt-aws:ec2:Subnet`.
+
+use super::{filter, from_tags, retag, tag_specification};
+use crate::prelude::*;
+use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType};
+
+/// A part of a VPC's addresses, in one availability zone.
+#[derive(Debug)]
+pub struct Subnet;
+
+/// What a subnet is made from.
+#[derive(Clone, Debug, Props)]
+pub struct SubnetInputs {
+    /// The VPC that holds it.
+    #[prop(replace)]
+    pub vpc_id: String,
+    /// The addresses: a block of /16 to /28 inside the VPC's.
+    #[prop(replace, check = size)]
+    pub cidr_block: Cidr,
+    /// The availability zone, such as `eu-west-1a`. Excludes `zoneIndex`.
+    #[prop(replace)]
+    pub availability_zone: Option<String>,
+    /// The availability zone by its place in the region's list of zones, from 0. It is looked up when the subnet is
+    /// made, and stays whatever the list becomes. Default: 0.
+    #[prop(input_only, check = not_negative)]
+    pub zone_index: Option<i64>,
+    /// Whether instances get a public address. Default: `false`.
+    #[prop(default = false)]
+    pub map_public_ip_on_launch: bool,
+    /// Tags.
+    pub tags: Option<Tags>,
+}
+
+/// What AWS says of a subnet.
+#[derive(Clone, Debug, Props)]
+pub struct SubnetOutputs {
+    /// The subnet's id.
+    pub subnet_id: String,
+    /// The ARN.
+    pub arn: String,
+    /// The availability zone that it is in.
+    pub availability_zone: String,
+}
+
+fn size(block: &Cidr) -> Result<(), String> {
+    if (16..=28).contains(&block.0.prefix_len()) {
+        Ok(())
+    } else {
+        Err(format!("{block} must be a /16 to /28"))
+    }
+}
+
+fn not_negative(index: &i64) -> Result<(), String> {
+    if *index >= 0 {
+        Ok(())
+    } else {
+        Err("must be 0 or more".to_owned())
+    }
+}
+
+impl CustomResource for Subnet {
+    const TOKEN: &'static str = "dbt-aws:ec2:Subnet";
+    const DOC: &'static str = "A part of a VPC's addresses, in one availability zone.\n\nSee [subnets](https://docs.aws.amazon.com/vpc/latest/userguide/configure-subnets.html).";
+    type Inputs = SubnetInputs;
+    type Outputs = SubnetOutputs;
+
+    fn check(check: &mut Check<'_>) {
+        if check.has("availabilityZone") && check.has("zoneIndex") {
+            check.fail("zoneIndex", "give only one of availabilityZone, zoneIndex");
+        }
+    }
+
+    async fn create(cx: &Context, inputs: &SubnetInputs) -> Result<Created> {
+        let what = format!("the subnet {} ({})", cx.identity.name(), inputs.cidr_block);
+        let zone = match &inputs.availability_zone {
+            Some(zone) => zone.clone(),
+            None => zone_at(cx, inputs.zone_index.unwrap_or(0)).await?,
+        };
+        let made = cx
+            .aws
+            .ec2()
+            .create_subnet()
+            .vpc_id(&inputs.vpc_id)
+            .cidr_block(inputs.cidr_block.to_string())
+            .availability_zone(zone)
+            .tag_specifications(tag_specification(
+                ResourceType::Subnet,
+                cx.tags(inputs.tags.as_ref()),
+            ))
+            .send()
+            .await
+            .during(format!("create {what}"));
+        let error = match made {
+            Ok(made) => {
+                return Ok(made
+                    .subnet
+                    .and_then(|s| s.subnet_id)
+                    .unwrap_or_default()
+                    .into());
+            }
+            Err(error) if error.is_already_exists() => error,
+            Err(error) => return Err(error),
+        };
+        // AWS keeps two subnets from the same addresses: the one that is there may be ours.
+        let place = [
+            filter("vpc-id", &inputs.vpc_id),
+            filter("cidr-block", &inputs.cidr_block.to_string()),
+        ];
+        let there = cx
+            .aws
+            .ec2()
+            .describe_subnets()
+            .set_filters(Some(place.into()))
+            .send()
+            .await
+            .during(format!("look for {what}"))?;
+        match there.subnets().first() {
+            Some(subnet) => cx.adopt(
+                subnet.subnet_id().unwrap_or_default(),
+                &what,
+                &from_tags(subnet.tags()),
+            ),
+            None => Err(error),
+        }
+    }
+
+    async fn apply(
+        cx: &Context,
+        id: &str,
+        new: &SubnetInputs,
+        old: Option<&State<Self>>,
+    ) -> Result<()> {
+        if new.map_public_ip_on_launch != old.is_some_and(|o| o.inputs.map_public_ip_on_launch) {
+            let value = AttributeBooleanValue::builder()
+                .value(new.map_public_ip_on_launch)
+                .build();
+            let modify = cx
+                .aws
+                .ec2()
+                .modify_subnet_attribute()
+                .subnet_id(id)
+                .map_public_ip_on_launch(value);
+            modify
+                .send()
+                .await
+                .during(format!("set public addresses of {id}"))?;
+        }
+        match old {
+            Some(old) => retag(cx, id, old.inputs.tags.as_ref(), new.tags.as_ref()).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn read(
+        cx: &Context,
+        id: &str,
+        known: Option<&SubnetInputs>,
+    ) -> Result<Option<State<Self>>> {
+        let found = cx
+            .aws
+            .ec2()
+            .describe_subnets()
+            .subnet_ids(id)
+            .send()
+            .await
+            .during(format!("read {id}"))
+            .gone()?;
+        let Some(subnet) = found.as_ref().and_then(|f| f.subnets().first()) else {
+            return Ok(None);
+        };
+        let zone = subnet.availability_zone().unwrap_or_default().to_owned();
+        Ok(Some(State {
+            inputs: SubnetInputs {
+                vpc_id: subnet.vpc_id().unwrap_or_default().to_owned(),
+                cidr_block: Cidr::parse(subnet.cidr_block().unwrap_or_default())
+                    .map_err(Error::failed)?,
+                availability_zone: Some(zone.clone()),
+                zone_index: known.and_then(|k| k.zone_index),
+                map_public_ip_on_launch: subnet.map_public_ip_on_launch().unwrap_or(false),
+                tags: cx.user_tags(
+                    &from_tags(subnet.tags()),
+                    known.and_then(|k| k.tags.as_ref()),
+                ),
+            },
+            outputs: SubnetOutputs {
+                subnet_id: id.to_owned(),
+                arn: subnet.subnet_arn().unwrap_or_default().to_owned(),
+                availability_zone: zone,
+            },
+        }))
+    }
+
+    async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {
+        cx.aws
+            .ec2()
+            .delete_subnet()
+            .subnet_id(id)
+            .send()
+            .await
+            .during(format!("delete {id}"))?;
+        Ok(())
+    }
+}
+
+/// The region's zone at that place in the list of names.
+async fn zone_at(cx: &Context, index: i64) -> Result<String> {
+    let zones = super::zones(&cx.aws).await?;
+    usize::try_from(index).ok().and_then(|i| zones.get(i).cloned()).ok_or_else(|| {
+        Error::failed(format!(
+            "zoneIndex: {index} is too large, {} has {} availability zones ({}); give a smaller one",
+            cx.aws.region(),
+            zones.len(),
+            zones.join(", ")
+        ))
+    })
+}

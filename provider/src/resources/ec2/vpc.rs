@@ -1,0 +1,188 @@
+//! `dbt-aws:ec2:Vpc`.
+
+use super::{from_tags, marked, retag, tag_specification};
+use crate::prelude::*;
+use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, VpcAttributeName};
+
+/// A network of its own.
+#[derive(Debug)]
+pub struct Vpc;
+
+/// What a VPC is made from.
+#[derive(Clone, Debug, Props)]
+pub struct VpcInputs {
+    /// The addresses: an IPv4 block of /16 to /28.
+    #[prop(replace, check = size)]
+    pub cidr_block: Cidr,
+    /// Whether instances get DNS names. Default: `true`.
+    #[prop(default = true)]
+    pub enable_dns_hostnames: bool,
+    /// Whether AWS's resolver answers in the VPC. Default: `true`.
+    #[prop(default = true)]
+    pub enable_dns_support: bool,
+    /// Tags.
+    pub tags: Option<Tags>,
+}
+
+/// What AWS says of a VPC.
+#[derive(Clone, Debug, Props)]
+pub struct VpcOutputs {
+    /// The VPC's id.
+    pub vpc_id: String,
+    /// The ARN.
+    pub arn: String,
+}
+
+fn size(block: &Cidr) -> Result<(), String> {
+    if (16..=28).contains(&block.0.prefix_len()) {
+        Ok(())
+    } else {
+        Err(format!("{block} must be a /16 to /28"))
+    }
+}
+
+impl CustomResource for Vpc {
+    const TOKEN: &'static str = "dbt-aws:ec2:Vpc";
+    const DOC: &'static str = "A network of its own.\n\nSee [VPCs](https://docs.aws.amazon.com/vpc/latest/userguide/configure-your-vpc.html).";
+    type Inputs = VpcInputs;
+    type Outputs = VpcOutputs;
+
+    fn check(check: &mut Check<'_>) {
+        if let (Some(true), Some(false)) = (
+            check.get("enableDnsHostnames"),
+            check.get("enableDnsSupport"),
+        ) {
+            check.fail("enableDnsHostnames", "needs enableDnsSupport");
+        }
+    }
+
+    async fn create(cx: &Context, inputs: &VpcInputs) -> Result<Created> {
+        let what = format!("the VPC {}", cx.identity.name());
+        // AWS takes no token here: look for what an interrupted create left.
+        let left = cx
+            .aws
+            .ec2()
+            .describe_vpcs()
+            .filters(marked(cx))
+            .send()
+            .await
+            .during(format!("look for {what}"))?;
+        if let Some(id) = left.vpcs().first().and_then(|v| v.vpc_id()) {
+            return Ok(Created::Adopted(id.to_owned()));
+        }
+        let made = cx
+            .aws
+            .ec2()
+            .create_vpc()
+            .cidr_block(inputs.cidr_block.to_string())
+            .tag_specifications(tag_specification(
+                ResourceType::Vpc,
+                cx.tags(inputs.tags.as_ref()),
+            ))
+            .send()
+            .await
+            .during(format!("create {what}"))?;
+        Ok(made.vpc.and_then(|v| v.vpc_id).unwrap_or_default().into())
+    }
+
+    async fn apply(
+        cx: &Context,
+        id: &str,
+        new: &VpcInputs,
+        old: Option<&State<Self>>,
+    ) -> Result<()> {
+        // A new VPC resolves names but does not give them.
+        let (support, hostnames) = old.map_or((true, false), |o| {
+            (o.inputs.enable_dns_support, o.inputs.enable_dns_hostnames)
+        });
+        let value = |on| AttributeBooleanValue::builder().value(on).build();
+        let what = format!("set the DNS attributes of {id}");
+        let modify = || cx.aws.ec2().modify_vpc_attribute().vpc_id(id);
+        // Support comes first and goes last: hostnames need it.
+        if new.enable_dns_support && !support {
+            modify()
+                .enable_dns_support(value(true))
+                .send()
+                .await
+                .during(&what)?;
+        }
+        if new.enable_dns_hostnames != hostnames {
+            modify()
+                .enable_dns_hostnames(value(new.enable_dns_hostnames))
+                .send()
+                .await
+                .during(&what)?;
+        }
+        if !new.enable_dns_support && support {
+            modify()
+                .enable_dns_support(value(false))
+                .send()
+                .await
+                .during(&what)?;
+        }
+        match old {
+            Some(old) => retag(cx, id, old.inputs.tags.as_ref(), new.tags.as_ref()).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn read(
+        cx: &Context,
+        id: &str,
+        known: Option<&VpcInputs>,
+    ) -> Result<Option<State<Self>>> {
+        let what = format!("read {id}");
+        let attribute = |name| {
+            cx.aws
+                .ec2()
+                .describe_vpc_attribute()
+                .vpc_id(id)
+                .attribute(name)
+                .send()
+        };
+        let (vpcs, hostnames, support) = tokio::join!(
+            cx.aws.ec2().describe_vpcs().vpc_ids(id).send(),
+            attribute(VpcAttributeName::EnableDnsHostnames),
+            attribute(VpcAttributeName::EnableDnsSupport),
+        );
+        let Some(vpcs) = vpcs.during(&what).gone()? else {
+            return Ok(None);
+        };
+        let Some(vpc) = vpcs.vpcs().first() else {
+            return Ok(None);
+        };
+        let (hostnames, support) = (hostnames.during(&what)?, support.during(&what)?);
+        let own = known.and_then(|k| k.tags.as_ref());
+        let account = vpc.owner_id().unwrap_or_default();
+        Ok(Some(State {
+            inputs: VpcInputs {
+                cidr_block: Cidr::parse(vpc.cidr_block().unwrap_or_default())
+                    .map_err(Error::failed)?,
+                enable_dns_hostnames: hostnames
+                    .enable_dns_hostnames
+                    .and_then(|v| v.value)
+                    .unwrap_or(false),
+                enable_dns_support: support
+                    .enable_dns_support
+                    .and_then(|v| v.value)
+                    .unwrap_or(true),
+                tags: cx.user_tags(&from_tags(vpc.tags()), own),
+            },
+            outputs: VpcOutputs {
+                vpc_id: id.to_owned(),
+                arn: cx.arn("ec2", account, &format!("vpc/{id}")),
+            },
+        }))
+    }
+
+    async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {
+        cx.aws
+            .ec2()
+            .delete_vpc()
+            .vpc_id(id)
+            .send()
+            .await
+            .during(format!("delete {id}"))?;
+        Ok(())
+    }
+}
