@@ -1,6 +1,8 @@
 //! A Pulumi resource provider that runs dbt on AWS.
 
 pub mod aws;
+pub mod component;
+pub mod components;
 pub mod context;
 pub mod error;
 pub mod identity;

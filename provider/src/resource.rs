@@ -11,6 +11,7 @@ use crate::{
     context::Context,
     error::Result,
     identity::Naming,
+    output::Fields,
     props::{Failure, Props, check::Check},
     value::Properties,
 };
@@ -27,9 +28,9 @@ pub trait CustomResource: Send + Sync + Sized + 'static {
     /// How long a create, update or delete may take, unless `customTimeouts` says otherwise.
     const TIMEOUT: Duration = Duration::from_secs(20 * 60);
     /// What a program sets.
-    type Inputs: Props;
+    type Inputs: Fields;
     /// What AWS adds.
-    type Outputs: Props;
+    type Outputs: Fields;
 
     /// Rules over several properties. Those of one property are in the table.
     fn check(_check: &mut Check<'_>) {}

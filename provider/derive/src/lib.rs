@@ -118,7 +118,7 @@ fn expand(input: &DeriveInput) -> syn::Result<TokenStream> {
                     #lifted { #(#parts,)* }
                 }
                 fn collect(fields: #lifted) -> crate::output::Output<Self> {
-                    crate::output::Output::object([#((#wires, fields.#idents.erase()),)*])
+                    crate::output::Output::object::<&str>([#((#wires, fields.#idents.erase()),)*])
                 }
             }
             impl From<#lifted> for crate::output::Output<#name> {

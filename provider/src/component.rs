@@ -1,0 +1,342 @@
+//! Components: resources that are only a set of children.
+//!
+//! [`Component::construct`] is synchronous and declarative: it calls no AWS API and awaits nothing. A child is
+//! registered by a task of its own as soon as its arguments are there, so that independent children are made at once.
+
+mod monitor;
+#[cfg(test)]
+pub(crate) mod recorder;
+
+pub use monitor::{Monitor, Outcome, Registered, Registration};
+
+use crate::{
+    error::{Error, Result},
+    output::{Any, Fields, Lift, Output},
+    props::{Failure, Props, Table, check::Check},
+    resource::{CustomResource, SEED},
+    resources::seed::{Seed, SeedArgs},
+    value::{Properties, Urn, Value},
+};
+use futures::{
+    FutureExt,
+    future::{BoxFuture, Shared, join_all},
+};
+use std::{
+    collections::BTreeSet,
+    marker::PhantomData,
+    ops::Deref,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// A kind of component.
+pub trait Component: Send + Sync + Sized + 'static {
+    /// The type token, such as `dbt-aws:index:DbtPlatform`.
+    const TOKEN: &'static str;
+    /// The description in the schema.
+    const DOC: &'static str;
+    /// What a program sets.
+    type Inputs: Props + Lift;
+    /// What it answers.
+    type Outputs: Fields;
+
+    /// Rules over several properties.
+    fn check(_check: &mut Check<'_>) {}
+
+    /// Registers the children and answers the outputs. Which children there are, and their names, depend on plain
+    /// inputs alone: a child that is not registered is deleted by the engine.
+    ///
+    /// # Errors
+    /// An input that cannot be used, with its path.
+    fn construct(
+        scope: &Scope,
+        args: <Self::Inputs as Lift>::Args,
+    ) -> Result<<Self::Outputs as Fields>::Fields, Failure>;
+}
+
+/// The component under construction; children registered in it are its own.
+pub struct Scope {
+    name: String,
+    urn: Urn,
+    preview: bool,
+    monitor: Arc<dyn Monitor>,
+    seed: Output<String>,
+    registered: Mutex<Vec<(String, Shared<BoxFuture<'static, Arc<Registered>>>)>>,
+    faults: Arc<Mutex<Vec<Arc<Failure>>>>,
+}
+
+/// A registered child.
+pub struct Child<R: CustomResource> {
+    /// AWS's id of it.
+    pub id: Output<String>,
+    outputs: <R::Outputs as Fields>::Fields,
+}
+
+impl<R: CustomResource> Deref for Child<R> {
+    type Target = <R::Outputs as Fields>::Fields;
+
+    fn deref(&self) -> &Self::Target {
+        &self.outputs
+    }
+}
+
+impl Scope {
+    /// The scope of a component that is registered already; registers its seed.
+    pub fn new(name: &str, urn: &str, preview: bool, monitor: Arc<dyn Monitor>) -> Self {
+        let mut scope = Self {
+            name: name.to_owned(),
+            urn: urn.to_owned(),
+            preview,
+            monitor,
+            seed: Output::default(),
+            registered: Mutex::default(),
+            faults: Arc::default(),
+        };
+        scope.seed = scope.child::<Seed>("seed", SeedArgs::default()).id;
+        scope
+    }
+
+    /// The component's name, with which its children's names begin.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Registers a child once every argument is there; returns at once. Its name is the component's, a hyphen, and
+    /// `name`.
+    pub fn child<R: CustomResource>(
+        &self,
+        name: &str,
+        args: <R::Inputs as Fields>::Fields,
+    ) -> Child<R>
+    where
+        R::Inputs: Fields,
+    {
+        self.child_after::<R>(name, args, [])
+    }
+
+    /// As [`Scope::child`], for a child that also needs resources of which it takes no value.
+    pub fn child_after<R: CustomResource>(
+        &self,
+        name: &str,
+        args: <R::Inputs as Fields>::Fields,
+        after: impl IntoIterator<Item = Output<Any>>,
+    ) -> Child<R> {
+        let args = R::Inputs::collect(args);
+        let after = join_all(
+            after
+                .into_iter()
+                .map(|o| async move { o.resolve().await })
+                .collect::<Vec<_>>(),
+        );
+        let (seed, monitor, faults) =
+            (self.seed.clone(), self.monitor.clone(), self.faults.clone());
+        let (name, parent, preview) = (
+            format!("{}-{name}", self.name),
+            self.urn.clone(),
+            self.preview,
+        );
+        let label = name.clone();
+        let task = tokio::spawn(async move {
+            let (args, after, seed) = tokio::join!(args.resolve(), after, seed.resolve());
+            let fault = |failure| {
+                faults
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push(failure)
+            };
+            let mut inputs = match args {
+                Ok(args) => Value::clone(&args).into_properties(),
+                Err(failure) => {
+                    fault(failure);
+                    R::Inputs::table()
+                        .fields
+                        .iter()
+                        .map(|f| (f.name.to_owned(), Value::Unknown))
+                        .collect()
+                }
+            };
+            if let Ok(seed) = seed
+                && !seed.is_null()
+            {
+                inputs.insert(SEED.to_owned(), Value::clone(&seed));
+            }
+            let dependencies: BTreeSet<Urn> = after
+                .into_iter()
+                .flatten()
+                .flat_map(|v| v.dependencies())
+                .collect();
+            let mut registered = monitor
+                .register(Registration {
+                    token: R::TOKEN,
+                    name,
+                    parent,
+                    inputs,
+                    dependencies,
+                })
+                .await;
+            for missing in complete(&mut registered, R::Outputs::table(), preview) {
+                let reason = format!(
+                    "the engine answered {} without it; this is a bug in dbt-aws",
+                    registered.urn
+                );
+                fault(Arc::new(Failure {
+                    path: missing.to_owned(),
+                    reason,
+                }));
+            }
+            Arc::new(registered)
+        });
+        let lost = label.clone();
+        let registered = async move {
+            task.await
+                .unwrap_or_else(|_| Arc::new(Registered::failed(&lost)))
+        }
+        .boxed()
+        .shared();
+        self.registered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push((label, registered.clone()));
+        let state = registered.clone();
+        let outputs = Output::<R::Outputs>::from_future(async move {
+            let registered = state.await;
+            Ok(Arc::new(
+                registered.value(Value::Object(registered.state.clone())),
+            ))
+        });
+        let id = Output::from_future(async move {
+            let registered = registered.await;
+            Ok(Arc::new(registered.value(
+                registered.id.clone().map_or(Value::Unknown, Value::String),
+            )))
+        });
+        Child {
+            id,
+            outputs: outputs.fields(),
+        }
+    }
+
+    /// Waits for every registration.
+    ///
+    /// # Errors
+    /// The children that could not be made, or a bug.
+    pub(crate) async fn finish(&self) -> Result<()> {
+        let registered = std::mem::take(
+            &mut *self
+                .registered
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
+        let mut failed = Vec::new();
+        for (name, registration) in registered {
+            if registration.await.outcome != Outcome::Done {
+                failed.push(name);
+            }
+        }
+        if !failed.is_empty() {
+            return Err(Error::failed(format!(
+                "{} of the resources of {} could not be made or were skipped ({}); see their own messages",
+                failed.len(),
+                self.name,
+                failed.join(", ")
+            )));
+        }
+        match self
+            .faults
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .first()
+        {
+            Some(fault) => Err(Error::Bug(fault.to_string())),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Makes outputs that the engine did not answer unknown. Answers those that should have been there: an unknown that
+/// neither preview, nor a failure, nor a targeted update explains is a bug, never dropped.
+fn complete(
+    registered: &mut Registered,
+    table: &'static Table,
+    preview: bool,
+) -> Vec<&'static str> {
+    let explained = preview || registered.outcome != Outcome::Done || registered.id.is_none();
+    let absent = |f: &&crate::props::Field| registered.state.get(f.name).is_none_or(Value::is_null);
+    let missing: Vec<_> = table
+        .fields
+        .iter()
+        .filter(|f| f.required || explained)
+        .filter(absent)
+        .map(|f| f.name)
+        .collect();
+    for name in &missing {
+        registered.state.insert((*name).to_owned(), Value::Unknown);
+    }
+    if explained { Vec::new() } else { missing }
+}
+
+/// A [`Component`] with its types erased.
+pub trait DynamicComponent: Send + Sync {
+    /// The type token.
+    fn token(&self) -> &'static str;
+    /// The description.
+    fn doc(&self) -> &'static str;
+    /// The tables of inputs and outputs.
+    fn tables(&self) -> (&'static Table, &'static Table);
+    /// What is wrong with the inputs.
+    fn check(&self, inputs: &Properties) -> Vec<Failure>;
+    /// Registers the children and answers the outputs.
+    fn construct<'a>(
+        &'a self,
+        scope: &'a Scope,
+        inputs: Properties,
+    ) -> BoxFuture<'a, Result<Properties>>;
+}
+
+/// A kind of component for the list of all.
+#[must_use]
+pub fn erase<C: Component>() -> Box<dyn DynamicComponent> {
+    Box::new(Erased::<C>(PhantomData))
+}
+
+struct Erased<C>(PhantomData<fn() -> C>);
+
+impl<C: Component> DynamicComponent for Erased<C> {
+    fn token(&self) -> &'static str {
+        C::TOKEN
+    }
+
+    fn doc(&self) -> &'static str {
+        C::DOC
+    }
+
+    fn tables(&self) -> (&'static Table, &'static Table) {
+        (C::Inputs::table(), C::Outputs::table())
+    }
+
+    fn check(&self, inputs: &Properties) -> Vec<Failure> {
+        let mut check = Check::new(C::Inputs::table(), inputs);
+        C::check(&mut check);
+        check.failures
+    }
+
+    fn construct<'a>(
+        &'a self,
+        scope: &'a Scope,
+        inputs: Properties,
+    ) -> BoxFuture<'a, Result<Properties>> {
+        async move {
+            let args =
+                C::Inputs::lift(Value::Object(inputs)).map_err(|e| Error::Invalid(vec![e]))?;
+            // The error comes last: what was registered by then must not be lost.
+            let outputs = C::construct(scope, args)
+                .map(C::Outputs::collect)
+                .map_err(|e| Error::Invalid(vec![e]));
+            scope.finish().await?;
+            let state = outputs?.resolve().await;
+            let state = state.map_err(|fault| Error::Bug(fault.to_string()))?;
+            Ok(Value::clone(&state).into_properties())
+        }
+        .boxed()
+    }
+}
