@@ -5,5 +5,5 @@ mod config;
 mod error;
 
 pub use clients::{Aws, Caller, Clients};
-pub use config::{AssumeRole, Configuration, DefaultTags, unquoted};
+pub use config::{AssumeRole, Configuration, DefaultTags, ambient_region, no_region, unquoted};
 pub use error::{Class, During, Error};

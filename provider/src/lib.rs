@@ -9,7 +9,10 @@ pub mod identity;
 pub mod output;
 pub mod prelude;
 pub mod props;
+#[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic)]
+pub mod pulumirpc;
 pub mod resource;
 pub mod resources;
+pub mod server;
 pub mod value;
 pub mod wire;

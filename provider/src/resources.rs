@@ -1,7 +1,7 @@
 //! Every custom resource and function: one AWS object, one file, one line here.
 
 pub mod ec2;
-pub(crate) mod seed;
+pub mod seed;
 
 use crate::resource::{Dynamic, DynamicFunction, erase};
 

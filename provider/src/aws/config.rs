@@ -149,3 +149,22 @@ impl Configuration {
         Self::decode(&Value::Object(unquoted(Self::table(), properties)).plain())
     }
 }
+
+/// The region that the environment or the profile names. Asks nobody.
+#[must_use]
+pub fn ambient_region() -> Option<String> {
+    ["AWS_REGION", "AWS_DEFAULT_REGION"]
+        .iter()
+        .find_map(|key| std::env::var(key).ok().filter(|r| !r.is_empty()))
+}
+
+/// What is wrong when there is no region.
+#[must_use]
+pub fn no_region() -> crate::props::Failure {
+    crate::props::Failure {
+        path: "region".to_owned(),
+        reason:
+            "is required; set it with `pulumi config set dbt-aws:region eu-west-1`, or AWS_REGION"
+                .to_owned(),
+    }
+}

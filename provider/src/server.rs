@@ -1,0 +1,219 @@
+//! The `ResourceProvider` service: a few lines per RPC. Wire types stop here and in [`engine`].
+
+mod construct;
+mod engine;
+mod provider;
+mod status;
+
+use crate::{
+    aws::{Aws, Configuration},
+    component::DynamicComponent,
+    context::Context,
+    error::{Error, Result},
+    identity::{Identity, Seen},
+    pulumirpc::{self as rpc, resource_provider_server::ResourceProviderServer},
+    resource::{Dynamic, DynamicFunction, GENERATION, REGION, SEED},
+    value::{Properties, Value},
+};
+use engine::Engine;
+use std::{
+    collections::HashMap,
+    io::Write,
+    net::Ipv4Addr,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::{Duration, Instant},
+};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::{Server, server::TcpIncoming};
+
+/// The largest message, as the engine sets it.
+const MESSAGE_LIMIT: usize = 400 * 1024 * 1024;
+
+/// Serves on a free port of the loopback interface, prints it, and returns when the engine is gone.
+///
+/// # Errors
+/// The port cannot be had or printed.
+pub async fn serve(engine: Option<String>) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let port = listener.local_addr()?.port();
+    let provider = Arc::new(Provider::new(engine));
+    let service = ResourceProviderServer::from_arc(provider.clone())
+        .max_decoding_message_size(MESSAGE_LIMIT)
+        .max_encoding_message_size(MESSAGE_LIMIT);
+    let (health, health_service) = tonic_health::server::health_reporter();
+    health
+        .set_serving::<ResourceProviderServer<Arc<Provider>>>()
+        .await;
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1()?;
+    writeln!(std::io::stdout(), "{port}")?;
+    std::io::stdout().flush()?;
+    // Without TCP_NODELAY every small call waits 40 ms for an acknowledgement.
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    Server::builder()
+        .add_service(service)
+        .add_service(health_service)
+        .add_service(reflection)
+        .serve_with_incoming_shutdown(incoming, async move {
+            tokio::select! {
+                () = interrupted(&provider) => {}
+                () = provider.engine_gone() => {}
+            }
+        })
+        .await?;
+    Ok(())
+}
+
+/// The first interrupt cancels what is under way; the process ends when its calls have ended.
+async fn interrupted(provider: &Provider) {
+    let _ = tokio::signal::ctrl_c().await;
+    provider.cancel.cancel();
+}
+
+/// The provider as one process serves it.
+pub(crate) struct Provider {
+    engine: Mutex<Arc<Engine>>,
+    configured: OnceLock<Configured>,
+    seen: Seen,
+    cancel: CancellationToken,
+    components: HashMap<&'static str, Box<dyn DynamicComponent>>,
+    resources: HashMap<&'static str, Box<dyn Dynamic>>,
+    functions: HashMap<&'static str, Box<dyn DynamicFunction>>,
+}
+
+/// What `Configure` brings.
+struct Configured {
+    aws: Arc<Aws>,
+    /// The provider resource's own URN and id, for the children of components.
+    urn: String,
+    id: Option<String>,
+}
+
+impl Provider {
+    fn new(engine: Option<String>) -> Self {
+        Self {
+            engine: Mutex::new(Arc::new(Engine::new(engine))),
+            configured: OnceLock::new(),
+            seen: Seen::default(),
+            cancel: CancellationToken::new(),
+            components: crate::components::all()
+                .into_iter()
+                .map(|c| (c.token(), c))
+                .collect(),
+            resources: crate::resources::all()
+                .into_iter()
+                .map(|r| (r.token(), r))
+                .collect(),
+            functions: crate::resources::functions()
+                .into_iter()
+                .map(|f| (f.token(), f))
+                .collect(),
+        }
+    }
+
+    fn engine(&self) -> Arc<Engine> {
+        self.engine
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Resolves when the engine that started this process no longer answers.
+    async fn engine_gone(&self) {
+        loop {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            if self.engine().is_gone().await {
+                return;
+            }
+        }
+    }
+
+    fn configured(&self) -> Result<&Configured> {
+        self.configured
+            .get()
+            .ok_or_else(|| Error::Bug("the engine called before Configure".to_owned()))
+    }
+
+    fn resource(&self, token: &str) -> Result<&dyn Dynamic> {
+        self.resources.get(token).map(AsRef::as_ref).ok_or_else(|| {
+            Error::failed(format!(
+                "{token} is not a resource of dbt-aws {}; see its list of building blocks",
+                env!("CARGO_PKG_VERSION")
+            ))
+        })
+    }
+
+    /// The context of an operation: who the resource is, in the region that its properties name.
+    async fn context(
+        &self,
+        urn: &str,
+        properties: &Properties,
+        timeout: f64,
+        usual: Duration,
+    ) -> Result<Context> {
+        let configured = self.configured()?;
+        let text = |key: &str| {
+            properties
+                .get(key)
+                .and_then(Value::as_str)
+                .map(str::to_owned)
+        };
+        let region = text(REGION).unwrap_or_else(|| configured.aws.region().to_owned());
+        let seed = text(SEED)
+            .or_else(|| configured.id.clone())
+            .unwrap_or_default();
+        let aws = configured.aws.clients(&region).await?;
+        let tags = configured
+            .aws
+            .configuration()
+            .default_tags
+            .as_ref()
+            .and_then(|d| d.tags.clone());
+        Ok(Context {
+            aws,
+            account: configured.aws.clone(),
+            identity: Identity {
+                urn: urn.to_owned(),
+                seed,
+                generation: text(GENERATION).unwrap_or_default(),
+            },
+            log: self.engine(),
+            cancel: self.cancel.clone(),
+            started: Instant::now(),
+            timeout: if timeout > 0.0 {
+                Duration::from_secs_f64(timeout)
+            } else {
+                usual
+            },
+            default_tags: tags.unwrap_or_default(),
+            status: Mutex::default(),
+        })
+    }
+
+    fn configure(&self, request: rpc::ConfigureRequest) -> Result<()> {
+        let properties = provider::configuration_of(&request);
+        let configuration =
+            Configuration::parse(&properties).map_err(|e| Error::Invalid(vec![e]))?;
+        let Some(region) = configuration
+            .region
+            .clone()
+            .or_else(crate::aws::ambient_region)
+        else {
+            return Err(Error::Invalid(vec![crate::aws::no_region()]));
+        };
+        let aws = Arc::new(Aws::new(configuration, region));
+        let id = request
+            .id
+            .filter(|id| !id.is_empty() && id != crate::wire::UNKNOWN);
+        let configured = Configured {
+            aws,
+            urn: request.urn.unwrap_or_default(),
+            id,
+        };
+        self.configured
+            .set(configured)
+            .map_err(|_| Error::Bug("the engine called Configure twice".to_owned()))
+    }
+}

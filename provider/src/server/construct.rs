@@ -1,0 +1,218 @@
+//! Construct: registers a component with the engine, lets it register its children, and answers its outputs.
+
+use super::{
+    Provider,
+    engine::{EngineMonitor, channel},
+    status,
+};
+use crate::{
+    component::Scope,
+    error::Error,
+    props::Table,
+    pulumirpc::{self as rpc, resource_monitor_client::ResourceMonitorClient},
+    value::{Properties, Value},
+    wire::{UNKNOWN, from_struct, to_struct},
+};
+use std::{collections::BTreeSet, sync::Arc};
+use tonic::{Status, transport::Channel};
+
+type Client = ResourceMonitorClient<Channel>;
+
+pub(super) async fn construct(
+    provider: &Provider,
+    request: rpc::ConstructRequest,
+) -> std::result::Result<rpc::ConstructResponse, Status> {
+    let Some(component) = provider.components.get(request.r#type.as_str()) else {
+        return Err(
+            Error::failed(format!("{} is not a component of dbt-aws", request.r#type)).into(),
+        );
+    };
+    let channel = channel(&request.monitor_endpoint).ok_or_else(|| {
+        Error::Bug(format!(
+            "{:?} is not the monitor's address",
+            request.monitor_endpoint
+        ))
+    })?;
+    let mut client = Client::new(channel)
+        .max_decoding_message_size(super::MESSAGE_LIMIT)
+        .max_encoding_message_size(super::MESSAGE_LIMIT);
+    let mut inputs = inputs(&request);
+    if request.dry_run {
+        recover_handles(&mut client, component.tables().0, &mut inputs).await;
+    }
+    let failures = component.check(&inputs);
+    if !failures.is_empty() {
+        return Err(status::invalid(&failures));
+    }
+    let registration = client.register_resource(own_registration(&request)).await;
+    let urn = registration
+        .map_err(|e| Status::failed_precondition(e.message().to_owned()))?
+        .into_inner()
+        .urn;
+    let configured = provider.configured()?;
+    let monitor = EngineMonitor {
+        client: client.clone(),
+        provider: child_provider(&request, configured),
+        dependencies: request.dependencies.iter().cloned().collect(),
+        timeouts: request.custom_timeouts.clone().map(timeouts),
+    };
+    let scope = Scope::new(&request.name, &urn, request.dry_run, Arc::new(monitor));
+    let state = component.construct(&scope, inputs).await?;
+    let outputs = rpc::RegisterResourceOutputsRequest {
+        urn: urn.clone(),
+        outputs: Some(to_struct(&state)),
+    };
+    client
+        .register_resource_outputs(outputs)
+        .await
+        .map_err(|e| Status::failed_precondition(e.message().to_owned()))?;
+    let state_dependencies = state
+        .iter()
+        .map(|(key, value)| {
+            let urns = value.dependencies().into_iter().collect();
+            (
+                key.clone(),
+                rpc::construct_response::PropertyDependencies { urns },
+            )
+        })
+        .collect();
+    Ok(rpc::ConstructResponse {
+        urn,
+        state: Some(to_struct(&state)),
+        state_dependencies,
+    })
+}
+
+/// The inputs, each with what it depends on.
+fn inputs(request: &rpc::ConstructRequest) -> Properties {
+    let inputs = from_struct(request.inputs.clone());
+    let depending = |(key, value): (String, Value)| {
+        let urns: BTreeSet<_> = request
+            .input_dependencies
+            .get(&key)
+            .map(|d| d.urns.iter().cloned().collect())
+            .unwrap_or_default();
+        // Output values know their dependencies leaf by leaf, which is better than the sum.
+        let value = if value.dependencies().is_empty() {
+            Value::depending(value, urns)
+        } else {
+            value
+        };
+        (key, value)
+    };
+    inputs.into_iter().map(depending).collect()
+}
+
+/// In a preview, SDKs make another component's handle wholly unknown when a part of it is. The engine knows the rest.
+async fn recover_handles(client: &mut Client, table: &Table, inputs: &mut Properties) {
+    for (key, value) in inputs.iter_mut() {
+        let is_handle = table
+            .field(key)
+            .is_some_and(|f| matches!(f.ty, crate::props::Type::Map(_)));
+        let dependencies = value.dependencies();
+        let component = dependencies.iter().find(|urn| is_component(urn));
+        if let (true, true, Some(urn)) = (is_handle, value.is_unknown(), component)
+            && let Some(handle) = handle_of(client, urn).await
+        {
+            *value = Value::depending(handle, dependencies);
+        }
+    }
+}
+
+fn is_component(urn: &str) -> bool {
+    let token = urn
+        .split("::")
+        .nth(2)
+        .and_then(|chain| chain.rsplit('$').next())
+        .unwrap_or_default();
+    token.starts_with("dbt-aws:index:Dbt")
+}
+
+async fn handle_of(client: &mut Client, urn: &str) -> Option<Value> {
+    let args = to_struct(&[("urn".to_owned(), Value::from(urn))].into());
+    let request = rpc::ResourceInvokeRequest {
+        tok: "pulumi:pulumi:getResource".to_owned(),
+        args: Some(args),
+        accept_resources: true,
+        ..Default::default()
+    };
+    let answer = from_struct(client.invoke(request).await.ok()?.into_inner().r#return);
+    let handle = answer.get("state")?.field("handle");
+    (!handle.is_null()).then_some(handle)
+}
+
+/// The provider for the children: the one that the program chose, or this process's own.
+fn child_provider(request: &rpc::ConstructRequest, configured: &super::Configured) -> String {
+    let own = || {
+        format!(
+            "{}::{}",
+            configured.urn,
+            configured.id.as_deref().unwrap_or(UNKNOWN)
+        )
+    };
+    request
+        .providers
+        .get(crate::props::schema::PACKAGE)
+        .cloned()
+        .unwrap_or_else(own)
+}
+
+/// The component's own registration: exactly the request's type, name and parent, and every option that the engine
+/// does not take over by itself.
+fn own_registration(request: &rpc::ConstructRequest) -> rpc::RegisterResourceRequest {
+    let request = request.clone();
+    rpc::RegisterResourceRequest {
+        r#type: request.r#type,
+        name: request.name,
+        parent: request.parent,
+        object: request.inputs,
+        protect: request.protect,
+        dependencies: request.dependencies,
+        delete_before_replace: request.delete_before_replace.unwrap_or_default(),
+        delete_before_replace_defined: request.delete_before_replace.is_some(),
+        ignore_changes: request.ignore_changes,
+        accept_secrets: true,
+        accept_resources: true,
+        additional_secret_outputs: request.additional_secret_outputs,
+        custom_timeouts: request.custom_timeouts.map(timeouts),
+        supports_partial_values: true,
+        providers: request.providers,
+        replace_on_changes: request.replace_on_changes,
+        retain_on_delete: request.retain_on_delete,
+        aliases: request.aliases,
+        alias_specs: true,
+        deleted_with: request.deleted_with,
+        replace_with: request.replace_with,
+        replacement_trigger: request.replacement_trigger,
+        parent_stack_trace_handle: request.stack_trace_handle,
+        hooks: request.resource_hooks.map(|h| {
+            rpc::register_resource_request::ResourceHooksBinding {
+                before_create: h.before_create,
+                after_create: h.after_create,
+                before_update: h.before_update,
+                after_update: h.after_update,
+                before_delete: h.before_delete,
+                after_delete: h.after_delete,
+                on_error: h.on_error,
+            }
+        }),
+        ..Default::default()
+    }
+}
+
+fn timeouts(
+    of: rpc::construct_request::CustomTimeouts,
+) -> rpc::register_resource_request::CustomTimeouts {
+    let rpc::construct_request::CustomTimeouts {
+        create,
+        update,
+        delete,
+        read,
+    } = of;
+    rpc::register_resource_request::CustomTimeouts {
+        create,
+        update,
+        delete,
+        read,
+    }
+}

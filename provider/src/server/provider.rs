@@ -1,0 +1,431 @@
+//! The RPCs.
+
+use super::{Provider, status};
+use crate::{
+    aws::{Configuration, ambient_region, no_region, unquoted},
+    error::Error,
+    props::{
+        Failure, Props,
+        check::failures,
+        diff::{Kind, changes},
+        schema,
+    },
+    pulumirpc::{self as rpc, resource_provider_server::ResourceProvider},
+    resource::CheckScope,
+    value::{Properties, Value},
+    wire::{from_struct, to_struct},
+};
+use std::{collections::BTreeMap, sync::Arc};
+use tonic::{Request, Response, Status};
+
+type Reply<T> = std::result::Result<Response<T>, Status>;
+
+#[tonic::async_trait]
+impl ResourceProvider for Provider {
+    async fn handshake(
+        &self,
+        _: Request<rpc::ProviderHandshakeRequest>,
+    ) -> Reply<rpc::ProviderHandshakeResponse> {
+        Ok(Response::new(rpc::ProviderHandshakeResponse {
+            accept_secrets: true,
+            accept_resources: true,
+            accept_outputs: true,
+            ..Default::default()
+        }))
+    }
+
+    async fn get_plugin_info(&self, _: Request<()>) -> Reply<rpc::PluginInfo> {
+        Ok(Response::new(rpc::PluginInfo {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }))
+    }
+
+    async fn get_schema(
+        &self,
+        request: Request<rpc::GetSchemaRequest>,
+    ) -> Reply<rpc::GetSchemaResponse> {
+        let version = request.into_inner().version;
+        if version != 0 {
+            return Err(Status::invalid_argument(format!(
+                "schema version {version} is not known; ask for version 0"
+            )));
+        }
+        let schema =
+            serde_json::to_string(&schema::package()).map_err(|e| Error::Bug(e.to_string()))?;
+        Ok(Response::new(rpc::GetSchemaResponse { schema }))
+    }
+
+    async fn check_config(&self, request: Request<rpc::CheckRequest>) -> Reply<rpc::CheckResponse> {
+        let request = request.into_inner();
+        let (olds, mut news) = (from_struct(request.olds), from_struct(request.news));
+        let known: Properties = news
+            .iter()
+            .filter(|(k, _)| *k != "version")
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect();
+        let mut found = failures(
+            Configuration::table(),
+            &unquoted(Configuration::table(), &known),
+        );
+        if news.get("region").is_none_or(Value::is_null) {
+            // The old region stays when none is set: another AWS_REGION in the shell must not replace everything.
+            match olds
+                .get("region")
+                .cloned()
+                .or_else(|| ambient_region().map(Value::String))
+            {
+                Some(region) => drop(news.insert("region".to_owned(), region)),
+                None => found.push(no_region()),
+            }
+        }
+        Ok(Response::new(checked(&news, found)))
+    }
+
+    async fn diff_config(&self, request: Request<rpc::DiffRequest>) -> Reply<rpc::DiffResponse> {
+        let request = request.into_inner();
+        let table = Configuration::table();
+        let [old, new] =
+            [request.old_inputs, request.news].map(|wire| unquoted(table, &from_struct(wire)));
+        let mut found = changes(table, &old, &new);
+        for change in &mut found {
+            change.replace = change.name == "region";
+        }
+        Ok(Response::new(diffed(crate::resource::Diffed {
+            changes: found,
+            delete_before_replace: false,
+        })))
+    }
+
+    async fn configure(
+        &self,
+        request: Request<rpc::ConfigureRequest>,
+    ) -> Reply<rpc::ConfigureResponse> {
+        Provider::configure(self, request.into_inner())?;
+        Ok(Response::new(rpc::ConfigureResponse {
+            accept_secrets: true,
+            supports_preview: true,
+            accept_resources: true,
+            accept_outputs: true,
+            ..Default::default()
+        }))
+    }
+
+    async fn check(&self, request: Request<rpc::CheckRequest>) -> Reply<rpc::CheckResponse> {
+        let request = request.into_inner();
+        let resource = self.resource(token_of(&request.urn))?;
+        let configured = self.configured()?;
+        let (olds, news) = (from_struct(request.olds), from_struct(request.news));
+        let scope = CheckScope {
+            urn: &request.urn,
+            provider_id: configured.id.as_deref(),
+            region: configured.aws.region(),
+            seen: &self.seen,
+        };
+        // A check may read files.
+        let (news, found) = tokio::task::block_in_place(|| resource.check(&scope, &olds, news));
+        Ok(Response::new(checked(&news, found)))
+    }
+
+    async fn diff(&self, request: Request<rpc::DiffRequest>) -> Reply<rpc::DiffResponse> {
+        let request = request.into_inner();
+        let resource = self.resource(token_of(&request.urn))?;
+        let (old_inputs, olds) = (from_struct(request.old_inputs), from_struct(request.olds));
+        let news = from_struct(request.news);
+        self.remember(&request.urn, &old_inputs);
+        Ok(Response::new(diffed(resource.diff(
+            &old_inputs,
+            &olds,
+            &news,
+            &request.ignore_changes,
+        ))))
+    }
+
+    async fn create(&self, request: Request<rpc::CreateRequest>) -> Reply<rpc::CreateResponse> {
+        let request = request.into_inner();
+        let resource = self.resource(token_of(&request.urn))?;
+        let inputs = from_struct(request.properties);
+        if request.preview {
+            let properties = resource.preview_create(&inputs);
+            return Ok(Response::new(rpc::CreateResponse {
+                properties: Some(to_struct(&properties)),
+                ..Default::default()
+            }));
+        }
+        let cx = self
+            .context(&request.urn, &inputs, request.timeout, resource.timeout())
+            .await?;
+        let (id, properties) = match resource.create(&cx, inputs).await {
+            Ok(made) => made,
+            Err(partial) => {
+                if let Some((id, properties, _)) = &partial.state {
+                    self.claim(id, properties);
+                }
+                return Err(status::partial(partial));
+            }
+        };
+        self.claim(&id, &properties);
+        Ok(Response::new(rpc::CreateResponse {
+            id,
+            properties: Some(to_struct(&properties)),
+            ..Default::default()
+        }))
+    }
+
+    async fn read(&self, request: Request<rpc::ReadRequest>) -> Reply<rpc::ReadResponse> {
+        let request = request.into_inner();
+        let resource = self.resource(token_of(&request.urn))?;
+        let imported = request.inputs.is_none();
+        let (inputs, state) = (from_struct(request.inputs), from_struct(request.properties));
+        self.remember(&request.urn, &inputs);
+        let known = if inputs.is_empty() { &state } else { &inputs };
+        let cx = self
+            .context(&request.urn, known, 0.0, resource.timeout())
+            .await?;
+        let read = resource
+            .read(&cx, &request.id, (!imported).then(|| inputs.clone()))
+            .await?;
+        let Some((mut properties, inputs)) = read else {
+            return Ok(Response::new(rpc::ReadResponse::default()));
+        };
+        if let Some(claim) = state.get(crate::resource::CLAIM) {
+            properties.insert(crate::resource::CLAIM.to_owned(), claim.clone());
+        }
+        Ok(Response::new(rpc::ReadResponse {
+            id: request.id,
+            properties: Some(to_struct(&properties)),
+            inputs: Some(to_struct(&inputs)),
+            ..Default::default()
+        }))
+    }
+
+    async fn update(&self, request: Request<rpc::UpdateRequest>) -> Reply<rpc::UpdateResponse> {
+        let request = request.into_inner();
+        let resource = self.resource(token_of(&request.urn))?;
+        let (old_inputs, olds) = (from_struct(request.old_inputs), from_struct(request.olds));
+        let inputs = from_struct(request.news);
+        let properties = if request.preview {
+            resource.preview_update(&old_inputs, &olds, &inputs)
+        } else {
+            let cx = self
+                .context(&request.urn, &olds, request.timeout, resource.timeout())
+                .await?;
+            resource
+                .update(&cx, &request.id, old_inputs, olds, inputs)
+                .await
+                .map_err(status::partial)?
+        };
+        Ok(Response::new(rpc::UpdateResponse {
+            properties: Some(to_struct(&properties)),
+            ..Default::default()
+        }))
+    }
+
+    async fn delete(&self, request: Request<rpc::DeleteRequest>) -> Reply<()> {
+        let request = request.into_inner();
+        let resource = self.resource(token_of(&request.urn))?;
+        let (inputs, mut state) = (
+            from_struct(request.old_inputs),
+            from_struct(request.properties),
+        );
+        // What only inputs have is needed too.
+        for (key, value) in inputs {
+            state.entry(key).or_insert(value);
+        }
+        let cx = self
+            .context(&request.urn, &state, request.timeout, resource.timeout())
+            .await?;
+        resource.delete(&cx, &request.id, &self.seen, state).await?;
+        Ok(Response::new(()))
+    }
+
+    async fn construct(
+        &self,
+        request: Request<rpc::ConstructRequest>,
+    ) -> Reply<rpc::ConstructResponse> {
+        super::construct::construct(self, request.into_inner())
+            .await
+            .map(Response::new)
+    }
+
+    async fn invoke(&self, request: Request<rpc::InvokeRequest>) -> Reply<rpc::InvokeResponse> {
+        let request = request.into_inner();
+        let Some(function) = self.functions.get(request.tok.as_str()) else {
+            return Err(
+                Error::failed(format!("{} is not a function of dbt-aws", request.tok)).into(),
+            );
+        };
+        let aws = &self.configured()?.aws;
+        let answer = function.call(aws, from_struct(request.args)).await?;
+        Ok(Response::new(match answer {
+            Ok(answer) => rpc::InvokeResponse {
+                r#return: Some(to_struct(&answer)),
+                ..Default::default()
+            },
+            Err(found) => rpc::InvokeResponse {
+                failures: check_failures(found),
+                ..Default::default()
+            },
+        }))
+    }
+
+    type ListStream = futures::stream::Empty<std::result::Result<rpc::ListResponse, Status>>;
+
+    async fn list(&self, _: Request<rpc::ListRequest>) -> Reply<Self::ListStream> {
+        Err(Status::unimplemented(
+            "dbt-aws lists no resources; import one with its id",
+        ))
+    }
+
+    async fn call(&self, request: Request<rpc::CallRequest>) -> Reply<rpc::CallResponse> {
+        Err(Error::failed(format!(
+            "{} is not a method of dbt-aws",
+            request.into_inner().tok
+        ))
+        .into())
+    }
+
+    async fn parameterize(
+        &self,
+        _: Request<rpc::ParameterizeRequest>,
+    ) -> Reply<rpc::ParameterizeResponse> {
+        Err(Status::unimplemented("dbt-aws takes no parameters"))
+    }
+
+    async fn cancel(&self, _: Request<()>) -> Reply<()> {
+        self.cancel.cancel();
+        Ok(Response::new(()))
+    }
+
+    async fn attach(&self, request: Request<rpc::PluginAttach>) -> Reply<()> {
+        self.attach_to(request.into_inner().address);
+        Ok(Response::new(()))
+    }
+
+    async fn get_mapping(
+        &self,
+        _: Request<rpc::GetMappingRequest>,
+    ) -> Reply<rpc::GetMappingResponse> {
+        Ok(Response::new(rpc::GetMappingResponse::default()))
+    }
+
+    async fn get_mappings(
+        &self,
+        _: Request<rpc::GetMappingsRequest>,
+    ) -> Reply<rpc::GetMappingsResponse> {
+        Ok(Response::new(rpc::GetMappingsResponse::default()))
+    }
+}
+
+/// The type token in a URN: the last part of its type chain.
+fn token_of(urn: &str) -> &str {
+    let chain = urn.split("::").nth(2).unwrap_or_default();
+    chain.rsplit('$').next().unwrap_or_default()
+}
+
+/// The configuration in a `Configure` request: typed arguments, or text by qualified name.
+pub(super) fn configuration_of(request: &rpc::ConfigureRequest) -> Properties {
+    let mut properties = match &request.args {
+        Some(args) => from_struct(Some(args.clone())),
+        None => Properties::new(),
+    };
+    for (key, value) in &request.variables {
+        let name = key.rsplit(':').next().unwrap_or(key);
+        properties
+            .entry(name.to_owned())
+            .or_insert_with(|| Value::String(value.clone()));
+    }
+    properties.retain(|key, _| Configuration::table().field(key).is_some());
+    properties
+}
+
+fn checked(inputs: &Properties, found: Vec<Failure>) -> rpc::CheckResponse {
+    rpc::CheckResponse {
+        inputs: Some(to_struct(inputs)),
+        failures: check_failures(found),
+    }
+}
+
+fn check_failures(found: Vec<Failure>) -> Vec<rpc::CheckFailure> {
+    found
+        .into_iter()
+        .map(|f| rpc::CheckFailure {
+            property: f.path,
+            reason: f.reason,
+        })
+        .collect()
+}
+
+fn diffed(diffed: crate::resource::Diffed) -> rpc::DiffResponse {
+    use rpc::property_diff::Kind as Wire;
+    let top = |replaced_only: bool| {
+        let names: std::collections::BTreeSet<_> = diffed
+            .changes
+            .iter()
+            .filter(|c| c.replace || !replaced_only)
+            .map(|c| c.name.to_owned())
+            .collect();
+        names.into_iter().collect::<Vec<_>>()
+    };
+    let detail = |change: &crate::props::diff::Change| {
+        let kind = match (change.kind, change.replace) {
+            (Kind::Add, false) => Wire::Add,
+            (Kind::Add, true) => Wire::AddReplace,
+            (Kind::Delete, false) => Wire::Delete,
+            (Kind::Delete, true) => Wire::DeleteReplace,
+            (Kind::Update, false) => Wire::Update,
+            (Kind::Update, true) => Wire::UpdateReplace,
+        };
+        (
+            change.path.clone(),
+            rpc::PropertyDiff {
+                kind: kind.into(),
+                input_diff: true,
+            },
+        )
+    };
+    let detailed: BTreeMap<_, _> = diffed.changes.iter().map(detail).collect();
+    let changed = if diffed.changes.is_empty() {
+        rpc::diff_response::DiffChanges::DiffNone
+    } else {
+        rpc::diff_response::DiffChanges::DiffSome
+    };
+    rpc::DiffResponse {
+        replaces: top(true),
+        diffs: top(false),
+        changes: changed.into(),
+        delete_before_replace: diffed.delete_before_replace,
+        detailed_diff: detailed.into_iter().collect(),
+        has_detailed_diff: true,
+        ..Default::default()
+    }
+}
+
+impl Provider {
+    /// Remembers the generation in properties that the engine knows.
+    fn remember(&self, urn: &str, properties: &Properties) {
+        if let Some(generation) = properties
+            .get(crate::resource::GENERATION)
+            .and_then(Value::as_str)
+        {
+            self.seen.generation(urn, generation);
+        }
+    }
+
+    /// Remembers which create in this process has the object.
+    fn claim(&self, id: &str, properties: &Properties) {
+        if let Some(claim) = properties
+            .get(crate::resource::CLAIM)
+            .and_then(Value::as_str)
+        {
+            self.seen.claim(id, claim);
+        }
+    }
+
+    fn attach_to(&self, address: String) {
+        let engine = Arc::new(super::Engine::new(Some(address)));
+        *self
+            .engine
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner) = engine;
+    }
+}
