@@ -154,6 +154,13 @@ impl<T> Output<T> {
         Self::from_value(field_or_default(value, field))
     }
 
+    /// A field of a value that is there, if it is given; for derived code.
+    #[must_use]
+    pub fn given_field(value: &Value, field: &'static Field) -> Option<Self> {
+        let own = value.field(field.name);
+        (!own.is_null()).then(|| Self::from_value(own))
+    }
+
     /// The object made of these fields; each keeps its own secrecy and dependencies.
     #[must_use]
     pub fn object<K: Into<String>>(fields: impl IntoIterator<Item = (K, Output<Any>)>) -> Self {
@@ -222,6 +229,14 @@ impl<T: Property> Output<T> {
                 value.clone()
             })
         })
+    }
+}
+
+impl<T: Property> Output<Option<T>> {
+    /// The same output, absent where there is no value.
+    #[must_use]
+    pub fn flatten(&self) -> Output<T> {
+        self.cast()
     }
 }
 

@@ -10,9 +10,10 @@ use syn::{
 /// Derives `Props`, `Property` and the lifted struct: `SubnetInputs` gives `SubnetArgs`, `SubnetOutputs` gives
 /// `SubnetFields`, any other `Name` gives `NameArgs`.
 ///
-/// A field's `#[prop(...)]` takes `replace`, `secret`, `plain`, `input_only`, `follows(input, ...)`,
-/// `default = EXPRESSION` and `check = FUNCTION`, which is given a reference to the value and answers
-/// `Result<(), String>`.
+/// A field's `#[prop(...)]` takes `replace`, `secret`, `plain` (known when the program runs: lifted to the value
+/// itself), `given` (whether it is there is known, what it is need not be: lifted to `Option<Output<..>>`),
+/// `input_only`, `follows(input, ...)`, `default = EXPRESSION` and `check = FUNCTION`, which is given a reference to the
+/// value and answers `Result<(), String>`.
 #[proc_macro_derive(Props, attributes(prop))]
 pub fn props(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
     let input = syn::parse_macro_input!(input as DeriveInput);
@@ -26,6 +27,7 @@ struct Attributes {
     replace: bool,
     secret: bool,
     plain: bool,
+    given: bool,
     input_only: bool,
     follows: Vec<String>,
     default: Option<Expr>,
@@ -79,14 +81,20 @@ fn expand(input: &DeriveInput) -> syn::Result<TokenStream> {
         };
         quote!(#[doc = #doc] pub #ident: #ty)
     });
-    let any_plain = properties.iter().any(|p| p.attributes.plain);
+    let any_plain = properties
+        .iter()
+        .any(|p| p.attributes.plain || p.attributes.given);
     let lift = if any_plain {
         let parts = properties.iter().enumerate().map(|(i, p)| {
             let (ident, ty, inner) = (p.ident, p.ty, p.inner);
-            if p.attributes.plain {
-                quote!(#ident: crate::output::lift_field::<#ty>(&value, &table.fields[#i])?)
-            } else {
-                quote!(#ident: crate::output::Output::<#inner>::of_field(&value, &table.fields[#i]))
+            match &p.attributes {
+                Attributes { plain: true, .. } => {
+                    quote!(#ident: crate::output::lift_field::<#ty>(&value, &table.fields[#i])?)
+                }
+                Attributes { given: true, .. } => {
+                    quote!(#ident: crate::output::Output::<#inner>::given_field(&value, &table.fields[#i]))
+                }
+                _ => quote!(#ident: crate::output::Output::<#inner>::of_field(&value, &table.fields[#i])),
             }
         });
         quote! {
@@ -226,6 +234,7 @@ fn property(field: &syn::Field) -> syn::Result<Property<'_>> {
                 "replace" => attributes.replace = true,
                 "secret" => attributes.secret = true,
                 "plain" => attributes.plain = true,
+                "given" => attributes.given = true,
                 "input_only" => attributes.input_only = true,
                 "follows" => {
                     meta.parse_nested_meta(|input| {
