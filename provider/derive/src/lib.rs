@@ -185,6 +185,7 @@ fn row(p: &Property<'_>) -> TokenStream {
         follows,
         default,
         check,
+        ..
     } = &p.attributes;
     let required = match default {
         Some(_) => quote!(false),
