@@ -281,7 +281,7 @@ class Artifacts:
         return f"{self.prefix}/{name}" if self.prefix else name
 
     def get(self, name, path):
-        """Best effort: an object that is not there, or cannot be had, only costs time."""
+        """Best effort: an object that is not there yet, or cannot be had, only costs time."""
         if not self.uri:
             return
         try:
@@ -289,7 +289,8 @@ class Artifacts:
             self.log(f"restored {name}")
         except Exception as error:
             path.unlink(missing_ok=True)
-            self.log(f"did not restore {name}: {one_line(error)}")
+            if "NoSuchKey" not in str(error):
+                self.log(f"did not restore {name}: {one_line(error)}")
 
     def put(self, name, body):
         if not self.uri:
@@ -331,9 +332,9 @@ class Redact:
             values.append(warehouse)
         found = set()
         for value in [*values, *hidden.values()]:
-            found.update({value, json.dumps(value)[1:-1]})
-            found.update(line.strip() for line in value.splitlines() if len(line.strip()) >= 8)
-            found.update(leaves(value))
+            for text in (value, *leaves(value)):
+                found.update({text, json.dumps(text)[1:-1]})
+                found.update(line.strip() for line in text.splitlines() if len(line.strip()) >= 8)
         # Longest first: one secret can be a part of another. Under 4 characters, hiding would hide everything.
         self.values = sorted((value for value in found if len(value) >= 4), key=len, reverse=True)
 

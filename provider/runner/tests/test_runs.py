@@ -1,0 +1,238 @@
+"""Whole runs: what is printed, what is kept, and how they end."""
+
+import json
+import signal
+import socket
+import stat
+import time
+
+OK = {"models/orders.sql": "select 1 as id"}
+FAILING = {"models/orders.sql": "select 1 as id", "models/broken.sql": "select 1 / nothing from {{ ref('orders') }}"}
+# Some minutes of counting, which DuckDB stops when it is told to.
+SLOW = {"models/orders.sql": "select 1 as id",
+        "models/slow.sql": "select sum(hash(a.range + b.range)) as n from range(2000000) a, range(2000000) b, {{ ref('orders') }}"}
+LAST = "shop/prod/latest/"
+RUN = "shop/prod/runs/r1/1/"
+
+
+def stop(process):
+    time.sleep(1)  # what the line announces is under way
+    process.send_signal(signal.SIGTERM)
+
+
+def sitecustomize(tmp_path, text):
+    """What Python runs first in the dbt process."""
+    (tmp_path / "sitecustomize.py").write_text(f"import os, signal, sys\nif 'dbt_commands.py' in ' '.join(sys.orig_argv): {text}\n")
+    return {"PYTHONPATH": str(tmp_path)}
+
+
+def test_success_keeps_its_artifacts_in_both_places(run):
+    result = run(OK, ["dbt build", "docs generate"])
+    assert result.code == 0, result.log
+    assert result.outcome["class"] == "success"
+    assert [command["exitCode"] for command in result.outcome["commands"]] == [0, 0]
+    assert result.outcome["dbtVersion"].startswith("1.11")
+    for name in ("manifest.json", "run_results.json", "run_results.1.json", "catalog.json", "index.html", "logs/dbt.log"):
+        assert {RUN + name, LAST + name} <= result.keys
+    assert "PASS=1" in result.log
+    assert LAST + "outcome.json" not in result.keys
+
+
+def test_commands_share_one_parse(run):
+    result = run(OK, ["build", "test", "run"])
+    assert result.code == 0, result.log
+    assert result.log.count("Unable to do partial parsing") == 1
+    assert result.log.count("Performance info") == 1
+
+
+def test_commands_that_change_the_parse_do_not_share_it(run):
+    files = {"models/orders.sql": "select '{{ var('label', 'none') }}' as label"}
+    result = run(files, ["run", "run --vars '{label: two}'", "show --select orders"])
+    assert result.code == 0, result.log
+    assert "Performance info" not in result.log
+
+
+def test_a_shared_parse_still_compiles_ephemeral_models_for_each_command(run):
+    files = {"models/step.sql": "{{ config(materialized='ephemeral') }} select 1 as id",
+             "models/orders.sql": "{{ config(materialized='incremental') }} select * from {{ ref('step') }} {% if is_incremental() %} where id > 1 {% endif %}"}
+    result = run(files, ["run", "run"])
+    assert result.code == 0, result.log
+    compiled = json.loads(result.read(RUN + "manifest.json"))["nodes"]["model.shop.orders"]["compiled_code"]
+    assert "where id > 1" in compiled and "__dbt__cte__step" in compiled
+
+
+def test_failing_model(run):
+    result = run(FAILING)
+    assert result.code == 1
+    assert result.outcome["class"] == "failed-nodes"
+    assert result.outcome["failedNodes"] == ["model.shop.broken"]
+    assert result.outcome["failedNodeCount"] == 1
+    assert "1 of 2 nodes (model.shop.broken)" in result.outcome["message"]
+    assert "nothing" in result.outcome["message"]
+    assert RUN + "run_results.json" in result.keys
+    assert not any(key.startswith(LAST) for key in result.keys)
+
+
+def test_failing_test(run):
+    result = run({**OK, "tests/no_orders.sql": "select * from {{ ref('orders') }}"})
+    assert result.code == 1
+    assert result.outcome["failedNodes"] == ["test.shop.no_orders"]
+
+
+def test_many_failing_nodes_fit(run):
+    files = {f"models/{'m' * 100}_{n}.sql": "select nothing" for n in range(120)}
+    result = run(files)
+    assert result.outcome["failedNodeCount"] == 120
+    assert 0 < len(result.outcome["failedNodes"]) <= 50
+    assert len(result.read(RUN + "outcome.json")) <= 16_000
+
+
+def test_parse_error(run):
+    result = run({"models/orders.sql": "select {{ ref('nowhere') }}"})
+    assert result.code == 2
+    assert result.outcome["class"] == "dbt-error"
+    assert "nowhere" in result.outcome["message"]
+
+
+def test_second_command_fails_and_the_third_does_not_run(run):
+    result = run(FAILING, ["run --select orders", "run --select broken", "test"])
+    assert result.code == 1
+    assert [command["exitCode"] for command in result.outcome["commands"]] == [0, 1]
+    results = [json.loads(result.read(RUN + name)) for name in ("run_results.1.json", "run_results.2.json", "run_results.json")]
+    assert [r["results"][0]["unique_id"] for r in results] == ["model.shop.orders", "model.shop.broken", "model.shop.broken"]
+
+
+def test_unknown_option_is_a_usage_error(run):
+    result = run(OK, ["dbt build --selct orders"])
+    assert result.code == 2
+    assert result.outcome["class"] == "usage"
+    assert "--selct" in result.outcome["message"]
+
+
+def test_other_programs_are_refused(run):
+    result = run(OK, ["python -c 1"])
+    assert result.code == 2
+    assert result.outcome["class"] == "usage"
+    assert "`python -c 1` is not one of dbt's" in result.outcome["message"]
+    assert "Running with dbt" not in result.log
+
+
+def test_sigterm_cancels_dbt(run):
+    result = run(SLOW, when=("START sql table model main.slow", stop))
+    assert result.code == 143
+    assert result.outcome["class"] == "terminated"
+    assert "is killed" not in result.log
+    statuses = {r["unique_id"]: r["status"] for r in json.loads(result.read(RUN + "run_results.json"))["results"]}
+    assert statuses["model.shop.orders"] == "success"
+    assert not any(key.startswith(LAST) for key in result.keys)
+
+
+def test_deadline(run):
+    result = run(SLOW, DBT_AWS_TIMEOUT_SECONDS="8")
+    assert result.code == 124
+    assert result.outcome["class"] == "timeout"
+    assert "slow model" in result.outcome["message"]
+    assert not any(key.startswith(LAST) for key in result.keys)
+
+
+def test_a_dbt_that_ignores_the_cancel_is_killed(run, tmp_path):
+    ignores = sitecustomize(tmp_path, "signal.default_int_handler = signal.SIG_IGN")
+    result = run(SLOW, DBT_AWS_TIMEOUT_SECONDS="6", DBT_AWS_STOP_SECONDS="11", **ignores)
+    assert result.code == 124
+    assert "it is killed" in result.log
+    assert result.outcome["class"] == "timeout"
+
+
+def test_a_killed_dbt_is_out_of_memory(run, tmp_path):
+    result = run(OK, **sitecustomize(tmp_path, "os.kill(os.getpid(), signal.SIGKILL)"))
+    assert result.code == 137
+    assert result.outcome["class"] == "out-of-memory"
+    assert "memory" in result.outcome["message"]
+
+
+def test_a_dbt_that_cannot_start_is_said_so(run, tmp_path):
+    result = run(OK, **sitecustomize(tmp_path, "os._exit(9)"))
+    assert result.code == 70
+    assert result.outcome["class"] == "internal"
+    assert "exit code 9" in result.outcome["message"]
+
+
+def postgres(port):
+    return {"DBT_AWS_PROFILE": json.dumps({"name": "shop", "type": "postgres", "settings": {"host": "127.0.0.1", "port": port}})}
+
+
+def test_a_warehouse_that_starts_is_waited_for(run):
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        port = server.getsockname()[1]
+        result = run(OK, when=("waiting for the warehouse", lambda _: server.listen()), **postgres(port))
+    assert "the warehouse answers after" in result.log
+    assert "Running with dbt" in result.log
+
+
+def test_sigterm_ends_the_wait_for_the_warehouse(run):
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        result = run(OK, when=("waiting for the warehouse", stop), **postgres(server.getsockname()[1]))
+    assert result.code == 143
+    assert result.outcome["class"] == "terminated"
+    assert "Running with dbt" not in result.log
+
+
+def test_no_project(run):
+    result = run(OK, DBT_PROJECT_DIR="/nonexistent")
+    assert result.code == 2
+    assert "no dbt_project.yml in /nonexistent" in result.outcome["message"]
+
+
+def test_partial_parse_is_kept_and_restored(run):
+    first = run(OK)
+    assert "Unable to do partial parsing" in first.log
+    assert "shop/prod/partial_parse/partial_parse.msgpack" in first.keys
+    second = run(OK)
+    assert second.code == 0
+    assert "Unable to do partial parsing" not in second.log
+
+
+def test_a_broken_partial_parse_costs_only_time(run, s3):
+    s3.put_object(Bucket="artifacts", Key="shop/prod/partial_parse/partial_parse.msgpack", Body=b"not msgpack")
+    assert run(OK).code == 0
+
+
+def test_without_a_place_nothing_is_uploaded(run):
+    result = run(OK, DBT_AWS_ARTIFACTS="")
+    assert result.code == 0
+    assert not result.keys
+
+
+def test_a_missing_bucket_does_not_fail_the_run(run):
+    result = run(OK, DBT_AWS_ARTIFACTS="s3://nowhere/shop/prod")
+    assert result.code == 0
+    assert "could not keep s3://nowhere/shop/prod/runs/r1/1/outcome.json" in result.log
+
+
+SECRETS = {"DBT_ENV_SECRET_TOKEN": "tok-31415926", "API_KEY": "key-27182818\nsecond-line-of-key", "DBT_AWS_SECRET_NAMES": "API_KEY",
+           "DBT_AWS_WAREHOUSE_SECRET": json.dumps({"username": "dbt", "password": "pass-16180339", "port": "5432", "engine": "postgres"})}
+
+
+def test_secrets_stay_hidden(run):
+    leak = "{{ log(env_var('API_KEY'), info=true) }} select '{{ env_var('API_KEY') }}' as id, no_such_column"
+    result = run({"models/leak.sql": leak}, DBT_AWS_COMMANDS=json.dumps(["build --select leak --vars '{t: tok-31415926}'"]), **SECRETS)
+    assert "*****" in result.log
+    kept = [result.log] + [result.read(RUN + name).decode() for name in ("outcome.json", "logs/dbt.log")]
+    for text in kept:
+        for value in ("tok-31415926", "key-27182818", "second-line-of-key", "pass-16180339"):
+            assert value not in text
+
+
+def test_the_profile_is_private_and_refers_to_its_secrets(run):
+    result = run(OK, **SECRETS)
+    [profile] = result.tmp.glob("dbt-aws-*/profiles.yml")
+    assert stat.S_IMODE(profile.stat().st_mode) == 0o600
+    assert stat.S_IMODE(profile.parent.stat().st_mode) == 0o700
+    assert "pass-16180339" not in profile.read_text()
+    connection = json.loads(profile.read_text())["shop"]["outputs"]["prod"]
+    assert connection["user"] == "dbt"
+    assert connection["port"] == 5432
+    assert connection["password"] == "{{ env_var('DBT_ENV_SECRET_AWS_PASSWORD') }}"
+    assert "engine" not in connection

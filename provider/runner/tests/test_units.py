@@ -1,0 +1,78 @@
+"""The runner's parts, without dbt."""
+
+import json
+
+import pytest
+
+import runner
+
+
+@pytest.mark.parametrize("line, words", [
+    ("dbt build", ["build"]),
+    ("build --select 'tag:a tag:b'", ["build", "--select", "tag:a tag:b"]),
+    ("dbt --no-partial-parse build", ["--no-partial-parse", "build"]),
+    ("dbt run --vars '{a: 1}'", ["run", "--vars", "{a: 1}"]),
+])
+def test_command(line, words):
+    assert runner.parse_command(line) == words
+
+
+@pytest.mark.parametrize("line, message", [
+    ("", "names no dbt command"),
+    ("dbt", "names no dbt command"),
+    ("rm -rf /", "is not one of dbt's"),
+    ("dbt build && dbt docs generate", "holds `&&`"),
+    ("dbt build --select 'a", "no closing quotation"),
+])
+def test_refused_command(line, message):
+    with pytest.raises(runner.End, match=message) as refused:
+        runner.parse_command(line)
+    assert refused.value.exit_code == 2
+
+
+@pytest.mark.parametrize("text", ["dbt build", "[]", "{}", "[1]"])
+def test_refused_commands(text):
+    with pytest.raises(runner.End, match="is not a JSON list"):
+        runner.parse_commands(text)
+
+
+def test_redact_knows_every_form_of_a_secret():
+    key = json.dumps({"private_key": "-----BEGIN\nabcdefghijkl\n-----END", "id": "1"})
+    redact = runner.Redact({"KEY": key, "SHORT": "abc", "OTHER": "plain-value", "DBT_AWS_SECRET_NAMES": "KEY, SHORT",
+                            "DBT_AWS_WAREHOUSE_SECRET": '{"password": "pa\\"ss", "host": "db.example.com"}'})
+    assert redact(key) == "*****"
+    assert "abcdefghijkl" not in redact("a line: abcdefghijkl")
+    assert "abcdefghijkl" not in redact("escaped: abcdefghijkl\\n")
+    assert redact('login pa"ss at db.example.com') == "login ***** at db.example.com"
+    assert redact("abc plain-value") == "abc plain-value"
+    assert redact.bytes(b'pa"ss \xff') == b"***** \xff"
+
+
+def test_redact_hides_a_warehouse_secret_that_is_no_object():
+    assert runner.Redact({"DBT_AWS_WAREHOUSE_SECRET": "just-a-password"})("just-a-password") == "*****"
+
+
+def test_hidden_settings():
+    hidden = {}
+    secret = {"username": "u", "password": "p", "keyfile_json": {"private_key": "k", "scopes": ["s"]}, "threads": 3, "engine": "postgres"}
+    assert runner.hide(runner.secret_settings(secret), hidden) == {
+        "user": "u", "password": "{{ env_var('DBT_ENV_SECRET_AWS_PASSWORD') }}", "threads": 3,
+        "keyfile_json": {"private_key": "{{ env_var('DBT_ENV_SECRET_AWS_KEYFILE_JSON_PRIVATE_KEY') }}",
+                         "scopes": ["{{ env_var('DBT_ENV_SECRET_AWS_KEYFILE_JSON_SCOPES_0') }}"]},
+    }
+    assert hidden == {"DBT_ENV_SECRET_AWS_PASSWORD": "p", "DBT_ENV_SECRET_AWS_KEYFILE_JSON_PRIVATE_KEY": "k",
+                      "DBT_ENV_SECRET_AWS_KEYFILE_JSON_SCOPES_0": "s"}
+
+
+def test_an_outcome_fits_in_16_kilobytes(tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    run = runner.Run({})
+    run.commands = [["build", "é" * 5000]] * 200
+    line = json.dumps({"exitCode": 0, "seconds": 1, "dbtVersion": "1.11.16", "nodes": 1, "failed": [], "error": None})
+    run.results.write_text(f"{line}\n" * 200)
+    end = runner.End("failed-nodes", "€" * 50_000, 1, [f"model.shop.{'ü' * 900}{n}" for n in range(5000)])
+    text = run.outcome(end)
+    assert len(text) <= 16_384
+    outcome = json.loads(text)
+    assert outcome["failedNodeCount"] == 5000
+    assert outcome["failedNodes"] and outcome["message"] and outcome["commands"]
