@@ -5,6 +5,8 @@
 pub mod check;
 pub mod diff;
 pub mod schema;
+#[cfg(test)]
+mod tests;
 mod types;
 
 pub use dbt_aws_derive::Props;

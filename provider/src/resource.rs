@@ -1,6 +1,8 @@
 //! The life of a custom resource: what each kind implements, and what the framework does around it.
 
 mod erased;
+#[cfg(test)]
+mod tests;
 
 pub use erased::{
     CLAIM, CheckScope, Diffed, Dynamic, DynamicFunction, GENERATION, Partial, REGION, SEED, erase,

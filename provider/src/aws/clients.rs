@@ -269,6 +269,15 @@ clients! {
 }
 
 impl Clients {
+    /// Clients that can make no call.
+    #[cfg(test)]
+    pub(crate) fn offline(region: &str) -> Self {
+        let sdk = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .build();
+        Self::new(sdk, Configuration::default(), region.to_owned())
+    }
+
     /// The region.
     #[must_use]
     pub fn region(&self) -> &str {

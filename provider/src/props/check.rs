@@ -45,10 +45,16 @@ impl<'a> Check<'a> {
         }
     }
 
+    /// A field's value as it came, if it is given.
+    #[must_use]
+    pub fn value(&self, name: &str) -> Option<Value> {
+        self.properties.get(name).filter(|v| !v.is_null()).cloned()
+    }
+
     /// Whether a field is given, be it unknown.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
-        self.properties.get(name).is_some_and(|v| !v.is_null())
+        self.value(name).is_some()
     }
 
     /// Refuses the property at `path`.

@@ -277,6 +277,7 @@ macro_rules! words {
     ($(#[doc = $doc:literal])* pub enum $name:ident { $($(#[doc = $vdoc:literal])* $variant:ident = $word:literal,)+ }) => {
         $(#[doc = $doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        #[allow(unreachable_pub)]
         pub enum $name { $($(#[doc = $vdoc])* $variant,)+ }
 
         impl $crate::props::Enum for $name {

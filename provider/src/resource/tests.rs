@@ -1,0 +1,463 @@
+//! The life of a resource, on one that lives in memory.
+
+use super::*;
+use crate::{
+    aws::{self, Class},
+    context::{Context, Log, Severity, Tags},
+    identity::{Identity, Seen},
+    prelude::State,
+    value::Value,
+};
+use serde_json::json;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock, Mutex},
+    time::Instant,
+};
+
+/// What AWS would have, by id; and what the next call fails with.
+#[derive(Default)]
+struct Cloud {
+    shelves: BTreeMap<String, (ShelfInputs, u32)>,
+    fail: Option<(&'static str, Class)>,
+}
+
+static CLOUD: LazyLock<Mutex<BTreeMap<String, Cloud>>> = LazyLock::new(Mutex::default);
+
+fn cloud<T>(cx: &Context, f: impl FnOnce(&mut Cloud) -> T) -> T {
+    f(CLOUD
+        .lock()
+        .expect("not poisoned")
+        .entry(cx.identity.seed.clone())
+        .or_default())
+}
+
+fn failing(cx: &Context, step: &'static str) -> Result<()> {
+    let class = cloud(cx, |c| c.fail.take_if(|(at, _)| *at == step));
+    let Some((operation, class)) = class else {
+        return Ok(());
+    };
+    Err(aws::Error {
+        operation: operation.into(),
+        code: None,
+        message: "no".into(),
+        request_id: None,
+        class,
+    }
+    .into())
+}
+
+struct Shelf;
+
+/// A shelf.
+#[derive(Clone, Debug, Props)]
+struct ShelfInputs {
+    /// The name.
+    #[prop(replace)]
+    name: Option<String>,
+    /// How wide it is.
+    width: i64,
+    /// A password.
+    password: Option<String>,
+    /// Tags.
+    tags: Option<Tags>,
+}
+
+/// A shelf's rest.
+#[derive(Clone, Debug, Props)]
+struct ShelfOutputs {
+    /// The ARN.
+    arn: String,
+    /// Counts changes.
+    #[prop(follows(width))]
+    revision: i64,
+}
+
+impl CustomResource for Shelf {
+    const TOKEN: &'static str = "dbt-aws:test:Shelf";
+    const DOC: &'static str = "A shelf.";
+    const NAMING: Option<Naming> = Some(Naming {
+        field: "name",
+        longest: 40,
+        others: "-",
+        lower: true,
+    });
+    type Inputs = ShelfInputs;
+    type Outputs = ShelfOutputs;
+
+    async fn create(cx: &Context, inputs: &ShelfInputs) -> Result<Created> {
+        failing(cx, "create")?;
+        let id = inputs.name.clone().unwrap_or_default();
+        Ok(cloud(cx, |c| match c.shelves.contains_key(&id) {
+            true => Created::Adopted(id),
+            false => {
+                c.shelves.insert(id.clone(), (inputs.clone(), 1));
+                Created::New(id)
+            }
+        }))
+    }
+
+    async fn apply(
+        cx: &Context,
+        id: &str,
+        new: &ShelfInputs,
+        old: Option<&State<Self>>,
+    ) -> Result<()> {
+        if old.is_none_or(|old| old.inputs.width == new.width) {
+            return failing(cx, "apply");
+        }
+        cloud(cx, |c| {
+            let shelf = c.shelves.get_mut(id).expect("is there");
+            *shelf = (
+                ShelfInputs {
+                    tags: shelf.0.tags.clone(),
+                    ..new.clone()
+                },
+                shelf.1 + 1,
+            );
+        });
+        failing(cx, "apply")
+    }
+
+    async fn read(
+        cx: &Context,
+        id: &str,
+        known: Option<&ShelfInputs>,
+    ) -> Result<Option<State<Self>>> {
+        Ok(
+            cloud(cx, |c| c.shelves.get(id).cloned()).map(|(inputs, revision)| State {
+                inputs: ShelfInputs {
+                    password: known.and_then(|k| k.password.clone()),
+                    ..inputs
+                },
+                outputs: ShelfOutputs {
+                    arn: format!("arn:{id}"),
+                    revision: revision.into(),
+                },
+            }),
+        )
+    }
+
+    async fn delete(cx: &Context, id: &str, _: &State<Self>) -> Result<()> {
+        failing(cx, "delete")?;
+        cloud(cx, |c| c.shelves.remove(id));
+        Ok(())
+    }
+}
+
+struct Silent;
+
+impl Log for Silent {
+    fn log(&self, _: &str, _: Severity, _: &str, _: bool) {}
+}
+
+const URN: &str = "urn:pulumi:dev::shop::dbt-aws:test:Shelf::wide";
+
+/// A stack of its own for each test.
+struct Stack {
+    shelf: Box<dyn Dynamic>,
+    seed: String,
+    seen: Seen,
+}
+
+impl Stack {
+    fn new(seed: &str) -> Self {
+        Self {
+            shelf: erase::<Shelf>(),
+            seed: seed.to_owned(),
+            seen: Seen::default(),
+        }
+    }
+
+    fn check(&self, olds: &Properties, news: serde_json::Value) -> Properties {
+        let scope = CheckScope {
+            urn: URN,
+            provider_id: Some(&self.seed),
+            region: "eu-west-1",
+            seen: &self.seen,
+        };
+        let (inputs, failures) =
+            self.shelf
+                .check(&scope, olds, Value::from_json(&news).into_properties());
+        assert!(failures.is_empty(), "{failures:?}");
+        inputs
+    }
+
+    fn context(&self, inputs: &Properties) -> Context {
+        let text = |key| {
+            inputs
+                .get(key)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
+        Context {
+            aws: Arc::new(aws::Clients::offline("eu-west-1")),
+            account: Arc::new(aws::Aws::new(
+                aws::Configuration::default(),
+                "eu-west-1".into(),
+            )),
+            identity: Identity {
+                urn: URN.into(),
+                seed: self.seed.clone(),
+                generation: text(GENERATION),
+            },
+            log: Arc::new(Silent),
+            cancel: Default::default(),
+            started: Instant::now(),
+            timeout: Duration::from_secs(60),
+            default_tags: Tags::default(),
+            status: Mutex::default(),
+        }
+    }
+
+    async fn create(&self, inputs: &Properties) -> Result<(String, Properties), Partial> {
+        self.shelf
+            .create(&self.context(inputs), inputs.clone())
+            .await
+    }
+
+    fn fail_next(&self, inputs: &Properties, step: &'static str, class: Class) {
+        cloud(&self.context(inputs), |c| c.fail = Some((step, class)));
+    }
+
+    fn count(&self) -> usize {
+        cloud(&self.context(&Properties::new()), |c| c.shelves.len())
+    }
+}
+
+#[tokio::test]
+async fn a_create_can_be_repeated_and_a_replacement_is_another() {
+    let stack = Stack::new("repeat");
+    let inputs = stack.check(&Properties::new(), json!({ "width": 3 }));
+    let (id, first) = stack.create(&inputs).await.expect("creates");
+    let again = stack.check(&Properties::new(), json!({ "width": 3 }));
+    assert_eq!(again, inputs, "the next process finds the same name");
+    let (same, second) = stack.create(&again).await.expect("creates again");
+    assert_eq!((same, stack.count()), (id.clone(), 1));
+    assert_ne!(
+        first.get(CLAIM),
+        second.get(CLAIM),
+        "the second create has it now"
+    );
+
+    let kept = stack.check(&inputs, json!({ "width": 4 }));
+    assert_eq!(
+        kept.get("name"),
+        inputs.get("name"),
+        "an update keeps the name"
+    );
+    let replacement = stack.check(&Properties::new(), json!({ "width": 4 }));
+    let (other, _) = stack
+        .create(&replacement)
+        .await
+        .expect("creates the replacement");
+    assert_ne!(other, id, "a replacement does not find the live object");
+}
+
+#[tokio::test]
+async fn a_failure_after_the_object_exists_keeps_it() {
+    let stack = Stack::new("partial");
+    let inputs = stack.check(&Properties::new(), json!({ "width": 3 }));
+    stack.fail_next(&inputs, "apply", Class::Other);
+    let partial = stack.create(&inputs).await.expect_err("fails");
+    let (id, state, kept) = partial.state.expect("the engine is told of the object");
+    assert_eq!(
+        (state.get("arn"), &kept),
+        (Some(&format!("arn:{id}").into()), &inputs)
+    );
+    stack.fail_next(&inputs, "create", Class::Other);
+    assert!(
+        stack
+            .create(&inputs)
+            .await
+            .expect_err("fails")
+            .state
+            .is_none()
+    );
+}
+
+#[tokio::test]
+async fn an_update_that_failed_is_seen_by_the_next_diff() {
+    let stack = Stack::new("halfway");
+    let inputs = stack.check(&Properties::new(), json!({ "width": 3 }));
+    let (id, state) = stack.create(&inputs).await.expect("creates");
+    let news = stack.check(&inputs, json!({ "width": 5, "password": "p" }));
+    assert_eq!(
+        stack.shelf.diff(&inputs, &state, &news, &[]).changes.len(),
+        2
+    );
+    assert_eq!(
+        stack
+            .shelf
+            .diff(&inputs, &state, &news, &["width".into()])
+            .changes
+            .len(),
+        1
+    );
+    assert!(
+        stack
+            .shelf
+            .diff(&news, &state, &news, &[])
+            .changes
+            .iter()
+            .any(|c| c.path == "width"),
+        "the state is behind"
+    );
+
+    stack.fail_next(&inputs, "apply", Class::Other);
+    let cx = stack.context(&inputs);
+    let update = stack
+        .shelf
+        .update(&cx, &id, inputs.clone(), state.clone(), news.clone());
+    let (_, half, _) = update
+        .await
+        .expect_err("fails")
+        .state
+        .expect("what is there now");
+    assert_eq!(
+        half.get("width"),
+        Some(&Value::Number(5.0)),
+        "the change got through before the failure"
+    );
+    let done = stack
+        .shelf
+        .update(&cx, &id, news.clone(), half, news.clone())
+        .await
+        .expect("updates");
+    assert!(
+        stack
+            .shelf
+            .diff(&news, &done, &news, &[])
+            .changes
+            .is_empty()
+    );
+}
+
+#[tokio::test]
+async fn what_is_not_visible_yet_is_tried_again() {
+    let stack = Stack::new("eventual");
+    let inputs = stack.check(&Properties::new(), json!({ "width": 3 }));
+    stack.fail_next(&inputs, "create", Class::NotYet);
+    let (id, state) = stack
+        .create(&inputs)
+        .await
+        .expect("creates at the second try");
+    let cx = stack.context(&inputs);
+    stack.fail_next(&inputs, "delete", Class::InUse);
+    stack
+        .shelf
+        .delete(&cx, &id, &stack.seen, state.clone())
+        .await
+        .expect("deletes at the second try");
+    stack.fail_next(&inputs, "delete", Class::NotFound);
+    stack
+        .shelf
+        .delete(&cx, &id, &stack.seen, state)
+        .await
+        .expect("gone is gone");
+}
+
+#[tokio::test]
+async fn a_delete_spares_what_a_newer_create_took_over() {
+    let stack = Stack::new("claims");
+    let inputs = stack.check(&Properties::new(), json!({ "width": 3 }));
+    let (id, old) = stack.create(&inputs).await.expect("creates");
+    let (_, new) = stack.create(&inputs).await.expect("takes over");
+    stack.seen.claim(&id, new[CLAIM].as_str().expect("a claim"));
+    let cx = stack.context(&inputs);
+    stack
+        .shelf
+        .delete(&cx, &id, &stack.seen, old)
+        .await
+        .expect("does nothing");
+    assert_eq!(stack.count(), 1);
+    stack
+        .shelf
+        .delete(&cx, &id, &stack.seen, new)
+        .await
+        .expect("deletes");
+    assert_eq!(stack.count(), 0);
+}
+
+#[tokio::test]
+async fn previews_and_secrets() {
+    let stack = Stack::new("preview");
+    let mut inputs = stack.check(&Properties::new(), json!({ "width": 3 }));
+    inputs.insert("password".into(), Value::secret("hush".into()));
+    let preview = stack.shelf.preview_create(&inputs);
+    assert_eq!(
+        (preview.get("arn"), preview.get("width")),
+        (Some(&Value::Unknown), Some(&Value::Number(3.0)))
+    );
+    let (_, state) = stack.create(&inputs).await.expect("creates");
+    assert_eq!(
+        state.get("password"),
+        Some(&Value::secret("hush".into())),
+        "a secret in is a secret out"
+    );
+
+    let mut news = inputs.clone();
+    news.insert("width".into(), Value::Number(4.0));
+    let preview = stack.shelf.preview_update(&inputs, &state, &news);
+    assert_eq!(preview.get("arn"), state.get("arn"));
+    assert_eq!(
+        preview.get("revision"),
+        Some(&Value::Unknown),
+        "it follows the width"
+    );
+}
+
+#[tokio::test]
+async fn a_refresh_shows_drift_and_no_defaults() {
+    let stack = Stack::new("refresh");
+    let inputs = stack.check(&Properties::new(), json!({ "width": 3 }));
+    let (id, _) = stack.create(&inputs).await.expect("creates");
+    let cx = stack.context(&inputs);
+    cloud(&cx, |c| {
+        c.shelves.get_mut(&id).expect("is there").0.width = 7
+    });
+    let (state, read) = stack
+        .shelf
+        .read(&cx, &id, Some(inputs.clone()))
+        .await
+        .expect("reads")
+        .expect("is there");
+    assert_eq!(
+        (read.get("width"), state.get("width")),
+        (Some(&Value::Number(7.0)), Some(&Value::Number(7.0)))
+    );
+    let changes = stack.shelf.diff(&read, &state, &inputs, &[]).changes;
+    assert_eq!(
+        changes.iter().map(|c| c.path.as_str()).collect::<Vec<_>>(),
+        ["width"]
+    );
+    assert!(
+        stack
+            .shelf
+            .read(&cx, "other", Some(inputs))
+            .await
+            .expect("reads")
+            .is_none()
+    );
+    let (_, imported) = stack
+        .shelf
+        .read(&cx, &id, None)
+        .await
+        .expect("reads")
+        .expect("is there");
+    assert_eq!(imported.get(REGION), Some(&"eu-west-1".into()));
+}
+
+#[test]
+fn a_change_of_region_replaces() {
+    let stack = Stack::new("region");
+    let inputs = stack.check(&Properties::new(), json!({ "width": 3, "name": "mine" }));
+    let mut news = inputs.clone();
+    news.insert(REGION.into(), "eu-west-2".into());
+    let diff = stack.shelf.diff(&inputs, &inputs, &news, &[]);
+    assert!(
+        diff.changes[0].replace && diff.delete_before_replace,
+        "a name that was chosen stays the same"
+    );
+}
