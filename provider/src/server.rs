@@ -46,6 +46,7 @@ pub async fn serve(engine: Option<String>) -> Result<(), Box<dyn std::error::Err
         .set_serving::<ResourceProviderServer<Arc<Provider>>>()
         .await;
     let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(include_bytes!("pulumirpc.bin"))
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         .build_v1()?;
     writeln!(std::io::stdout(), "{port}")?;
