@@ -4,6 +4,7 @@ mod clients;
 mod config;
 mod error;
 
+pub(crate) use clients::Zone;
 pub use clients::{Aws, Caller, Clients};
 pub use config::{AssumeRole, Configuration, DefaultTags, ambient_region, no_region, unquoted};
 pub use error::{Class, During, Error};

@@ -114,10 +114,23 @@ impl Identity {
             .is_some_and(|marker| of(marker) == of(&self.marker()))
     }
 
+    /// Whether an object with these tags was made for any resource with the same seed.
+    #[must_use]
+    pub fn shares_seed(&self, tags: &BTreeMap<String, String>) -> bool {
+        let seed = tags.get(MARKER).and_then(|marker| marker.split('/').next());
+        seed == Some(self.seed.as_str())
+    }
+
     /// A token for APIs that take one: the same for every repetition of the same create.
     #[must_use]
     pub fn token(&self) -> String {
         digest(&[&self.seed, &self.urn, &self.generation], 32)
+    }
+
+    /// This token and those after it, for an API that answers a used token with an object that has gone.
+    pub fn tokens(&self) -> impl Iterator<Item = String> {
+        let after = |token: &String| Some(digest(&[token], 32));
+        std::iter::successors(Some(self.token()), after).take(8)
     }
 }
 

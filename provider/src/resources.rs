@@ -1,16 +1,26 @@
 //! Every custom resource and function: one AWS object, one file, one line here.
 
 pub mod ec2;
+pub mod functions;
 pub mod seed;
 
-use crate::resource::{Dynamic, DynamicFunction, erase};
+use crate::resource::{Dynamic, DynamicFunction, erase, erase_function};
 
 /// All resources, by module and name.
 #[must_use]
 pub fn all() -> Vec<Box<dyn Dynamic>> {
     vec![
+        erase::<ec2::elastic_ip::ElasticIp>(),
+        erase::<ec2::internet_gateway::InternetGateway>(),
+        erase::<ec2::nat_gateway::NatGateway>(),
+        erase::<ec2::route::Route>(),
+        erase::<ec2::route_table::RouteTable>(),
+        erase::<ec2::route_table_association::RouteTableAssociation>(),
+        erase::<ec2::security_group::SecurityGroup>(),
+        erase::<ec2::security_group_rule::SecurityGroupRule>(),
         erase::<ec2::subnet::Subnet>(),
         erase::<ec2::vpc::Vpc>(),
+        erase::<ec2::vpc_endpoint::VpcEndpoint>(),
         erase::<seed::Seed>(),
     ]
 }
@@ -18,5 +28,8 @@ pub fn all() -> Vec<Box<dyn Dynamic>> {
 /// All functions.
 #[must_use]
 pub fn functions() -> Vec<Box<dyn DynamicFunction>> {
-    vec![]
+    vec![
+        erase_function::<functions::get_availability_zones::GetAvailabilityZones>(),
+        erase_function::<functions::get_caller_identity::GetCallerIdentity>(),
+    ]
 }

@@ -33,6 +33,13 @@ pub struct Aws {
     regions: Mutex<HashMap<String, Arc<Clients>>>,
 }
 
+/// An availability zone.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Zone {
+    pub(crate) name: String,
+    pub(crate) id: String,
+}
+
 /// Whose credentials these are.
 #[derive(Clone, Debug)]
 pub struct Caller {
@@ -226,13 +233,14 @@ macro_rules! clients {
             sdk: SdkConfig,
             configuration: Configuration,
             region: String,
+            pub(crate) zones: OnceCell<Vec<Zone>>,
             s3: OnceLock<aws_sdk_s3::Client>,
             $($name: OnceLock<$sdk::Client>,)+
         }
 
         impl Clients {
             fn new(sdk: SdkConfig, configuration: Configuration, region: String) -> Self {
-                Self { sdk, configuration, region, s3: OnceLock::new(), $($name: OnceLock::new(),)+ }
+                Self { sdk, configuration, region, zones: OnceCell::new(), s3: OnceLock::new(), $($name: OnceLock::new(),)+ }
             }
 
             $($(#[$doc])*

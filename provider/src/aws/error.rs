@@ -45,6 +45,32 @@ pub struct Error {
 
 impl std::error::Error for Error {}
 
+impl Error {
+    /// A failure that AWS tells within an answer that succeeds.
+    #[must_use]
+    pub fn told(operation: impl Into<String>, code: String, message: String) -> Self {
+        Self {
+            operation: operation.into(),
+            class: classify(&code, &message),
+            code: Some(code).filter(|c| !c.is_empty()),
+            message,
+            request_id: None,
+        }
+    }
+
+    /// An object that AWS does not show.
+    #[must_use]
+    pub fn missing(operation: impl Into<String>) -> Self {
+        Self {
+            operation: operation.into(),
+            code: None,
+            message: "AWS does not show it".to_owned(),
+            request_id: None,
+            class: Class::NotFound,
+        }
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "could not {}: ", self.operation)?;
@@ -173,7 +199,7 @@ fn classify(code: &str, message: &str) -> Class {
         "ThrottledException",
         "TooManyRequestsException",
     ];
-    const IN_USE: [&str; 13] = [
+    const IN_USE: [&str; 14] = [
         "BucketNotEmpty",
         "ClusterContainsTasksException",
         "DBSubnetGroupInUse",
@@ -183,6 +209,7 @@ fn classify(code: &str, message: &str) -> Class {
         "InvalidDBInstanceState",
         "InvalidDBParameterGroupState",
         "InvalidDBSubnetGroupStateFault",
+        "InvalidGroup.InUse",
         "InvalidIPAddress.InUse",
         "OperationAborted",
         "RepositoryNotEmptyException",
@@ -221,6 +248,7 @@ fn classify(code: &str, message: &str) -> Class {
         || code.contains("DoesNotExist")
         || code.contains("NonExistent")
         || code == "ClusterNotFoundException"
+        || code == "Gateway.NotAttached"
         || code == "ClientException" && text.contains("unable to describe task definition")
         || code == "InvalidRequestException" && text.contains("marked for deletion")
     {

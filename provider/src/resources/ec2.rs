@@ -1,12 +1,28 @@
 //! The network: a VPC and what is in it.
 
+pub mod elastic_ip;
+pub mod internet_gateway;
+pub mod nat_gateway;
+pub mod route;
+pub mod route_table;
+pub mod route_table_association;
+pub mod security_group;
+pub mod security_group_rule;
 pub mod subnet;
 pub mod vpc;
+pub mod vpc_endpoint;
 
-use crate::aws::{Clients, During};
-use crate::context::{Context, Tags};
-use crate::error::Result;
-use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
+use crate::{
+    aws::{self, Clients, During, Zone},
+    context::{Context, Phase, Tags},
+    error::{Error, Gone, Result},
+    resource::CustomResource,
+};
+use aws_sdk_ec2::{
+    primitives::DateTime,
+    types::{Filter, ResourceType, RouteTable, Tag, TagSpecification},
+};
+use std::time::{Duration, SystemTime};
 
 /// The tags of a new object.
 pub(crate) fn tag_specification(kind: ResourceType, tags: Tags) -> TagSpecification {
@@ -83,21 +99,87 @@ pub(crate) fn filter(name: &str, value: &str) -> Filter {
     Filter::builder().name(name).values(value).build()
 }
 
-/// The names of the region's availability zones, sorted; local and wavelength zones are left out.
-pub(crate) async fn zones(aws: &Clients) -> Result<Vec<String>> {
-    let zones = aws
+/// A route table with its routes and associations.
+pub(crate) async fn route_table(cx: &Context, id: &str) -> Result<Option<RouteTable>> {
+    let found = cx
+        .aws
         .ec2()
-        .describe_availability_zones()
-        .filters(filter("zone-type", "availability-zone"))
-        .filters(filter("state", "available"))
+        .describe_route_tables()
+        .route_table_ids(id)
         .send()
         .await
-        .during(format!("list the availability zones of {}", aws.region()))?;
-    let mut names: Vec<_> = zones
-        .availability_zones()
-        .iter()
-        .filter_map(|z| z.zone_name().map(str::to_owned))
-        .collect();
-    names.sort();
-    Ok(names)
+        .during(format!("read {id}"))
+        .gone()?;
+    Ok(found.and_then(|f| f.route_tables?.into_iter().next()))
+}
+
+/// What AWS takes as a name or a description in a security group.
+pub(crate) fn description(text: &String) -> Result<(), String> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || " ._-:/()#,@[]+=&;{}!$*".contains(c);
+    if text.len() > 255 {
+        return Err(format!(
+            "must have 255 characters at most, not {}",
+            text.len()
+        ));
+    }
+    match text.chars().find(|c| !allowed(*c)) {
+        Some(other) => Err(format!(
+            "must not have {other:?}; AWS takes letters, digits, spaces and ._-:/()#,@[]+=&;{{}}!$*"
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Whether something was made so lately that it is the answer to a call of now.
+pub(crate) fn is_recent(made: Option<&DateTime>) -> bool {
+    let made = made.and_then(|made| SystemTime::try_from(*made).ok());
+    let age = made.and_then(|made| SystemTime::now().duration_since(made).ok());
+    age.is_some_and(|age| age < Duration::from_secs(60))
+}
+
+/// Whether the object that AWS answered a token with lives: to a token that was used before it answers with what it
+/// made then, even when that has gone.
+pub(crate) async fn lives<R: CustomResource>(
+    cx: &Context,
+    id: &str,
+    inputs: &R::Inputs,
+) -> Result<bool> {
+    let look = || async {
+        match R::read(cx, id, Some(inputs)).await? {
+            Some(_) => Ok(()),
+            None => Err(aws::Error::missing(format!("read {id}")).into()),
+        }
+    };
+    let found = cx.retry("looking", Phase::Create, look).await.gone()?;
+    Ok(found.is_some())
+}
+
+/// Every token leads to an object that has gone.
+pub(crate) fn spent(what: &str) -> Error {
+    Error::failed(format!(
+        "could not create {what}: AWS answers with one that was deleted; run the command again tomorrow, or rename \
+         the resource"
+    ))
+}
+
+/// The region's availability zones, sorted by name; local and wavelength zones are left out. Asked once.
+pub(crate) async fn zones(aws: &Clients) -> Result<&[Zone]> {
+    let zones = aws.zones.get_or_try_init(|| async {
+        let found = aws
+            .ec2()
+            .describe_availability_zones()
+            .filters(filter("zone-type", "availability-zone"))
+            .filters(filter("state", "available"))
+            .send()
+            .await
+            .during(format!("list the availability zones of {}", aws.region()))?;
+        let zone = |z: &aws_sdk_ec2::types::AvailabilityZone| Zone {
+            name: z.zone_name().unwrap_or_default().to_owned(),
+            id: z.zone_id().unwrap_or_default().to_owned(),
+        };
+        let mut zones: Vec<_> = found.availability_zones().iter().map(zone).collect();
+        zones.sort();
+        Ok::<_, Error>(zones)
+    });
+    Ok(zones.await?)
 }

@@ -205,12 +205,14 @@ impl CustomResource for Subnet {
 /// The region's zone at that place in the list of names.
 async fn zone_at(cx: &Context, index: i64) -> Result<String> {
     let zones = super::zones(&cx.aws).await?;
-    usize::try_from(index).ok().and_then(|i| zones.get(i).cloned()).ok_or_else(|| {
+    let zone = usize::try_from(index).ok().and_then(|i| zones.get(i));
+    zone.map(|zone| zone.name.clone()).ok_or_else(|| {
+        let names: Vec<_> = zones.iter().map(|zone| zone.name.as_str()).collect();
         Error::failed(format!(
             "zoneIndex: {index} is too large, {} has {} availability zones ({}); give a smaller one",
             cx.aws.region(),
             zones.len(),
-            zones.join(", ")
+            names.join(", ")
         ))
     })
 }

@@ -1,0 +1,111 @@
+//! `dbt-aws:ec2:ElasticIp`.
+
+use super::{from_tags, marked, retag, tag_specification};
+use crate::prelude::*;
+use aws_sdk_ec2::types::{DomainType, ResourceType};
+
+/// A public IPv4 address that stays.
+#[derive(Debug)]
+pub struct ElasticIp;
+
+/// What an elastic IP is made from.
+#[derive(Clone, Debug, Props)]
+pub struct ElasticIpInputs {
+    /// Tags.
+    pub tags: Option<Tags>,
+}
+
+/// What AWS says of an elastic IP.
+#[derive(Clone, Debug, Props)]
+pub struct ElasticIpOutputs {
+    /// The allocation's id.
+    pub allocation_id: String,
+    /// The address, such as `198.51.100.7`.
+    pub public_ip: String,
+}
+
+impl CustomResource for ElasticIp {
+    const TOKEN: &'static str = "dbt-aws:ec2:ElasticIp";
+    const DOC: &'static str = "A public IPv4 address that stays.\n\nImport with the allocation's id, `eipalloc-...`. See [elastic IP addresses](https://docs.aws.amazon.com/vpc/latest/userguide/vpc-eips.html).";
+    type Inputs = ElasticIpInputs;
+    type Outputs = ElasticIpOutputs;
+
+    async fn create(cx: &Context, inputs: &ElasticIpInputs) -> Result<Created> {
+        let what = format!("the elastic IP {}", cx.identity.name());
+        // AWS takes no token here: look for what an interrupted create left.
+        let left = cx
+            .aws
+            .ec2()
+            .describe_addresses()
+            .filters(marked(cx))
+            .send()
+            .await
+            .during(format!("look for {what}"))?;
+        if let Some(id) = left.addresses().first().and_then(|a| a.allocation_id()) {
+            return Ok(Created::Adopted(id.to_owned()));
+        }
+        let made = cx
+            .aws
+            .ec2()
+            .allocate_address()
+            .domain(DomainType::Vpc)
+            .tag_specifications(tag_specification(
+                ResourceType::ElasticIp,
+                cx.tags(inputs.tags.as_ref()),
+            ))
+            .send()
+            .await
+            .during(format!("allocate {what}"))?;
+        Ok(made.allocation_id.unwrap_or_default().into())
+    }
+
+    async fn apply(
+        cx: &Context,
+        id: &str,
+        new: &ElasticIpInputs,
+        old: Option<&State<Self>>,
+    ) -> Result<()> {
+        match old {
+            Some(old) => retag(cx, id, old.inputs.tags.as_ref(), new.tags.as_ref()).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn read(
+        cx: &Context,
+        id: &str,
+        known: Option<&ElasticIpInputs>,
+    ) -> Result<Option<State<Self>>> {
+        let found = cx
+            .aws
+            .ec2()
+            .describe_addresses()
+            .allocation_ids(id)
+            .send()
+            .await
+            .during(format!("read {id}"))
+            .gone()?;
+        let address = found.as_ref().and_then(|f| f.addresses().first());
+        let own = known.and_then(|k| k.tags.as_ref());
+        Ok(address.map(|address| State {
+            inputs: ElasticIpInputs {
+                tags: cx.user_tags(&from_tags(address.tags()), own),
+            },
+            outputs: ElasticIpOutputs {
+                allocation_id: id.to_owned(),
+                public_ip: address.public_ip().unwrap_or_default().to_owned(),
+            },
+        }))
+    }
+
+    async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {
+        cx.aws
+            .ec2()
+            .release_address()
+            .allocation_id(id)
+            .send()
+            .await
+            .during(format!("release {id}"))?;
+        Ok(())
+    }
+}

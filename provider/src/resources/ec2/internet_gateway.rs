@@ -1,0 +1,162 @@
+//! `dbt-aws:ec2:InternetGateway`.
+
+use super::{from_tags, marked, retag, tag_specification};
+use crate::prelude::*;
+use aws_sdk_ec2::types::ResourceType;
+
+/// A VPC's way to the internet.
+#[derive(Debug)]
+pub struct InternetGateway;
+
+/// What an internet gateway is made from.
+#[derive(Clone, Debug, Props)]
+pub struct InternetGatewayInputs {
+    /// The VPC that it serves; one VPC has one at most. Default: it is attached to none.
+    #[prop(replace)]
+    pub vpc_id: Option<String>,
+    /// Tags.
+    pub tags: Option<Tags>,
+}
+
+/// What AWS says of an internet gateway.
+#[derive(Clone, Debug, Props)]
+pub struct InternetGatewayOutputs {
+    /// The internet gateway's id.
+    pub internet_gateway_id: String,
+    /// The ARN.
+    pub arn: String,
+}
+
+impl CustomResource for InternetGateway {
+    const TOKEN: &'static str = "dbt-aws:ec2:InternetGateway";
+    const DOC: &'static str = "A VPC's way to the internet.\n\nImport with the gateway's id, `igw-...`. See [internet gateways](https://docs.aws.amazon.com/vpc/latest/userguide/VPC_Internet_Gateway.html).";
+    type Inputs = InternetGatewayInputs;
+    type Outputs = InternetGatewayOutputs;
+
+    async fn create(cx: &Context, inputs: &InternetGatewayInputs) -> Result<Created> {
+        let what = format!("the internet gateway {}", cx.identity.name());
+        // AWS takes no token here: look for what an interrupted create left.
+        let left = cx
+            .aws
+            .ec2()
+            .describe_internet_gateways()
+            .filters(marked(cx))
+            .send()
+            .await
+            .during(format!("look for {what}"))?;
+        let left = left.internet_gateways().first();
+        if let Some(id) = left.and_then(|g| g.internet_gateway_id()) {
+            return Ok(Created::Adopted(id.to_owned()));
+        }
+        let made = cx
+            .aws
+            .ec2()
+            .create_internet_gateway()
+            .tag_specifications(tag_specification(
+                ResourceType::InternetGateway,
+                cx.tags(inputs.tags.as_ref()),
+            ))
+            .send()
+            .await
+            .during(format!("create {what}"))?;
+        let id = made.internet_gateway.and_then(|g| g.internet_gateway_id);
+        Ok(id.unwrap_or_default().into())
+    }
+
+    async fn apply(
+        cx: &Context,
+        id: &str,
+        new: &InternetGatewayInputs,
+        old: Option<&State<Self>>,
+    ) -> Result<()> {
+        if let Some(vpc) = &new.vpc_id
+            && old.is_none_or(|o| o.inputs.vpc_id.as_ref() != Some(vpc))
+        {
+            attach(cx, id, vpc).await?;
+        }
+        match old {
+            Some(old) => retag(cx, id, old.inputs.tags.as_ref(), new.tags.as_ref()).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn read(
+        cx: &Context,
+        id: &str,
+        known: Option<&InternetGatewayInputs>,
+    ) -> Result<Option<State<Self>>> {
+        let found = cx
+            .aws
+            .ec2()
+            .describe_internet_gateways()
+            .internet_gateway_ids(id)
+            .send()
+            .await
+            .during(format!("read {id}"))
+            .gone()?;
+        let Some(gateway) = found.as_ref().and_then(|f| f.internet_gateways().first()) else {
+            return Ok(None);
+        };
+        let own = known.and_then(|k| k.tags.as_ref());
+        let account = gateway.owner_id().unwrap_or_default();
+        Ok(Some(State {
+            inputs: InternetGatewayInputs {
+                vpc_id: gateway
+                    .attachments()
+                    .first()
+                    .and_then(|a| a.vpc_id().map(str::to_owned)),
+                tags: cx.user_tags(&from_tags(gateway.tags()), own),
+            },
+            outputs: InternetGatewayOutputs {
+                internet_gateway_id: id.to_owned(),
+                arn: cx.arn("ec2", account, &format!("internet-gateway/{id}")),
+            },
+        }))
+    }
+
+    async fn delete(cx: &Context, id: &str, state: &State<Self>) -> Result<()> {
+        if let Some(vpc) = &state.inputs.vpc_id {
+            cx.aws
+                .ec2()
+                .detach_internet_gateway()
+                .internet_gateway_id(id)
+                .vpc_id(vpc)
+                .send()
+                .await
+                .during(format!("detach {id} from {vpc}"))
+                .gone()?;
+        }
+        cx.aws
+            .ec2()
+            .delete_internet_gateway()
+            .internet_gateway_id(id)
+            .send()
+            .await
+            .during(format!("delete {id}"))?;
+        Ok(())
+    }
+}
+
+async fn attach(cx: &Context, id: &str, vpc: &str) -> Result<()> {
+    let attached = cx
+        .aws
+        .ec2()
+        .attach_internet_gateway()
+        .internet_gateway_id(id)
+        .vpc_id(vpc)
+        .send()
+        .await
+        .during(format!("attach {id} to {vpc}"));
+    match attached {
+        Ok(_) => Ok(()),
+        // The answer to an attempt before this one may have been lost.
+        Err(error) if error.is_already_exists() => {
+            let there = InternetGateway::read(cx, id, None).await?;
+            match there.and_then(|s| s.inputs.vpc_id) {
+                Some(there) if there == vpc => Ok(()),
+                _ => Err(error),
+            }
+        }
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,161 @@
+//! `dbt-aws:ec2:NatGateway`.
+
+use super::{from_tags, is_recent, lives, retag, tag_specification};
+use crate::prelude::*;
+use aws_sdk_ec2::types::{NatGateway as Found, NatGatewayState, ResourceType};
+
+/// A way out to the internet for subnets without public addresses.
+#[derive(Debug)]
+pub struct NatGateway;
+
+/// What a NAT gateway is made from.
+#[derive(Clone, Debug, Props)]
+pub struct NatGatewayInputs {
+    /// The allocation's id of the elastic IP that it speaks with.
+    #[prop(replace)]
+    pub allocation_id: String,
+    /// The public subnet that it stands in.
+    #[prop(replace)]
+    pub subnet_id: String,
+    /// Tags.
+    pub tags: Option<Tags>,
+}
+
+/// What AWS says of a NAT gateway.
+#[derive(Clone, Debug, Props)]
+pub struct NatGatewayOutputs {
+    /// The NAT gateway's id.
+    pub nat_gateway_id: String,
+    /// The address that the internet sees, such as `198.51.100.7`.
+    pub public_ip: String,
+}
+
+impl CustomResource for NatGateway {
+    const TOKEN: &'static str = "dbt-aws:ec2:NatGateway";
+    const DOC: &'static str = "A way out to the internet for subnets without public addresses. Making one takes about two minutes, and it costs by the hour.\n\nImport with the gateway's id, `nat-...`. See [NAT gateways](https://docs.aws.amazon.com/vpc/latest/userguide/vpc-nat-gateway.html).";
+    type Inputs = NatGatewayInputs;
+    type Outputs = NatGatewayOutputs;
+
+    async fn create(cx: &Context, inputs: &NatGatewayInputs) -> Result<Created> {
+        let what = format!("the NAT gateway {}", cx.identity.name());
+        for token in cx.identity.tokens() {
+            let made = cx
+                .aws
+                .ec2()
+                .create_nat_gateway()
+                .allocation_id(&inputs.allocation_id)
+                .subnet_id(&inputs.subnet_id)
+                .client_token(token)
+                .tag_specifications(tag_specification(
+                    ResourceType::Natgateway,
+                    cx.tags(inputs.tags.as_ref()),
+                ))
+                .send()
+                .await
+                .during(format!("create {what}"))?;
+            let gateway = made.nat_gateway.unwrap_or_else(|| Found::builder().build());
+            let id = gateway.nat_gateway_id().unwrap_or_default();
+            if is_recent(gateway.create_time()) || lives::<Self>(cx, id, inputs).await? {
+                return Ok(id.into());
+            }
+        }
+        Err(super::spent(&what))
+    }
+
+    async fn apply(
+        cx: &Context,
+        id: &str,
+        new: &NatGatewayInputs,
+        old: Option<&State<Self>>,
+    ) -> Result<()> {
+        match old {
+            Some(old) => retag(cx, id, old.inputs.tags.as_ref(), new.tags.as_ref()).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn ready(cx: &Context, id: &str) -> Result<()> {
+        cx.wait(&format!("creating {id}"), || async {
+            let found = find(cx, id).await?;
+            let state = found.as_ref().and_then(Found::state).cloned();
+            match state {
+                Some(NatGatewayState::Available) => Ok(Progress::Done(())),
+                Some(NatGatewayState::Failed) => Err(Error::failed(format!(
+                    "AWS could not make {id}: {}; correct that, run `pulumi refresh`, then `pulumi up`",
+                    found.as_ref().and_then(Found::failure_message).unwrap_or("it gave no reason")
+                ))),
+                Some(state @ (NatGatewayState::Deleting | NatGatewayState::Deleted)) => {
+                    let state = state.as_str();
+                    Err(Error::failed(format!(
+                        "{id} is {state}; run `pulumi refresh`, then `pulumi up`"
+                    )))
+                }
+                Some(state) => Ok(Progress::Pending(state.as_str().to_owned())),
+                None => Ok(Progress::Pending("not visible yet".to_owned())),
+            }
+        })
+        .await
+    }
+
+    async fn read(
+        cx: &Context,
+        id: &str,
+        known: Option<&NatGatewayInputs>,
+    ) -> Result<Option<State<Self>>> {
+        let Some(gateway) = find(cx, id).await?.filter(|g| !is_dead(g)) else {
+            return Ok(None);
+        };
+        let address = gateway.nat_gateway_addresses().first();
+        let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        let own = known.and_then(|k| k.tags.as_ref());
+        Ok(Some(State {
+            inputs: NatGatewayInputs {
+                allocation_id: text(address.and_then(|a| a.allocation_id())),
+                subnet_id: text(gateway.subnet_id()),
+                tags: cx.user_tags(&from_tags(gateway.tags()), own),
+            },
+            outputs: NatGatewayOutputs {
+                nat_gateway_id: id.to_owned(),
+                public_ip: text(address.and_then(|a| a.public_ip())),
+            },
+        }))
+    }
+
+    async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {
+        cx.aws
+            .ec2()
+            .delete_nat_gateway()
+            .nat_gateway_id(id)
+            .send()
+            .await
+            .during(format!("delete {id}"))?;
+        // Its address and its subnet stay in use until it is gone.
+        cx.wait(&format!("deleting {id}"), || async {
+            let found = find(cx, id).await?;
+            match found.as_ref().and_then(Found::state) {
+                None | Some(NatGatewayState::Deleted) => Ok(Progress::Done(())),
+                Some(state) => Ok(Progress::Pending(state.as_str().to_owned())),
+            }
+        })
+        .await
+    }
+}
+
+/// AWS shows a dead NAT gateway for about an hour.
+fn is_dead(gateway: &Found) -> bool {
+    use NatGatewayState::{Deleted, Deleting, Failed};
+    matches!(gateway.state(), Some(Deleted | Deleting | Failed))
+}
+
+async fn find(cx: &Context, id: &str) -> Result<Option<Found>> {
+    let found = cx
+        .aws
+        .ec2()
+        .describe_nat_gateways()
+        .nat_gateway_ids(id)
+        .send()
+        .await
+        .during(format!("read {id}"))
+        .gone()?;
+    Ok(found.and_then(|f| f.nat_gateways?.into_iter().next()))
+}

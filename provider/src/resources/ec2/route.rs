@@ -1,0 +1,128 @@
+//! `dbt-aws:ec2:Route`.
+
+use super::from_tags;
+use crate::prelude::*;
+
+/// Where a route table sends packets for some addresses.
+#[derive(Debug)]
+pub struct Route;
+
+/// What a route is made from.
+#[derive(Clone, Debug, Props)]
+pub struct RouteInputs {
+    /// The route table that holds it.
+    #[prop(replace)]
+    pub route_table_id: String,
+    /// The addresses; `0.0.0.0/0` is the default route.
+    #[prop(replace)]
+    pub destination_cidr_block: Cidr,
+    /// The internet gateway that the packets go to. Excludes `natGatewayId`.
+    pub gateway_id: Option<String>,
+    /// The NAT gateway that the packets go to. Excludes `gatewayId`.
+    pub nat_gateway_id: Option<String>,
+}
+
+/// What AWS says of a route.
+#[derive(Clone, Debug, Props)]
+pub struct RouteOutputs {}
+
+impl CustomResource for Route {
+    const TOKEN: &'static str = "dbt-aws:ec2:Route";
+    const DOC: &'static str = "Where a route table sends packets for some addresses.\n\nImport with the table's id and the addresses, `rtb-..._0.0.0.0/0`. See [routes](https://docs.aws.amazon.com/vpc/latest/userguide/RouteTables.html#route-table-routes).";
+    type Inputs = RouteInputs;
+    type Outputs = RouteOutputs;
+
+    fn check(check: &mut Check<'_>) {
+        check.exactly_one(&["gatewayId", "natGatewayId"]);
+    }
+
+    async fn create(cx: &Context, inputs: &RouteInputs) -> Result<Created> {
+        let (table, to) = (&inputs.route_table_id, &inputs.destination_cidr_block);
+        let id = format!("{table}_{to}");
+        let made = cx
+            .aws
+            .ec2()
+            .create_route()
+            .route_table_id(table)
+            .destination_cidr_block(to.to_string())
+            .set_gateway_id(inputs.gateway_id.clone())
+            .set_nat_gateway_id(inputs.nat_gateway_id.clone())
+            .send()
+            .await
+            .during(format!("create the route to {to} in {table}"));
+        match made {
+            Ok(_) => Ok(id.into()),
+            // A route carries no tags: it belongs to whoever made the table.
+            Err(error) if error.is_already_exists() => match super::route_table(cx, table).await? {
+                Some(found) if cx.identity.shares_seed(&from_tags(found.tags())) => {
+                    Ok(Created::Adopted(id))
+                }
+                _ => cx.adopt(id, &format!("the route to {to} in {table}"), &Tags::new()),
+            },
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn apply(
+        cx: &Context,
+        id: &str,
+        new: &RouteInputs,
+        old: Option<&State<Self>>,
+    ) -> Result<()> {
+        let target = |i: &RouteInputs| (i.gateway_id.clone(), i.nat_gateway_id.clone());
+        if old.is_none_or(|old| target(&old.inputs) == target(new)) {
+            return Ok(());
+        }
+        cx.aws
+            .ec2()
+            .replace_route()
+            .route_table_id(&new.route_table_id)
+            .destination_cidr_block(new.destination_cidr_block.to_string())
+            .set_gateway_id(new.gateway_id.clone())
+            .set_nat_gateway_id(new.nat_gateway_id.clone())
+            .send()
+            .await
+            .during(format!("change the target of the route {id}"))?;
+        Ok(())
+    }
+
+    async fn read(
+        cx: &Context,
+        id: &str,
+        _known: Option<&RouteInputs>,
+    ) -> Result<Option<State<Self>>> {
+        let parts = id.split_once('_');
+        let Some((table_id, Ok(to))) = parts.map(|(table, to)| (table, Cidr::parse(to))) else {
+            return Err(Error::failed(format!(
+                "{id:?} is not the id of a route; it is the table's id and the addresses, such as rtb-12345678_0.0.0.0/0"
+            )));
+        };
+        let table = super::route_table(cx, table_id).await?;
+        let route = table.as_ref().and_then(|table| {
+            let text = to.to_string();
+            let mut routes = table.routes().iter();
+            routes.find(|r| r.destination_cidr_block() == Some(text.as_str()))
+        });
+        Ok(route.map(|route| State {
+            inputs: RouteInputs {
+                route_table_id: table_id.to_owned(),
+                destination_cidr_block: to,
+                gateway_id: route.gateway_id().map(str::to_owned),
+                nat_gateway_id: route.nat_gateway_id().map(str::to_owned),
+            },
+            outputs: RouteOutputs {},
+        }))
+    }
+
+    async fn delete(cx: &Context, id: &str, state: &State<Self>) -> Result<()> {
+        cx.aws
+            .ec2()
+            .delete_route()
+            .route_table_id(&state.inputs.route_table_id)
+            .destination_cidr_block(state.inputs.destination_cidr_block.to_string())
+            .send()
+            .await
+            .during(format!("delete the route {id}"))?;
+        Ok(())
+    }
+}

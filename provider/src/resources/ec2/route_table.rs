@@ -1,0 +1,105 @@
+//! `dbt-aws:ec2:RouteTable`.
+
+use super::{from_tags, lives, retag, tag_specification};
+use crate::prelude::*;
+use aws_sdk_ec2::types::ResourceType;
+
+/// Where packets that leave a subnet go.
+#[derive(Debug)]
+pub struct RouteTable;
+
+/// What a route table is made from.
+#[derive(Clone, Debug, Props)]
+pub struct RouteTableInputs {
+    /// The VPC whose subnets may use it.
+    #[prop(replace)]
+    pub vpc_id: String,
+    /// Tags.
+    pub tags: Option<Tags>,
+}
+
+/// What AWS says of a route table.
+#[derive(Clone, Debug, Props)]
+pub struct RouteTableOutputs {
+    /// The route table's id.
+    pub route_table_id: String,
+    /// The ARN.
+    pub arn: String,
+}
+
+impl CustomResource for RouteTable {
+    const TOKEN: &'static str = "dbt-aws:ec2:RouteTable";
+    const DOC: &'static str = "Where packets that leave a subnet go. Its routes are `Route` resources, its subnets `RouteTableAssociation` resources.\n\nImport with the table's id, `rtb-...`. See [route tables](https://docs.aws.amazon.com/vpc/latest/userguide/VPC_Route_Tables.html).";
+    type Inputs = RouteTableInputs;
+    type Outputs = RouteTableOutputs;
+
+    async fn create(cx: &Context, inputs: &RouteTableInputs) -> Result<Created> {
+        let what = format!("the route table {}", cx.identity.name());
+        for token in cx.identity.tokens() {
+            let made = cx
+                .aws
+                .ec2()
+                .create_route_table()
+                .vpc_id(&inputs.vpc_id)
+                .client_token(token)
+                .tag_specifications(tag_specification(
+                    ResourceType::RouteTable,
+                    cx.tags(inputs.tags.as_ref()),
+                ))
+                .send()
+                .await
+                .during(format!("create {what}"))?;
+            let id = made.route_table.and_then(|t| t.route_table_id);
+            let id = id.unwrap_or_default();
+            if lives::<Self>(cx, &id, inputs).await? {
+                return Ok(id.into());
+            }
+        }
+        Err(super::spent(&what))
+    }
+
+    async fn apply(
+        cx: &Context,
+        id: &str,
+        new: &RouteTableInputs,
+        old: Option<&State<Self>>,
+    ) -> Result<()> {
+        match old {
+            Some(old) => retag(cx, id, old.inputs.tags.as_ref(), new.tags.as_ref()).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn read(
+        cx: &Context,
+        id: &str,
+        known: Option<&RouteTableInputs>,
+    ) -> Result<Option<State<Self>>> {
+        let Some(table) = super::route_table(cx, id).await? else {
+            return Ok(None);
+        };
+        let own = known.and_then(|k| k.tags.as_ref());
+        let account = table.owner_id().unwrap_or_default();
+        Ok(Some(State {
+            inputs: RouteTableInputs {
+                vpc_id: table.vpc_id().unwrap_or_default().to_owned(),
+                tags: cx.user_tags(&from_tags(table.tags()), own),
+            },
+            outputs: RouteTableOutputs {
+                route_table_id: id.to_owned(),
+                arn: cx.arn("ec2", account, &format!("route-table/{id}")),
+            },
+        }))
+    }
+
+    async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {
+        cx.aws
+            .ec2()
+            .delete_route_table()
+            .route_table_id(id)
+            .send()
+            .await
+            .during(format!("delete {id}"))?;
+        Ok(())
+    }
+}

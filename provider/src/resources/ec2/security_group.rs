@@ -1,0 +1,174 @@
+//! `dbt-aws:ec2:SecurityGroup`.
+
+use super::{filter, from_tags, retag, tag_specification};
+use crate::prelude::*;
+use aws_sdk_ec2::types::{IpPermission, IpRange, Ipv6Range, ResourceType};
+
+/// What may reach a network interface, and what it may reach.
+#[derive(Debug)]
+pub struct SecurityGroup;
+
+/// What a security group is made from.
+#[derive(Clone, Debug, Props)]
+pub struct SecurityGroupInputs {
+    /// The VPC that it belongs to.
+    #[prop(replace)]
+    pub vpc_id: String,
+    /// Its name, unique in the VPC: up to 255 letters, digits, spaces and `._-:/()#,@[]+=&;{}!$*`, not beginning with
+    /// `sg-`. Default: the resource's name with a suffix.
+    #[prop(replace, check = name)]
+    pub name: Option<String>,
+    /// What it is for: up to 255 of the same characters. Default: `Managed by Pulumi`.
+    #[prop(replace, default = "Managed by Pulumi", check = super::description)]
+    pub description: String,
+    /// Tags.
+    pub tags: Option<Tags>,
+}
+
+/// What AWS says of a security group.
+#[derive(Clone, Debug, Props)]
+pub struct SecurityGroupOutputs {
+    /// The security group's id.
+    pub security_group_id: String,
+    /// The ARN.
+    pub arn: String,
+}
+
+fn name(name: &String) -> Result<(), String> {
+    if name.starts_with("sg-") {
+        return Err("must not begin with sg-".to_owned());
+    }
+    if name.is_empty() {
+        return Err("must not be empty".to_owned());
+    }
+    super::description(name)
+}
+
+impl CustomResource for SecurityGroup {
+    const TOKEN: &'static str = "dbt-aws:ec2:SecurityGroup";
+    const DOC: &'static str = "What may reach a network interface, and what it may reach. Its rules are `SecurityGroupRule` resources and nothing else: the rule that lets everything out, which AWS adds to a new group, is removed.\n\nImport with the group's id, `sg-...`. See [security groups](https://docs.aws.amazon.com/vpc/latest/userguide/vpc-security-groups.html).";
+    const NAMING: Option<Naming> = Some(Naming {
+        field: "name",
+        longest: 255,
+        others: " ._-:/()#,@[]+=&;{}!$*",
+        lower: false,
+    });
+    type Inputs = SecurityGroupInputs;
+    type Outputs = SecurityGroupOutputs;
+
+    async fn create(cx: &Context, inputs: &SecurityGroupInputs) -> Result<Created> {
+        let name = inputs.name.as_deref().unwrap_or_default();
+        let what = format!("the security group {name}");
+        let made = cx
+            .aws
+            .ec2()
+            .create_security_group()
+            .vpc_id(&inputs.vpc_id)
+            .group_name(name)
+            .description(&inputs.description)
+            .tag_specifications(tag_specification(
+                ResourceType::SecurityGroup,
+                cx.tags(inputs.tags.as_ref()),
+            ))
+            .send()
+            .await
+            .during(format!("create {what}"));
+        let error = match made {
+            Ok(made) => return Ok(made.group_id.unwrap_or_default().into()),
+            Err(error) if error.is_already_exists() => error,
+            Err(error) => return Err(error),
+        };
+        let there = cx
+            .aws
+            .ec2()
+            .describe_security_groups()
+            .filters(filter("vpc-id", &inputs.vpc_id))
+            .filters(filter("group-name", name))
+            .send()
+            .await
+            .during(format!("look for {what}"))?;
+        let Some(group) = there.security_groups().first() else {
+            return Err(error);
+        };
+        let id = group.group_id().unwrap_or_default();
+        let adopted = cx.adopt(id, &what, &from_tags(group.tags()))?;
+        close(cx, id).await?;
+        Ok(adopted)
+    }
+
+    async fn apply(
+        cx: &Context,
+        id: &str,
+        new: &SecurityGroupInputs,
+        old: Option<&State<Self>>,
+    ) -> Result<()> {
+        match old {
+            Some(old) => retag(cx, id, old.inputs.tags.as_ref(), new.tags.as_ref()).await,
+            None => close(cx, id).await,
+        }
+    }
+
+    async fn read(
+        cx: &Context,
+        id: &str,
+        known: Option<&SecurityGroupInputs>,
+    ) -> Result<Option<State<Self>>> {
+        let found = cx
+            .aws
+            .ec2()
+            .describe_security_groups()
+            .group_ids(id)
+            .send()
+            .await
+            .during(format!("read {id}"))
+            .gone()?;
+        let Some(group) = found.as_ref().and_then(|f| f.security_groups().first()) else {
+            return Ok(None);
+        };
+        let own = known.and_then(|k| k.tags.as_ref());
+        let account = group.owner_id().unwrap_or_default();
+        Ok(Some(State {
+            inputs: SecurityGroupInputs {
+                vpc_id: group.vpc_id().unwrap_or_default().to_owned(),
+                name: group.group_name().map(str::to_owned),
+                description: group.description().unwrap_or_default().to_owned(),
+                tags: cx.user_tags(&from_tags(group.tags()), own),
+            },
+            outputs: SecurityGroupOutputs {
+                security_group_id: id.to_owned(),
+                arn: cx.arn("ec2", account, &format!("security-group/{id}")),
+            },
+        }))
+    }
+
+    async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {
+        cx.aws
+            .ec2()
+            .delete_security_group()
+            .group_id(id)
+            .send()
+            .await
+            .during(format!("delete {id}"))?;
+        Ok(())
+    }
+}
+
+/// Removes the rules that AWS gives to a new group: everything may leave, by IPv6 too where the VPC has it.
+async fn close(cx: &Context, id: &str) -> Result<()> {
+    let everything = || IpPermission::builder().ip_protocol("-1");
+    let v4 = everything().ip_ranges(IpRange::builder().cidr_ip("0.0.0.0/0").build());
+    let v6 = everything().ipv6_ranges(Ipv6Range::builder().cidr_ipv6("::/0").build());
+    let revoke = |rule: IpPermission| {
+        cx.aws
+            .ec2()
+            .revoke_security_group_egress()
+            .group_id(id)
+            .ip_permissions(rule)
+            .send()
+    };
+    let (v4, v6) = tokio::join!(revoke(v4.build()), revoke(v6.build()));
+    let what = format!("remove the default rule of {id}");
+    v4.during(&what).gone()?;
+    v6.during(&what).gone()?;
+    Ok(())
+}

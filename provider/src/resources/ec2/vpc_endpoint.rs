@@ -1,0 +1,233 @@
+//! `dbt-aws:ec2:VpcEndpoint`.
+
+use super::{from_tags, is_recent, lives, retag, tag_specification};
+use crate::{
+    aws,
+    prelude::*,
+    props::{Text, Type},
+};
+use aws_sdk_ec2::types::{ResourceType, State as EndpointState, VpcEndpointType};
+
+/// A way to S3 or DynamoDB that does not leave AWS's network.
+#[derive(Debug)]
+pub struct VpcEndpoint;
+
+/// What a gateway endpoint is made from.
+#[derive(Clone, Debug, Props)]
+pub struct VpcEndpointInputs {
+    /// The VPC that it is for.
+    #[prop(replace)]
+    pub vpc_id: String,
+    /// The service: `s3` or `dynamodb` of the same region, or in full, such as `com.amazonaws.eu-west-1.s3`.
+    #[prop(replace)]
+    pub service_name: ServiceName,
+    /// The route tables that lead to it; their subnets can use it. Default: none.
+    pub route_table_ids: Option<Set<String>>,
+    /// What may be done through it: a [policy](https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html).
+    /// Default: everything.
+    pub policy: Option<Json>,
+    /// Tags.
+    pub tags: Option<Tags>,
+}
+
+/// What AWS says of an endpoint.
+#[derive(Clone, Debug, Props)]
+pub struct VpcEndpointOutputs {
+    /// The endpoint's id.
+    pub vpc_endpoint_id: String,
+    /// The ARN.
+    pub arn: String,
+}
+
+/// A service that has gateway endpoints, by its short or its full name.
+#[derive(Clone, Debug)]
+pub struct ServiceName(String);
+
+static SERVICE_NAME: Text = Text {
+    check: |text| match short(text) {
+        "dynamodb" | "s3" => Ok(()),
+        _ => Err(format!(
+            "{text} has no gateway endpoint; s3 and dynamodb have"
+        )),
+    },
+    same: |a, b| short(a) == short(b),
+};
+
+/// The last part of a full name; a resource is in one region all its life.
+fn short(name: &str) -> &str {
+    name.strip_prefix("com.amazonaws.")
+        .and_then(|rest| rest.split_once('.'))
+        .map_or(name, |(_, service)| service)
+}
+
+impl ServiceName {
+    fn full(&self, region: &str) -> String {
+        format!("com.amazonaws.{region}.{}", short(&self.0))
+    }
+}
+
+impl Property for ServiceName {
+    fn ty() -> Type {
+        Type::Text(&SERVICE_NAME)
+    }
+    fn decode(value: &Value) -> Result<Self, Failure> {
+        String::decode(value).map(Self)
+    }
+    fn encode(&self) -> Value {
+        self.0.encode()
+    }
+}
+
+impl CustomResource for VpcEndpoint {
+    const TOKEN: &'static str = "dbt-aws:ec2:VpcEndpoint";
+    const DOC: &'static str = "A gateway endpoint: a way to S3 or DynamoDB that does not leave AWS's network and costs nothing.\n\nImport with the endpoint's id, `vpce-...`. See [gateway endpoints](https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html).";
+    type Inputs = VpcEndpointInputs;
+    type Outputs = VpcEndpointOutputs;
+
+    async fn create(cx: &Context, inputs: &VpcEndpointInputs) -> Result<Created> {
+        let what = format!("the VPC endpoint {}", cx.identity.name());
+        for token in cx.identity.tokens() {
+            let tables = inputs.route_table_ids.iter().flatten().cloned().collect();
+            let made = cx
+                .aws
+                .ec2()
+                .create_vpc_endpoint()
+                .vpc_endpoint_type(VpcEndpointType::Gateway)
+                .vpc_id(&inputs.vpc_id)
+                .service_name(inputs.service_name.full(cx.aws.region()))
+                .set_route_table_ids(Some(tables))
+                .set_policy_document(inputs.policy.as_ref().map(ToString::to_string))
+                .client_token(token)
+                .tag_specifications(tag_specification(
+                    ResourceType::VpcEndpoint,
+                    cx.tags(inputs.tags.as_ref()),
+                ))
+                .send()
+                .await
+                .during(format!("create {what}"))?;
+            let endpoint = made.vpc_endpoint.as_ref();
+            let id = endpoint
+                .and_then(|e| e.vpc_endpoint_id())
+                .unwrap_or_default();
+            let made_at = endpoint.and_then(|e| e.creation_timestamp());
+            if is_recent(made_at) || lives::<Self>(cx, id, inputs).await? {
+                return Ok(id.into());
+            }
+        }
+        Err(super::spent(&what))
+    }
+
+    async fn apply(
+        cx: &Context,
+        id: &str,
+        new: &VpcEndpointInputs,
+        old: Option<&State<Self>>,
+    ) -> Result<()> {
+        let Some(old) = old else {
+            return Ok(());
+        };
+        let tables = |i: &VpcEndpointInputs| i.route_table_ids.clone().unwrap_or_default();
+        let (before, after) = (tables(&old.inputs), tables(new));
+        let policy_differs = old.inputs.policy != new.policy;
+        if before != after || policy_differs {
+            let difference = |a: &Set<String>, b: &Set<String>| {
+                let ids: Vec<_> = a.difference(b).cloned().collect();
+                (!ids.is_empty()).then_some(ids)
+            };
+            let policy = new.policy.as_ref().filter(|_| policy_differs);
+            cx.aws
+                .ec2()
+                .modify_vpc_endpoint()
+                .vpc_endpoint_id(id)
+                .set_add_route_table_ids(difference(&after, &before))
+                .set_remove_route_table_ids(difference(&before, &after))
+                .set_policy_document(policy.map(ToString::to_string))
+                .set_reset_policy((policy_differs && policy.is_none()).then_some(true))
+                .send()
+                .await
+                .during(format!("change {id}"))?;
+        }
+        retag(cx, id, old.inputs.tags.as_ref(), new.tags.as_ref()).await
+    }
+
+    async fn read(
+        cx: &Context,
+        id: &str,
+        known: Option<&VpcEndpointInputs>,
+    ) -> Result<Option<State<Self>>> {
+        let found = cx
+            .aws
+            .ec2()
+            .describe_vpc_endpoints()
+            .vpc_endpoint_ids(id)
+            .send()
+            .await
+            .during(format!("read {id}"))
+            .gone()?;
+        let found = found.as_ref().and_then(|f| f.vpc_endpoints().first());
+        let Some(endpoint) = found.filter(|e| !is_dead(e.state())) else {
+            return Ok(None);
+        };
+        let tables: Set<_> = endpoint.route_table_ids().iter().cloned().collect();
+        let given = |get: fn(&VpcEndpointInputs) -> bool| known.is_some_and(get);
+        let policy = endpoint
+            .policy_document()
+            .and_then(|text| serde_json::from_str(text).ok())
+            .filter(|policy| given(|k| k.policy.is_some()) || !allows_everything(policy));
+        let own = known.and_then(|k| k.tags.as_ref());
+        let account = endpoint.owner_id().unwrap_or_default();
+        Ok(Some(State {
+            inputs: VpcEndpointInputs {
+                vpc_id: endpoint.vpc_id().unwrap_or_default().to_owned(),
+                service_name: ServiceName(endpoint.service_name().unwrap_or_default().to_owned()),
+                route_table_ids: (given(|k| k.route_table_ids.is_some()) || !tables.is_empty())
+                    .then_some(tables),
+                policy: policy.map(Json),
+                tags: cx.user_tags(&from_tags(endpoint.tags()), own),
+            },
+            outputs: VpcEndpointOutputs {
+                vpc_endpoint_id: id.to_owned(),
+                arn: cx.arn("ec2", account, &format!("vpc-endpoint/{id}")),
+            },
+        }))
+    }
+
+    async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {
+        let what = format!("delete {id}");
+        let answer = cx
+            .aws
+            .ec2()
+            .delete_vpc_endpoints()
+            .vpc_endpoint_ids(id)
+            .send()
+            .await
+            .during(&what)?;
+        // What fails of a list is told in an answer that succeeds.
+        match answer.unsuccessful().first().and_then(|u| u.error()) {
+            Some(error) => {
+                let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+                Err(aws::Error::told(what, text(error.code()), text(error.message())).into())
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+fn is_dead(state: Option<&EndpointState>) -> bool {
+    use EndpointState::{Deleted, Deleting, Expired, Failed, Rejected};
+    matches!(
+        state,
+        Some(Deleted | Deleting | Expired | Failed | Rejected)
+    )
+}
+
+/// Whether it is the policy that AWS gives to an endpoint without one.
+fn allows_everything(policy: &serde_json::Value) -> bool {
+    let everything = serde_json::json!({
+        "Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*",
+    });
+    match &policy["Statement"] {
+        serde_json::Value::Array(statements) => *statements == [everything],
+        statement => *statement == everything,
+    }
+}
