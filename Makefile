@@ -1,0 +1,33 @@
+# Every target prints what it does and how long it took; `make test` is what CI runs.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+DBT_AWS_CACHE ?= $(HOME)/.cache/dbt-aws
+CARGO_TARGET_DIR ?= $(DBT_AWS_CACHE)/target
+export DBT_AWS_CACHE CARGO_TARGET_DIR
+
+step = tools/step
+
+.PHONY: test lint sdk local-aws clean-cache
+
+## test: everything that can be checked on this machine
+test: lint
+	$(step) "unit tests" cargo test --workspace --quiet
+	$(step) "the local AWS" local-aws/check
+
+## lint: formatting and warnings
+lint:
+	$(step) "formatting" cargo fmt --all --check
+	$(step) "clippy" cargo clippy --workspace --all-targets --quiet -- -D warnings
+
+## sdk: the SDKs for Node.js, Python and Go, from schema.json into sdk/
+sdk:
+	$(step) "SDKs" tools/sdk schema.json sdk
+
+## local-aws: an AWS on this machine; end it with `local-aws/local-aws down`
+local-aws:
+	local-aws/local-aws up
+
+## clean-cache: forget what was built and downloaded once
+clean-cache:
+	local-aws/local-aws down --all
+	rm -rf "$(DBT_AWS_CACHE)"

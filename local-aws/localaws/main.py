@@ -1,0 +1,101 @@
+"""The command line."""
+import argparse
+import os
+import shlex
+import sys
+
+from . import docker, tools
+from .cache import HOME, Failure, lock, log, step, venv
+from .emulator import REGION, Instance, instances
+
+
+def main():
+    """Runs one command; 0 when it did what was asked."""
+    parser = argparse.ArgumentParser(prog="local-aws", description="An AWS on this machine.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, about in (
+        ("up", "start the emulator and what it needs"),
+        ("down", "end what `up` started, and remove its containers"),
+        ("reset", "forget every object, remove the containers"),
+        ("status", "what runs; exit code 1 if the emulator does not"),
+        ("env", "print the environment as export lines"),
+        ("tools", "build or find what is cached: pulumi, the Python environment"),
+    ):
+        command = commands.add_parser(name, help=about, description=about)
+        command.add_argument("--port", type=int, default=int(os.environ.get("LOCAL_AWS_PORT") or 4566),
+                             help="the emulator's port; the base image's registry is on the next one (default: 4566)")
+        if name == "up":
+            command.add_argument("--emulator", choices=("ministack", "moto"), default="ministack",
+                                 help="ministack runs containers and schedules, moto is stricter (default: ministack)")
+        if name == "down":
+            command.add_argument("--all", action="store_true", help="every instance on this machine")
+    arguments = parser.parse_args()
+    try:
+        return COMMANDS[arguments.command](arguments, Instance(arguments.port)) or 0
+    except Failure as failure:
+        log(f"local-aws: {failure}")
+        return 1
+
+
+def up(arguments, instance):
+    with step(f"{arguments.emulator} is up at {instance.url}"), lock("local-aws"):
+        instance.up(arguments.emulator)
+
+
+def down(arguments, instance):
+    with lock("local-aws"):
+        for each in instances() if arguments.all else [instance]:
+            each.down()
+        if not instances() and docker.ENGINE.pid():
+            with step("ended the Docker engine"):
+                docker.ENGINE.stop(60)
+
+
+def reset(_, instance):
+    instance.reset()
+
+
+def status(_, instance):
+    for each in instances():
+        print(f"{each.url} {each.read_facts().get('kind')} {'running' if each.running() else 'not running'}")
+    print(f"docker engine: {docker.ours() or os.environ.get('DOCKER_HOST') or 'the default one'}")
+    return 0 if instance.running() else 1
+
+
+def env(_, instance):
+    """Prints what a program needs to use this AWS and the cached tools."""
+    pulumi_home = HOME / "pulumi-home"
+    values = {
+        "AWS_ENDPOINT_URL": instance.url,
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "PULUMI_HOME": pulumi_home,
+        "PULUMI_BACKEND_URL": f"file://{instance.folder}/stacks",
+        "PULUMI_CONFIG_PASSPHRASE": "local",
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "DBT_AWS_PYTHON": venv(),
+        "PATH": os.pathsep.join([*map(str, tools.folders()), os.environ["PATH"]]),
+    }
+    facts = instance.read_facts()
+    if "baseImage" in facts:
+        values["DBT_AWS_BASE_IMAGE"] = facts["baseImage"]
+    if facts.get("kind") == "ministack":
+        values["DBT_AWS_REGISTRY"] = f"http://localhost:{instance.port}"
+    if docker.ours():
+        values["DOCKER_HOST"] = docker.ours()
+    pulumi_home.mkdir(parents=True, exist_ok=True)
+    (instance.folder / "stacks").mkdir(parents=True, exist_ok=True)
+    for name, value in values.items():
+        print(f"export {name}={shlex.quote(str(value))}")
+
+
+def make_tools(_, __):
+    with lock("tools"):
+        venv()
+        for folder in tools.folders(build=True):
+            print(folder)
+
+
+COMMANDS = {"up": up, "down": down, "reset": reset, "status": status, "env": env, "tools": make_tools}

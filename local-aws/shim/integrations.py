@@ -1,0 +1,96 @@
+"""Step Functions' calls to other services."""
+import contextvars
+import json
+
+import ministack.app
+from ministack.services import ecs, ssm
+from ministack.services import stepfunctions as states
+
+current = contextvars.ContextVar("task that the state waits for", default=None)
+
+
+def install():
+    """Puts the corrections in place."""
+    states._poll_ecs_tasks = wait_for_task
+    states._invoke_resource_with_timeout = stopping_at_timeout(states._invoke_resource_with_timeout)
+    states._invoke_aws_sdk_integration = with_s3_objects(states._invoke_aws_sdk_integration)
+    resolve = ssm.resolve_parameter_value
+    # ECS decrypts a SecureString that a task's secrets name; the emulator hands the ciphertext on.
+    ssm.resolve_parameter_value = lambda name, version=None, decrypt=True: resolve(name, version=version, decrypt=True)
+
+
+def pascal(value):
+    """AWS SDK names as Step Functions spells them: PascalCase."""
+    if isinstance(value, list):
+        return [pascal(item) for item in value]
+    if isinstance(value, dict):
+        return {key[:1].upper() + key[1:]: pascal(item) for key, item in value.items()}
+    return value
+
+
+def wait_for_task(cluster, arns):
+    """ecs:runTask.sync answers with the task itself in PascalCase, and fails with States.TaskFailed, the task as
+    its cause, on a failed start or a non-zero exit code. The emulator answers with DescribeTasks, whatever the exit
+    code, and gives up after ten minutes."""
+    job = current.get() or {}
+    job["task"] = {"cluster": cluster, "task": arns[0]}
+    while not job.get("given up"):
+        states._scaled_sleep(0.2)
+        tasks = json.loads(ecs._describe_tasks({"cluster": cluster, "tasks": arns})[2]).get("tasks")
+        if tasks and tasks[0]["lastStatus"] == "STOPPED":
+            task = pascal(tasks[0])
+            failed = any(container.get("ExitCode") != 0 for container in task["Containers"])
+            if failed or task.get("StopCode") in ("TaskFailedToStart", "UserInitiated"):
+                raise states._ExecutionError("States.TaskFailed", json.dumps(task))
+            return task
+    raise states._ExecutionError("States.Timeout", "")
+
+
+def stopping_at_timeout(original):
+    """AWS stops the task of a runTask.sync state that timed out; the emulator lets it run."""
+
+    def invoke(resource, data, timeout):
+        job = {}
+        token = current.set(job)
+        try:
+            return original(resource, data, timeout)
+        except states._ExecutionError as error:
+            if error.error == "States.Timeout" and job.get("task") and not job.get("given up"):
+                job["given up"] = True
+                ecs._stop_task({**job["task"], "reason": "Task timed out"})
+            raise
+        finally:
+            current.reset(token)
+
+    return invoke
+
+
+def with_s3_objects(original):
+    """The emulator has aws-sdk:s3 but for the two calls that carry an object; Body is text, as AWS gives it."""
+
+    def invoke(resource, data):
+        action = resource.rpartition(":aws-sdk:s3:")[2]
+        if action not in ("getObject", "putObject"):
+            return original(resource, data)
+        body = data.get("Body", "")
+        body = (body if isinstance(body, str) else json.dumps(body)).encode() if action == "putObject" else b""
+        headers = {
+            "host": "s3.amazonaws.com",
+            "content-length": str(len(body)),
+            "content-type": data.get("ContentType", "application/octet-stream"),
+            **({"if-none-match": data["IfNoneMatch"]} if "IfNoneMatch" in data else {}),
+        }
+        status, answer, content = ministack.app.call_service_handler_sync(
+            ministack.app.SERVICE_HANDLERS["s3"], "PUT" if action == "putObject" else "GET",
+            f"/{data['Bucket']}/{data['Key']}", headers, body, {})
+        answer = {name.lower(): value for name, value in (answer or {}).items()}
+        content = content if isinstance(content, bytes) else (content or "").encode()
+        if status >= 400:
+            code = content.decode(errors="replace").partition("<Code>")[2].partition("</Code>")[0] or "S3"
+            raise states._ExecutionError(f"S3.{code}Exception", content.decode(errors="replace"))
+        result = {"ETag": answer.get("etag", "")}
+        if action == "getObject":
+            result |= {"Body": content.decode(), "ContentLength": len(content), "ContentType": answer.get("content-type", "")}
+        return result
+
+    return invoke

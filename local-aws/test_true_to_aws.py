@@ -1,0 +1,242 @@
+"""What the project depends on in the local AWS: `eval "$(local-aws env)"; $DBT_AWS_PYTHON -m unittest` in this folder."""
+import json
+import os
+import subprocess
+import time
+import unittest
+import uuid
+
+import boto3
+import psycopg2
+
+ROLE = "arn:aws:iam::000000000000:role/any"
+
+
+def until(ask, seconds=60):
+    """Asks until the answer is truthy."""
+    deadline = time.monotonic() + seconds
+    while not (answer := ask()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{ask} did not come true in {seconds} s")
+        time.sleep(0.1)
+    return answer
+
+
+class LocalAws(unittest.TestCase):
+    """A task, a machine that runs it, a schedule that starts the machine, a database."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.name = "t" + uuid.uuid4().hex[:8]
+        cls.ec2, cls.ecs, cls.ecr, cls.s3, cls.logs, cls.rds, cls.ssm, cls.states, cls.scheduler, cls.dynamodb = map(
+            boto3.client, ("ec2", "ecs", "ecr", "s3", "logs", "rds", "ssm", "stepfunctions", "scheduler", "dynamodb"))
+        cls.s3.create_bucket(Bucket=cls.name)
+        cls.ecs.create_cluster(clusterName=cls.name)
+        cls.logs.create_log_group(logGroupName=cls.name)
+        uri = cls.ecr.create_repository(repositoryName=cls.name)["repository"]["repositoryUri"]
+        cls.image = f"{uri}:base"
+        pushed = f"localhost:{os.environ['AWS_ENDPOINT_URL'].rpartition(':')[2]}/{cls.name}:base"
+        for command in (["pull", os.environ["DBT_AWS_BASE_IMAGE"]], ["tag", os.environ["DBT_AWS_BASE_IMAGE"], pushed],
+                        ["push", pushed], ["rmi", pushed]):
+            subprocess.run(["docker", *command], check=True, capture_output=True)
+
+    @classmethod
+    def tearDownClass(cls):
+        for page in cls.s3.list_objects_v2(Bucket=cls.name).get("Contents", []):
+            cls.s3.delete_object(Bucket=cls.name, Key=page["Key"])
+        cls.s3.delete_bucket(Bucket=cls.name)
+        cls.ecr.delete_repository(repositoryName=cls.name, force=True)
+        cls.ecs.delete_cluster(cluster=cls.name)
+        cls.logs.delete_log_group(logGroupName=cls.name)
+
+    def container(self, name, program, **more):
+        """A container definition that runs a Python program and logs."""
+        return {"name": name, "image": self.image, "entryPoint": ["python3", "-c"], "command": [program], **more,
+                "logConfiguration": {"logDriver": "awslogs", "options": {
+                    "awslogs-group": self.name, "awslogs-region": "us-east-1", "awslogs-stream-prefix": self._testMethodName}}}
+
+    def define(self, *containers, **more):
+        """Registers a task definition; its ARN."""
+        answer = self.ecs.register_task_definition(
+            family=self.name, requiresCompatibilities=["FARGATE"], networkMode="awsvpc", cpu="256", memory="512",
+            containerDefinitions=list(containers), **more)
+        return answer["taskDefinition"]["taskDefinitionArn"]
+
+    def start(self, definition):
+        network = {"awsvpcConfiguration": {"subnets": ["subnet-0"]}}
+        answer = self.ecs.run_task(cluster=self.name, taskDefinition=definition, launchType="FARGATE", networkConfiguration=network)
+        return answer["tasks"][0]["taskArn"]
+
+    def task(self, arn):
+        return self.ecs.describe_tasks(cluster=self.name, tasks=[arn])["tasks"][0]
+
+    def stopped(self, arn):
+        return until(lambda: (task := self.task(arn))["lastStatus"] == "STOPPED" and task)
+
+    def lines(self, container="main"):
+        """The lines of this test's streams."""
+        found = []
+        streams = self.logs.describe_log_streams(logGroupName=self.name, logStreamNamePrefix=f"{self._testMethodName}/{container}")
+        for stream in streams["logStreams"]:
+            events = self.logs.get_log_events(logGroupName=self.name, logStreamName=stream["logStreamName"], startFromHead=True)
+            found += [event["message"] for event in events["events"]]
+        return found
+
+    def machine(self, state, **more):
+        """A state machine of one task state; its ARN."""
+        definition = {"QueryLanguage": "JSONata", "StartAt": "Only", "States": {"Only": {"Type": "Task", "End": True, **state}, **more}}
+        answer = self.states.create_state_machine(name=f"{self.name}-{self._testMethodName}", roleArn=ROLE, definition=json.dumps(definition))
+        self.addCleanup(self.states.delete_state_machine, stateMachineArn=answer["stateMachineArn"])
+        return answer["stateMachineArn"]
+
+    def run_machine(self, arn, value=None):
+        execution = self.states.start_execution(stateMachineArn=arn, input=json.dumps(value or {}))["executionArn"]
+        return until(lambda: (found := self.states.describe_execution(executionArn=execution))["status"] != "RUNNING" and found)
+
+    def run_task_state(self, definition, **more):
+        return {"Resource": "arn:aws:states:::ecs:runTask.sync", "Arguments": {
+            "Cluster": self.name, "TaskDefinition": definition, "LaunchType": "FARGATE",
+            "NetworkConfiguration": {"AwsvpcConfiguration": {"Subnets": ["subnet-0"]}}}, **more}
+
+    def test_task_logs_and_writes_to_s3(self):
+        program = f"""
+import os, urllib.request
+print('keys', os.environ['AWS_ACCESS_KEY_ID'], len(os.environ['AWS_SECRET_ACCESS_KEY']), os.environ['AWS_REGION'])
+request = urllib.request.Request(os.environ['AWS_ENDPOINT_URL'] + '/{self.name}/from-task', data=b'hello', method='PUT')
+print('put', urllib.request.urlopen(request).status)
+for number in range(2000): print('line', number)
+"""
+        task = self.stopped(self.start(self.define(self.container("main", program))))
+        self.assertEqual(task["containers"][0]["exitCode"], 0, task)
+        self.assertEqual(self.s3.get_object(Bucket=self.name, Key="from-task")["Body"].read(), b"hello")
+        lines = self.lines()
+        self.assertEqual(lines[:2] + lines[-1:], ["keys test 4 us-east-1", "put 200", "line 1999"])
+
+    def test_definition_is_honoured(self):
+        self.ssm.put_parameter(Name=f"/{self.name}", Value="hidden", Type="SecureString")
+        self.addCleanup(self.ssm.delete_parameter, Name=f"/{self.name}")
+        program = """
+import os
+print(os.getuid(), os.getcwd(), os.environ['SECRET'], flush=True)
+try: open('/etc/x', 'w')
+except OSError as error: print(error.strerror, flush=True)
+open('/tmp/x', 'w').close()
+b = bytearray(600 << 20)
+"""
+        main = self.container("main", program, user="65534:65534", workingDirectory="/tmp", readonlyRootFilesystem=True,
+                              secrets=[{"name": "SECRET", "valueFrom": f"/{self.name}"}],
+                              mountPoints=[{"sourceVolume": "tmp", "containerPath": "/tmp"}])
+        task = self.stopped(self.start(self.define(main, volumes=[{"name": "tmp"}])))
+        self.assertEqual(self.lines(), ["65534 /tmp hidden", "Read-only file system"])
+        self.assertEqual(task["containers"][0]["exitCode"], 137)
+
+    def test_containers_wait_for_what_they_depend_on(self):
+        mount = [{"sourceVolume": "shared", "containerPath": "/shared"}]
+        before = lambda code: self.container("before", f"import time; time.sleep(1); open('/shared/x', 'w').write('made'); exit({code})",
+                                             essential=False, mountPoints=mount)
+        main = self.container("main", "print(open('/shared/x').read())", mountPoints=mount,
+                              dependsOn=[{"containerName": "before", "condition": "SUCCESS"}])
+        task = self.stopped(self.start(self.define(before(0), main, volumes=[{"name": "shared"}])))
+        self.assertEqual([container.get("exitCode") for container in task["containers"]], [0, 0])
+        self.assertEqual(self.lines(), ["made"])
+        task = self.stopped(self.start(self.define(before(3), main, volumes=[{"name": "shared"}])))
+        self.assertEqual((task["stopCode"], self.lines()), ("TaskFailedToStart", ["made"]))
+        self.assertEqual([container.get("exitCode") for container in task["containers"]], [3, None])
+        volumes = ["docker", "volume", "ls", "-q", "--filter", "name=-shared"]
+        until(lambda: not subprocess.run(volumes, check=True, capture_output=True).stdout)
+
+    def test_stop_sends_term_and_keeps_the_exit_code(self):
+        program = "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: sys.exit(7)); print('ready', flush=True); time.sleep(60)"
+        arn = self.start(self.define(self.container("main", program)))
+        until(self.lines)
+        self.ecs.stop_task(cluster=self.name, task=arn, reason="enough")
+        task = self.stopped(arn)
+        self.assertEqual((task["stopCode"], task["stoppedReason"], task["containers"][0]["exitCode"]), ("UserInitiated", "enough", 7))
+
+    def test_machine_sees_the_task_and_its_failure(self):
+        state = self.run_task_state(self.define(self.container("main", "pass")), Output="{% $states.result.Containers[0].ExitCode %}")
+        self.assertEqual(json.loads(self.run_machine(self.machine(state))["output"]), 0)
+
+    def test_machine_fails_with_the_task_as_its_cause(self):
+        failed = self.run_machine(self.machine(self.run_task_state(self.define(self.container("main", "exit(5)")))))
+        self.assertEqual((failed["status"], failed["error"]), ("FAILED", "States.TaskFailed"))
+        self.assertEqual(json.loads(failed["cause"])["Containers"][0]["ExitCode"], 5)
+
+    def test_machine_stops_a_task_that_takes_too_long(self):
+        definition = self.define(self.container("main", "import time; time.sleep(60)", stopTimeout=2))
+        failed = self.run_machine(self.machine(self.run_task_state(definition, TimeoutSeconds=3)))
+        self.assertEqual(failed["error"], "States.Timeout")
+        until(lambda: not self.ecs.list_tasks(cluster=self.name)["taskArns"])
+
+    def test_machine_reads_and_writes_objects(self):
+        get = {"Resource": "arn:aws:states:::aws-sdk:s3:getObject", "Arguments": {"Bucket": self.name, "Key": "{% $states.input.key %}"},
+               "Output": "{% $parse($states.result.Body).answer %}"}
+        self.s3.put_object(Bucket=self.name, Key="o.json", Body=b'{"answer": 42}')
+        machine = self.machine(get)
+        self.assertEqual(json.loads(self.run_machine(machine, {"key": "o.json"})["output"]), 42)
+        self.assertEqual(self.run_machine(machine, {"key": "none"})["error"], "S3.NoSuchKeyException")
+
+    def test_machine_writes_an_item_once(self):
+        self.dynamodb.create_table(TableName=self.name, KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}], BillingMode="PAY_PER_REQUEST",
+                                   AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}])
+        self.addCleanup(self.dynamodb.delete_table, TableName=self.name)
+        machine = self.machine({"Resource": "arn:aws:states:::dynamodb:putItem", "Arguments": {
+            "TableName": self.name, "Item": {"id": {"S": "{% $states.input.id %}"}}, "ConditionExpression": "attribute_not_exists(id)"}})
+        self.assertEqual(self.run_machine(machine, {"id": "a"})["status"], "SUCCEEDED")
+        self.assertEqual(self.run_machine(machine, {"id": "a"})["error"], "DynamoDB.ConditionalCheckFailedException")
+
+    def test_retry_and_catch(self):
+        definition = self.define(self.container("main", "print('tried'); exit(1)"))
+        state = self.run_task_state(definition, End=False, Next="Fine", Catch=[{"ErrorEquals": ["States.TaskFailed"], "Next": "Fine",
+                                    "Output": "{% $parse($states.errorOutput.Cause).StopCode %}"}],
+                                    Retry=[{"ErrorEquals": ["States.TaskFailed"], "IntervalSeconds": 1, "MaxAttempts": 1}])
+        del state["End"]
+        state = {**state, "End": None}
+        machine = self.machine({key: value for key, value in state.items() if value is not None}, Fine={"Type": "Succeed"})
+        self.assertEqual(json.loads(self.run_machine(machine)["output"]), "EssentialContainerExited")
+        self.assertEqual(self.lines(), ["tried", "tried"])
+
+    def test_schedule_starts_a_machine_with_its_own_facts(self):
+        definition = {"QueryLanguage": "JSONata", "StartAt": "Pass", "States": {"Pass": {"Type": "Pass", "End": True}}}
+        machine = self.states.create_state_machine(name=self.name + "-s", roleArn=ROLE, definition=json.dumps(definition))["stateMachineArn"]
+        self.addCleanup(self.states.delete_state_machine, stateMachineArn=machine)
+        arn = self.scheduler.create_schedule(
+            Name=self.name, ScheduleExpression="rate(1 minute)", FlexibleTimeWindow={"Mode": "OFF"},
+            Target={"Arn": machine, "RoleArn": ROLE, "Input": '{"arn": "<aws.scheduler.schedule-arn>", "time": "<aws.scheduler.scheduled-time>"}'},
+        )["ScheduleArn"]
+        self.addCleanup(self.scheduler.delete_schedule, Name=self.name)
+        execution = until(lambda: self.states.list_executions(stateMachineArn=machine)["executions"], 90)[0]
+        given = json.loads(self.states.describe_execution(executionArn=execution["executionArn"])["input"])
+        self.assertEqual(given["arn"], arn)
+        self.assertRegex(given["time"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
+
+    def test_database_is_reached_from_the_host_and_from_a_task(self):
+        network = self.ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+        self.addCleanup(self.ec2.delete_vpc, VpcId=network)
+        start = time.monotonic()
+        self.rds.create_db_instance(DBInstanceIdentifier=self.name, Engine="postgres", EngineVersion="17.4", DBInstanceClass="db.t4g.micro",
+                                    AllocatedStorage=20, MasterUsername="master", MasterUserPassword="not-a-secret", DBName="analytics")
+        self.addCleanup(self.rds.delete_db_instance, DBInstanceIdentifier=self.name, SkipFinalSnapshot=True)
+        ask = lambda: self.rds.describe_db_instances(DBInstanceIdentifier=self.name)["DBInstances"][0]
+        found = until(lambda: (found := ask())["DBInstanceStatus"] == "available" and found)
+        print(f"\na database was there after {time.monotonic() - start:.1f} s")
+        host, port = found["Endpoint"]["Address"], found["Endpoint"]["Port"]
+        with psycopg2.connect(host=host, port=port, user="master", password="not-a-secret", dbname="analytics") as connection:
+            cursor = connection.cursor()
+            cursor.execute("select current_user")
+            self.assertEqual(cursor.fetchone(), ("master",))
+        with self.assertRaises(psycopg2.OperationalError):
+            psycopg2.connect(host=host, port=port, user="master", password="wrong", dbname="analytics")
+        # The first bytes of PostgreSQL's protocol ask for TLS; the answer is one letter.
+        program = f"import socket; s = socket.create_connection(('{host}', {port}), 5); s.sendall(bytes([0,0,0,8,4,210,22,47])); print(s.recv(1))"
+        self.stopped(self.start(self.define(self.container("main", program))))
+        self.assertIn(self.lines(), (["b'N'"], ["b'S'"]))
+
+    def test_missing_image_is_a_failed_start(self):
+        definition = self.define({**self.container("main", "pass"), "image": self.image.replace(":base", ":none")})
+        failed = self.run_machine(self.machine(self.run_task_state(definition)))
+        self.assertEqual((failed["error"], json.loads(failed["cause"])["StopCode"]), ("States.TaskFailed", "TaskFailedToStart"))
+
+
+if __name__ == "__main__":
+    unittest.main()
