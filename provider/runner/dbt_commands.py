@@ -78,8 +78,8 @@ def describe(outcome):
     failed = [node for node in nodes if status(node) in FAILED]
     return {
         "nodes": len(nodes),
-        "failed": [[node.node.unique_id, str(getattr(node, "message", None) or status(node))[:1000]] for node in failed],
-        "error": str(outcome.exception)[:4000] if outcome.exception is not None else None,
+        "failed": [[node.node.unique_id, str(getattr(node, "message", None) or status(node))] for node in failed],
+        "error": str(outcome.exception) if outcome.exception is not None else None,
         "usage": type(outcome.exception).__name__ == "DbtUsageException",
     }
 

@@ -189,7 +189,11 @@ class Run:
     def done(self):
         """The commands that ended, with what dbt_commands.py says of each."""
         lines = self.results.read_text(encoding="utf-8").splitlines() if self.results.exists() else []
-        return [{"command": shlex.join(["dbt", *command]), **json.loads(line)} for command, line in zip(self.commands, lines)]
+        done = [{"command": shlex.join(["dbt", *command]), **json.loads(line)} for command, line in zip(self.commands, lines)]
+        for command in done:  # here, before anything is cut in the middle of a secret
+            command["error"] = command["error"] and self.redact(command["error"])
+            command["failed"] = [[node, self.redact(message)] for node, message in command["failed"]]
+        return done
 
     def end(self):
         """How the run ended, from how dbt did."""
@@ -356,7 +360,7 @@ def parse_commands(text):
     except ValueError:
         lines = None
     if not isinstance(lines, list) or not lines or not all(isinstance(line, str) for line in lines):
-        raise End("usage", f"DBT_AWS_COMMANDS is not a JSON list of dbt command lines, such as [\"dbt build\"]: {text[:200]}")
+        raise End("usage", f"DBT_AWS_COMMANDS is not a JSON list of dbt command lines, such as [\"dbt build\"]: {text}")
     return [parse_command(line) for line in lines]
 
 

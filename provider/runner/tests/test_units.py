@@ -76,3 +76,15 @@ def test_an_outcome_fits_in_16_kilobytes(tmp_path, monkeypatch):
     outcome = json.loads(text)
     assert outcome["failedNodeCount"] == 5000
     assert outcome["failedNodes"] and outcome["message"] and outcome["commands"]
+
+
+def test_a_message_is_not_cut_in_the_middle_of_a_secret(tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    run = runner.Run({"DBT_ENV_SECRET_KEY": "first line\nsecond-half-of-it"})
+    run.commands, run.returncode = [["build"]], 1
+    message = "x" * 285 + " first line\nsecond-half-of-it"
+    result = {"exitCode": 1, "seconds": 1, "dbtVersion": "1.11.16", "nodes": 1, "failed": [["model.shop.a", message]], "error": None}
+    run.results.write_text(json.dumps(result))
+    end = run.end()
+    assert end.kind == "failed-nodes"
+    assert "first line" not in end.message and "second" not in end.message
