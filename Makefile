@@ -12,6 +12,7 @@ step = tools/step
 ## test: everything that can be checked on this machine
 test: lint
 	$(step) "unit tests" cargo test --workspace --quiet
+	$(step) "the runner" provider/runner/tests/run
 	$(step) "the local AWS" local-aws/check
 
 ## lint: formatting and warnings
