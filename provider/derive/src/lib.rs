@@ -74,10 +74,10 @@ fn expand(input: &DeriveInput) -> syn::Result<TokenStream> {
     let lifted_doc = format!("[`{name}`] with outputs for values.");
     let members = properties.iter().map(|p| {
         let (ident, ty, inner, doc) = (p.ident, p.ty, p.inner, &p.doc);
-        let ty = if p.attributes.plain {
-            quote!(<#ty as crate::output::Lift>::Args)
-        } else {
-            quote!(crate::output::Output<#inner>)
+        let ty = match &p.attributes {
+            Attributes { plain: true, .. } => quote!(<#ty as crate::output::Lift>::Args),
+            Attributes { given: true, .. } => quote!(Option<crate::output::Output<#inner>>),
+            _ => quote!(crate::output::Output<#inner>),
         };
         quote!(#[doc = #doc] pub #ident: #ty)
     });
