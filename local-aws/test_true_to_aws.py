@@ -146,7 +146,7 @@ b = bytearray(600 << 20)
         until(lambda: not subprocess.run(volumes, check=True, capture_output=True).stdout)
 
     def test_stop_sends_term_and_keeps_the_exit_code(self):
-        program = "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: sys.exit(7)); print('ready', flush=True); time.sleep(60)"
+        program = "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: sys.exit(7)); print('ready', flush=True); time.sleep(600)"
         arn = self.start(self.define(self.container("main", program)))
         until(self.lines)
         self.ecs.stop_task(cluster=self.name, task=arn, reason="enough")
@@ -163,7 +163,7 @@ b = bytearray(600 << 20)
         self.assertEqual(json.loads(failed["cause"])["Containers"][0]["ExitCode"], 5)
 
     def test_machine_stops_a_task_that_takes_too_long(self):
-        definition = self.define(self.container("main", "import time; time.sleep(60)", stopTimeout=2))
+        definition = self.define(self.container("main", "import time; time.sleep(600)", stopTimeout=2))
         failed = self.run_machine(self.machine(self.run_task_state(definition, TimeoutSeconds=3)))
         self.assertEqual(failed["error"], "States.Timeout")
         until(lambda: not self.ecs.list_tasks(cluster=self.name)["taskArns"])
@@ -187,12 +187,11 @@ b = bytearray(600 << 20)
 
     def test_retry_and_catch(self):
         definition = self.define(self.container("main", "print('tried'); exit(1)"))
-        state = self.run_task_state(definition, End=False, Next="Fine", Catch=[{"ErrorEquals": ["States.TaskFailed"], "Next": "Fine",
-                                    "Output": "{% $parse($states.errorOutput.Cause).StopCode %}"}],
-                                    Retry=[{"ErrorEquals": ["States.TaskFailed"], "IntervalSeconds": 1, "MaxAttempts": 1}])
-        del state["End"]
-        state = {**state, "End": None}
-        machine = self.machine({key: value for key, value in state.items() if value is not None}, Fine={"Type": "Succeed"})
+        task_failed = {"ErrorEquals": ["States.TaskFailed"]}
+        state = self.run_task_state(
+            definition, Retry=[{**task_failed, "IntervalSeconds": 1, "MaxAttempts": 1}],
+            Catch=[{**task_failed, "Next": "Caught", "Output": "{% $parse($states.errorOutput.Cause).StopCode %}"}])
+        machine = self.machine(state, Caught={"Type": "Succeed"})
         self.assertEqual(json.loads(self.run_machine(machine)["output"]), "EssentialContainerExited")
         self.assertEqual(self.lines(), ["tried", "tried"])
 

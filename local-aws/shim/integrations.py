@@ -32,7 +32,8 @@ def wait_for_task(cluster, arns):
     """ecs:runTask.sync answers with the task itself in PascalCase, and fails with States.TaskFailed, the task as
     its cause, on a failed start or a non-zero exit code. The emulator answers with DescribeTasks, whatever the exit
     code, and gives up after ten minutes."""
-    job = current.get() or {}
+    job = current.get()
+    job = {} if job is None else job
     job["task"] = {"cluster": cluster, "task": arns[0]}
     while not job.get("given up"):
         states._scaled_sleep(0.2)
