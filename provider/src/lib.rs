@@ -6,6 +6,7 @@ pub mod components;
 pub mod context;
 pub mod error;
 pub mod identity;
+pub mod image;
 pub mod output;
 pub mod prelude;
 pub mod props;

@@ -1,0 +1,274 @@
+//! The base image: what is below our layers.
+
+use std::{collections::BTreeMap, io::Read};
+
+use flate2::read::GzDecoder;
+use futures::StreamExt;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Cache, Error, Python, Result, http, layer::Layer, platform::Platform, reference::Reference,
+    registry::Repository,
+};
+
+/// The base of an image, read once: all that is needed to build on it without a network.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Base {
+    /// The image as the user names it; what a tag stood for when it was first used, it stands for
+    /// until the name changes.
+    pub image: String,
+    /// The digest of the platform's manifest.
+    pub digest: String,
+    /// What it runs on.
+    pub platform: Platform,
+    /// Its Python.
+    pub python: Python,
+    /// Its environment, as `NAME=value`.
+    pub env: Vec<String>,
+    /// Its layers, the lowest first.
+    pub layers: Vec<Layer>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Descriptor {
+    media_type: String,
+    digest: String,
+    size: u64,
+    platform: Option<DescriptorPlatform>,
+}
+
+#[derive(Deserialize)]
+struct DescriptorPlatform {
+    architecture: String,
+    os: String,
+}
+
+/// A manifest or an index: the one has a configuration and layers, the other manifests.
+#[derive(Deserialize)]
+struct Manifest {
+    config: Option<Descriptor>,
+    #[serde(default)]
+    layers: Vec<Descriptor>,
+    #[serde(default)]
+    manifests: Vec<Descriptor>,
+}
+
+#[derive(Deserialize)]
+struct ImageConfig {
+    architecture: String,
+    os: String,
+    #[serde(default)]
+    config: Option<RunConfig>,
+    rootfs: RootFs,
+}
+
+#[derive(Default, Deserialize)]
+struct RunConfig {
+    #[serde(rename = "Env", default)]
+    env: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+struct RootFs {
+    diff_ids: Vec<String>,
+}
+
+/// Read an image's manifest and configuration; its layers too, where only they tell its Python.
+pub(super) async fn read(
+    repository: &Repository,
+    reference: &Reference,
+    image: &str,
+    platform: Platform,
+    python: Option<Python>,
+    cache: &Cache,
+) -> Result<Base> {
+    let refused = |reason: String| Error::Base {
+        image: image.into(),
+        reason,
+    };
+    let (mut digest, body) = repository.manifest(reference.version()).await?;
+    let parse = |body: &[u8]| {
+        serde_json::from_slice::<Manifest>(body)
+            .map_err(|_| refused("its manifest is not an OCI or Docker one".into()))
+    };
+    let mut manifest = parse(&body)?;
+    if manifest.config.is_none() {
+        let ours = |descriptor: &&Descriptor| {
+            descriptor
+                .platform
+                .as_ref()
+                .is_some_and(|p| p.os == "linux" && p.architecture == platform.architecture())
+        };
+        let found = manifest.manifests.iter().find(ours);
+        digest = found
+            .ok_or_else(|| {
+                refused(format!(
+                    "there is none for linux/{}",
+                    platform.architecture()
+                ))
+            })?
+            .digest
+            .clone();
+        manifest = parse(&repository.manifest(&digest).await?.1)?;
+    }
+    let config = manifest
+        .config
+        .ok_or_else(|| refused("its manifest names no configuration".into()))?;
+    let config: ImageConfig = serde_json::from_slice(&repository.blob(&config.digest).await?)
+        .map_err(|_| refused("its configuration is not that of an image".into()))?;
+    if (config.os.as_str(), config.architecture.as_str()) != ("linux", platform.architecture()) {
+        let reason = format!(
+            "it is for {}/{}, not linux/{}",
+            config.os,
+            config.architecture,
+            platform.architecture()
+        );
+        return Err(refused(reason));
+    }
+    if config.rootfs.diff_ids.len() != manifest.layers.len() {
+        return Err(refused(
+            "its manifest and its configuration disagree on its layers".into(),
+        ));
+    }
+    let layers = manifest
+        .layers
+        .into_iter()
+        .zip(config.rootfs.diff_ids)
+        .map(|(layer, diff_id)| Layer {
+            media_type: oci_media_type(&layer.media_type),
+            digest: layer.digest,
+            size: layer.size,
+            diff_id,
+        });
+    let layers: Vec<Layer> = layers.collect();
+    let env = config
+        .config
+        .and_then(|config| config.env)
+        .unwrap_or_default();
+    let named = env
+        .iter()
+        .find_map(|variable| variable.strip_prefix("PYTHON_VERSION=")?.parse().ok());
+    let python = match python.or(named) {
+        Some(python) => python,
+        None => match find_python(repository, &digest, &layers, cache).await? {
+            Some(python) => python,
+            None => {
+                return Err(refused(
+                    "no python3 is in /usr/local/bin or /usr/bin".into(),
+                ));
+            }
+        },
+    };
+    Ok(Base {
+        image: image.into(),
+        digest,
+        platform,
+        python,
+        env,
+        layers,
+    })
+}
+
+/// The layer types of Docker and OCI are the same but in name; one manifest has names of one kind.
+fn oci_media_type(media_type: &str) -> String {
+    match media_type {
+        "application/vnd.docker.image.rootfs.diff.tar.gzip" => super::layer::TAR_GZIP.into(),
+        "application/vnd.docker.image.rootfs.diff.tar" => {
+            "application/vnd.oci.image.layer.v1.tar".into()
+        }
+        other => other.into(),
+    }
+}
+
+/// The Python that `python3` is, from the names of the files in the layers.
+async fn find_python(
+    repository: &Repository,
+    digest: &str,
+    layers: &[Layer],
+    cache: &Cache,
+) -> Result<Option<Python>> {
+    let name = digest.replace(':', "-");
+    if let Some(known) = cache
+        .read("pythons", &name)
+        .and_then(|text| String::from_utf8(text).ok()?.parse().ok())
+    {
+        return Ok(Some(known));
+    }
+    let mut found = BTreeMap::new();
+    for layer in layers {
+        let (draft, file) = cache.draft("layers", "base")?;
+        let mut out = tokio::fs::File::from_std(file);
+        let mut body = repository.blob_stream(&layer.digest).await?.bytes_stream();
+        while let Some(chunk) = body.next().await {
+            let action = format!("reading {}", layer.digest);
+            let chunk = chunk.map_err(|error| http::failure(&action, "the registry", &error))?;
+            let written = tokio::io::AsyncWriteExt::write_all(&mut out, &chunk).await;
+            written.map_err(Error::io("writing", draft.path()))?;
+        }
+        tokio::io::AsyncWriteExt::flush(&mut out)
+            .await
+            .map_err(Error::io("writing", draft.path()))?;
+        let (path, zipped) = (draft.path().to_owned(), layer.media_type.ends_with("gzip"));
+        let scanned = super::blocking(move || {
+            let file = std::fs::File::open(&path).map_err(Error::io("reading", &path))?;
+            let read = if zipped {
+                pythons(GzDecoder::new(file))
+            } else {
+                pythons(file)
+            };
+            read.map_err(Error::io("reading", &path))
+        });
+        found.extend(scanned.await?);
+    }
+    let python = found
+        .get("usr/local/bin")
+        .or_else(|| found.get("usr/bin"))
+        .copied();
+    if let Some(python) = python {
+        cache.write("pythons", &name, python.to_string().as_bytes())?;
+    }
+    Ok(python)
+}
+
+/// The Python of each directory that has one: what its `python3` links to, or its `python3.x`.
+fn pythons(layer: impl Read) -> std::io::Result<BTreeMap<String, Python>> {
+    let mut links = BTreeMap::new();
+    let mut files = BTreeMap::new();
+    for entry in tar::Archive::new(layer).entries()? {
+        let entry = entry?;
+        let path = entry
+            .path()?
+            .to_string_lossy()
+            .trim_start_matches("./")
+            .trim_start_matches('/')
+            .to_owned();
+        let Some((directory, name)) = path.rsplit_once('/') else {
+            continue;
+        };
+        if !matches!(directory, "usr/bin" | "usr/local/bin") {
+            continue;
+        }
+        let minor = |name: &str| {
+            name.strip_prefix("python")?
+                .parse::<Python>()
+                .ok()
+                .filter(|python| format!("python{python}") == name)
+        };
+        if name == "python3" {
+            let target = entry
+                .link_name()?
+                .map(|target| target.to_string_lossy().into_owned())
+                .unwrap_or_default();
+            links.extend(
+                minor(target.rsplit('/').next().unwrap_or_default())
+                    .map(|python| (directory.to_owned(), python)),
+            );
+        } else if let Some(python) = minor(name) {
+            files.insert(directory.to_owned(), python);
+        }
+    }
+    files.extend(links);
+    Ok(files)
+}

@@ -1,0 +1,200 @@
+//! Layers: tar archives, gzipped, the same bits on every machine.
+
+use std::{
+    collections::BTreeSet,
+    io::{self, Read, Write},
+};
+
+use flate2::{Compression, GzBuilder, write::GzEncoder};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// The media type of the layers that this module makes.
+pub(super) const TAR_GZIP: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
+
+/// A layer's descriptor: enough to name it in a manifest and a configuration without its content.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Layer {
+    /// The OCI media type.
+    pub media_type: String,
+    /// The digest of the compressed layer, `sha256:...`: the blob's name in a registry.
+    pub digest: String,
+    /// The compressed size in bytes.
+    pub size: u64,
+    /// The digest of the uncompressed tar, as the image's configuration lists it.
+    pub diff_id: String,
+}
+
+/// A writer of one layer's tar: files in the order they come, owned by root, dated 1970.
+pub(super) struct Archive<W: Write> {
+    tar: tar::Builder<Hashed<W>>,
+    directories: BTreeSet<String>,
+}
+
+impl<W: Write> Archive<W> {
+    pub(super) fn new(out: W) -> Self {
+        Self {
+            tar: tar::Builder::new(Hashed::new(out)),
+            directories: BTreeSet::new(),
+        }
+    }
+
+    /// A file at a path relative to the image's root, with the directories above it.
+    pub(super) fn file(&mut self, path: &str, size: u64, content: impl Read) -> io::Result<()> {
+        for (end, _) in path.match_indices('/') {
+            self.directory(&path[..end])?;
+        }
+        self.append(tar::EntryType::Regular, 0o644, path, size, content)
+    }
+
+    /// The writer below, and the tar's digest.
+    pub(super) fn finish(self) -> io::Result<(W, String)> {
+        let hashed = self.tar.into_inner()?;
+        Ok((
+            hashed.out,
+            format!("sha256:{}", hex(&hashed.sha256.finalize())),
+        ))
+    }
+
+    fn directory(&mut self, path: &str) -> io::Result<()> {
+        if !self.directories.insert(path.to_owned()) {
+            return Ok(());
+        }
+        self.append(
+            tar::EntryType::Directory,
+            0o755,
+            &format!("{path}/"),
+            0,
+            io::empty(),
+        )
+    }
+
+    fn append(
+        &mut self,
+        kind: tar::EntryType,
+        mode: u32,
+        path: &str,
+        size: u64,
+        content: impl Read,
+    ) -> io::Result<()> {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(kind);
+        header.set_mode(mode);
+        header.set_size(size);
+        header.set_mtime(0);
+        header.set_uid(0);
+        header.set_gid(0);
+        let mut exact = Exact {
+            inner: content,
+            left: size,
+        };
+        self.tar.append_data(&mut header, path, &mut exact)?;
+        exact.end()
+    }
+}
+
+/// A gzip writer whose output depends on its input alone, and which names what it wrote.
+pub(super) struct Gzip<W: Write>(GzEncoder<Hashed<W>>);
+
+impl<W: Write> Gzip<W> {
+    pub(super) fn new(out: W) -> Self {
+        Self(
+            GzBuilder::new()
+                .operating_system(255)
+                .write(Hashed::new(out), Compression::new(6)),
+        )
+    }
+
+    /// The writer below, and the layer whose tar has this digest.
+    pub(super) fn finish(self, diff_id: String) -> io::Result<(W, Layer)> {
+        let mut hashed = self.0.finish()?;
+        hashed.flush()?;
+        let digest = format!("sha256:{}", hex(&hashed.sha256.finalize()));
+        Ok((
+            hashed.out,
+            Layer {
+                media_type: TAR_GZIP.into(),
+                digest,
+                size: hashed.size,
+                diff_id,
+            },
+        ))
+    }
+}
+
+impl<W: Write> Write for Gzip<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// The digest of some bytes as registries write it.
+pub(super) fn digest(bytes: &[u8]) -> String {
+    format!("sha256:{}", hex(&Sha256::digest(bytes)))
+}
+
+/// Bytes as lower-case hexadecimal.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    data_encoding::HEXLOWER.encode(bytes)
+}
+
+struct Hashed<W> {
+    out: W,
+    sha256: Sha256,
+    size: u64,
+}
+
+impl<W> Hashed<W> {
+    fn new(out: W) -> Self {
+        Self {
+            out,
+            sha256: Sha256::new(),
+            size: 0,
+        }
+    }
+}
+
+impl<W: Write> Write for Hashed<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(bytes)?;
+        self.sha256.update(&bytes[..written]);
+        self.size += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// A reader that fails unless it yields exactly the size that the tar's header promised.
+struct Exact<R> {
+    inner: R,
+    left: u64,
+}
+
+impl<R: Read> Exact<R> {
+    fn end(&mut self) -> io::Result<()> {
+        match self.left {
+            0 if self.inner.read(&mut [0])? == 0 => Ok(()),
+            0 => Err(io::Error::other("it grew while it was read")),
+            _ => Err(io::Error::other("it is shorter than it claims to be")),
+        }
+    }
+}
+
+impl<R: Read> Read for Exact<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let limit = buffer
+            .len()
+            .min(usize::try_from(self.left).unwrap_or(usize::MAX));
+        let read = self.inner.read(&mut buffer[..limit])?;
+        self.left -= read as u64;
+        Ok(read)
+    }
+}

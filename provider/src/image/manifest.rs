@@ -1,0 +1,204 @@
+//! An image's configuration and manifest: the same bytes for the same layers.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{
+    Base,
+    layer::{self, Layer},
+};
+
+pub(super) const MEDIA_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
+const CONFIG_MEDIA_TYPE: &str = "application/vnd.oci.image.config.v1+json";
+
+/// What every container of such an image has in its environment: dbt writes below `/tmp` only,
+/// so the root file system can be read-only.
+const ENVIRONMENT: &[&str] = &[
+    "DBT_LOG_PATH=/tmp/logs",
+    "DBT_SEND_ANONYMOUS_USAGE_STATS=false",
+    "DBT_TARGET_PATH=/tmp/target",
+    "HOME=/tmp",
+    "PYTHONDONTWRITEBYTECODE=1",
+    "PYTHONUNBUFFERED=1",
+];
+
+/// An image's two documents.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Documents {
+    pub(super) config: Vec<u8>,
+    pub(super) manifest: Vec<u8>,
+}
+
+impl Documents {
+    /// The documents of a base with more layers on it.
+    pub(super) fn new(base: &Base, title: &str, layers: &[&Layer]) -> Self {
+        let layers: Vec<&Layer> = base.layers.iter().chain(layers.iter().copied()).collect();
+        let config = to_json(&Config {
+            architecture: base.platform.architecture(),
+            os: "linux",
+            created: "1970-01-01T00:00:00Z",
+            config: RunConfig {
+                user: "65534:65534",
+                env: environment(&base.env),
+                entrypoint: ["python3", "-I", "/opt/dbt-aws/runner.py"],
+                working_dir: "/project",
+                labels: BTreeMap::from([
+                    ("org.opencontainers.image.base.digest", base.digest.as_str()),
+                    ("org.opencontainers.image.base.name", base.image.as_str()),
+                    ("org.opencontainers.image.title", title),
+                ]),
+            },
+            rootfs: RootFs {
+                kind: "layers",
+                diff_ids: layers.iter().map(|layer| layer.diff_id.as_str()).collect(),
+            },
+        });
+        let digest = layer::digest(&config);
+        let manifest = to_json(&Manifest {
+            schema_version: 2,
+            media_type: MEDIA_TYPE,
+            config: Descriptor {
+                media_type: CONFIG_MEDIA_TYPE,
+                digest: &digest,
+                size: config.len() as u64,
+            },
+            layers: layers
+                .iter()
+                .map(|layer| Descriptor {
+                    media_type: &layer.media_type,
+                    digest: &layer.digest,
+                    size: layer.size,
+                })
+                .collect(),
+        });
+        Self { config, manifest }
+    }
+
+    /// The manifest's digest: the image's.
+    pub(super) fn digest(&self) -> String {
+        layer::digest(&self.manifest)
+    }
+}
+
+/// The tag of an image: made from its digest, so that a repository of immutable tags takes it once.
+pub(super) fn tag(digest: &str) -> String {
+    format!(
+        "dbt-{}",
+        digest
+            .trim_start_matches("sha256:")
+            .get(..16)
+            .unwrap_or_default()
+    )
+}
+
+/// The base's variables in their order, ours over them.
+fn environment(base: &[String]) -> Vec<String> {
+    let name = |variable: &str| variable.split('=').next().unwrap_or_default().to_owned();
+    let theirs = base
+        .iter()
+        .filter(|variable| !ENVIRONMENT.iter().any(|ours| name(ours) == name(variable)));
+    theirs
+        .cloned()
+        .chain(ENVIRONMENT.iter().map(|ours| (*ours).to_owned()))
+        .collect()
+}
+
+fn to_json(document: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(document).expect("strings and numbers are JSON")
+}
+
+#[derive(Serialize)]
+struct Config<'a> {
+    architecture: &'a str,
+    os: &'a str,
+    created: &'a str,
+    config: RunConfig<'a>,
+    rootfs: RootFs<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct RunConfig<'a> {
+    user: &'a str,
+    env: Vec<String>,
+    entrypoint: [&'a str; 3],
+    working_dir: &'a str,
+    labels: BTreeMap<&'a str, &'a str>,
+}
+
+#[derive(Serialize)]
+struct RootFs<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    diff_ids: Vec<&'a str>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Manifest<'a> {
+    schema_version: u32,
+    media_type: &'a str,
+    config: Descriptor<'a>,
+    layers: Vec<Descriptor<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Descriptor<'a> {
+    media_type: &'a str,
+    digest: &'a str,
+    size: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Platform, Python};
+    use super::*;
+
+    #[test]
+    fn documents_depend_on_the_layers_alone() {
+        let layer = |name: &str| Layer {
+            media_type: layer::TAR_GZIP.into(),
+            digest: layer::digest(name.as_bytes()),
+            size: 7,
+            diff_id: layer::digest(b"tar"),
+        };
+        let base = Base {
+            image: "python:3.12".into(),
+            digest: layer::digest(b"base"),
+            platform: Platform::Arm64,
+            python: Python { minor: 12 },
+            env: vec!["PATH=/usr/bin".into(), "HOME=/root".into()],
+            layers: vec![layer("one")],
+        };
+        let documents = Documents::new(&base, "shop", &[&layer("two")]);
+        assert_eq!(
+            documents,
+            Documents::new(&base.clone(), "shop", &[&layer("two")])
+        );
+        assert_ne!(
+            documents.digest(),
+            Documents::new(&base, "shop", &[&layer("three")]).digest()
+        );
+        let config: serde_json::Value = serde_json::from_slice(&documents.config).unwrap();
+        assert_eq!(config["config"]["Env"][0], "PATH=/usr/bin");
+        assert_eq!(
+            config["config"]["Env"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter(|v| v.as_str().unwrap().starts_with("HOME="))
+                .count(),
+            1
+        );
+        assert_eq!(config["config"]["User"], "65534:65534");
+        assert_eq!(config["architecture"], "arm64");
+        // another machine or another day gives the same
+        assert_eq!(
+            documents.digest(),
+            "sha256:b155ec6398071d00cabb99d6c3091ba644923f049a08d229ac36df0c3fc137d2"
+        );
+        assert_eq!(tag(&documents.digest()).len(), 20);
+    }
+}

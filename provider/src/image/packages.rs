@@ -1,0 +1,155 @@
+//! Layers of Python packages: locked wheels, unpacked; and the runner beside its own.
+
+use std::{fs::File, io::BufWriter};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{
+    Cache, Error, Index, Python, Result, index,
+    layer::{Archive, Gzip, Layer, hex},
+    lock::Locked,
+    platform::Platform,
+    settings, wheel,
+};
+
+/// The version of how these layers are made: another one, and they are made again.
+const FORMAT: &str = "1";
+
+/// The program that is PID 1 in the container, and what it needs.
+#[derive(Clone, Copy, Debug)]
+pub struct Runner {
+    /// Its files by name, `runner.py` among them; they go to `/opt/dbt-aws`.
+    pub files: &'static [(&'static str, &'static [u8])],
+    /// Its lock; its packages go to `/opt/dbt-aws/lib`.
+    pub requirements: &'static str,
+}
+
+impl Runner {
+    /// The runner that comes with the provider.
+    pub const OURS: Self = Self {
+        files: &[
+            (
+                "dbt_commands.py",
+                include_bytes!("../../runner/dbt_commands.py"),
+            ),
+            ("runner.py", include_bytes!("../../runner/runner.py")),
+        ],
+        requirements: include_str!("../../runner/requirements.txt"),
+    };
+}
+
+/// The state of a layer of packages.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PackagesLayer {
+    /// What the layer is made from, as a hash: an equal key is an equal layer.
+    pub key: String,
+    /// The layer.
+    pub layer: Layer,
+}
+
+/// All that a layer of packages is made from.
+#[derive(Clone, Debug)]
+pub(super) struct Recipe {
+    /// Where the packages go.
+    pub(super) directory: &'static str,
+    pub(super) packages: Vec<Locked>,
+    /// More files, by their path in the image.
+    pub(super) files: Vec<(String, &'static [u8])>,
+    pub(super) python: Python,
+    pub(super) platform: Platform,
+}
+
+impl Recipe {
+    pub(super) fn key(&self) -> String {
+        let mut hash = Sha256::new();
+        let mut add = |part: &[u8]| {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        };
+        for part in [
+            FORMAT,
+            self.directory,
+            &self.python.to_string(),
+            self.platform.architecture(),
+        ] {
+            add(part.as_bytes());
+        }
+        for package in &self.packages {
+            add(package.to_string().as_bytes());
+            package.hashes.iter().for_each(|hash| add(hash.as_bytes()));
+        }
+        for (path, content) in &self.files {
+            add(path.as_bytes());
+            add(content);
+        }
+        hex(&hash.finalize()[..16])
+    }
+
+    /// The layer, where this machine has made it before.
+    pub(super) fn cached(&self, cache: &Cache) -> Option<PackagesLayer> {
+        let key = self.key();
+        let layer: Layer =
+            serde_json::from_slice(&cache.read("layers", &format!("{key}.json"))?).ok()?;
+        let file = cache.path("layers", &format!("{key}.tar.gz"));
+        let whole = file
+            .metadata()
+            .is_ok_and(|metadata| metadata.len() == layer.size);
+        whole.then_some(PackagesLayer { key, layer })
+    }
+
+    /// The layer, made where this machine has not made it before; its file is then in the cache.
+    pub(super) async fn make(
+        &self,
+        client: &reqwest::Client,
+        indexes: Option<&[Index]>,
+        cache: &Cache,
+    ) -> Result<PackagesLayer> {
+        if let Some(made) = self.cached(cache) {
+            return Ok(made);
+        }
+        let named;
+        let indexes = match indexes {
+            Some(indexes) => indexes,
+            None => {
+                named = settings::indexes()?;
+                &named
+            }
+        };
+        let wheels = index::wheels(
+            client,
+            indexes,
+            cache,
+            &self.packages,
+            self.python,
+            self.platform,
+        )
+        .await?;
+        let (recipe, cache, key) = (self.clone(), cache.clone(), self.key());
+        super::blocking(move || {
+            let (draft, file) = cache.draft("layers", &format!("{key}.tar.gz"))?;
+            let mut archive = Archive::new(Gzip::new(BufWriter::new(file)));
+            for (path, content) in &recipe.files {
+                let size = content.len() as u64;
+                archive
+                    .file(path, size, *content)
+                    .map_err(Error::io("packing", path))?;
+            }
+            wheel::unpack(&wheels, recipe.directory, &mut archive)?;
+            let finish = |(gzip, diff_id): (Gzip<BufWriter<File>>, String)| gzip.finish(diff_id);
+            let (_, layer) = archive
+                .finish()
+                .and_then(finish)
+                .map_err(Error::io("writing", draft.path()))?;
+            draft.keep()?;
+            cache.write(
+                "layers",
+                &format!("{key}.json"),
+                &serde_json::to_vec(&layer).unwrap_or_default(),
+            )?;
+            Ok(PackagesLayer { key, layer })
+        })
+        .await
+    }
+}

@@ -1,0 +1,150 @@
+//! Image references: `registry/repository:tag@digest`.
+
+use std::{fmt, str::FromStr};
+
+use super::{Error, http::is_loopback};
+
+/// Where an image is, in the words of `docker pull`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reference {
+    /// The registry's host and port; `docker.io` where none is named.
+    pub host: String,
+    /// The repository in it.
+    pub repository: String,
+    /// The tag, if one is named.
+    pub tag: Option<String>,
+    /// The digest, if one is named.
+    pub digest: Option<String>,
+}
+
+impl Reference {
+    /// What a manifest is asked for by: the digest, else the tag, else `latest`.
+    pub(super) fn version(&self) -> &str {
+        self.digest
+            .as_deref()
+            .or(self.tag.as_deref())
+            .unwrap_or("latest")
+    }
+}
+
+/// The URL below which a registry answers: plain HTTP on this machine, HTTPS everywhere else.
+///
+/// A registry may be named with its scheme too.
+pub(super) fn endpoint(host: &str) -> String {
+    if host.starts_with("http://") || host.starts_with("https://") {
+        return host.trim_end_matches('/').to_owned();
+    }
+    match host {
+        // the name of Docker Hub's images is not that of its registry
+        "docker.io" | "index.docker.io" => "https://registry-1.docker.io".to_owned(),
+        host if is_loopback(host) => format!("http://{host}"),
+        host => format!("https://{host}"),
+    }
+}
+
+impl FromStr for Reference {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let refused = |reason: &str| Error::Base {
+            image: text.into(),
+            reason: reason.into(),
+        };
+        let (rest, digest) = match text.split_once('@') {
+            Some((rest, digest)) => (rest, Some(digest)),
+            None => (text, None),
+        };
+        let (name, tag) = match rest.rsplit_once(':') {
+            Some((name, tag)) if !tag.contains('/') => (name, Some(tag)),
+            _ => (rest, None),
+        };
+        let (host, repository) = match name.split_once('/') {
+            Some((host, repository)) if host.contains(['.', ':']) || host == "localhost" => {
+                (host, repository.to_owned())
+            }
+            Some(_) => ("docker.io", name.to_owned()),
+            None => ("docker.io", format!("library/{name}")),
+        };
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c);
+        if !repository
+            .split('/')
+            .all(|part| !part.is_empty() && part.chars().all(plain))
+        {
+            return Err(refused(
+                "its repository's name has other characters than a-z, 0-9 and ._-/",
+            ));
+        }
+        if digest.is_some_and(|digest| !is_digest(digest)) {
+            return Err(refused("its digest is not sha256:<64 hexadecimal digits>"));
+        }
+        let word = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        if tag.is_some_and(|tag| tag.is_empty() || tag.len() > 128 || !tag.chars().all(word)) {
+            return Err(refused(
+                "its tag has other characters than letters, digits and ._-",
+            ));
+        }
+        let owned = |part: Option<&str>| part.map(str::to_owned);
+        Ok(Self {
+            host: host.to_owned(),
+            repository,
+            tag: owned(tag),
+            digest: owned(digest),
+        })
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.host, self.repository)?;
+        if let Some(tag) = &self.tag {
+            write!(f, ":{tag}")?;
+        }
+        self.digest
+            .iter()
+            .try_for_each(|digest| write!(f, "@{digest}"))
+    }
+}
+
+pub(super) fn is_digest(text: &str) -> bool {
+    let hex = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
+    text.strip_prefix("sha256:")
+        .is_some_and(|digits| digits.len() == 64 && digits.chars().all(hex))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_are_those_of_docker() {
+        let digest = format!("sha256:{}", "0a".repeat(32));
+        for (text, whole) in [
+            ("python", "docker.io/library/python"),
+            ("me/python:3", "docker.io/me/python:3"),
+            ("localhost:5000/base:3.11", "localhost:5000/base:3.11"),
+            ("a.example/b/c", "a.example/b/c"),
+            (
+                &format!("a.example:1/b:t@{digest}"),
+                &format!("a.example:1/b:t@{digest}"),
+            ),
+        ] {
+            assert_eq!(text.parse::<Reference>().unwrap().to_string(), whole);
+        }
+        for text in ["", "A/b", "a.example/", "a:b c", "a@sha256:00", "a/../b//c"] {
+            assert!(text.parse::<Reference>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_this_machine_is_asked_in_the_clear() {
+        for (host, url) in [
+            ("localhost:4566", "http://localhost:4566"),
+            ("127.0.0.2:1", "http://127.0.0.2:1"),
+            ("[::1]:1", "http://[::1]:1"),
+            ("a.example", "https://a.example"),
+            ("http://a.example/", "http://a.example"),
+        ] {
+            assert_eq!(endpoint(host), url);
+        }
+    }
+}

@@ -1,0 +1,373 @@
+//! A repository in an OCI registry.
+//!
+//! <https://github.com/opencontainers/distribution-spec/blob/main/spec.md>
+
+use std::{fs::File, path::PathBuf, sync::Mutex, time::Duration};
+
+use reqwest::{Body, Client, Method, RequestBuilder, Response, StatusCode, Url, header};
+use tokio_util::io::ReaderStream;
+
+use super::{
+    Credentials, Error, Result,
+    http::{self, is_loopback},
+    layer,
+    reference::endpoint,
+};
+
+const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
+    application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json";
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A repository and what opens it.
+#[derive(Debug)]
+pub(super) struct Repository {
+    client: Client,
+    /// Scheme, host and port.
+    endpoint: String,
+    name: String,
+    actions: &'static str,
+    credentials: Option<Credentials>,
+    /// The authorization that the registry asked for, once it has.
+    authorization: Mutex<Option<String>>,
+}
+
+/// Where a blob's bytes come from.
+pub(super) enum Source<'a> {
+    Bytes(&'a [u8]),
+    File(PathBuf),
+    Repository(&'a Repository),
+}
+
+impl Repository {
+    /// A repository to read from; its registry is asked what it wants first.
+    pub(super) fn to_pull(
+        client: Client,
+        host: &str,
+        name: &str,
+        credentials: Option<Credentials>,
+    ) -> Self {
+        let (endpoint, name) = (endpoint(host), name.to_owned());
+        Self {
+            client,
+            endpoint,
+            name,
+            actions: "pull",
+            credentials,
+            authorization: Mutex::default(),
+        }
+    }
+
+    /// A repository to write to. ECR takes a user and a password with every request.
+    pub(super) fn to_push(
+        client: Client,
+        host: &str,
+        name: &str,
+        credentials: Option<Credentials>,
+    ) -> Self {
+        let basic = credentials.as_ref().map(basic);
+        let repository = Self::to_pull(client, host, name, credentials);
+        Self {
+            actions: "pull,push",
+            authorization: Mutex::new(basic),
+            ..repository
+        }
+    }
+
+    /// The digest of the manifest under a tag or digest, if there is one.
+    pub(super) async fn manifest_digest(&self, version: &str) -> Result<Option<String>> {
+        let action = format!("looking for {}:{version}", self.name);
+        let path = format!("manifests/{version}");
+        let response = self
+            .send(&action, &path, |url| {
+                self.client.head(url).header(header::ACCEPT, MANIFESTS)
+            })
+            .await?;
+        if response.status() == StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        let response = http::success(&action, response).await?;
+        let digest = response
+            .headers()
+            .get("docker-content-digest")
+            .and_then(|value| value.to_str().ok());
+        Ok(Some(digest.unwrap_or(version).to_owned()))
+    }
+
+    /// A manifest, and its digest.
+    pub(super) async fn manifest(&self, version: &str) -> Result<(String, Vec<u8>)> {
+        let path = format!("manifests/{version}");
+        let body = self
+            .small(
+                &format!("reading the manifest {}:{version}", self.name),
+                &path,
+            )
+            .await?;
+        let digest = layer::digest(&body);
+        if version.starts_with("sha256:") && version != digest {
+            return Err(self.wrong(format!("reading the manifest {}@{version}", self.name)));
+        }
+        Ok((digest, body))
+    }
+
+    /// A small blob, checked.
+    pub(super) async fn blob(&self, digest: &str) -> Result<Vec<u8>> {
+        let action = format!("reading {digest} of {}", self.name);
+        let body = self.small(&action, &format!("blobs/{digest}")).await?;
+        if layer::digest(&body) == digest {
+            Ok(body)
+        } else {
+            Err(self.wrong(action))
+        }
+    }
+
+    /// A blob's bytes as they come.
+    pub(super) async fn blob_stream(&self, digest: &str) -> Result<Response> {
+        let action = format!("reading {digest} of {}", self.name);
+        let response = self
+            .send(&action, &format!("blobs/{digest}"), |url| {
+                self.client.get(url)
+            })
+            .await?;
+        http::success(&action, response).await
+    }
+
+    pub(super) async fn has_blob(&self, digest: &str) -> Result<bool> {
+        let action = format!("looking for {digest} in {}", self.name);
+        let request = |url| self.client.head(url).timeout(TIMEOUT);
+        let response = self
+            .send(&action, &format!("blobs/{digest}"), request)
+            .await?;
+        if response.status() == StatusCode::NOT_FOUND {
+            return Ok(false);
+        }
+        http::success(&action, response).await.map(|_| true)
+    }
+
+    /// Upload a blob in one piece: ECR takes no more than one.
+    pub(super) async fn upload(&self, digest: &str, size: u64, source: &Source<'_>) -> Result<()> {
+        let action = format!("uploading {digest} to {}", self.name);
+        for attempt in 1.. {
+            let Some(place) = self.start_upload(&action, source, digest).await? else {
+                return Ok(());
+            };
+            let body = match source {
+                Source::Bytes(bytes) => Body::from(bytes.to_vec()),
+                Source::File(path) => {
+                    let file = File::open(path).map_err(Error::io("reading", path))?;
+                    Body::wrap_stream(ReaderStream::with_capacity(
+                        tokio::fs::File::from_std(file),
+                        64 << 10,
+                    ))
+                }
+                Source::Repository(other) => {
+                    Body::wrap_stream(other.blob_stream(digest).await?.bytes_stream())
+                }
+            };
+            let request = self.authorized(&place, self.client.put(place.clone()));
+            let request = request
+                .header(header::CONTENT_TYPE, "application/octet-stream")
+                .header(header::CONTENT_LENGTH, size)
+                .body(body);
+            let result = match request.send().await {
+                Ok(response) => http::success(&action, response).await.map(drop),
+                Err(error) => Err(http::failure(&action, &http::host(&place), &error)),
+            };
+            let lasting = matches!(
+                &result,
+                Err(Error::Http {
+                    status: Some(400..=428 | 430..=499),
+                    ..
+                })
+            );
+            if result.is_ok() || lasting || attempt == 4 {
+                return result;
+            }
+            tokio::time::sleep(Duration::from_millis(500 << attempt)).await;
+        }
+        unreachable!("the last attempt returns")
+    }
+
+    /// Put a manifest under a tag.
+    pub(super) async fn put_manifest(
+        &self,
+        tag: &str,
+        media_type: &str,
+        manifest: &[u8],
+    ) -> Result<()> {
+        let action = format!("writing the manifest {}:{tag}", self.name);
+        let request = |url| {
+            let request = self.client.put(url).timeout(TIMEOUT);
+            request
+                .header(header::CONTENT_TYPE, media_type)
+                .body(manifest.to_vec())
+        };
+        let response = self
+            .send(&action, &format!("manifests/{tag}"), request)
+            .await?;
+        http::success(&action, response).await.map(drop)
+    }
+
+    /// Where to upload to; nothing where the registry took the blob from another repository.
+    async fn start_upload(
+        &self,
+        action: &str,
+        source: &Source<'_>,
+        digest: &str,
+    ) -> Result<Option<Url>> {
+        let mut path = "blobs/uploads/".to_owned();
+        if let Source::Repository(other) = source
+            && other.endpoint == self.endpoint
+        {
+            path = format!("{path}?mount={digest}&from={}", other.name);
+        }
+        let post = |url: Url| {
+            self.client
+                .request(Method::POST, url)
+                .header(header::CONTENT_LENGTH, 0)
+                .timeout(TIMEOUT)
+        };
+        let mut response = self.send(action, &path, post).await?;
+        if response.status().is_client_error() && path.contains('?') {
+            response = self.send(action, "blobs/uploads/", post).await?;
+        }
+        let response = http::success(action, response).await?;
+        if response.status() == StatusCode::CREATED {
+            return Ok(None);
+        }
+        let location = response
+            .headers()
+            .get(header::LOCATION)
+            .and_then(|value| value.to_str().ok());
+        let place = location.and_then(|location| response.url().join(location).ok());
+        let Some(mut place) = place else {
+            return Err(self.wrong(action.to_owned()));
+        };
+        place.query_pairs_mut().append_pair("digest", digest);
+        Ok(Some(place))
+    }
+
+    async fn small(&self, action: &str, path: &str) -> Result<Vec<u8>> {
+        let request = |url| {
+            self.client
+                .get(url)
+                .header(header::ACCEPT, MANIFESTS)
+                .timeout(TIMEOUT)
+        };
+        let response = http::success(action, self.send(action, path, request).await?).await?;
+        let body = response
+            .bytes()
+            .await
+            .map_err(|error| http::failure(action, &self.endpoint, &error))?;
+        Ok(body.into())
+    }
+
+    /// Send a request; where the registry asks who we are, tell it and send it again.
+    async fn send(
+        &self,
+        action: &str,
+        path: &str,
+        request: impl Fn(Url) -> RequestBuilder,
+    ) -> Result<Response> {
+        let url =
+            Url::parse(&format!("{}/v2/{}/{path}", self.endpoint, self.name)).map_err(|error| {
+                Error::Http {
+                    action: action.into(),
+                    host: self.endpoint.clone(),
+                    status: None,
+                    reason: format!("no valid URL: {error}"),
+                }
+            })?;
+        let request = || Ok(self.authorized(&url, request(url.clone())));
+        let response = http::send(action, request).await?;
+        if response.status() != StatusCode::UNAUTHORIZED {
+            return Ok(response);
+        }
+        let challenge = response
+            .headers()
+            .get(header::WWW_AUTHENTICATE)
+            .and_then(|value| value.to_str().ok());
+        let Some(authorization) = self.authorize(challenge.unwrap_or_default()).await? else {
+            return Ok(response);
+        };
+        if self
+            .authorization
+            .lock()
+            .is_ok_and(|mut held| held.replace(authorization.clone()) == Some(authorization))
+        {
+            return Ok(response);
+        }
+        http::send(action, request).await
+    }
+
+    fn authorized(&self, url: &Url, request: RequestBuilder) -> RequestBuilder {
+        let ours = url.as_str().starts_with(&format!("{}/", self.endpoint));
+        let held = self
+            .authorization
+            .lock()
+            .ok()
+            .and_then(|held| held.clone())
+            .filter(|_| ours);
+        match held {
+            Some(authorization) => request.header(header::AUTHORIZATION, authorization),
+            None => request,
+        }
+    }
+
+    /// The answer to a registry's challenge. <https://distribution.github.io/distribution/spec/auth/token/>
+    async fn authorize(&self, challenge: &str) -> Result<Option<String>> {
+        let (scheme, parameters) = challenge.split_once(' ').unwrap_or((challenge, ""));
+        if scheme.eq_ignore_ascii_case("basic") {
+            return Ok(self.credentials.as_ref().map(basic));
+        }
+        let parameter = |name: &str| {
+            let (_, rest) = parameters.split_once(&format!("{name}=\""))?;
+            rest.split('"').next()
+        };
+        let Some(mut realm) = parameter("realm").and_then(|realm| Url::parse(realm).ok()) else {
+            return Ok(None);
+        };
+        let safe = realm.scheme() == "https" || is_loopback(&http::host(&realm));
+        if let Some(service) = parameter("service") {
+            realm.query_pairs_mut().append_pair("service", service);
+        }
+        realm.query_pairs_mut().append_pair(
+            "scope",
+            &format!("repository:{}:{}", self.name, self.actions),
+        );
+        let action = format!("logging in for {}", self.name);
+        let request = || {
+            let request = self.client.get(realm.clone()).timeout(TIMEOUT);
+            Ok(match &self.credentials {
+                Some(credentials) if safe => {
+                    request.basic_auth(&credentials.username, Some(&credentials.password))
+                }
+                _ => request,
+            })
+        };
+        let response = http::success(&action, http::send(&action, request).await?).await?;
+        let body = response
+            .bytes()
+            .await
+            .map_err(|error| http::failure(&action, &http::host(&realm), &error))?;
+        let answer: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
+        let token = answer["token"]
+            .as_str()
+            .or_else(|| answer["access_token"].as_str());
+        Ok(token.map(|token| format!("Bearer {token}")))
+    }
+
+    fn wrong(&self, action: String) -> Error {
+        let reason = "the registry's answer is not what was asked for".to_owned();
+        Error::Http {
+            action,
+            host: self.endpoint.clone(),
+            status: None,
+            reason,
+        }
+    }
+}
+
+fn basic(credentials: &Credentials) -> String {
+    let pair = format!("{}:{}", credentials.username, credentials.password);
+    format!("Basic {}", data_encoding::BASE64.encode(pair.as_bytes()))
+}

@@ -1,0 +1,284 @@
+//! The package indexes that the settings of `pip` and `uv` name.
+
+use std::{
+    collections::HashMap,
+    env, fs,
+    path::{Path, PathBuf},
+};
+
+use reqwest::Url;
+
+use super::{Credentials, Error, Index, Result, http};
+
+/// The index of whoever names none.
+const PUBLIC_INDEX: &str = "https://pypi.org/simple/";
+
+/// The indexes to ask, in order.
+///
+/// The first is `UV_DEFAULT_INDEX`, `UV_INDEX_URL`, `PIP_INDEX_URL` or `index-url` of pip's
+/// configuration files, or else the public one; before it come `UV_INDEX` and after it the extra
+/// ones (`UV_EXTRA_INDEX_URL`, `PIP_EXTRA_INDEX_URL`, `extra-index-url`). Credentials come from
+/// the URL or from netrc.
+pub(super) fn indexes() -> Result<Vec<Index>> {
+    let variable = |name: &str| env::var(name).ok().filter(|value| !value.trim().is_empty());
+    let mut pip = HashMap::new();
+    for file in pip_files() {
+        pip.extend(
+            fs::read_to_string(file)
+                .map(|text| parse_ini(&text))
+                .unwrap_or_default(),
+        );
+    }
+    let netrc = variable("NETRC")
+        .map(PathBuf::from)
+        .or_else(|| Some(env::home_dir()?.join(".netrc")));
+    let netrc = netrc
+        .and_then(|path| fs::read_to_string(path).ok())
+        .unwrap_or_default();
+    select(variable, &pip, &netrc)
+}
+
+fn select(
+    variable: impl Fn(&str) -> Option<String>,
+    pip: &HashMap<String, String>,
+    netrc: &str,
+) -> Result<Vec<Index>> {
+    let first = ["UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL"]
+        .iter()
+        .find_map(|name| Some((*name, variable(name)?)));
+    let first = first.or_else(|| Some(("index-url", pip.get("index-url")?.clone())));
+    let (source, first) = first.unwrap_or(("the default", PUBLIC_INDEX.to_owned()));
+    let mut named = vec![];
+    let mut add = |source: &'static str, urls: Option<String>| {
+        named.extend(
+            urls.iter()
+                .flat_map(|urls| urls.split_whitespace())
+                .map(|url| (source, url.to_owned())),
+        );
+    };
+    add("UV_INDEX", variable("UV_INDEX"));
+    add(source, Some(first));
+    for extra in ["UV_EXTRA_INDEX_URL", "PIP_EXTRA_INDEX_URL"] {
+        add(extra, variable(extra));
+    }
+    add("extra-index-url", pip.get("extra-index-url").cloned());
+    let mut indexes: Vec<Index> = Vec::new();
+    for (source, text) in named {
+        // uv writes name=URL
+        let url = match text.split_once('=') {
+            Some((name, url)) if !name.contains(['/', ':']) => url,
+            _ => &text,
+        };
+        let url = Url::parse(url)
+            .ok()
+            .filter(|url| matches!(url.scheme(), "http" | "https"));
+        let Some(url) = url else {
+            return Err(Error::Http {
+                action: "choosing the package index".into(),
+                host: source.into(),
+                status: None,
+                reason: "its value is no http or https URL".into(),
+            });
+        };
+        let mut index = Index::new(url);
+        if index.credentials.is_none() {
+            index.credentials = index
+                .url
+                .host_str()
+                .and_then(|host| netrc_credentials(netrc, host));
+        }
+        if !indexes.iter().any(|other| other.url == index.url) {
+            indexes.push(index);
+        }
+    }
+    debug_assert!(
+        indexes
+            .iter()
+            .all(|index| !http::host(&index.url).is_empty())
+    );
+    Ok(indexes)
+}
+
+/// pip's configuration files, the strongest last.
+fn pip_files() -> Vec<PathBuf> {
+    let directory = |name| {
+        env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    let home = env::home_dir().unwrap_or_default();
+    let named = directory("PIP_CONFIG_FILE");
+    if named
+        .as_deref()
+        .is_some_and(|path| path == Path::new("/dev/null") || path == Path::new("nul"))
+    {
+        return Vec::new();
+    }
+    let mut files = match env::consts::OS {
+        "windows" => vec![
+            directory("PROGRAMDATA")
+                .unwrap_or_default()
+                .join("pip/pip.ini"),
+            home.join("pip/pip.ini"),
+            directory("APPDATA").unwrap_or_default().join("pip/pip.ini"),
+        ],
+        system => {
+            let user = match system {
+                "macos" if home.join("Library/Application Support/pip").is_dir() => {
+                    home.join("Library/Application Support")
+                }
+                _ => directory("XDG_CONFIG_HOME").unwrap_or_else(|| home.join(".config")),
+            };
+            let global = [
+                "/Library/Application Support/pip/pip.conf",
+                "/etc/xdg/pip/pip.conf",
+                "/etc/pip.conf",
+            ];
+            let mut files: Vec<PathBuf> = global.iter().map(PathBuf::from).collect();
+            files.extend([home.join(".pip/pip.conf"), user.join("pip/pip.conf")]);
+            files
+        }
+    };
+    files.extend(
+        directory("VIRTUAL_ENV")
+            .map(|venv| venv.join(if cfg!(windows) { "pip.ini" } else { "pip.conf" })),
+    );
+    files.extend(named);
+    files
+}
+
+/// The options of `[global]` and `[install]`; lists go on in indented lines.
+fn parse_ini(text: &str) -> HashMap<String, String> {
+    let mut options: HashMap<String, String> = HashMap::new();
+    let (mut ours, mut last) = (false, None);
+    for line in text.lines() {
+        let content = line.trim();
+        if content.is_empty() || content.starts_with(['#', ';']) {
+            continue;
+        }
+        if let Some(section) = content.strip_prefix('[') {
+            ours = matches!(section.trim_end_matches(']'), "global" | "install");
+            last = None;
+        } else if line.starts_with([' ', '\t']) {
+            if let Some(value) = last.as_ref().and_then(|key| options.get_mut(key)) {
+                value.push(' ');
+                value.push_str(content);
+            }
+        } else if let Some((key, value)) = content.split_once(['=', ':']).filter(|_| ours) {
+            let key = key.trim().to_lowercase().replace('_', "-");
+            options.insert(key.clone(), value.trim().to_owned());
+            last = Some(key);
+        }
+    }
+    options
+}
+
+/// What a netrc file has for a host, or for any.
+fn netrc_credentials(text: &str, host: &str) -> Option<Credentials> {
+    let mut words = text.split_whitespace();
+    let (mut ours, mut login, mut password) = (false, None, None);
+    while let Some(word) = words.next() {
+        match word {
+            "machine" | "default" => {
+                if ours {
+                    break;
+                }
+                ours = word == "default" || words.next() == Some(host);
+            }
+            "login" if ours => login = words.next(),
+            "password" if ours => password = words.next(),
+            "login" | "password" | "account" => _ = words.next(),
+            _ => {}
+        }
+    }
+    Some(Credentials {
+        username: login?.to_owned(),
+        password: password?.to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(variables: &[(&str, &str)], pip: &str, expected: &[&str]) {
+        let variable = |name: &str| {
+            variables
+                .iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| (*value).to_owned())
+        };
+        let indexes = select(variable, &parse_ini(pip), "").unwrap();
+        assert_eq!(
+            indexes
+                .iter()
+                .map(|index| index.url.as_str())
+                .collect::<Vec<_>>(),
+            expected
+        );
+    }
+
+    #[test]
+    fn environment_wins_over_files_and_files_over_the_default() {
+        let pip = "[global]\nindex-url = https://pip.example/simple\nextra_index_url =\n    https://one.example/\n    https://two.example/\n[freeze]\nindex-url=https://no.example\n";
+        check(&[], "", &[PUBLIC_INDEX]);
+        check(
+            &[],
+            pip,
+            &[
+                "https://pip.example/simple/",
+                "https://one.example/",
+                "https://two.example/",
+            ],
+        );
+        check(
+            &[("PIP_INDEX_URL", "https://env.example/simple/")],
+            "",
+            &["https://env.example/simple/"],
+        );
+        check(
+            &[
+                ("UV_DEFAULT_INDEX", "main=https://uv.example/simple"),
+                ("PIP_INDEX_URL", "https://env.example"),
+                ("UV_INDEX", "https://a.example/s?x=1"),
+            ],
+            "",
+            &["https://a.example/s/?x=1", "https://uv.example/simple/"],
+        );
+    }
+
+    #[test]
+    fn a_broken_url_is_an_error_without_its_text() {
+        let variable = |name: &str| (name == "PIP_INDEX_URL").then(|| "me:secret@host".to_owned());
+        let error = select(variable, &HashMap::new(), "")
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            error,
+            "choosing the package index at PIP_INDEX_URL: its value is no http or https URL"
+        );
+    }
+
+    #[test]
+    fn netrc_is_by_host() {
+        let netrc = "machine a.example login me password one\nmachine b.example\n login you\n password two\ndefault login any password three";
+        let password = |host| {
+            netrc_credentials(netrc, host)
+                .map(|credentials| credentials.password)
+                .unwrap_or_default()
+        };
+        assert_eq!(
+            [
+                password("a.example"),
+                password("b.example"),
+                password("c.example")
+            ],
+            ["one", "two", "three"]
+        );
+        assert_eq!(
+            netrc_credentials("machine a.example login me password one", "b.example"),
+            None
+        );
+    }
+}
