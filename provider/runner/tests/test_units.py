@@ -65,7 +65,7 @@ def test_hidden_settings():
 
 
 def test_an_outcome_fits_in_16_kilobytes(tmp_path, monkeypatch):
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     run = runner.Run({})
     run.commands = [["build", "é" * 5000]] * 200
     line = json.dumps({"exitCode": 0, "seconds": 1, "dbtVersion": "1.11.16", "nodes": 1, "failed": [], "error": None})
@@ -79,7 +79,7 @@ def test_an_outcome_fits_in_16_kilobytes(tmp_path, monkeypatch):
 
 
 def test_a_message_is_not_cut_in_the_middle_of_a_secret(tmp_path, monkeypatch):
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     run = runner.Run({"DBT_ENV_SECRET_KEY": "first line\nsecond-half-of-it"})
     run.commands, run.returncode = [["build"]], 1
     message = "x" * 285 + " first line\nsecond-half-of-it"
