@@ -141,6 +141,12 @@ impl Context {
         }
     }
 
+    /// Tells the user something that stays on the screen.
+    pub fn say(&self, message: &str) {
+        self.log
+            .log(&self.identity.urn, Severity::Info, message, false);
+    }
+
     /// Warns the user.
     pub fn warn(&self, message: &str) {
         self.log

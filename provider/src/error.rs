@@ -72,6 +72,12 @@ impl Error {
         self.class() == Some(aws::Class::AlreadyExists)
     }
 
+    /// Whether AWS refused to delete the object because it holds something.
+    #[must_use]
+    pub fn is_not_empty(&self) -> bool {
+        self.class() == Some(aws::Class::NotEmpty)
+    }
+
     /// The AWS error code, such as `InvalidVpcID.NotFound`.
     #[must_use]
     pub fn code(&self) -> Option<&str> {

@@ -2,7 +2,12 @@
 
 pub mod ec2;
 pub mod functions;
+pub mod logs;
+pub mod rds;
+pub mod s3;
+pub mod secretsmanager;
 pub mod seed;
+pub mod sqs;
 
 use crate::resource::{Dynamic, DynamicFunction, erase, erase_function};
 
@@ -21,7 +26,14 @@ pub fn all() -> Vec<Box<dyn Dynamic>> {
         erase::<ec2::subnet::Subnet>(),
         erase::<ec2::vpc::Vpc>(),
         erase::<ec2::vpc_endpoint::VpcEndpoint>(),
+        erase::<logs::log_group::LogGroup>(),
+        erase::<rds::instance::Instance>(),
+        erase::<rds::parameter_group::ParameterGroup>(),
+        erase::<rds::subnet_group::SubnetGroup>(),
+        erase::<s3::bucket::Bucket>(),
+        erase::<secretsmanager::secret::Secret>(),
         erase::<seed::Seed>(),
+        erase::<sqs::queue::Queue>(),
     ]
 }
 

@@ -16,6 +16,8 @@ pub enum Class {
     NotYet,
     /// Something still uses the object, or it is busy.
     InUse,
+    /// It holds what nobody but its owner removes; waiting does not help.
+    NotEmpty,
     /// Too many calls; the SDK has already tried again.
     Throttled,
     /// No credentials, or expired or wrong ones.
@@ -103,7 +105,7 @@ impl Class {
                 Some("something still uses it; remove that first, or run the command again")
             }
             Self::NotYet => Some("run the command again"),
-            Self::NotFound | Self::AlreadyExists | Self::Other => None,
+            Self::NotFound | Self::AlreadyExists | Self::NotEmpty | Self::Other => None,
         }
     }
 }
@@ -200,7 +202,6 @@ fn classify(code: &str, message: &str) -> Class {
         "TooManyRequestsException",
     ];
     const IN_USE: [&str; 14] = [
-        "BucketNotEmpty",
         "ClusterContainsTasksException",
         "DBSubnetGroupInUse",
         "DeleteConflict",
@@ -208,13 +209,15 @@ fn classify(code: &str, message: &str) -> Class {
         "IncorrectState",
         "InvalidDBInstanceState",
         "InvalidDBParameterGroupState",
+        "InvalidDBSnapshotState",
         "InvalidDBSubnetGroupStateFault",
         "InvalidGroup.InUse",
         "InvalidIPAddress.InUse",
         "OperationAborted",
-        "RepositoryNotEmptyException",
+        "OperationAbortedException",
         "UpdateInProgressException",
     ];
+    const NOT_EMPTY: [&str; 2] = ["BucketNotEmpty", "RepositoryNotEmptyException"];
     const EXISTS: [&str; 8] = [
         "BucketAlreadyOwnedByYou",
         "InvalidGroup.Duplicate",
@@ -238,8 +241,11 @@ fn classify(code: &str, message: &str) -> Class {
         Class::Throttled
     } else if is(&IN_USE) {
         Class::InUse
+    } else if is(&NOT_EMPTY) {
+        Class::NotEmpty
     } else if is(&EXISTS)
         || code.contains("AlreadyExist")
+        || text.contains("can't create this secret") && code == "InvalidRequestException"
         || text.contains("already exists") && code == "ConflictException"
     {
         Class::AlreadyExists
@@ -249,8 +255,10 @@ fn classify(code: &str, message: &str) -> Class {
         || code.contains("NonExistent")
         || code == "ClusterNotFoundException"
         || code == "Gateway.NotAttached"
+        || code == "InvalidSubnet"
         || code == "ClientException" && text.contains("unable to describe task definition")
-        || code == "InvalidRequestException" && text.contains("marked for deletion")
+        || code == "InvalidRequestException"
+            && (text.contains("marked for deletion") || text.contains("scheduled for deletion"))
     {
         Class::NotFound
     } else {
@@ -280,5 +288,5 @@ fn not_yet(code: &str, message: &str) -> bool {
             | "InvalidArn"
     ) && WORDS.iter().any(|words| message.contains(words))
         || code == "MalformedPolicyDocument" && message.contains("invalid principal")
-        || code == "QueueDeletedRecently"
+        || code.ends_with("QueueDeletedRecently")
 }

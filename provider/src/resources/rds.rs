@@ -1,0 +1,102 @@
+//! The warehouse: an RDS instance and what it needs.
+
+pub mod instance;
+pub mod parameter_group;
+pub mod subnet_group;
+
+use crate::prelude::*;
+use aws_sdk_rds::types::Tag;
+
+/// The tags of a new object.
+pub(crate) fn to_tags(tags: Tags) -> Vec<Tag> {
+    tags.into_iter()
+        .map(|(k, v)| Tag::builder().key(k).value(v).build())
+        .collect()
+}
+
+/// The tags of a described object.
+pub(crate) fn from_tags(tags: &[Tag]) -> Tags {
+    tags.iter()
+        .filter_map(|t| {
+            Some((
+                t.key()?.to_owned(),
+                t.value().unwrap_or_default().to_owned(),
+            ))
+        })
+        .collect()
+}
+
+/// The ARN of an object of the caller's account.
+pub(crate) async fn arn(cx: &Context, kind: &str, name: &str) -> Result<String> {
+    let account = cx.account.caller().await?.account_id;
+    Ok(cx.arn("rds", &account, &format!("{kind}:{name}")))
+}
+
+/// The tags of the object with that ARN.
+pub(crate) async fn tags_of(cx: &Context, arn: &str) -> Result<Tags> {
+    let tags = cx
+        .aws
+        .rds()
+        .list_tags_for_resource()
+        .resource_name(arn)
+        .send()
+        .await
+        .during(format!("list the tags of {arn}"))?;
+    Ok(from_tags(tags.tag_list()))
+}
+
+/// Brings the tags of an object from `old` to `new`.
+pub(crate) async fn retag(
+    cx: &Context,
+    arn: &str,
+    old: Option<&Tags>,
+    new: Option<&Tags>,
+) -> Result<()> {
+    let (set, removed) = cx.tag_changes(old, new);
+    if !set.is_empty() {
+        add_tags(cx, arn, set).await?;
+    }
+    if !removed.is_empty() {
+        cx.aws
+            .rds()
+            .remove_tags_from_resource()
+            .resource_name(arn)
+            .set_tag_keys(Some(removed))
+            .send()
+            .await
+            .during(format!("untag {arn}"))?;
+    }
+    Ok(())
+}
+
+/// Puts tags on an object.
+pub(crate) async fn add_tags(cx: &Context, arn: &str, tags: Tags) -> Result<()> {
+    cx.aws
+        .rds()
+        .add_tags_to_resource()
+        .resource_name(arn)
+        .set_tags(Some(to_tags(tags)))
+        .send()
+        .await
+        .during(format!("tag {arn}"))?;
+    Ok(())
+}
+
+/// What is wrong with the name of an RDS object of at most `longest` characters.
+pub(crate) fn check_name(name: &str, longest: usize) -> Result<(), String> {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if name.len() > longest {
+        Err(format!(
+            "{name:?} has {} characters, AWS takes at most {longest}",
+            name.len()
+        ))
+    } else if !name.starts_with(|c: char| c.is_ascii_lowercase()) {
+        Err(format!("{name:?} must begin with a lower-case letter"))
+    } else if !name.chars().all(fits) || name.ends_with('-') || name.contains("--") {
+        Err(format!(
+            "{name:?} must be lower-case letters, digits and single hyphens, and not end with one"
+        ))
+    } else {
+        Ok(())
+    }
+}

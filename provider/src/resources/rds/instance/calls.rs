@@ -1,0 +1,370 @@
+//! The calls that make, change and remove an instance, and their waits.
+
+use super::{
+    Instance, InstanceDatabaseInsights, InstanceInputs,
+    master::{self, Credentials},
+    rules,
+};
+use crate::{identity::random, prelude::*, props::Enum, resources::rds::to_tags};
+use aws_sdk_rds::{
+    operation::modify_db_instance::builders::ModifyDbInstanceInputBuilder,
+    types::{DatabaseInsightsMode, DbInstance},
+};
+
+/// For how long Performance Insights keeps what it records, in days: AWS takes nothing else with these modes.
+const STANDARD_DAYS: i32 = 7;
+const ADVANCED_DAYS: i32 = 465;
+
+/// The mode, whether Performance Insights is on, and for how many days it keeps what it records.
+fn insights(of: InstanceDatabaseInsights) -> (DatabaseInsightsMode, bool, Option<i32>) {
+    match of {
+        InstanceDatabaseInsights::Off => (DatabaseInsightsMode::Standard, false, None),
+        InstanceDatabaseInsights::Standard => {
+            (DatabaseInsightsMode::Standard, true, Some(STANDARD_DAYS))
+        }
+        InstanceDatabaseInsights::Advanced => {
+            (DatabaseInsightsMode::Advanced, true, Some(ADVANCED_DAYS))
+        }
+    }
+}
+
+fn groups(inputs: &InstanceInputs) -> Option<Vec<String>> {
+    let ids = inputs.vpc_security_group_ids.as_ref()?;
+    Some(ids.iter().cloned().collect())
+}
+
+/// Makes a new instance, its password from the secret.
+pub(super) async fn create(cx: &Context, id: &str, inputs: &InstanceInputs) -> Result<()> {
+    let secret = inputs.master_user_secret_arn.as_deref().unwrap_or_default();
+    let wanted = inputs.master_username.as_deref();
+    let Credentials { username, password } = master::credentials(cx, secret, wanted).await?;
+    rules::username(&username).map_err(|reason| {
+        Error::failed(format!("the username in the secret {secret}: {reason}"))
+    })?;
+    let (mode, recorded, days) = insights(inputs.database_insights);
+    let mut tags = cx.tags(inputs.tags.as_ref());
+    tags.extend(master::tag(secret));
+    cx.aws
+        .rds()
+        .create_db_instance()
+        .db_instance_identifier(id)
+        .engine(&inputs.engine)
+        .set_engine_version(inputs.engine_version.clone())
+        .engine_lifecycle_support(inputs.engine_lifecycle_support.word())
+        .db_instance_class(&inputs.instance_class)
+        .allocated_storage(inputs.allocated_storage)
+        .set_max_allocated_storage(inputs.max_allocated_storage)
+        .storage_type(inputs.storage_type.word())
+        .storage_encrypted(inputs.storage_encrypted)
+        .set_kms_key_id(inputs.kms_key_arn.clone())
+        .multi_az(inputs.multi_az)
+        .set_db_name(inputs.db_name.clone())
+        .master_username(username)
+        .master_user_password(password)
+        .set_db_subnet_group_name(inputs.db_subnet_group_name.clone())
+        .set_vpc_security_group_ids(groups(inputs))
+        .set_db_parameter_group_name(inputs.parameter_group_name.clone())
+        .backup_retention_period(inputs.backup_retention_days)
+        .deletion_protection(inputs.deletion_protection)
+        .publicly_accessible(inputs.publicly_accessible)
+        .database_insights_mode(mode)
+        .enable_performance_insights(recorded)
+        .set_performance_insights_retention_period(days)
+        .copy_tags_to_snapshot(inputs.copy_tags_to_snapshot)
+        .set_ca_certificate_identifier(inputs.ca_certificate_identifier.clone())
+        .auto_minor_version_upgrade(inputs.auto_minor_version_upgrade)
+        .set_tags(Some(to_tags(tags)))
+        .send()
+        .await
+        .during(format!("create the database {id}"))?;
+    Ok(())
+}
+
+/// Makes an instance of a snapshot. What this call does not take is set once it is there.
+pub(super) async fn restore(
+    cx: &Context,
+    id: &str,
+    snapshot: &str,
+    inputs: &InstanceInputs,
+) -> Result<()> {
+    let mut tags = cx.tags(inputs.tags.as_ref());
+    tags.extend(master::tag(master::UNSET));
+    cx.aws
+        .rds()
+        .restore_db_instance_from_db_snapshot()
+        .db_instance_identifier(id)
+        .db_snapshot_identifier(snapshot)
+        .engine_lifecycle_support(inputs.engine_lifecycle_support.word())
+        .db_instance_class(&inputs.instance_class)
+        .storage_type(inputs.storage_type.word())
+        .multi_az(inputs.multi_az)
+        .set_db_subnet_group_name(inputs.db_subnet_group_name.clone())
+        .set_vpc_security_group_ids(groups(inputs))
+        .set_db_parameter_group_name(inputs.parameter_group_name.clone())
+        .deletion_protection(inputs.deletion_protection)
+        .publicly_accessible(inputs.publicly_accessible)
+        .copy_tags_to_snapshot(inputs.copy_tags_to_snapshot)
+        .auto_minor_version_upgrade(inputs.auto_minor_version_upgrade)
+        .set_tags(Some(to_tags(tags)))
+        .send()
+        .await
+        .during(format!("restore the database {id} from {snapshot}"))?;
+    Ok(())
+}
+
+/// Changes what differs, if anything, and waits for it unless it is left to the maintenance window.
+pub(super) async fn modify(
+    cx: &Context,
+    id: &str,
+    new: &InstanceInputs,
+    old: &State<Instance>,
+) -> Result<()> {
+    let (before, actual) = (&old.inputs, &old.outputs);
+    let version = new
+        .engine_version
+        .clone()
+        .filter(|wanted| !rules::fulfils(&actual.engine_version_actual, wanted, Some(new)));
+    let (mode, recorded, days) = insights(new.database_insights);
+    let watched = new.database_insights != before.database_insights;
+    let storage = storage(id, new, actual.allocated_storage_actual)?;
+    // The storage grows up to itself: it does not grow.
+    let most = match (new.max_allocated_storage, before.max_allocated_storage) {
+        (None, Some(_)) => Some(storage.unwrap_or(actual.allocated_storage_actual)),
+        (new, old) => new.filter(|_| new != old),
+    };
+    let regroups = new.vpc_security_group_ids != before.vpc_security_group_ids;
+    let parameters = changed(&new.parameter_group_name, &before.parameter_group_name).flatten();
+    let base = ModifyDbInstanceInputBuilder::default()
+        .db_instance_identifier(id)
+        .apply_immediately(new.apply_immediately);
+    let modify = base
+        .clone()
+        .set_allow_major_version_upgrade(version.as_ref().and_then(|wanted| {
+            rules::is_major(&actual.engine_version_actual, wanted).then_some(true)
+        }))
+        .set_engine_version(version)
+        .set_engine_lifecycle_support(
+            changed(
+                &new.engine_lifecycle_support,
+                &before.engine_lifecycle_support,
+            )
+            .map(|w| w.word().to_owned()),
+        )
+        .set_db_instance_class(changed(&new.instance_class, &before.instance_class))
+        .set_allocated_storage(storage)
+        .set_max_allocated_storage(most)
+        .set_storage_type(
+            changed(&new.storage_type, &before.storage_type).map(|w| w.word().to_owned()),
+        )
+        .set_multi_az(changed(&new.multi_az, &before.multi_az))
+        .set_vpc_security_group_ids(groups(new).filter(|_| regroups))
+        .set_db_parameter_group_name(parameters.clone())
+        .set_backup_retention_period(changed(
+            &new.backup_retention_days,
+            &before.backup_retention_days,
+        ))
+        .set_deletion_protection(changed(
+            &new.deletion_protection,
+            &before.deletion_protection,
+        ))
+        .set_publicly_accessible(changed(
+            &new.publicly_accessible,
+            &before.publicly_accessible,
+        ))
+        .set_database_insights_mode(watched.then_some(mode))
+        .set_enable_performance_insights(watched.then_some(recorded))
+        .set_performance_insights_retention_period(days.filter(|_| watched))
+        .set_copy_tags_to_snapshot(changed(
+            &new.copy_tags_to_snapshot,
+            &before.copy_tags_to_snapshot,
+        ))
+        .set_ca_certificate_identifier(
+            changed(
+                &new.ca_certificate_identifier,
+                &before.ca_certificate_identifier,
+            )
+            .flatten(),
+        )
+        .set_auto_minor_version_upgrade(changed(
+            &new.auto_minor_version_upgrade,
+            &before.auto_minor_version_upgrade,
+        ));
+    if modify == base {
+        return Ok(());
+    }
+    modify
+        .send_with(cx.aws.rds())
+        .await
+        .during(format!("update the database {id}"))?;
+    if !new.apply_immediately {
+        cx.warn(&format!(
+            "changes of the database {id} that interrupt it are made in its next maintenance window"
+        ));
+        return Ok(());
+    }
+    if let Some(group) = parameters {
+        cx.warn(&format!(
+            "the parameter group {group} takes effect when the database {id} is rebooted"
+        ));
+    }
+    wait_until_settled(cx, id).await
+}
+
+/// To what the storage is changed, if it is.
+fn storage(id: &str, new: &InstanceInputs, actual: i32) -> Result<Option<i32>> {
+    let wanted = new.allocated_storage;
+    let is_least = new.max_allocated_storage.is_some() || new.snapshot_identifier.is_some();
+    if wanted < actual && !is_least {
+        return Err(Error::failed(format!(
+            "could not update the database {id}: allocatedStorage {wanted} is less than the {actual} GiB that it has, \
+             and storage cannot shrink; give {actual} or more"
+        )));
+    }
+    Ok((wanted > actual).then_some(wanted))
+}
+
+fn changed<T: PartialEq + Clone>(new: &T, old: &T) -> Option<T> {
+    (new != old).then(|| new.clone())
+}
+
+/// Gives the master user another password.
+pub(super) async fn set_password(cx: &Context, id: &str, password: String) -> Result<()> {
+    cx.aws
+        .rds()
+        .modify_db_instance()
+        .db_instance_identifier(id)
+        .master_user_password(password)
+        .apply_immediately(true)
+        .send()
+        .await
+        .during(format!("set the master password of the database {id}"))?;
+    wait_until_settled(cx, id).await
+}
+
+/// Removes the instance, after a last snapshot unless the inputs say otherwise, and waits until it is gone.
+pub(super) async fn delete(cx: &Context, id: &str, inputs: &InstanceInputs) -> Result<()> {
+    let snapshot = (!inputs.skip_final_snapshot).then(|| {
+        let named = inputs.final_snapshot_identifier.clone();
+        named.unwrap_or_else(|| format!("{id}-final-{}", random(8)))
+    });
+    let deleted = cx
+        .aws
+        .rds()
+        .delete_db_instance()
+        .db_instance_identifier(id)
+        .skip_final_snapshot(inputs.skip_final_snapshot)
+        .set_final_db_snapshot_identifier(snapshot.clone())
+        .send()
+        .await
+        .during(format!("delete the database {id}"));
+    if let Err(error) = deleted {
+        let Some(there) = described(cx, id).await? else {
+            return Ok(());
+        };
+        if there.deletion_protection() == Some(true) {
+            return Err(Error::failed(format!(
+                "could not delete the database {id}: it is protected; set deletionProtection to false and run \
+                 `pulumi up` first"
+            )));
+        }
+        if there.db_instance_status() != Some("deleting") {
+            return Err(error);
+        }
+    } else if let Some(snapshot) = snapshot {
+        cx.say(&format!(
+            "the database {id} leaves the snapshot {snapshot}; restore it with snapshotIdentifier"
+        ));
+    }
+    wait_until_gone(cx, id).await
+}
+
+/// The instance as AWS describes it.
+pub(super) async fn described(cx: &Context, id: &str) -> Result<Option<DbInstance>> {
+    let found = cx
+        .aws
+        .rds()
+        .describe_db_instances()
+        .db_instance_identifier(id)
+        .send()
+        .await
+        .during(format!("read the database {id}"))
+        .gone()?;
+    Ok(found.and_then(|f| f.db_instances.unwrap_or_default().into_iter().next()))
+}
+
+/// Waits until the instance takes connections.
+pub(super) async fn wait_until_available(cx: &Context, id: &str) -> Result<()> {
+    wait(cx, id, |_| None).await
+}
+
+/// Waits until what was changed at once is in effect.
+async fn wait_until_settled(cx: &Context, id: &str) -> Result<()> {
+    let pending = |instance: &DbInstance| {
+        let pending = instance.pending_modified_values()?;
+        let empty = aws_sdk_rds::types::PendingModifiedValues::builder().build();
+        let mut pending = pending.clone();
+        // Lists that are there and empty say nothing.
+        pending.processor_features = pending.processor_features.filter(|f| !f.is_empty());
+        pending.additional_storage_volumes =
+            pending.additional_storage_volumes.filter(|v| !v.is_empty());
+        (pending != empty).then(|| "modifying".to_owned())
+    };
+    wait(cx, id, pending).await
+}
+
+async fn wait(
+    cx: &Context,
+    id: &str,
+    pending: impl Fn(&DbInstance) -> Option<String> + Sync,
+) -> Result<()> {
+    let look = || async {
+        let Some(instance) = described(cx, id).await? else {
+            return Err(Error::failed(format!(
+                "the database {id} is gone; look in the AWS console at what deleted it"
+            )));
+        };
+        match instance.db_instance_status().unwrap_or("unknown") {
+            // A database whose storage is being optimized takes connections.
+            "available" | "storage-optimization" => Ok(match pending(&instance) {
+                Some(state) => Progress::Pending(state),
+                None => Progress::Done(()),
+            }),
+            status if FAILED.contains(&status) => Err(Error::failed(format!(
+                "the database {id} is in the state {status}; look at its events in the AWS console, repair it or \
+                 delete it, and run the command again"
+            ))),
+            status => Ok(Progress::Pending(status.replace('-', " "))),
+        }
+    };
+    cx.wait("waiting for the database", look).await
+}
+
+/// States that an instance does not leave by itself.
+const FAILED: [&str; 12] = [
+    "deleting",
+    "failed",
+    "inaccessible-encryption-credentials",
+    "incompatible-create",
+    "incompatible-network",
+    "incompatible-option-group",
+    "incompatible-parameters",
+    "incompatible-restore",
+    "insufficient-capacity",
+    "restore-error",
+    "stopped",
+    "storage-full",
+];
+
+/// Waits until the instance is gone.
+pub(super) async fn wait_until_gone(cx: &Context, id: &str) -> Result<()> {
+    let look = || async {
+        Ok(match described(cx, id).await? {
+            None => Progress::Done(()),
+            Some(there) => {
+                let status = there.db_instance_status().unwrap_or("unknown");
+                Progress::Pending(status.replace('-', " "))
+            }
+        })
+    };
+    cx.wait("deleting the database", look).await
+}

@@ -1,0 +1,180 @@
+//! What AWS would refuse.
+
+use super::InstanceInputs;
+use crate::{prelude::*, resources::rds::check_name};
+
+#[allow(clippy::ptr_arg)]
+pub(super) fn identifier(name: &String) -> Result<(), String> {
+    check_name(name, 63)
+}
+
+#[allow(clippy::ptr_arg)]
+pub(super) fn snapshot(name: &String) -> Result<(), String> {
+    check_name(name, 255)
+}
+
+#[allow(clippy::ptr_arg)]
+pub(super) fn engine(engine: &String) -> Result<(), String> {
+    match engine.as_str() {
+        "postgres" => Ok(()),
+        other => Err(format!("{other:?} cannot be made here; there is postgres")),
+    }
+}
+
+#[allow(clippy::ptr_arg)]
+pub(super) fn version(version: &String) -> Result<(), String> {
+    let parts = numbers(version);
+    match parts.as_deref() {
+        Some([major, rest @ ..]) if *major >= 10 && rest.len() <= 1 => Ok(()),
+        _ => Err(format!(
+            "{version:?} is not a version such as 17 or 17.2, from 10 on"
+        )),
+    }
+}
+
+#[allow(clippy::ptr_arg)]
+pub(super) fn class(class: &String) -> Result<(), String> {
+    let parts: Vec<_> = class.split('.').collect();
+    let fits = |part: &&str| {
+        !part.is_empty()
+            && part
+                .chars()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+    };
+    if parts.first() == Some(&"db") && parts.len() >= 3 && parts.iter().all(fits) {
+        Ok(())
+    } else {
+        Err(format!(
+            "{class:?} is not an instance class such as db.t4g.micro"
+        ))
+    }
+}
+
+pub(super) fn storage(gib: &i32) -> Result<(), String> {
+    between(*gib, 20, 65_536)
+}
+
+pub(super) fn backup(days: &i32) -> Result<(), String> {
+    between(*days, 0, 35)
+}
+
+fn between(value: i32, least: i32, most: i32) -> Result<(), String> {
+    if (least..=most).contains(&value) {
+        Ok(())
+    } else {
+        Err(format!("must be {least} to {most}, not {value}"))
+    }
+}
+
+#[allow(clippy::ptr_arg)]
+pub(super) fn database(name: &String) -> Result<(), String> {
+    word(name)
+}
+
+#[allow(clippy::ptr_arg)]
+pub(super) fn username(name: &String) -> Result<(), String> {
+    const RESERVED: [&str; 4] = ["admin", "rdsadmin", "rdsrepladmin", "rds_superuser"];
+    if RESERVED.contains(&name.to_lowercase().as_str()) || name.to_lowercase().starts_with("pg_") {
+        return Err(format!("{name:?} is reserved; use another, such as dbt"));
+    }
+    word(name)
+}
+
+fn word(name: &str) -> Result<(), String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if name.len() > 63 || !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        Err(format!(
+            "{name:?} must have 1 to 63 characters and begin with a letter"
+        ))
+    } else if !name.chars().all(fits) {
+        Err(format!("{name:?} must be letters, digits and underscores"))
+    } else {
+        Ok(())
+    }
+}
+
+pub(super) fn check(check: &mut Check<'_>) {
+    if !check.has("masterUserSecretArn") && !check.has("snapshotIdentifier") {
+        check.fail(
+            "masterUserSecretArn",
+            "is required, but for a restore from a snapshotIdentifier",
+        );
+    }
+    if let (Some(least), Some(Some(most))) = (
+        check.get::<i32>("allocatedStorage"),
+        check.get::<Option<i32>>("maxAllocatedStorage"),
+    ) && i64::from(most) * 10 < i64::from(least) * 11
+    {
+        let enough = (i64::from(least) * 11).div_euclid(10) + i64::from(least % 10 != 0);
+        check.fail(
+            "maxAllocatedStorage",
+            format!("must be at least a tenth more than allocatedStorage: {enough} or more"),
+        );
+    }
+    if check.has("kmsKeyArn") && check.get("storageEncrypted") == Some(false) {
+        check.fail("kmsKeyArn", "needs storageEncrypted");
+    }
+    if check.get("skipFinalSnapshot") == Some(true) && check.has("finalSnapshotIdentifier") {
+        check.fail(
+            "finalSnapshotIdentifier",
+            "give only one of skipFinalSnapshot, finalSnapshotIdentifier",
+        );
+    }
+}
+
+fn numbers(version: &str) -> Option<Vec<u32>> {
+    version.split('.').map(|part| part.parse().ok()).collect()
+}
+
+/// Whether the version that runs is what was wanted: that one, one of that major version, or, where AWS upgrades minor
+/// versions by itself, a later one of the same major version.
+pub(super) fn fulfils(actual: &str, wanted: &str, known: Option<&InstanceInputs>) -> bool {
+    let (Some(actual), Some(wanted)) = (numbers(actual), numbers(wanted)) else {
+        return actual == wanted;
+    };
+    let upgrades = known.is_some_and(|k| k.auto_minor_version_upgrade);
+    actual.starts_with(&wanted) || upgrades && actual.first() == wanted.first() && actual > wanted
+}
+
+/// Whether going from one version to the other changes the major one.
+pub(super) fn is_major(from: &str, to: &str) -> bool {
+    numbers(from).and_then(|v| v.first().copied()) != numbers(to).and_then(|v| v.first().copied())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_fulfilled_by_what_aws_chose() {
+        let mut inputs = crate::props::decode::<InstanceInputs>(&Properties::from_iter([(
+            "instanceClass".to_owned(),
+            "db.t4g.micro".into(),
+        )]))
+        .unwrap();
+        let cases = [
+            ("17.2", "17", true, true),
+            ("17.2", "17.2", true, true),
+            ("17.5", "17.2", true, false),
+            ("17.1", "17.2", false, false),
+            ("17.20", "17.2", true, false),
+            ("18.1", "17", false, false),
+            ("16.9", "17", false, false),
+        ];
+        for (actual, wanted, upgrading, fixed) in cases {
+            inputs.auto_minor_version_upgrade = true;
+            assert_eq!(
+                fulfils(actual, wanted, Some(&inputs)),
+                upgrading,
+                "{actual} for {wanted}, upgrading"
+            );
+            inputs.auto_minor_version_upgrade = false;
+            assert_eq!(
+                fulfils(actual, wanted, Some(&inputs)),
+                fixed,
+                "{actual} for {wanted}"
+            );
+        }
+        assert!(is_major("17.2", "18") && !is_major("17.2", "17.5"));
+    }
+}

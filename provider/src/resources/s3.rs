@@ -1,0 +1,3 @@
+//! Object storage.
+
+pub mod bucket;

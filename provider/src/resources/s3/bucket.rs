@@ -1,0 +1,301 @@
+//! `dbt-aws:s3:Bucket`.
+
+mod contents;
+mod settings;
+
+use crate::prelude::*;
+use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration, Tag};
+use std::net::Ipv4Addr;
+
+/// A bucket of objects.
+#[derive(Debug)]
+pub struct Bucket;
+
+/// What a bucket is made from.
+#[derive(Clone, Debug, Props)]
+pub struct BucketInputs {
+    /// The name, unique in all of AWS: 3 to 63 lower-case letters, digits, dots and hyphens. Default: the resource's
+    /// name with a suffix.
+    #[prop(replace, check = name)]
+    pub bucket: Option<String>,
+    /// The ARN of the KMS key that encrypts objects, with a bucket key to keep the number of KMS calls low. Default: a
+    /// key of S3's own (SSE-S3).
+    pub kms_key_arn: Option<String>,
+    /// Whether older versions of objects are kept. Default: `false`.
+    #[prop(default = false)]
+    pub versioning: bool,
+    /// What is refused even where a policy or an ACL would make it public. Default: all of it.
+    #[prop(default = BucketPublicAccessBlock::all())]
+    pub public_access_block: BucketPublicAccessBlock,
+    /// Whether the bucket's policy refuses requests without TLS. Other statements of the policy stay as they are.
+    /// Default: `true`.
+    #[prop(default = true)]
+    pub tls_only: bool,
+    /// What is deleted, and when. Default: nothing.
+    #[prop(default = Set::<BucketLifecycleRule>::new())]
+    pub lifecycle_rules: Set<BucketLifecycleRule>,
+    /// Whether a delete removes what the bucket holds. Without, a bucket that holds something is not deleted. It must
+    /// have been applied (`pulumi up`) before the delete. Default: `false`.
+    #[prop(default = false)]
+    pub force_destroy: bool,
+    /// Whether a delete leaves a bucket that holds something in AWS, with a warning that names it, instead of failing.
+    /// Excludes `forceDestroy`. Default: `false`.
+    #[prop(default = false)]
+    pub retain_non_empty: bool,
+    /// Tags.
+    pub tags: Option<Tags>,
+}
+
+/// What is refused even where a policy or an ACL would make it public.
+#[derive(Clone, Debug, PartialEq, Props)]
+#[allow(clippy::struct_excessive_bools)]
+pub struct BucketPublicAccessBlock {
+    /// Whether new public ACLs are refused. Default: `true`.
+    #[prop(default = true)]
+    pub block_public_acls: bool,
+    /// Whether public ACLs have no effect. Default: `true`.
+    #[prop(default = true)]
+    pub ignore_public_acls: bool,
+    /// Whether new public policies are refused. Default: `true`.
+    #[prop(default = true)]
+    pub block_public_policy: bool,
+    /// Whether a public policy gives access to nobody outside of the account. Default: `true`.
+    #[prop(default = true)]
+    pub restrict_public_buckets: bool,
+}
+
+impl BucketPublicAccessBlock {
+    fn all() -> Self {
+        Self {
+            block_public_acls: true,
+            ignore_public_acls: true,
+            block_public_policy: true,
+            restrict_public_buckets: true,
+        }
+    }
+}
+
+/// What is deleted, and when. At least one of the three periods must be given.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Props)]
+pub struct BucketLifecycleRule {
+    /// The rule's name, unique in the bucket: 1 to 255 characters.
+    #[prop(check = rule_id)]
+    pub id: String,
+    /// The beginning of the keys that it is for. Default: all keys.
+    #[prop(default = "")]
+    pub prefix: String,
+    /// After how many days an object expires.
+    #[prop(check = days)]
+    pub expiration_days: Option<i32>,
+    /// After how many days a version that is no longer the current one is deleted.
+    #[prop(check = days)]
+    pub noncurrent_days: Option<i32>,
+    /// After how many days the parts of an upload that was not completed are deleted.
+    #[prop(check = days)]
+    pub abort_incomplete_multipart_days: Option<i32>,
+}
+
+/// What AWS says of a bucket.
+#[derive(Clone, Debug, Props)]
+pub struct BucketOutputs {
+    /// The ARN.
+    pub arn: String,
+}
+
+#[allow(clippy::ptr_arg)]
+fn name(name: &String) -> Result<(), String> {
+    const PREFIXES: [&str; 3] = ["xn--", "sthree-", "amzn-s3-demo-"];
+    const SUFFIXES: [&str; 5] = ["-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"];
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-".contains(c);
+    let end = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    if !(3..=63).contains(&name.len()) {
+        Err(format!("must have 3 to 63 characters, not {}", name.len()))
+    } else if let Some(c) = name.chars().find(|c| !fits(*c)) {
+        Err(format!(
+            "{c:?} cannot be in a bucket's name; use lower-case letters, digits, dots and hyphens"
+        ))
+    } else if !name.starts_with(end) || !name.ends_with(end) || name.contains("..") {
+        Err(
+            "must begin and end with a letter or digit and have no two dots side by side"
+                .to_owned(),
+        )
+    } else if name.parse::<Ipv4Addr>().is_ok() {
+        Err("must not look like an address".to_owned())
+    } else if let Some(own) = PREFIXES.iter().find(|p| name.starts_with(**p)) {
+        Err(format!("names that begin with {own} are AWS's own"))
+    } else if let Some(own) = SUFFIXES.iter().find(|s| name.ends_with(**s)) {
+        Err(format!("names that end with {own} are AWS's own"))
+    } else {
+        Ok(())
+    }
+}
+
+#[allow(clippy::ptr_arg)]
+fn rule_id(id: &String) -> Result<(), String> {
+    if (1..=255).contains(&id.len()) {
+        Ok(())
+    } else {
+        Err(format!("must have 1 to 255 characters, not {}", id.len()))
+    }
+}
+
+fn days(days: &i32) -> Result<(), String> {
+    if *days >= 1 {
+        Ok(())
+    } else {
+        Err(format!("must be 1 or more, not {days}"))
+    }
+}
+
+impl CustomResource for Bucket {
+    const TOKEN: &'static str = "dbt-aws:s3:Bucket";
+    const DOC: &'static str = "A bucket of objects, in the provider's region.\n\nImport with the name. See [buckets](https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingBucket.html).";
+    const NAMING: Option<Naming> = Some(Naming {
+        field: "bucket",
+        longest: 63,
+        others: "-",
+        lower: true,
+    });
+    type Inputs = BucketInputs;
+    type Outputs = BucketOutputs;
+
+    fn check(check: &mut Check<'_>) {
+        if check.get("forceDestroy") == Some(true) && check.get("retainNonEmpty") == Some(true) {
+            let reason = "give only one of forceDestroy, retainNonEmpty";
+            check.fail("retainNonEmpty", reason);
+        }
+        let rules = check.get::<Vec<BucketLifecycleRule>>("lifecycleRules");
+        for (i, rule) in rules.iter().flatten().enumerate() {
+            let path = format!("lifecycleRules[{i}]");
+            let earlier = rules.iter().flatten().take(i);
+            if earlier.into_iter().any(|r| r.id == rule.id) {
+                check.fail(
+                    format!("{path}.id"),
+                    format!("another rule is called {:?}", rule.id),
+                );
+            }
+            if let BucketLifecycleRule {
+                expiration_days: None,
+                noncurrent_days: None,
+                abort_incomplete_multipart_days: None,
+                ..
+            } = rule
+            {
+                check.fail(path, "does nothing; give at least one of expirationDays, noncurrentDays, abortIncompleteMultipartDays");
+            }
+        }
+    }
+
+    async fn create(cx: &Context, inputs: &BucketInputs) -> Result<Created> {
+        let name = inputs.bucket.as_deref().unwrap_or_default();
+        let what = format!("the bucket {name}");
+        let region = cx.aws.region();
+        let made_here = Naming::is_ours(name, &cx.identity.generation);
+        // In us-east-1 S3 answers a create of one's own bucket as if it had made it.
+        if (region == "us-east-1" || !made_here) && exists(cx, name).await? {
+            return adopt(cx, name, made_here).await;
+        }
+        let location = (region != "us-east-1").then(|| BucketLocationConstraint::from(region));
+        let made = cx
+            .aws
+            .s3()
+            .create_bucket()
+            .bucket(name)
+            .create_bucket_configuration(
+                CreateBucketConfiguration::builder()
+                    .set_location_constraint(location)
+                    .set_tags(Some(to_tags(cx.tags(inputs.tags.as_ref()))?))
+                    .build(),
+            )
+            .send()
+            .await
+            .during(format!("create {what}"));
+        match made {
+            Ok(_) => Ok(name.into()),
+            Err(error) if error.code() == Some("BucketAlreadyOwnedByYou") => {
+                adopt(cx, name, made_here).await
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn apply(
+        cx: &Context,
+        id: &str,
+        new: &BucketInputs,
+        old: Option<&State<Self>>,
+    ) -> Result<()> {
+        settings::apply(cx, id, new, old.map(|o| &o.inputs)).await
+    }
+
+    async fn read(
+        cx: &Context,
+        id: &str,
+        known: Option<&BucketInputs>,
+    ) -> Result<Option<State<Self>>> {
+        let Some(inputs) = settings::read(cx, id, known).await? else {
+            return Ok(None);
+        };
+        let arn = settings::arn(cx, id);
+        Ok(Some(State {
+            inputs,
+            outputs: BucketOutputs { arn },
+        }))
+    }
+
+    async fn delete(cx: &Context, id: &str, state: &State<Self>) -> Result<()> {
+        let delete = || async {
+            let delete = cx.aws.s3().delete_bucket().bucket(id);
+            delete
+                .send()
+                .await
+                .during(format!("delete the bucket {id}"))
+        };
+        // A program that still writes may be faster than one emptying.
+        for _ in 0..5 {
+            match delete().await {
+                Ok(_) => return Ok(()),
+                Err(e) if e.is_not_empty() && state.inputs.force_destroy => {
+                    contents::remove(cx, id).await?;
+                }
+                Err(e) if e.is_not_empty() && state.inputs.retain_non_empty => {
+                    cx.warn(&format!("the bucket {id} holds objects and is kept"));
+                    return Ok(());
+                }
+                Err(e) if e.is_not_empty() => {
+                    return Err(Error::failed(format!(
+                        "could not delete the bucket {id}: it holds objects; empty it, or set forceDestroy to true and \
+                         run `pulumi up` first"
+                    )));
+                }
+                Err(e) => return Err(e),
+            }
+        }
+        Err(Error::failed(format!(
+            "could not delete the bucket {id}: something writes to it while it is emptied; stop that and run the \
+             command again"
+        )))
+    }
+}
+
+/// Takes over a bucket of the account: one whose name was made here, or that carries our marker.
+async fn adopt(cx: &Context, name: &str, made_here: bool) -> Result<Created> {
+    if made_here {
+        return Ok(Created::Adopted(name.to_owned()));
+    }
+    let tags = settings::tags_of(cx, name).await?;
+    cx.adopt(name, &format!("the bucket {name}"), &tags)
+}
+
+async fn exists(cx: &Context, name: &str) -> Result<bool> {
+    let head = cx.aws.s3().head_bucket().bucket(name).send().await;
+    let found = head.during(format!("look for the bucket {name}")).gone()?;
+    Ok(found.is_some())
+}
+
+fn to_tags(tags: Tags) -> Result<Vec<Tag>> {
+    tags.into_iter()
+        .map(|(k, v)| Tag::builder().key(k).value(v).build())
+        .collect::<Result<_, _>>()
+        .map_err(|e| Error::Bug(e.to_string()))
+}

@@ -1,0 +1,380 @@
+//! `dbt-aws:secretsmanager:Secret`.
+
+use crate::prelude::*;
+use aws_sdk_secretsmanager::{operation::describe_secret::DescribeSecretOutput, types::Tag};
+
+/// A value kept in Secrets Manager.
+#[derive(Debug)]
+pub struct Secret;
+
+/// What a secret is made from.
+#[derive(Clone, Debug, Props)]
+pub struct SecretInputs {
+    /// The name: 1 to 512 letters, digits and `/ _ + = . @ -`. Default: the resource's name with a suffix.
+    #[prop(replace, check = name)]
+    pub name: Option<String>,
+    /// What it is for.
+    pub description: Option<String>,
+    /// The ARN of the KMS key that encrypts it. Default: the account's `aws/secretsmanager`.
+    pub kms_key_arn: Option<String>,
+    /// For how many days it can be restored after it was deleted: 7 to 30, or 0 to delete it at once. Default: 0, so
+    /// that a destroy leaves nothing behind.
+    #[prop(default = 0, check = window)]
+    pub recovery_window_days: i64,
+    /// The value: text of up to 65536 bytes, often a JSON object. The state keeps it encrypted. Excludes `generate`;
+    /// without both, the value is set elsewhere.
+    #[prop(secret, check = size)]
+    pub secret_string: Option<String>,
+    /// Makes the value: a JSON object with a random password. Nobody sees it but those who read the secret in AWS: it
+    /// is neither in the state nor in an output.
+    #[prop(replace)]
+    pub generate: Option<SecretGenerate>,
+    /// Tags.
+    pub tags: Option<Tags>,
+}
+
+/// How a value is made.
+#[derive(Clone, Debug, PartialEq, Props)]
+pub struct SecretGenerate {
+    /// How many characters the password has: 8 to 1024. Default: 32.
+    #[prop(default = 32, check = length)]
+    pub length: i64,
+    /// The characters that the password does not have. Default: none, of the letters, digits and `- _ . ~` that it is
+    /// made of.
+    #[prop(default = "", check = alphabet)]
+    pub exclude_characters: String,
+    /// The password's key in the object. Default: `password`.
+    #[prop(default = "password")]
+    pub key: String,
+    /// The rest of the object, such as `{"username": "dbt"}`.
+    #[prop(check = object)]
+    pub template: Option<Json>,
+}
+
+/// What AWS says of a secret.
+#[derive(Clone, Debug, Props)]
+pub struct SecretOutputs {
+    /// The ARN.
+    pub arn: String,
+    /// The id of the value's current version; empty before there is a value.
+    #[prop(follows(secret_string, generate))]
+    pub version_id: String,
+}
+
+const LOWER: &str = "abcdefghijklmnopqrstuvwxyz";
+const UPPER: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+const DIGITS: &str = "0123456789";
+const OTHERS: &str = "-_.~";
+
+#[allow(clippy::ptr_arg)]
+fn name(name: &String) -> Result<(), String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "/_+=.@-".contains(c);
+    if name.is_empty() || name.len() > 512 {
+        Err(format!("must have 1 to 512 characters, not {}", name.len()))
+    } else if let Some(c) = name.chars().find(|c| !fits(*c)) {
+        Err(format!(
+            "{c:?} cannot be in a name; use letters, digits and / _ + = . @ -"
+        ))
+    } else {
+        Ok(())
+    }
+}
+
+fn window(days: &i64) -> Result<(), String> {
+    match days {
+        0 | 7..=30 => Ok(()),
+        days => Err(format!("must be 7 to 30, or 0, not {days}")),
+    }
+}
+
+#[allow(clippy::ptr_arg)]
+fn size(value: &String) -> Result<(), String> {
+    match value.len() {
+        0 => Err("must not be empty".to_owned()),
+        1..=65_536 => Ok(()),
+        bytes => Err(format!("has {bytes} bytes, AWS takes at most 65536")),
+    }
+}
+
+fn length(length: &i64) -> Result<(), String> {
+    if (8..=1024).contains(length) {
+        Ok(())
+    } else {
+        Err(format!("must be 8 to 1024, not {length}"))
+    }
+}
+
+#[allow(clippy::ptr_arg)]
+fn alphabet(excluded: &String) -> Result<(), String> {
+    let left = |class: &str| class.chars().any(|c| !excluded.contains(c));
+    if [LOWER, UPPER, DIGITS].into_iter().all(left) {
+        Ok(())
+    } else {
+        Err("must leave a lower-case letter, a capital and a digit".to_owned())
+    }
+}
+
+fn object(template: &Json) -> Result<(), String> {
+    if template.0.is_object() {
+        Ok(())
+    } else {
+        Err("must be an object".to_owned())
+    }
+}
+
+impl CustomResource for Secret {
+    const TOKEN: &'static str = "dbt-aws:secretsmanager:Secret";
+    const DOC: &'static str = "A value kept in Secrets Manager, given or made here.\n\nImport with the name. See [secrets](https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html).";
+    const NAMING: Option<Naming> = Some(Naming {
+        field: "name",
+        longest: 512,
+        others: "/_+=.@-",
+        lower: false,
+    });
+    type Inputs = SecretInputs;
+    type Outputs = SecretOutputs;
+
+    fn check(check: &mut Check<'_>) {
+        if check.has("secretString") && check.has("generate") {
+            check.fail("generate", "give only one of secretString, generate");
+        }
+        if let Some(Some(SecretGenerate {
+            key,
+            template: Some(template),
+            ..
+        })) = check.get("generate")
+            && template.0.get(&key).is_some()
+        {
+            let reason = format!("has the key {key:?}, where the password goes");
+            check.fail("generate.template", reason);
+        }
+    }
+
+    async fn create(cx: &Context, inputs: &SecretInputs) -> Result<Created> {
+        let name = inputs.name.as_deref().unwrap_or_default();
+        let what = format!("the secret {name}");
+        let value = match (&inputs.secret_string, &inputs.generate) {
+            (Some(given), _) => Some(given.clone()),
+            (None, Some(generate)) => Some(generated(generate)),
+            (None, None) => None,
+        };
+        let made = cx
+            .aws
+            .secretsmanager()
+            .create_secret()
+            .name(name)
+            .client_request_token(cx.identity.token())
+            .set_description(inputs.description.clone())
+            .set_kms_key_id(inputs.kms_key_arn.clone())
+            .set_secret_string(value)
+            .set_tags(Some(to_tags(cx.tags(inputs.tags.as_ref()))))
+            .send()
+            .await
+            .during(format!("create {what}"));
+        let error = match made {
+            Ok(_) => return Ok(name.into()),
+            Err(error) if error.is_already_exists() => error,
+            Err(error) => return Err(error),
+        };
+        let Some(there) = described(cx, name).await? else {
+            // It was deleted a moment ago, and its name is not free yet.
+            return Err(crate::aws::Error {
+                operation: format!("create {what}"),
+                code: error.code().map(str::to_owned),
+                message: "a secret of this name is being deleted".to_owned(),
+                request_id: None,
+                class: crate::aws::Class::NotYet,
+            }
+            .into());
+        };
+        let adopted = cx.adopt(name, &what, &from_tags(there.tags()))?;
+        if there.deleted_date().is_some() {
+            cx.aws
+                .secretsmanager()
+                .restore_secret()
+                .secret_id(name)
+                .send()
+                .await
+                .during(format!("restore {what}"))?;
+        }
+        Ok(adopted)
+    }
+
+    async fn apply(
+        cx: &Context,
+        id: &str,
+        new: &SecretInputs,
+        old: Option<&State<Self>>,
+    ) -> Result<()> {
+        let Some(old) = old else {
+            return Ok(());
+        };
+        let secrets = cx.aws.secretsmanager();
+        let (description, key) = (
+            new.description != old.inputs.description,
+            new.kms_key_arn != old.inputs.kms_key_arn,
+        );
+        if description || key {
+            let own = || "alias/aws/secretsmanager".to_owned();
+            let update = secrets
+                .update_secret()
+                .secret_id(id)
+                .set_description(description.then(|| new.description.clone().unwrap_or_default()))
+                .set_kms_key_id(key.then(|| new.kms_key_arn.clone().unwrap_or_else(own)));
+            let what = format!("update the secret {id}");
+            update.send().await.during(what)?;
+        }
+        if let Some(value) = &new.secret_string
+            && old.inputs.secret_string.as_ref() != Some(value)
+        {
+            let put = secrets.put_secret_value().secret_id(id);
+            let what = format!("set the value of the secret {id}");
+            put.secret_string(value).send().await.during(what)?;
+        }
+        let (set, removed) = cx.tag_changes(old.inputs.tags.as_ref(), new.tags.as_ref());
+        if !set.is_empty() {
+            let tag = secrets.tag_resource().secret_id(id);
+            let what = format!("tag the secret {id}");
+            tag.set_tags(Some(to_tags(set))).send().await.during(what)?;
+        }
+        if !removed.is_empty() {
+            let untag = secrets.untag_resource().secret_id(id);
+            let what = format!("untag the secret {id}");
+            untag
+                .set_tag_keys(Some(removed))
+                .send()
+                .await
+                .during(what)?;
+        }
+        Ok(())
+    }
+
+    async fn read(
+        cx: &Context,
+        id: &str,
+        known: Option<&SecretInputs>,
+    ) -> Result<Option<State<Self>>> {
+        // Only a value that a program gave is looked at.
+        let value = async {
+            match known.and_then(|k| k.secret_string.as_ref()) {
+                Some(_) => value_of(cx, id).await.gone(),
+                None => Ok(None),
+            }
+        };
+        let (found, value) = tokio::join!(described(cx, id), value);
+        let Some(found) = found?.filter(|f| f.deleted_date().is_none()) else {
+            return Ok(None);
+        };
+        let versions = found.version_ids_to_stages.iter().flatten();
+        let current = versions
+            .filter(|(_, stages)| stages.iter().any(|s| s == "AWSCURRENT"))
+            .map(|(id, _)| id.clone())
+            .next();
+        let text = |text: &Option<String>| text.clone().filter(|t| !t.is_empty());
+        let key = text(&found.kms_key_id).filter(|key| !key.ends_with("alias/aws/secretsmanager"));
+        Ok(Some(State {
+            inputs: SecretInputs {
+                name: text(&found.name),
+                description: text(&found.description),
+                kms_key_arn: key,
+                recovery_window_days: known.map_or(0, |k| k.recovery_window_days),
+                secret_string: value?,
+                generate: known.and_then(|k| k.generate.clone()),
+                tags: cx.user_tags(
+                    &from_tags(found.tags()),
+                    known.and_then(|k| k.tags.as_ref()),
+                ),
+            },
+            outputs: SecretOutputs {
+                arn: found.arn.clone().unwrap_or_default(),
+                version_id: current.unwrap_or_default(),
+            },
+        }))
+    }
+
+    async fn delete(cx: &Context, id: &str, state: &State<Self>) -> Result<()> {
+        let days = state.inputs.recovery_window_days;
+        let delete = cx.aws.secretsmanager().delete_secret().secret_id(id);
+        let delete = if days == 0 {
+            delete.force_delete_without_recovery(true)
+        } else {
+            delete.recovery_window_in_days(days)
+        };
+        delete
+            .send()
+            .await
+            .during(format!("delete the secret {id}"))?;
+        let gone = || async {
+            let there = described(cx, id).await?;
+            Ok(match there {
+                Some(there) if days == 0 || there.deleted_date().is_none() => {
+                    Progress::Pending("still there".to_owned())
+                }
+                _ => Progress::Done(()),
+            })
+        };
+        cx.wait("deleting", gone).await
+    }
+}
+
+/// A JSON object with a random password.
+fn generated(generate: &SecretGenerate) -> String {
+    let class = |letters: &str| -> Vec<char> {
+        let kept = |c: &char| !generate.exclude_characters.contains(*c);
+        letters.chars().filter(kept).collect()
+    };
+    let needed = [class(LOWER), class(UPPER), class(DIGITS)];
+    let all: Vec<char> = needed.concat().into_iter().chain(class(OTHERS)).collect();
+    let length = usize::try_from(generate.length).unwrap_or(32);
+    // Drawn again until each class is there, every password that fits is as likely as the next.
+    let password = loop {
+        let draw = |_| all[rand::random_range(0..all.len())];
+        let password: String = (0..length).map(draw).collect();
+        if needed.iter().all(|class| password.contains(&class[..])) {
+            break password;
+        }
+    };
+    let template = generate.template.as_ref().and_then(|t| t.0.as_object());
+    let mut object = template.cloned().unwrap_or_default();
+    object.insert(generate.key.clone(), password.into());
+    serde_json::Value::Object(object).to_string()
+}
+
+/// The secret's current value.
+///
+/// # Errors
+/// It is not there, or may not be read.
+pub(crate) async fn value_of(cx: &Context, id: &str) -> Result<String> {
+    let value = cx
+        .aws
+        .secretsmanager()
+        .get_secret_value()
+        .secret_id(id)
+        .send()
+        .await
+        .during(format!("read the value of the secret {id}"))?;
+    Ok(value.secret_string.unwrap_or_default())
+}
+
+async fn described(cx: &Context, id: &str) -> Result<Option<DescribeSecretOutput>> {
+    cx.aws
+        .secretsmanager()
+        .describe_secret()
+        .secret_id(id)
+        .send()
+        .await
+        .during(format!("read the secret {id}"))
+        .gone()
+}
+
+fn to_tags(tags: Tags) -> Vec<Tag> {
+    tags.into_iter()
+        .map(|(k, v)| Tag::builder().key(k).value(v).build())
+        .collect()
+}
+
+fn from_tags(tags: &[Tag]) -> Tags {
+    tags.iter()
+        .filter_map(|t| Some((t.key()?.to_owned(), t.value()?.to_owned())))
+        .collect()
+}

@@ -1,0 +1,344 @@
+//! `dbt-aws:sqs:Queue`.
+
+use crate::prelude::*;
+use aws_sdk_sqs::types::QueueAttributeName;
+
+/// A standard queue.
+#[derive(Debug)]
+pub struct Queue;
+
+/// What a queue is made from.
+#[derive(Clone, Debug, Props)]
+pub struct QueueInputs {
+    /// The name: 1 to 80 letters, digits, hyphens and underscores. Default: the resource's name with a suffix.
+    #[prop(replace, check = name)]
+    pub name: Option<String>,
+    /// For how many seconds a message is kept: 60 to 1209600 (14 days). Default: 345600 (4 days).
+    #[prop(default = 345_600, check = retention)]
+    pub message_retention_seconds: i32,
+    /// For how many seconds a message that was received is hidden from others: 0 to 43200 (12 hours). Default: 30.
+    #[prop(default = 30, check = visibility)]
+    pub visibility_timeout_seconds: i32,
+    /// Whether SQS encrypts messages with a key of its own. Default: `true`, without a `kmsKeyArn`.
+    pub sqs_managed_sse: Option<bool>,
+    /// The ARN of the KMS key that encrypts messages. Excludes `sqsManagedSse`.
+    pub kms_key_arn: Option<String>,
+    /// Who may use the queue, besides its own account: a policy document.
+    pub policy: Option<Json>,
+    /// Where messages go that nobody could handle.
+    pub redrive_policy: Option<QueueRedrivePolicy>,
+    /// Tags.
+    pub tags: Option<Tags>,
+}
+
+/// Where messages go that nobody could handle.
+#[derive(Clone, Debug, PartialEq, Props)]
+pub struct QueueRedrivePolicy {
+    /// The ARN of the queue that they go to.
+    pub dead_letter_target_arn: String,
+    /// After how many receipts they go there: 1 to 1000.
+    #[prop(check = receipts)]
+    pub max_receive_count: i32,
+}
+
+/// What AWS says of a queue.
+#[derive(Clone, Debug, Props)]
+pub struct QueueOutputs {
+    /// The ARN.
+    pub arn: String,
+    /// The URL.
+    pub url: String,
+}
+
+#[allow(clippy::ptr_arg)]
+fn name(name: &String) -> Result<(), String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+    if name.is_empty() || name.len() > 80 {
+        Err(format!("must have 1 to 80 characters, not {}", name.len()))
+    } else if name.ends_with(".fifo") {
+        Err("a FIFO queue cannot be made here".to_owned())
+    } else if let Some(c) = name.chars().find(|c| !fits(*c)) {
+        Err(format!(
+            "{c:?} cannot be in a name; use letters, digits, hyphens and underscores"
+        ))
+    } else {
+        Ok(())
+    }
+}
+
+fn retention(seconds: &i32) -> Result<(), String> {
+    between(*seconds, 60, 1_209_600)
+}
+
+fn visibility(seconds: &i32) -> Result<(), String> {
+    between(*seconds, 0, 43_200)
+}
+
+fn receipts(count: &i32) -> Result<(), String> {
+    between(*count, 1, 1_000)
+}
+
+fn between(value: i32, least: i32, most: i32) -> Result<(), String> {
+    if (least..=most).contains(&value) {
+        Ok(())
+    } else {
+        Err(format!("must be {least} to {most}, not {value}"))
+    }
+}
+
+impl CustomResource for Queue {
+    const TOKEN: &'static str = "dbt-aws:sqs:Queue";
+    const DOC: &'static str = "A standard queue.\n\nImport with the URL. See [Amazon SQS queues](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues.html).";
+    const NAMING: Option<Naming> = Some(Naming {
+        field: "name",
+        longest: 80,
+        others: "-_",
+        lower: false,
+    });
+    type Inputs = QueueInputs;
+    type Outputs = QueueOutputs;
+
+    fn check(check: &mut Check<'_>) {
+        if check.has("kmsKeyArn") && check.get("sqsManagedSse") == Some(Some(true)) {
+            check.fail("sqsManagedSse", "give only one of sqsManagedSse, kmsKeyArn");
+        }
+    }
+
+    async fn create(cx: &Context, inputs: &QueueInputs) -> Result<Created> {
+        let name = inputs.name.as_deref().unwrap_or_default();
+        let what = format!("the queue {name}");
+        // SQS answers a create of a queue that is there and has the same attributes as if it had made it.
+        let mine = Naming::is_ours(name, &cx.identity.generation);
+        let url = if mine { None } else { url(cx, name).await? };
+        if let Some(url) = url {
+            return cx.adopt(&url, &what, &tags_of(cx, &url).await?);
+        }
+        let attributes = attributes(inputs)
+            .into_iter()
+            .filter(|(_, v)| !v.is_empty());
+        let made = cx
+            .aws
+            .sqs()
+            .create_queue()
+            .queue_name(name)
+            .set_attributes(Some(attributes.collect()))
+            .set_tags(Some(cx.tags(inputs.tags.as_ref()).into_iter().collect()))
+            .send()
+            .await
+            .during(format!("create {what}"));
+        match made {
+            Ok(made) => Ok(made.queue_url.unwrap_or_default().into()),
+            Err(error) if error.is_already_exists() => match self::url(cx, name).await? {
+                Some(url) => cx.adopt(&url, &what, &tags_of(cx, &url).await?),
+                None => Err(error),
+            },
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn apply(
+        cx: &Context,
+        id: &str,
+        new: &QueueInputs,
+        old: Option<&State<Self>>,
+    ) -> Result<()> {
+        let Some(old) = old else {
+            return Ok(());
+        };
+        let before = attributes(&old.inputs);
+        let changed: BTreeMap<_, _> = attributes(new)
+            .into_iter()
+            .filter(|(k, v)| before.get(k) != Some(v))
+            .collect();
+        if !changed.is_empty() {
+            cx.aws
+                .sqs()
+                .set_queue_attributes()
+                .queue_url(id)
+                .set_attributes(Some(changed.clone().into_iter().collect()))
+                .send()
+                .await
+                .during(format!("update the queue {id}"))?;
+            // AWS takes up to a minute to answer with what was set.
+            let shown = || async {
+                let now = described(cx, id).await?;
+                let late: Vec<_> = changed
+                    .iter()
+                    .filter(|(k, v)| !same(now.get(k).map_or("", String::as_str), v))
+                    .map(|(k, _)| k.as_str())
+                    .collect();
+                Ok(match late.as_slice() {
+                    [] => Progress::Done(()),
+                    late => Progress::Pending(late.join(", ")),
+                })
+            };
+            cx.wait("updating", shown).await?;
+        }
+        let (set, removed) = cx.tag_changes(old.inputs.tags.as_ref(), new.tags.as_ref());
+        if !set.is_empty() {
+            cx.aws
+                .sqs()
+                .tag_queue()
+                .queue_url(id)
+                .set_tags(Some(set.into_iter().collect()))
+                .send()
+                .await
+                .during(format!("tag the queue {id}"))?;
+        }
+        if !removed.is_empty() {
+            cx.aws
+                .sqs()
+                .untag_queue()
+                .queue_url(id)
+                .set_tag_keys(Some(removed))
+                .send()
+                .await
+                .during(format!("untag the queue {id}"))?;
+        }
+        Ok(())
+    }
+
+    async fn read(
+        cx: &Context,
+        id: &str,
+        known: Option<&QueueInputs>,
+    ) -> Result<Option<State<Self>>> {
+        let (found, tags) = tokio::join!(described(cx, id), tags_of(cx, id));
+        let Some(found) = found.gone()? else {
+            return Ok(None);
+        };
+        let text = |name| found.get(&name).filter(|v| !v.is_empty()).cloned();
+        let number = |name| text(name).and_then(|n| n.parse().ok()).unwrap_or_default();
+        let json = |name| text(name).and_then(|t| serde_json::from_str(&t).ok());
+        let redrive = json(QueueAttributeName::RedrivePolicy);
+        let arn = text(QueueAttributeName::QueueArn).unwrap_or_default();
+        Ok(Some(State {
+            inputs: QueueInputs {
+                name: arn.rsplit(':').next().map(str::to_owned),
+                message_retention_seconds: number(QueueAttributeName::MessageRetentionPeriod),
+                visibility_timeout_seconds: number(QueueAttributeName::VisibilityTimeout),
+                sqs_managed_sse: Some(
+                    text(QueueAttributeName::SqsManagedSseEnabled).as_deref() == Some("true"),
+                ),
+                kms_key_arn: text(QueueAttributeName::KmsMasterKeyId),
+                policy: json(QueueAttributeName::Policy).map(Json),
+                redrive_policy: redrive.as_ref().and_then(from_redrive),
+                tags: cx.user_tags(&tags?, known.and_then(|k| k.tags.as_ref())),
+            },
+            outputs: QueueOutputs {
+                arn,
+                url: id.to_owned(),
+            },
+        }))
+    }
+
+    async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {
+        cx.aws
+            .sqs()
+            .delete_queue()
+            .queue_url(id)
+            .send()
+            .await
+            .during(format!("delete the queue {id}"))?;
+        Ok(())
+    }
+}
+
+/// The attributes that the inputs stand for; what is off is empty.
+fn attributes(inputs: &QueueInputs) -> BTreeMap<QueueAttributeName, String> {
+    let sse = inputs
+        .sqs_managed_sse
+        .unwrap_or(inputs.kms_key_arn.is_none());
+    let json = |json: &Json| json.to_string();
+    BTreeMap::from([
+        (
+            QueueAttributeName::MessageRetentionPeriod,
+            inputs.message_retention_seconds.to_string(),
+        ),
+        (
+            QueueAttributeName::VisibilityTimeout,
+            inputs.visibility_timeout_seconds.to_string(),
+        ),
+        (QueueAttributeName::SqsManagedSseEnabled, sse.to_string()),
+        (
+            QueueAttributeName::KmsMasterKeyId,
+            inputs.kms_key_arn.clone().unwrap_or_default(),
+        ),
+        (
+            QueueAttributeName::Policy,
+            inputs.policy.as_ref().map(json).unwrap_or_default(),
+        ),
+        (
+            QueueAttributeName::RedrivePolicy,
+            inputs
+                .redrive_policy
+                .as_ref()
+                .map(to_redrive)
+                .unwrap_or_default(),
+        ),
+    ])
+}
+
+fn to_redrive(policy: &QueueRedrivePolicy) -> String {
+    serde_json::json!({
+        "deadLetterTargetArn": policy.dead_letter_target_arn,
+        "maxReceiveCount": policy.max_receive_count,
+    })
+    .to_string()
+}
+
+fn from_redrive(policy: &serde_json::Value) -> Option<QueueRedrivePolicy> {
+    let count = &policy["maxReceiveCount"];
+    let count = count
+        .as_i64()
+        .or_else(|| count.as_str().and_then(|n| n.parse().ok()))?;
+    Some(QueueRedrivePolicy {
+        dead_letter_target_arn: policy["deadLetterTargetArn"].as_str()?.to_owned(),
+        max_receive_count: count.try_into().ok()?,
+    })
+}
+
+/// Whether two attributes mean the same.
+fn same(a: &str, b: &str) -> bool {
+    let json = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
+    a == b || json(a).is_some_and(|a| Some(a) == json(b))
+}
+
+/// The URL of the queue of that name, where there is one.
+async fn url(cx: &Context, name: &str) -> Result<Option<String>> {
+    let found = cx
+        .aws
+        .sqs()
+        .get_queue_url()
+        .queue_name(name)
+        .send()
+        .await
+        .during(format!("look for the queue {name}"))
+        .gone()?;
+    Ok(found.and_then(|f| f.queue_url))
+}
+
+async fn described(cx: &Context, url: &str) -> Result<BTreeMap<QueueAttributeName, String>> {
+    let found = cx
+        .aws
+        .sqs()
+        .get_queue_attributes()
+        .queue_url(url)
+        .attribute_names(QueueAttributeName::All)
+        .send()
+        .await
+        .during(format!("read the queue {url}"))?;
+    Ok(found.attributes.unwrap_or_default().into_iter().collect())
+}
+
+async fn tags_of(cx: &Context, url: &str) -> Result<Tags> {
+    let tags = cx
+        .aws
+        .sqs()
+        .list_queue_tags()
+        .queue_url(url)
+        .send()
+        .await
+        .during(format!("list the tags of the queue {url}"))?;
+    Ok(tags.tags.unwrap_or_default().into_iter().collect())
+}
