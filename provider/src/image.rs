@@ -184,17 +184,15 @@ impl Images {
             _ => None,
         };
         let keys = recipes.map(|(runner, dbt)| (runner.key(), dbt.key()));
+        let differs = |same: fn(&(String, String), &Built) -> bool| match (&keys, previous) {
+            (Some(keys), Some(built)) => !same(keys, built),
+            _ => true,
+        };
         Ok(Plan {
             digest,
             base_changed: base.is_none(),
-            runner_changed: !keys
-                .as_ref()
-                .zip(previous)
-                .is_some_and(|(keys, built)| keys.0 == built.runner.key),
-            dbt_changed: !keys
-                .as_ref()
-                .zip(previous)
-                .is_some_and(|(keys, built)| keys.1 == built.dbt.key),
+            runner_changed: differs(|keys, built| keys.0 == built.runner.key),
+            dbt_changed: differs(|keys, built| keys.1 == built.dbt.key),
             files,
         })
     }

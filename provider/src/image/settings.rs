@@ -8,7 +8,7 @@ use std::{
 
 use reqwest::Url;
 
-use super::{Credentials, Error, Index, Result, http};
+use super::{Credentials, Error, Index, Result};
 
 /// The index of whoever names none.
 const PUBLIC_INDEX: &str = "https://pypi.org/simple/";
@@ -91,11 +91,6 @@ fn select(
             indexes.push(index);
         }
     }
-    debug_assert!(
-        indexes
-            .iter()
-            .all(|index| !http::host(&index.url).is_empty())
-    );
     Ok(indexes)
 }
 

@@ -447,6 +447,20 @@ async fn a_layer_that_differs_from_the_state_is_made_again() {
 }
 
 #[tokio::test]
+async fn two_at_once_share_a_cache() {
+    let setting = Setting::new().await;
+    let (one, two) = tokio::join!(setting.push(None), setting.push(None));
+    assert_eq!(one, two);
+    for folder in ["layers", "wheels", "pythons"] {
+        let files = files_below(&setting.directory.path().join("cache").join(folder));
+        assert!(
+            !files.is_empty() && !files.iter().any(|name| name.starts_with('.')),
+            "{files:?}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn broken_uploads_are_tried_again() {
     let setting = Setting::new().await;
     setting.server.0.lock().unwrap().broken_uploads = 2;
@@ -525,7 +539,7 @@ async fn a_wheel_that_is_not_the_locked_one_is_refused() {
         error.contains("which is not a locked one of dbt-core 1"),
         "{error}"
     );
-    let left: Vec<_> = files_below(&setting.directory.path().join("cache/wheels"));
+    let left = files_below(&setting.directory.path().join("cache/wheels"));
     assert!(
         !left.iter().any(|name| name.contains("dbt_core")),
         "{left:?}"
@@ -537,11 +551,7 @@ fn write(setting: &Setting, lock: &str) {
 }
 
 fn files_below(directory: &Path) -> Vec<String> {
-    let entries = fs::read_dir(directory)
-        .map(|entries| entries.flatten().collect())
-        .unwrap_or(Vec::new());
-    entries
-        .iter()
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .collect()
+    let name = |entry: fs::DirEntry| entry.file_name().to_string_lossy().into_owned();
+    let entries = fs::read_dir(directory).unwrap();
+    entries.flatten().map(name).collect()
 }
