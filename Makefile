@@ -11,7 +11,8 @@ step = tools/step
 
 ## test: everything that can be checked on this machine
 test: lint
-	$(step) "unit tests" cargo test --workspace --quiet
+	python=$$(tools/venv provider/tests/requirements.txt); \
+	PULUMI_PYTHON=$$python $(step) "unit tests" cargo test --workspace --quiet
 	$(step) "the runner" provider/runner/tests/run
 	$(step) "the local AWS" local-aws/check
 
