@@ -189,7 +189,7 @@ impl Naming {
 #[derive(Debug, Default)]
 pub struct Seen {
     generations: Mutex<HashMap<Urn, String>>,
-    claims: Mutex<HashMap<String, String>>,
+    claims: Mutex<HashMap<(&'static str, String), String>>,
 }
 
 impl Seen {
@@ -220,20 +220,20 @@ impl Seen {
         )
     }
 
-    /// Remembers who created an id last.
-    pub fn claim(&self, id: &str, claim: &str) {
+    /// Remembers who created an object of that type and id last.
+    pub fn claim(&self, token: &'static str, id: &str, claim: &str) {
         self.claims
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .insert(id.to_owned(), claim.to_owned());
+            .insert((token, id.to_owned()), claim.to_owned());
     }
 
     /// Whether a later create in this process took the id over.
     #[must_use]
-    pub fn is_superseded(&self, id: &str, claim: Option<&str>) -> bool {
+    pub fn is_superseded(&self, token: &'static str, id: &str, claim: Option<&str>) -> bool {
         let claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
         claims
-            .get(id)
+            .get(&(token, id.to_owned()))
             .is_some_and(|newest| Some(newest.as_str()) != claim)
     }
 }

@@ -368,7 +368,7 @@ impl<R: CustomResource> Dynamic for Erased<R> {
         olds: Properties,
     ) -> BoxFuture<'a, Result<()>> {
         async move {
-            if seen.is_superseded(id, olds.get(CLAIM).and_then(Value::as_str)) {
+            if seen.is_superseded(R::TOKEN, id, olds.get(CLAIM).and_then(Value::as_str)) {
                 let message =
                     format!("{id} was taken over by a newer create of this resource and is kept");
                 cx.log

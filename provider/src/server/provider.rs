@@ -158,12 +158,12 @@ impl ResourceProvider for Provider {
             Ok(made) => made,
             Err(partial) => {
                 if let Some((id, properties, _)) = &partial.state {
-                    self.claim(id, properties);
+                    self.claim(resource.token(), id, properties);
                 }
                 return Err(status::partial(partial));
             }
         };
-        self.claim(&id, &properties);
+        self.claim(resource.token(), &id, &properties);
         Ok(Response::new(rpc::CreateResponse {
             id,
             properties: Some(to_struct(&properties)),
@@ -412,12 +412,12 @@ impl Provider {
     }
 
     /// Remembers which create in this process has the object.
-    fn claim(&self, id: &str, properties: &Properties) {
+    fn claim(&self, token: &'static str, id: &str, properties: &Properties) {
         if let Some(claim) = properties
             .get(crate::resource::CLAIM)
             .and_then(Value::as_str)
         {
-            self.seen.claim(id, claim);
+            self.seen.claim(token, id, claim);
         }
     }
 
