@@ -364,7 +364,11 @@ async fn a_delete_spares_what_a_newer_create_took_over() {
     let inputs = stack.check(&Properties::new(), json!({ "width": 3 }));
     let (id, old) = stack.create(&inputs).await.expect("creates");
     let (_, new) = stack.create(&inputs).await.expect("takes over");
-    stack.seen.claim(stack.shelf.token(), &id, new[CLAIM].as_str().expect("a claim"));
+    stack.seen.claim(
+        stack.shelf.token(),
+        &id,
+        new[CLAIM].as_str().expect("a claim"),
+    );
     let cx = stack.context(&inputs);
     stack
         .shelf

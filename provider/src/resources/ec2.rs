@@ -22,7 +22,7 @@ use aws_sdk_ec2::{
     primitives::DateTime,
     types::{Filter, ResourceType, RouteTable, Tag, TagSpecification},
 };
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 /// The tags of a new object.
 pub(crate) fn tag_specification(kind: ResourceType, tags: Tags) -> TagSpecification {
@@ -130,11 +130,13 @@ pub(crate) fn description(text: &String) -> Result<(), String> {
     }
 }
 
-/// Whether something was made so lately that it is the answer to a call of now.
-pub(crate) fn is_recent(made: Option<&DateTime>) -> bool {
-    let made = made.and_then(|made| SystemTime::try_from(*made).ok());
-    let age = made.and_then(|made| SystemTime::now().duration_since(made).ok());
-    age.is_some_and(|age| age < Duration::from_secs(60))
+/// Whether something was made since the operation began, to the second, as AWS tells it.
+pub(crate) fn is_new(cx: &Context, made: Option<&DateTime>) -> bool {
+    let began = SystemTime::now().checked_sub(cx.started.elapsed());
+    match (made, began.map(DateTime::from)) {
+        (Some(made), Some(began)) => made.secs() >= began.secs(),
+        _ => false,
+    }
 }
 
 /// Whether the object that AWS answered a token with lives: to a token that was used before it answers with what it

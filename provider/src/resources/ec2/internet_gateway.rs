@@ -44,8 +44,11 @@ impl CustomResource for InternetGateway {
             .send()
             .await
             .during(format!("look for {what}"))?;
-        let left = left.internet_gateways().first();
-        if let Some(id) = left.and_then(|g| g.internet_gateway_id()) {
+        if let Some(left) = left.internet_gateways().first() {
+            let id = left.internet_gateway_id().unwrap_or_default();
+            if let (Some(vpc), []) = (&inputs.vpc_id, left.attachments()) {
+                attach(cx, id, vpc).await?;
+            }
             return Ok(Created::Adopted(id.to_owned()));
         }
         let made = cx

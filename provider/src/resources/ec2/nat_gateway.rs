@@ -1,6 +1,6 @@
 //! `dbt-aws:ec2:NatGateway`.
 
-use super::{from_tags, is_recent, lives, retag, tag_specification};
+use super::{from_tags, is_new, lives, retag, tag_specification};
 use crate::prelude::*;
 use aws_sdk_ec2::types::{NatGateway as Found, NatGatewayState, ResourceType};
 
@@ -55,7 +55,7 @@ impl CustomResource for NatGateway {
                 .during(format!("create {what}"))?;
             let gateway = made.nat_gateway.unwrap_or_else(|| Found::builder().build());
             let id = gateway.nat_gateway_id().unwrap_or_default();
-            if is_recent(gateway.create_time()) || lives::<Self>(cx, id, inputs).await? {
+            if is_new(cx, gateway.create_time()) || lives::<Self>(cx, id, inputs).await? {
                 return Ok(id.into());
             }
         }

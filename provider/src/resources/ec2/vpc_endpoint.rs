@@ -1,6 +1,6 @@
 //! `dbt-aws:ec2:VpcEndpoint`.
 
-use super::{from_tags, is_recent, lives, retag, tag_specification};
+use super::{from_tags, is_new, lives, retag, tag_specification};
 use crate::{
     aws,
     prelude::*,
@@ -110,7 +110,7 @@ impl CustomResource for VpcEndpoint {
                 .and_then(|e| e.vpc_endpoint_id())
                 .unwrap_or_default();
             let made_at = endpoint.and_then(|e| e.creation_timestamp());
-            if is_recent(made_at) || lives::<Self>(cx, id, inputs).await? {
+            if is_new(cx, made_at) || lives::<Self>(cx, id, inputs).await? {
                 return Ok(id.into());
             }
         }
@@ -134,15 +134,14 @@ impl CustomResource for VpcEndpoint {
                 let ids: Vec<_> = a.difference(b).cloned().collect();
                 (!ids.is_empty()).then_some(ids)
             };
-            let policy = new.policy.as_ref().filter(|_| policy_differs);
+            let policy = new.policy.clone().unwrap_or_else(|| Json(everything()));
             cx.aws
                 .ec2()
                 .modify_vpc_endpoint()
                 .vpc_endpoint_id(id)
                 .set_add_route_table_ids(difference(&after, &before))
                 .set_remove_route_table_ids(difference(&before, &after))
-                .set_policy_document(policy.map(ToString::to_string))
-                .set_reset_policy((policy_differs && policy.is_none()).then_some(true))
+                .set_policy_document(policy_differs.then(|| policy.to_string()))
                 .send()
                 .await
                 .during(format!("change {id}"))?;
@@ -214,20 +213,24 @@ impl CustomResource for VpcEndpoint {
 }
 
 fn is_dead(state: Option<&EndpointState>) -> bool {
-    use EndpointState::{Deleted, Deleting, Expired, Failed, Rejected};
-    matches!(
-        state,
-        Some(Deleted | Deleting | Expired | Failed | Rejected)
-    )
+    // AWS's list of states is in upper case, its answers are not.
+    let state = state.map(|s| s.as_str().to_ascii_lowercase());
+    let dead = ["deleted", "deleting", "expired", "failed", "rejected"];
+    state.is_some_and(|state| dead.contains(&state.as_str()))
 }
 
-/// Whether it is the policy that AWS gives to an endpoint without one.
+/// The policy of an endpoint that is given none.
+fn everything() -> serde_json::Value {
+    serde_json::json!({
+        "Version": "2008-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}],
+    })
+}
+
 fn allows_everything(policy: &serde_json::Value) -> bool {
-    let everything = serde_json::json!({
-        "Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*",
-    });
-    match &policy["Statement"] {
-        serde_json::Value::Array(statements) => *statements == [everything],
-        statement => *statement == everything,
-    }
+    let statement = |policy: &serde_json::Value| match &policy["Statement"] {
+        serde_json::Value::Array(statements) => statements.clone(),
+        one => vec![one.clone()],
+    };
+    statement(policy) == statement(&everything())
 }

@@ -1,0 +1,76 @@
+"""moto on a free port, which is the first line of the output. Then boto3, independent of the provider, answers one JSON
+request a line. Ends with its input."""
+import io
+import json
+import logging
+import os
+import sys
+import threading
+from urllib.parse import parse_qs
+
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import make_server
+from werkzeug.test import run_wsgi_app
+
+
+
+class Tokens:
+    """EC2 answers a ClientToken that was used with what it made then; moto's makes another."""
+
+    def __init__(self, app):
+        self.app, self.answers, self.lock = app, {}, threading.Lock()
+
+    def __call__(self, environ, start_response):
+        form = {}
+        if environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
+            body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+            environ["wsgi.input"] = io.BytesIO(body)
+            form = parse_qs(body.decode(errors="replace"))
+        if "ClientToken" not in form:
+            return self.app(environ, start_response)
+        key = form["Action"][0], form["ClientToken"][0]
+        with self.lock:
+            if key not in self.answers:
+                body, status, headers = run_wsgi_app(self.app, environ, buffered=True)
+                answer = status, list(headers), list(body)
+                if not status.startswith("200"):
+                    start_response(*answer[:2])
+                    return answer[2]
+                self.answers[key] = answer
+            status, headers, body = self.answers[key]
+        start_response(status, headers)
+        return body
+
+
+logging.getLogger("werkzeug").setLevel(logging.ERROR)
+app = Tokens(DomainDispatcherApplication(create_backend_app))
+server = make_server("127.0.0.1", 0, app, threaded=True)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+print(server.port, flush=True)
+
+import boto3  # noqa: E402 the port does not wait for it
+import botocore.exceptions  # noqa: E402
+
+clients = {}
+
+
+def client(service, region):
+    """The client of a service in a region, made once."""
+    if (service, region) not in clients:
+        clients[service, region] = boto3.client(
+            service, region_name=region, endpoint_url=f"http://127.0.0.1:{server.port}",
+            aws_access_key_id="test", aws_secret_access_key="test")
+    return clients[service, region]
+
+
+for line in sys.stdin:
+    request = json.loads(line)
+    try:
+        call = getattr(client(request["service"], request["region"]), request["operation"])
+        answer = {"answer": call(**request["arguments"])}
+    except botocore.exceptions.ClientError as error:
+        answer = {"error": error.response["Error"]["Code"]}
+    except Exception as error:  # a wrong request must not end the server
+        answer = {"broken": repr(error)}
+    print(json.dumps(answer, default=str), flush=True)
+os._exit(0)
