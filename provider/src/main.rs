@@ -4,10 +4,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     // Arguments are `--logtostderr`, `-v=N`, `--tracing X`, and last the engine's address; none means attach mode.
-    let engine = std::env::args()
-        .skip(1)
-        .filter(|a| !a.starts_with('-'))
-        .next_back();
+    let engine = std::env::args().skip(1).rfind(|a| !a.starts_with('-'));
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()

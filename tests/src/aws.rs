@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 use std::{
     io::{BufRead, BufReader, Lines, Write},
     path::Path,
-    process::{ChildStdin, ChildStdout, Command, Stdio},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     sync::{Mutex, OnceLock, PoisonError},
 };
 
@@ -12,6 +12,7 @@ use std::{
 pub(crate) struct Moto {
     pub(crate) url: String,
     pipes: Mutex<(ChildStdin, Lines<BufReader<ChildStdout>>)>,
+    _process: Child,
 }
 
 /// The one of this process.
@@ -39,6 +40,7 @@ fn start() -> Moto {
     Moto {
         url: format!("http://127.0.0.1:{port}"),
         pipes: Mutex::new((input, output)),
+        _process: child,
     }
 }
 

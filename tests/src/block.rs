@@ -284,7 +284,7 @@ impl Life<'_> {
             .filter(|name| !self.block.untold.contains(&name.as_str()))
         {
             let told = found.inputs.get(name);
-            let default = new.inputs.get(name).is_none();
+            let default = !new.inputs.contains_key(name);
             assert!(
                 default || told.is_some(),
                 "{}: {change} left no {name}",

@@ -114,7 +114,7 @@ pub(crate) async fn route_table(cx: &Context, id: &str) -> Result<Option<RouteTa
 }
 
 /// What AWS takes as a name or a description in a security group.
-pub(crate) fn description(text: &String) -> Result<(), String> {
+pub(crate) fn description(text: &str) -> Result<(), String> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || " ._-:/()#,@[]+=&;{}!$*".contains(c);
     if text.len() > 255 {
         return Err(format!(

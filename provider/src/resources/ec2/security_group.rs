@@ -34,7 +34,7 @@ pub struct SecurityGroupOutputs {
     pub arn: String,
 }
 
-fn name(name: &String) -> Result<(), String> {
+fn name(name: &str) -> Result<(), String> {
     if name.starts_with("sg-") {
         return Err("must not begin with sg-".to_owned());
     }
