@@ -54,7 +54,7 @@ func run(ctx context.Context, path string) (int, error) {
 	}
 	c := &checks{Provider: provider, ctx: ctx, engine: host.ServerAddr()}
 	for _, check := range c.all() {
-		err := check.run()
+		err := caught(check.run)
 		if err == nil {
 			fmt.Printf("ok    %s\n", check.name)
 			continue
@@ -63,6 +63,16 @@ func run(ctx context.Context, path string) (int, error) {
 		fmt.Printf("FAIL  %s: %s\n", check.name, strings.ReplaceAll(err.Error(), "\n", "\n      "))
 	}
 	return c.failed, nil
+}
+
+// caught runs a check; an assertion of the engine's client, which panics, is its failure.
+func caught(check func() error) (err error) {
+	defer func() {
+		if broken := recover(); broken != nil {
+			err = fmt.Errorf("%v", broken)
+		}
+	}()
+	return check()
 }
 
 type check struct {
