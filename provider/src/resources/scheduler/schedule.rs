@@ -1,0 +1,383 @@
+//! `dbt-aws:scheduler:Schedule`.
+
+use super::{expression, timezone};
+use crate::{identity::MARKER, prelude::*, props::Enum as _, words};
+use aws_sdk_scheduler::{
+    operation::get_schedule::GetScheduleOutput,
+    types::{
+        DeadLetterConfig, FlexibleTimeWindow, FlexibleTimeWindowMode, RetryPolicy,
+        ScheduleState as AwsState, Target,
+    },
+};
+use aws_smithy_types::{DateTime, date_time::Format};
+
+/// What calls a target at given times.
+#[derive(Debug)]
+pub struct Schedule;
+
+words! {
+    /// Whether a schedule runs.
+    pub enum ScheduleStatus {
+        /// It runs.
+        Enabled = "ENABLED",
+        /// It waits to be enabled.
+        Disabled = "DISABLED",
+    }
+}
+
+/// What a schedule calls.
+#[derive(Clone, Debug, PartialEq, Props)]
+pub struct ScheduleTarget {
+    /// The ARN of what is called, such as a state machine's, or of an AWS API: `arn:aws:scheduler:::aws-sdk:...`.
+    pub arn: String,
+    /// The ARN of the role that may call it.
+    pub role_arn: String,
+    /// What it is called with: a JSON document. `<aws.scheduler.scheduled-time>` and its like stand for the values of
+    /// each call.
+    pub input: Option<Json>,
+    /// The ARN of the SQS queue that gets what could not be delivered. Default: none.
+    pub dead_letter_arn: Option<String>,
+    /// For how long delivery is tried, in seconds: 60 to 86400. Default: 86400.
+    #[prop(check = maximum_age)]
+    pub maximum_age_seconds: Option<i32>,
+    /// How often delivery is tried again: 0 to 185. Default: 185.
+    #[prop(check = attempts)]
+    pub maximum_retry_attempts: Option<i32>,
+}
+
+/// What a schedule is made from.
+#[derive(Clone, Debug, Props)]
+pub struct ScheduleInputs {
+    /// The name: 1 to 64 letters, digits, `-`, `_` and `.`, unique in its group. Default: made from the resource's name.
+    #[prop(replace, check = name)]
+    pub name: Option<String>,
+    /// The group, which must be there. Default: `default`.
+    #[prop(replace, default = "default", check = name)]
+    pub group_name: String,
+    /// When it calls: `cron(30 6 * * ? *)`, `rate(1 hour)` or `at(2026-01-31T06:30:00)`.
+    ///
+    /// See [schedule types](https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html).
+    #[prop(check = expression::check)]
+    pub schedule_expression: String,
+    /// The time zone of cron expressions and single times, by its name in the tz database. Default: `UTC`.
+    #[prop(default = "UTC", check = timezone)]
+    pub timezone: String,
+    /// Before this time it does not call, as RFC 3339 text such as `2026-01-31T00:00:00Z`. A time that has passed
+    /// means at once.
+    #[prop(check = moment)]
+    pub start: Option<String>,
+    /// After this time it no longer calls, as RFC 3339 text.
+    #[prop(check = moment)]
+    pub end: Option<String>,
+    /// Within how many minutes after the time it may call: 1 to 1440. Default: at the time.
+    #[prop(check = window)]
+    pub flexible_window_minutes: Option<i32>,
+    /// Whether it runs. Default: `ENABLED`.
+    #[prop(default = ScheduleStatus::Enabled)]
+    pub state: ScheduleStatus,
+    /// What it calls.
+    pub target: ScheduleTarget,
+    /// The ARN of the KMS key that encrypts the input. Default: a key of AWS's.
+    pub kms_key_arn: Option<String>,
+}
+
+/// What AWS says of a schedule.
+#[derive(Clone, Debug, Props)]
+pub struct ScheduleOutputs {
+    /// The ARN.
+    pub arn: String,
+}
+
+fn name(name: &String) -> Result<(), String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if (1..=64).contains(&name.len()) && name.chars().all(fits) {
+        Ok(())
+    } else {
+        Err(format!(
+            "{name:?} must be 1 to 64 letters, digits, -, _ and ."
+        ))
+    }
+}
+
+fn between(value: i32, least: i32, most: i32) -> Result<(), String> {
+    if (least..=most).contains(&value) {
+        Ok(())
+    } else {
+        Err(format!("{value} is not between {least} and {most}"))
+    }
+}
+
+fn maximum_age(seconds: &i32) -> Result<(), String> {
+    between(*seconds, 60, 86_400)
+}
+
+fn attempts(attempts: &i32) -> Result<(), String> {
+    between(*attempts, 0, 185)
+}
+
+fn window(minutes: &i32) -> Result<(), String> {
+    between(*minutes, 1, 1440)
+}
+
+fn time(text: &str) -> Result<DateTime, String> {
+    DateTime::from_str(text, Format::DateTimeWithOffset).map_err(|_| {
+        format!("{text:?} is not a time with its offset, such as 2026-01-31T00:00:00Z")
+    })
+}
+
+fn moment(text: &str) -> Result<(), String> {
+    time(text).map(drop)
+}
+
+impl CustomResource for Schedule {
+    const TOKEN: &'static str = "dbt-aws:scheduler:Schedule";
+    const DOC: &'static str = "What calls a target at given times.\n\nImport with the group's and its own name: `default/nightly`. A schedule has no tags: its description says which resource made it.\n\nSee [schedules](https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule.html).";
+    const NAMING: Option<Naming> = Some(Naming {
+        field: "name",
+        longest: 64,
+        others: "-_.",
+        lower: false,
+    });
+    type Inputs = ScheduleInputs;
+    type Outputs = ScheduleOutputs;
+
+    fn check(check: &mut Check<'_>) {
+        let of = |name| {
+            check
+                .get::<Option<String>>(name)
+                .flatten()
+                .and_then(|t| time(&t).ok())
+        };
+        if let (Some(start), Some(end)) = (of("start"), of("end"))
+            && end <= start
+        {
+            check.fail("end", "must be after start");
+        }
+    }
+
+    async fn create(cx: &Context, inputs: &ScheduleInputs) -> Result<Created> {
+        let name = inputs.name.clone().unwrap_or_default();
+        let group = &inputs.group_name;
+        let id = format!("{group}/{name}");
+        let what = format!("the schedule {id}");
+        let made = cx
+            .aws
+            .scheduler()
+            .create_schedule()
+            .client_token(cx.identity.token())
+            .name(&name)
+            .group_name(group)
+            .description(description(cx))
+            .schedule_expression(&inputs.schedule_expression)
+            .schedule_expression_timezone(&inputs.timezone)
+            .set_start_date(start(inputs))
+            .set_end_date(inputs.end.as_deref().and_then(|t| time(t).ok()))
+            .flexible_time_window(flexible(inputs)?)
+            .state(inputs.state.word().into())
+            .target(target(&inputs.target)?)
+            .set_kms_key_arn(inputs.kms_key_arn.clone())
+            .send()
+            .await
+            .during(format!("create {what}"));
+        match made {
+            Ok(_) => Ok(id.into()),
+            Err(error) if error.is_already_exists() => {
+                let there = get(cx, &id).await?;
+                let tags = there.map(|t| marker(t.description())).unwrap_or_default();
+                cx.adopt(id, &what, &tags)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn apply(
+        cx: &Context,
+        id: &str,
+        new: &ScheduleInputs,
+        old: Option<&State<Self>>,
+    ) -> Result<()> {
+        if old.is_none() {
+            return Ok(());
+        }
+        let (group, name) = parts(id)?;
+        // AWS takes what an update leaves out as its default.
+        cx.aws
+            .scheduler()
+            .update_schedule()
+            .name(name)
+            .group_name(group)
+            .description(description(cx))
+            .schedule_expression(&new.schedule_expression)
+            .schedule_expression_timezone(&new.timezone)
+            .set_start_date(start(new))
+            .set_end_date(new.end.as_deref().and_then(|t| time(t).ok()))
+            .flexible_time_window(flexible(new)?)
+            .state(new.state.word().into())
+            .target(target(&new.target)?)
+            .set_kms_key_arn(new.kms_key_arn.clone())
+            .send()
+            .await
+            .during(format!("update the schedule {id}"))?;
+        Ok(())
+    }
+
+    async fn read(
+        cx: &Context,
+        id: &str,
+        known: Option<&ScheduleInputs>,
+    ) -> Result<Option<State<Self>>> {
+        let Some(there) = get(cx, id).await? else {
+            return Ok(None);
+        };
+        let (group, name) = parts(id)?;
+        let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        let past = known
+            .and_then(|k| k.start.clone())
+            .filter(|t| !in_future(t));
+        let window = there.flexible_time_window();
+        Ok(Some(State {
+            inputs: ScheduleInputs {
+                name: Some(name.to_owned()),
+                group_name: group.to_owned(),
+                schedule_expression: text(there.schedule_expression()),
+                timezone: there
+                    .schedule_expression_timezone()
+                    .unwrap_or("UTC")
+                    .to_owned(),
+                start: when(there.start_date(), known.and_then(|k| k.start.as_ref())).or(past),
+                end: when(there.end_date(), known.and_then(|k| k.end.as_ref())),
+                flexible_window_minutes: window.and_then(|w| w.maximum_window_in_minutes()),
+                state: match there.state() {
+                    Some(AwsState::Disabled) => ScheduleStatus::Disabled,
+                    _ => ScheduleStatus::Enabled,
+                },
+                target: from_target(there.target()),
+                kms_key_arn: there.kms_key_arn().map(str::to_owned),
+            },
+            outputs: ScheduleOutputs {
+                arn: text(there.arn()),
+            },
+        }))
+    }
+
+    async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {
+        let (group, name) = parts(id)?;
+        let delete = cx
+            .aws
+            .scheduler()
+            .delete_schedule()
+            .group_name(group)
+            .name(name);
+        delete
+            .send()
+            .await
+            .during(format!("delete the schedule {id}"))?;
+        Ok(())
+    }
+}
+
+fn parts(id: &str) -> Result<(&str, &str)> {
+    id.split_once('/').ok_or_else(|| {
+        Error::failed(format!(
+            "{id:?} is not the id of a schedule; give the group's and its own name, such as default/{id}"
+        ))
+    })
+}
+
+async fn get(cx: &Context, id: &str) -> Result<Option<GetScheduleOutput>> {
+    let (group, name) = parts(id)?;
+    let get = cx
+        .aws
+        .scheduler()
+        .get_schedule()
+        .group_name(group)
+        .name(name);
+    get.send()
+        .await
+        .during(format!("read the schedule {id}"))
+        .gone()
+}
+
+/// The marker: a schedule has no tags, but a description.
+fn description(cx: &Context) -> String {
+    format!("{MARKER}={}", cx.identity.marker())
+}
+
+fn marker(description: Option<&str>) -> Tags {
+    let marker = description.and_then(|d| d.strip_prefix(MARKER)?.strip_prefix('='));
+    marker
+        .map(|m| (MARKER.to_owned(), m.to_owned()))
+        .into_iter()
+        .collect()
+}
+
+fn in_future(text: &str) -> bool {
+    time(text).is_ok_and(|t| t > DateTime::from(std::time::SystemTime::now()))
+}
+
+/// The start, unless it has passed: AWS refuses that.
+fn start(inputs: &ScheduleInputs) -> Option<DateTime> {
+    inputs
+        .start
+        .as_deref()
+        .filter(|t| in_future(t))
+        .and_then(|t| time(t).ok())
+}
+
+/// A time in the program's words where they mean the same.
+fn when(there: Option<&DateTime>, known: Option<&String>) -> Option<String> {
+    let there = there?;
+    let same = |text: &&String| time(text).is_ok_and(|t| t.secs() == there.secs());
+    known
+        .filter(same)
+        .cloned()
+        .or_else(|| there.fmt(Format::DateTime).ok())
+}
+
+fn flexible(inputs: &ScheduleInputs) -> Result<FlexibleTimeWindow> {
+    let mode = match inputs.flexible_window_minutes {
+        Some(_) => FlexibleTimeWindowMode::Flexible,
+        None => FlexibleTimeWindowMode::Off,
+    };
+    Ok(FlexibleTimeWindow::builder()
+        .mode(mode)
+        .set_maximum_window_in_minutes(inputs.flexible_window_minutes)
+        .build()?)
+}
+
+fn target(target: &ScheduleTarget) -> Result<Target> {
+    let dead_letters = |arn| DeadLetterConfig::builder().arn(arn).build();
+    let policy = RetryPolicy::builder()
+        .set_maximum_event_age_in_seconds(target.maximum_age_seconds)
+        .set_maximum_retry_attempts(target.maximum_retry_attempts)
+        .build();
+    let given = target
+        .maximum_age_seconds
+        .or(target.maximum_retry_attempts)
+        .is_some();
+    Ok(Target::builder()
+        .arn(&target.arn)
+        .role_arn(&target.role_arn)
+        .set_input(target.input.as_ref().map(Json::to_string))
+        .set_dead_letter_config(target.dead_letter_arn.as_ref().map(dead_letters))
+        .set_retry_policy(given.then_some(policy))
+        .build()?)
+}
+
+fn from_target(target: Option<&Target>) -> ScheduleTarget {
+    let policy = target.and_then(Target::retry_policy);
+    let input = target.and_then(Target::input);
+    ScheduleTarget {
+        arn: target.map(|t| t.arn().to_owned()).unwrap_or_default(),
+        role_arn: target.map(|t| t.role_arn().to_owned()).unwrap_or_default(),
+        input: input.map(|text| {
+            let text_itself = || serde_json::Value::String(text.to_owned());
+            Json(serde_json::from_str(text).unwrap_or_else(|_| text_itself()))
+        }),
+        dead_letter_arn: target
+            .and_then(Target::dead_letter_config)
+            .and_then(|d| d.arn().map(str::to_owned)),
+        maximum_age_seconds: policy.and_then(RetryPolicy::maximum_event_age_in_seconds),
+        maximum_retry_attempts: policy.and_then(RetryPolicy::maximum_retry_attempts),
+    }
+}

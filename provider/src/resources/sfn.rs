@@ -1,0 +1,4 @@
+//! State machines.
+
+mod definition;
+pub mod state_machine;

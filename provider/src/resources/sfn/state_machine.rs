@@ -1,0 +1,406 @@
+//! `dbt-aws:sfn:StateMachine`.
+
+use super::definition;
+use crate::{prelude::*, props::Enum as _, words};
+use aws_sdk_sfn::{
+    operation::describe_state_machine::DescribeStateMachineOutput,
+    types::{
+        CloudWatchLogsLogGroup, ExecutionStatus, LogDestination, LoggingConfiguration,
+        StateMachineStatus, Tag, TracingConfiguration,
+    },
+};
+use futures::future::try_join_all;
+
+/// A workflow: states and the ways between them.
+#[derive(Debug)]
+pub struct StateMachine;
+
+words! {
+    /// How a state machine runs.
+    pub enum StateMachineType {
+        /// For up to a year, each step once, with a history.
+        Standard = "STANDARD",
+        /// For up to five minutes, cheaply, each step at least once.
+        Express = "EXPRESS",
+    }
+}
+
+words! {
+    /// What of its executions a state machine logs.
+    pub enum StateMachineLoggingLevel {
+        /// Nothing.
+        Off = "OFF",
+        /// What ended an execution.
+        Fatal = "FATAL",
+        /// Every error.
+        Error = "ERROR",
+        /// Every event.
+        All = "ALL",
+    }
+}
+
+/// The log of a state machine's executions.
+#[derive(Clone, Debug, PartialEq, Props)]
+pub struct StateMachineLogging {
+    /// What is logged. Default: `OFF`.
+    #[prop(default = StateMachineLoggingLevel::Off)]
+    pub level: StateMachineLoggingLevel,
+    /// The ARN of the log group. Required unless the level is `OFF`.
+    pub log_group_arn: Option<String>,
+    /// Whether inputs and outputs are logged too. Default: `false`.
+    #[prop(default = false)]
+    pub include_execution_data: bool,
+}
+
+/// What a state machine is made from.
+#[derive(Clone, Debug, Props)]
+pub struct StateMachineInputs {
+    /// The name: 1 to 80 letters, digits, `-` and `_`, unique in account and region. Default: made from the resource's
+    /// name.
+    #[prop(replace, check = name)]
+    pub name: Option<String>,
+    /// The definition, in the Amazon States Language: at most 1 MiB.
+    ///
+    /// See [the language](https://docs.aws.amazon.com/step-functions/latest/dg/concepts-amazon-states-language.html).
+    pub definition: Json,
+    /// The ARN of the role that it runs with.
+    pub role_arn: String,
+    /// How it runs. Default: `STANDARD`.
+    #[prop(replace, default = StateMachineType::Standard)]
+    pub r#type: StateMachineType,
+    /// The log of its executions. Default: none.
+    pub logging: Option<StateMachineLogging>,
+    /// Whether AWS X-Ray traces its executions. Default: `false`.
+    #[prop(default = false)]
+    pub tracing_enabled: bool,
+    /// Tags.
+    pub tags: Option<Tags>,
+}
+
+/// What AWS says of a state machine.
+#[derive(Clone, Debug, Props)]
+pub struct StateMachineOutputs {
+    /// The ARN.
+    pub arn: String,
+}
+
+fn name(name: &String) -> Result<(), String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+    if (1..=80).contains(&name.len()) && name.chars().all(fits) {
+        Ok(())
+    } else {
+        Err(format!("{name:?} must be 1 to 80 letters, digits, - and _"))
+    }
+}
+
+impl CustomResource for StateMachine {
+    const TOKEN: &'static str = "dbt-aws:sfn:StateMachine";
+    const DOC: &'static str = "A workflow: states and the ways between them.\n\nImport with the ARN. Deleting the state machine stops the executions that still run.\n\nSee [state machines](https://docs.aws.amazon.com/step-functions/latest/dg/concepts-statemachines.html).";
+    const NAMING: Option<Naming> = Some(Naming {
+        field: "name",
+        longest: 80,
+        others: "-_",
+        lower: false,
+    });
+    type Inputs = StateMachineInputs;
+    type Outputs = StateMachineOutputs;
+
+    fn check(check: &mut Check<'_>) {
+        if let Some(Json(document)) = check.get("definition") {
+            for failure in definition::failures(&document) {
+                let failure = failure.under("definition");
+                check.fail(failure.path, failure.reason);
+            }
+        }
+        if let Some(Some(logging)) = check.get::<Option<StateMachineLogging>>("logging")
+            && logging.level != StateMachineLoggingLevel::Off
+            && logging.log_group_arn.is_none()
+        {
+            check.fail("logging.logGroupArn", "is required unless the level is OFF");
+        }
+    }
+
+    async fn create(cx: &Context, inputs: &StateMachineInputs) -> Result<Created> {
+        let name = inputs.name.clone().unwrap_or_default();
+        let what = format!("the state machine {name}");
+        // AWS answers a second create of the same machine like the first: a name of somebody's choice may be taken.
+        if !Naming::is_ours(&name, &cx.identity.generation)
+            && let Some((arn, tags)) = there(cx, &name).await?
+        {
+            return cx.adopt(arn, &what, &tags);
+        }
+        let made = cx
+            .aws
+            .sfn()
+            .create_state_machine()
+            .name(&name)
+            .definition(inputs.definition.to_string())
+            .role_arn(&inputs.role_arn)
+            .r#type(inputs.r#type.word().into())
+            .logging_configuration(to_logging(inputs))
+            .tracing_configuration(to_tracing(inputs))
+            .set_tags(Some(to_tags(cx.tags(inputs.tags.as_ref()))))
+            .send()
+            .await
+            .during(format!("create {what}"));
+        match made {
+            Ok(made) => Ok(made.state_machine_arn.into()),
+            Err(error) if error.is_already_exists() => match there(cx, &name).await? {
+                Some((arn, tags)) => cx.adopt(arn, &what, &tags),
+                None => Err(error),
+            },
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn apply(
+        cx: &Context,
+        id: &str,
+        new: &StateMachineInputs,
+        old: Option<&State<Self>>,
+    ) -> Result<()> {
+        let Some(old) = old.map(|o| &o.inputs) else {
+            return Ok(());
+        };
+        if !same(new, old) {
+            cx.aws
+                .sfn()
+                .update_state_machine()
+                .state_machine_arn(id)
+                .definition(new.definition.to_string())
+                .role_arn(&new.role_arn)
+                .logging_configuration(to_logging(new))
+                .tracing_configuration(to_tracing(new))
+                .send()
+                .await
+                .during(format!("update {id}"))?;
+            // AWS goes on showing the old one for a moment.
+            cx.wait(&format!("updating {id}"), async || {
+                let shown = Self::read(cx, id, Some(new)).await?.map(|s| s.inputs);
+                let shown = shown.map(|s| (s.definition, s.role_arn));
+                Ok(
+                    match shown == Some((new.definition.clone(), new.role_arn.clone())) {
+                        true => Progress::Done(()),
+                        false => Progress::Pending("the old one is still shown".to_owned()),
+                    },
+                )
+            })
+            .await?;
+        }
+        let (set, removed) = cx.tag_changes(old.tags.as_ref(), new.tags.as_ref());
+        if !set.is_empty() {
+            let tag = cx
+                .aws
+                .sfn()
+                .tag_resource()
+                .resource_arn(id)
+                .set_tags(Some(to_tags(set)));
+            tag.send().await.during(format!("tag {id}"))?;
+        }
+        if !removed.is_empty() {
+            let untag = cx
+                .aws
+                .sfn()
+                .untag_resource()
+                .resource_arn(id)
+                .set_tag_keys(Some(removed));
+            untag.send().await.during(format!("untag {id}"))?;
+        }
+        Ok(())
+    }
+
+    async fn read(
+        cx: &Context,
+        id: &str,
+        known: Option<&StateMachineInputs>,
+    ) -> Result<Option<State<Self>>> {
+        let (machine, tags) = tokio::join!(describe(cx, id), tags(cx, id));
+        let Some(machine) = machine? else {
+            return Ok(None);
+        };
+        let definition = serde_json::from_str(machine.definition()).map_err(|e| {
+            Error::failed(format!(
+                "could not read {id}: its definition is not JSON: {e}"
+            ))
+        })?;
+        let own = known.and_then(|k| k.tags.as_ref());
+        Ok(Some(State {
+            inputs: StateMachineInputs {
+                name: Some(machine.name().to_owned()),
+                definition: Json(definition),
+                role_arn: machine.role_arn().to_owned(),
+                r#type: StateMachineType::from_word(machine.r#type().as_str())
+                    .unwrap_or(StateMachineType::Standard),
+                logging: from_logging(&machine, known),
+                tracing_enabled: machine.tracing_configuration().is_some_and(|t| t.enabled()),
+                tags: cx.user_tags(&tags?, own),
+            },
+            outputs: StateMachineOutputs { arn: id.to_owned() },
+        }))
+    }
+
+    async fn delete(cx: &Context, id: &str, state: &State<Self>) -> Result<()> {
+        if state.inputs.r#type == StateMachineType::Standard {
+            stop_executions(cx, id).await?;
+        }
+        let delete = cx.aws.sfn().delete_state_machine().state_machine_arn(id);
+        delete.send().await.during(format!("delete {id}"))?;
+        cx.wait(&format!("deleting {id}"), async || {
+            let look = cx.aws.sfn().describe_state_machine().state_machine_arn(id);
+            Ok(
+                match look.send().await.during(format!("look at {id}")).gone()? {
+                    None => Progress::Done(()),
+                    Some(_) => Progress::Pending("its executions end".to_owned()),
+                },
+            )
+        })
+        .await
+    }
+}
+
+/// Whether two machines agree in all that an update sets.
+fn same(a: &StateMachineInputs, b: &StateMachineInputs) -> bool {
+    a.definition == b.definition
+        && a.role_arn == b.role_arn
+        && to_logging(a) == to_logging(b)
+        && a.tracing_enabled == b.tracing_enabled
+}
+
+/// The machine, unless it is gone or about to be.
+async fn describe(cx: &Context, arn: &str) -> Result<Option<DescribeStateMachineOutput>> {
+    let found = cx
+        .aws
+        .sfn()
+        .describe_state_machine()
+        .state_machine_arn(arn)
+        .send()
+        .await;
+    let found = found.during(format!("read {arn}")).gone()?;
+    Ok(found.filter(|m| m.status() != Some(&StateMachineStatus::Deleting)))
+}
+
+/// The ARN and the tags of the machine of that name.
+async fn there(cx: &Context, name: &str) -> Result<Option<(String, Tags)>> {
+    let account = cx.account.caller().await?.account_id;
+    let arn = cx.arn("states", &account, &format!("stateMachine:{name}"));
+    if describe(cx, &arn).await?.is_none() {
+        return Ok(None);
+    }
+    let tags = tags(cx, &arn).await?;
+    Ok(Some((arn, tags)))
+}
+
+async fn tags(cx: &Context, arn: &str) -> Result<Tags> {
+    let tags = cx
+        .aws
+        .sfn()
+        .list_tags_for_resource()
+        .resource_arn(arn)
+        .send()
+        .await;
+    let tags = tags.during(format!("read the tags of {arn}"))?;
+    let pair = |t: &Tag| {
+        Some((
+            t.key()?.to_owned(),
+            t.value().unwrap_or_default().to_owned(),
+        ))
+    };
+    Ok(tags.tags().iter().filter_map(pair).collect())
+}
+
+fn to_tags(tags: Tags) -> Vec<Tag> {
+    tags.into_iter()
+        .map(|(k, v)| Tag::builder().key(k).value(v).build())
+        .collect()
+}
+
+fn to_tracing(inputs: &StateMachineInputs) -> TracingConfiguration {
+    TracingConfiguration::builder()
+        .enabled(inputs.tracing_enabled)
+        .build()
+}
+
+/// What AWS wants at the end of a log group's ARN.
+const STREAMS: &str = ":*";
+
+fn to_logging(inputs: &StateMachineInputs) -> LoggingConfiguration {
+    let off = LoggingConfiguration::builder()
+        .level(StateMachineLoggingLevel::Off.word().into())
+        .include_execution_data(false);
+    let Some(logging) = &inputs.logging else {
+        return off.build();
+    };
+    let destination = logging.log_group_arn.as_ref().map(|arn| {
+        let arn = format!("{}{STREAMS}", arn.trim_end_matches(STREAMS));
+        let group = CloudWatchLogsLogGroup::builder().log_group_arn(arn).build();
+        vec![
+            LogDestination::builder()
+                .cloud_watch_logs_log_group(group)
+                .build(),
+        ]
+    });
+    off.level(logging.level.word().into())
+        .include_execution_data(logging.include_execution_data)
+        .set_destinations(destination)
+        .build()
+}
+
+fn from_logging(
+    machine: &DescribeStateMachineOutput,
+    known: Option<&StateMachineInputs>,
+) -> Option<StateMachineLogging> {
+    let known = known.and_then(|k| k.logging.as_ref());
+    let logging = machine.logging_configuration()?;
+    let arn = logging.destinations().first().and_then(|d| {
+        let arn = d.cloud_watch_logs_log_group()?.log_group_arn()?;
+        let plain = arn.trim_end_matches(STREAMS);
+        let own = known.and_then(|k| k.log_group_arn.as_ref());
+        Some(
+            own.filter(|own| own.trim_end_matches(STREAMS) == plain)
+                .map_or(plain, |own| own)
+                .to_owned(),
+        )
+    });
+    let read = StateMachineLogging {
+        level: logging
+            .level()
+            .and_then(|l| StateMachineLoggingLevel::from_word(l.as_str()))
+            .unwrap_or(StateMachineLoggingLevel::Off),
+        log_group_arn: arn,
+        include_execution_data: logging.include_execution_data(),
+    };
+    // AWS says of a machine without a log that it is off.
+    (known.is_some() || read.level != StateMachineLoggingLevel::Off).then_some(read)
+}
+
+/// Stops what runs: AWS otherwise keeps the machine until a task under way has ended.
+async fn stop_executions(cx: &Context, arn: &str) -> Result<()> {
+    let pages = cx
+        .aws
+        .sfn()
+        .list_executions()
+        .state_machine_arn(arn)
+        .status_filter(ExecutionStatus::Running)
+        .into_paginator();
+    let running: Vec<_> = pages
+        .items()
+        .send()
+        .collect::<Result<_, _>>()
+        .await
+        .during(format!("list the executions of {arn}"))?;
+    try_join_all(running.iter().map(async |execution| {
+        let stop = cx
+            .aws
+            .sfn()
+            .stop_execution()
+            .execution_arn(execution.execution_arn());
+        let stop = stop
+            .cause("the state machine is being deleted")
+            .send()
+            .await;
+        stop.during(format!("stop {}", execution.execution_arn()))
+            .gone()
+    }))
+    .await?;
+    Ok(())
+}
