@@ -5,6 +5,8 @@ use crate::{
     aws::{Aws, Class, Clients},
     error::{Error, Result},
     identity::{Identity, MARKER},
+    props::Property,
+    value::Properties,
 };
 use std::{
     collections::BTreeMap,
@@ -47,6 +49,7 @@ pub struct Context {
     pub(crate) timeout: Duration,
     pub(crate) default_tags: Tags,
     pub(crate) status: Mutex<String>,
+    pub(crate) state: Mutex<Properties>,
 }
 
 /// What a look at something that is under way shows.
@@ -128,6 +131,19 @@ impl Context {
             "could not create {what}: it exists already and {urn} did not make it; choose another name, remove it, or \
              take it over with `pulumi import`"
         )))
+    }
+
+    /// An output as the state has it, for a read of what AWS does not tell.
+    #[must_use]
+    pub fn recall<T: Property>(&self, name: &str) -> Option<T> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        T::decode(&state.get(name)?.plain()).ok()
+    }
+
+    /// Has a later read find this output.
+    pub fn keep(&self, name: &str, value: &impl Property) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.insert(name.to_owned(), value.encode());
     }
 
     /// Shows a status line.

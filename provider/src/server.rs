@@ -190,6 +190,7 @@ impl Provider {
             },
             default_tags: tags.unwrap_or_default(),
             status: Mutex::default(),
+            state: Mutex::new(properties.clone()),
         })
     }
 

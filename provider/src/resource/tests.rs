@@ -208,6 +208,7 @@ impl Stack {
             timeout: Duration::from_secs(60),
             default_tags: Tags::default(),
             status: Mutex::default(),
+            state: Mutex::default(),
         }
     }
 

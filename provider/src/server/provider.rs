@@ -15,7 +15,10 @@ use crate::{
     value::{Properties, Value},
     wire::{from_struct, to_struct},
 };
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
 use tonic::{Request, Response, Status};
 
 type Reply<T> = std::result::Result<Response<T>, Status>;
@@ -178,9 +181,10 @@ impl ResourceProvider for Provider {
         let (inputs, state) = (from_struct(request.inputs), from_struct(request.properties));
         self.remember(&request.urn, &inputs);
         let known = if inputs.is_empty() { &state } else { &inputs };
-        let cx = self
+        let mut cx = self
             .context(&request.urn, known, 0.0, resource.timeout())
             .await?;
+        cx.state = Mutex::new(state.clone());
         let read = resource
             .read(&cx, &request.id, (!imported).then(|| inputs.clone()))
             .await?;
