@@ -24,7 +24,7 @@ mod registry;
 mod settings;
 mod wheel;
 
-use std::{fs, io, path::PathBuf};
+use std::{borrow::Cow, fs, io, path::PathBuf};
 
 use futures::{StreamExt, TryStreamExt};
 use reqwest::Client;
@@ -39,7 +39,7 @@ pub use self::{
     layer::Layer,
     packages::{PackagesLayer, Runner},
     platform::{Platform, Python},
-    project::{FileChanges, Fingerprint, Project, ProjectLayer},
+    project::{Contents, FileChanges, Fingerprint, Project, ProjectLayer},
     reference::Reference,
 };
 use self::{
@@ -83,6 +83,31 @@ pub enum Dbt {
     },
     /// A requirements file, with hashes.
     Requirements(PathBuf),
+}
+
+impl Dbt {
+    /// The digest of all that is installed: the runner's and dbt's locks, and the runner itself.
+    pub fn digest(&self) -> Result<String> {
+        let runner = Runner::OURS;
+        let mut all = String::from(runner.requirements);
+        for (name, content) in runner.files {
+            all += name;
+            all += &layer::digest(content);
+        }
+        all += &self.lock()?;
+        Ok(layer::digest(all.as_bytes()))
+    }
+
+    fn lock(&self) -> Result<Cow<'static, str>> {
+        match self {
+            Self::Locked { version, adapter } => {
+                lock::embedded(version, adapter).map(Cow::Borrowed)
+            }
+            Self::Requirements(path) => fs::read_to_string(path)
+                .map(Cow::Owned)
+                .map_err(Error::io("reading", path)),
+        }
+    }
 }
 
 /// A repository to push to.

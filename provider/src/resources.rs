@@ -31,6 +31,7 @@ pub fn all() -> Vec<Box<dyn Dynamic>> {
         erase::<ec2::subnet::Subnet>(),
         erase::<ec2::vpc::Vpc>(),
         erase::<ec2::vpc_endpoint::VpcEndpoint>(),
+        erase::<ecr::image::Image>(),
         erase::<ecr::repository::Repository>(),
         erase::<ecs::cluster::Cluster>(),
         erase::<ecs::task_definition::TaskDefinition>(),

@@ -118,10 +118,14 @@ pub(super) async fn wheels(
     python: Python,
     platform: Platform,
 ) -> Result<Vec<Wheel>> {
-    let tasks = packages.iter().map(async |package| {
-        let (index, candidate) = choose(client, indexes, package, python, platform).await?;
-        fetch(client, index, cache, package, candidate).await
-    });
+    // a list, and no closure over borrowed packages: the compiler could not tell that it is `Send`
+    let mut tasks = Vec::new();
+    for package in packages {
+        tasks.push(async move {
+            let (index, candidate) = choose(client, indexes, package, python, platform).await?;
+            fetch(client, index, cache, package, candidate).await
+        });
+    }
     let mut done = futures::stream::iter(tasks).buffered(PARALLEL);
     let mut wheels = Vec::new();
     while let Some(wheel) = done.next().await {

@@ -62,6 +62,17 @@ pub struct ProjectLayer {
 #[serde(transparent)]
 pub struct Fingerprint(String);
 
+/// What would be packed of a project.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contents {
+    /// The digest of all files.
+    pub digest: String,
+    /// What tells which files differ.
+    pub files: Fingerprint,
+    /// Which files differ from the earlier packing.
+    pub changes: FileChanges,
+}
+
 /// The files that differ between two packings of a project.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FileChanges {
@@ -131,6 +142,16 @@ impl Project {
     /// Whether no file is packed, which cannot be: there is a `dbt_project.yml`.
     pub fn is_empty(&self) -> bool {
         self.files.is_empty()
+    }
+
+    /// What is packed, and which of it differs from an earlier packing.
+    pub fn contents(&self, earlier: &Fingerprint) -> Result<Contents> {
+        let packed = self.pack(io::sink())?;
+        Ok(Contents {
+            changes: packed.changes_since(earlier),
+            files: packed.fingerprint(),
+            digest: packed.diff_id,
+        })
     }
 
     /// The tar of the project, written to `out`.
@@ -205,6 +226,18 @@ impl<W> Packed<W> {
         }
         changes.removed = earlier.len();
         changes
+    }
+}
+
+impl From<&str> for Fingerprint {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl std::fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
     }
 }
 

@@ -1,3 +1,4 @@
 //! Container images.
 
+pub mod image;
 pub mod repository;

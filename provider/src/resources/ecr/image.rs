@@ -1,0 +1,303 @@
+//! `dbt-aws:ecr:Image`.
+
+use crate::{
+    image::{
+        Built, Credentials, DEFAULT_BASE, Dbt, Fingerprint, Images, Platform, Project, Registry,
+        Spec,
+    },
+    prelude::*,
+    resources::ecs::task_definition::TaskDefinitionCpuArchitecture,
+};
+use aws_sdk_ecr::types::ImageIdentifier;
+use std::path::PathBuf;
+
+/// The image of a dbt project, made and pushed without Docker.
+#[derive(Debug)]
+pub struct Image;
+
+/// What an image is made from.
+#[derive(Clone, Debug, Props)]
+pub struct ImageInputs {
+    /// The URL of the repository that it is pushed to, without a tag.
+    #[prop(replace)]
+    pub repository_url: String,
+    /// The directory that holds `dbt_project.yml`, relative to the program's.
+    pub path: String,
+    /// The dbt that runs the project.
+    pub dbt: ImageDbt,
+    /// The URI of the image under dbt and the project: one with Python and glibc. Default: a slim Python image.
+    #[prop(default = DEFAULT_BASE)]
+    pub base_image: String,
+    /// The kind of processor that it runs on. Default: `X86_64`.
+    #[prop(default = TaskDefinitionCpuArchitecture::X8664)]
+    pub architecture: TaskDefinitionCpuArchitecture,
+    /// What the directory holds, and what of it changed last. The provider fills it in.
+    pub project: Option<String>,
+    /// The digest of the runner's and dbt's packages. The provider fills it in.
+    pub packages: Option<String>,
+}
+
+/// The dbt in an image: a version with its adapter, or a requirements file.
+#[derive(Clone, Debug, PartialEq, Props)]
+pub struct ImageDbt {
+    /// The minor version of dbt Core. Default: `1.11`.
+    #[prop(default = "1.11")]
+    pub version: String,
+    /// The adapter: `athena`, `bigquery`, `databricks`, `postgres`, `redshift`, `snowflake` or `trino`. Required without
+    /// `requirements`.
+    pub adapter: Option<String>,
+    /// The path of a requirements file with hashes, relative to the program's directory, that is installed instead.
+    pub requirements: Option<String>,
+}
+
+/// What is known of an image once it is made.
+#[derive(Clone, Debug, Props)]
+pub struct ImageOutputs {
+    /// The URI, by digest.
+    #[prop(follows(path, dbt, base_image, architecture, project, packages))]
+    pub image_uri: String,
+    /// The digest.
+    #[prop(follows(path, dbt, base_image, architecture, project, packages))]
+    pub digest: String,
+    /// The layers, from which the next image is planned without a network.
+    #[prop(follows(path, dbt, base_image, architecture, project, packages))]
+    pub layers: Json,
+}
+
+/// The hidden input that tells which files differ from the last time.
+const FILES: &str = "__files";
+
+impl CustomResource for Image {
+    const TOKEN: &'static str = "dbt-aws:ecr:Image";
+    const DOC: &'static str = "The image of a dbt project, made and pushed by the provider itself, without Docker.\n\nIt holds Python, a locked dbt, the runner and the project, and is the same for the same input on every machine. A change is pushed beside the images before it. It cannot be imported.";
+    const TIMEOUT: Duration = Duration::from_secs(30 * 60);
+    type Inputs = ImageInputs;
+    type Outputs = ImageOutputs;
+
+    fn check(check: &mut Check<'_>) {
+        if let Some(dbt) = check.get::<ImageDbt>("dbt") {
+            match (&dbt.adapter, &dbt.requirements) {
+                (None, None) => check.fail(
+                    "dbt.adapter",
+                    "is required without requirements, such as postgres",
+                ),
+                (Some(_), Some(_)) => {
+                    check.fail("dbt.requirements", "give only one of adapter, requirements")
+                }
+                _ => {}
+            }
+        }
+        if let Some(base) = check.get::<String>("baseImage")
+            && let Err(reason) = base.parse::<crate::image::Reference>()
+        {
+            check.fail("baseImage", reason.to_string());
+        }
+    }
+
+    fn complete(inputs: &mut Properties, old: &Properties) -> Result<(), Failure> {
+        let failed = |path: &str, e: crate::image::Error| Failure::here(e.to_string()).under(path);
+        let at = |field: &str| inputs.get(field).map(Value::plain).unwrap_or_default();
+        let (path, dbt) = (at("path"), at("dbt"));
+        if let Value::String(path) = path {
+            let project = Project::read(path.as_ref()).map_err(|e| failed("path", e))?;
+            let before = old
+                .get(FILES)
+                .map(|v| Fingerprint::from(v.as_str().unwrap_or_default()));
+            let contents = project
+                .contents(&before.clone().unwrap_or_default())
+                .map_err(|e| failed("path", e))?;
+            let last = old.get("project").and_then(Value::as_str);
+            let same = last.filter(|text| text.starts_with(&contents.digest));
+            let text = match (same, before) {
+                (Some(same), _) => same.to_owned(),
+                (None, None) => format!("{} ({} files)", contents.digest, project.len()),
+                (None, Some(_)) => format!("{} ({})", contents.digest, contents.changes),
+            };
+            inputs.insert("project".to_owned(), text.into());
+            inputs.insert(FILES.to_owned(), contents.files.to_string().into());
+        } else {
+            inputs.insert("project".to_owned(), Value::Unknown);
+        }
+        let packages = if dbt.has_unknown() {
+            Value::Unknown
+        } else {
+            let dbt = ImageDbt::decode(&dbt)?;
+            source(&dbt).digest().map_err(|e| failed("dbt", e))?.into()
+        };
+        inputs.insert("packages".to_owned(), packages);
+        Ok(())
+    }
+
+    fn foresee(inputs: &ImageInputs, old: Option<&ImageOutputs>) -> Properties {
+        let built = old.and_then(|old| built(&old.layers));
+        // Reading and packing files is all it does: there is no network to wait for.
+        let plan = futures::executor::block_on(
+            Images::from_environment().plan(&spec(inputs), built.as_ref()),
+        );
+        let digest = plan.ok().and_then(|plan| plan.digest);
+        let known = digest.into_iter().flat_map(|digest| {
+            let uri = format!("{}@{digest}", inputs.repository_url);
+            [
+                ("digest".to_owned(), digest.into()),
+                ("imageUri".to_owned(), uri.into()),
+            ]
+        });
+        known.collect()
+    }
+
+    async fn create(cx: &Context, inputs: &ImageInputs) -> Result<Created> {
+        push(cx, inputs, None).await?;
+        let (_, repository) = repository(&inputs.repository_url)?;
+        Ok(format!("{repository}:{}", cx.identity.generation).into())
+    }
+
+    async fn apply(
+        cx: &Context,
+        _id: &str,
+        new: &ImageInputs,
+        old: Option<&State<Self>>,
+    ) -> Result<()> {
+        match old {
+            Some(old) => push(cx, new, built(&old.outputs.layers).as_ref()).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn read(
+        cx: &Context,
+        id: &str,
+        known: Option<&ImageInputs>,
+    ) -> Result<Option<State<Self>>> {
+        let (Some(inputs), Some(layers)) = (known, cx.recall::<Json>("layers")) else {
+            return Err(Error::failed(format!(
+                "could not read {id}: an image cannot be imported; let the provider make it from its directory"
+            )));
+        };
+        let Some(built) = built(&layers) else {
+            return Ok(None);
+        };
+        let (_, repository) = repository(&inputs.repository_url)?;
+        let there = cx
+            .aws
+            .ecr()
+            .batch_get_image()
+            .repository_name(repository)
+            .image_ids(
+                ImageIdentifier::builder()
+                    .image_digest(&built.digest)
+                    .build(),
+            )
+            .send()
+            .await
+            .during(format!("read the image {}", built.digest))
+            .gone()?;
+        if there.is_none_or(|there| there.images().is_empty()) {
+            return Ok(None);
+        }
+        Ok(Some(State {
+            inputs: inputs.clone(),
+            outputs: ImageOutputs {
+                image_uri: format!("{}@{}", inputs.repository_url, built.digest),
+                digest: built.digest,
+                layers,
+            },
+        }))
+    }
+
+    async fn delete(cx: &Context, _id: &str, state: &State<Self>) -> Result<()> {
+        let (_, repository) = repository(&state.inputs.repository_url)?;
+        let digest = &state.outputs.digest;
+        cx.aws
+            .ecr()
+            .batch_delete_image()
+            .repository_name(repository)
+            .image_ids(ImageIdentifier::builder().image_digest(digest).build())
+            .send()
+            .await
+            .during(format!("delete the image {digest}"))?;
+        Ok(())
+    }
+}
+
+/// Makes and pushes the image, and keeps its layers for the read that follows.
+async fn push(cx: &Context, inputs: &ImageInputs, previous: Option<&Built>) -> Result<()> {
+    let (host, name) = repository(&inputs.repository_url)?;
+    let token = cx
+        .aws
+        .ecr()
+        .get_authorization_token()
+        .send()
+        .await
+        .during("ask ECR for a token")?;
+    let token = token
+        .authorization_data()
+        .first()
+        .and_then(|d| d.authorization_token());
+    let login = token.and_then(|token| {
+        let text = data_encoding::BASE64.decode(token.as_bytes()).ok()?;
+        let (username, password) = std::str::from_utf8(&text).ok()?.split_once(':')?;
+        Some(Credentials {
+            username: username.to_owned(),
+            password: password.to_owned(),
+        })
+    });
+    let registry = Registry {
+        host: cx
+            .aws
+            .registry_endpoint()
+            .map_or(host, |url| url.trim_end_matches('/'))
+            .to_owned(),
+        repository: name.to_owned(),
+        credentials: login,
+    };
+    cx.status(format!(
+        "packing {} and pushing what {name} does not have",
+        inputs.path
+    ));
+    let work = Images::from_environment();
+    let spec = spec(inputs);
+    let made = tokio::select! {
+        made = work.build_and_push(&spec, &registry, previous) => made,
+        () = cx.cancel.cancelled() => return Err(Error::Cancelled(format!("pushing to {name}"))),
+    };
+    let made = made
+        .map_err(|e| Error::failed(format!("could not make the image of {}: {e}", inputs.path)))?;
+    let layers = serde_json::to_value(&made).map_err(|e| Error::Bug(e.to_string()))?;
+    cx.keep("layers", &Json(layers));
+    Ok(())
+}
+
+fn built(layers: &Json) -> Option<Built> {
+    serde_json::from_value(layers.0.clone()).ok()
+}
+
+/// A repository's host and name.
+fn repository(url: &str) -> Result<(&str, &str)> {
+    url.split_once('/').ok_or_else(|| {
+        Error::failed(format!("{url:?} is not the URL of a repository, such as HOST/NAME; give a repository's repositoryUrl"))
+    })
+}
+
+fn source(dbt: &ImageDbt) -> Dbt {
+    match &dbt.requirements {
+        Some(path) => Dbt::Requirements(path.into()),
+        None => Dbt::Locked {
+            version: dbt.version.clone(),
+            adapter: dbt.adapter.clone().unwrap_or_default(),
+        },
+    }
+}
+
+fn spec(inputs: &ImageInputs) -> Spec {
+    Spec {
+        project: PathBuf::from(&inputs.path),
+        dbt: source(&inputs.dbt),
+        base: inputs.base_image.clone(),
+        base_credentials: None,
+        platform: match inputs.architecture {
+            TaskDefinitionCpuArchitecture::X8664 => Platform::Amd64,
+            TaskDefinitionCpuArchitecture::Arm64 => Platform::Arm64,
+        },
+        python: None,
+    }
+}
