@@ -1,9 +1,15 @@
 //! The product: the three components.
 
-use crate::component::DynamicComponent;
+pub mod project;
+pub mod schedule;
+
+use crate::component::{DynamicComponent, erase};
 
 /// All components.
 #[must_use]
 pub fn all() -> Vec<Box<dyn DynamicComponent>> {
-    vec![]
+    vec![
+        erase::<project::DbtProject>(),
+        erase::<schedule::DbtSchedule>(),
+    ]
 }

@@ -57,6 +57,15 @@ impl<'a> Check<'a> {
         self.value(name).is_some()
     }
 
+    /// The names in a map, of which the values need not be known.
+    #[must_use]
+    pub fn keys(&self, name: &str) -> Vec<String> {
+        match self.properties.get(name).map(Value::peel) {
+            Some(Value::Object(entries)) => entries.keys().cloned().collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// Refuses the property at `path`.
     pub fn fail(&mut self, path: impl Into<String>, reason: impl Into<String>) {
         self.failures.push(Failure {

@@ -1,0 +1,142 @@
+"""A project's state machine, as the provider defines it, run with a stand-in for the runner."""
+import json
+import time
+import unittest
+from pathlib import Path
+
+import test_true_to_aws as local
+from test_true_to_aws import ROLE, until
+
+DEFINITION = Path(__file__).parent.parent / "provider/src/components/project/machine.json"
+
+# What the runner's contract asks for: outcome.json in its place, and dbt's exit code.
+RUNNER = """
+import json, os, sys, time, urllib.request
+environment = os.environ
+commands = json.loads(environment.get("DBT_AWS_COMMANDS", '["dbt build"]'))
+kind, code = {"dbt test": ("failed-nodes", 1), "dbt parse": ("dbt-error", 2)}.get(commands[0], ("success", 0))
+if commands[0] == "dbt debug":
+    time.sleep(600)
+if commands[0] == "dbt clean":
+    sys.exit(3)
+outcome = {"version": 1, "class": kind, "exitCode": code, "message": "%s: %s %s" % (" and ".join(commands), kind, environment.get("LABEL"))}
+place = "shop/prod/runs/%s/%s/outcome.json" % (environment["DBT_AWS_RUN_ID"], environment["DBT_AWS_ATTEMPT"])
+url = "%s/%s/%s" % (environment["AWS_ENDPOINT_URL"], environment["BUCKET"], place)
+urllib.request.urlopen(urllib.request.Request(url, json.dumps(outcome).encode(), method="PUT"))
+sys.exit(code)
+"""
+
+
+class StateMachine(unittest.TestCase):
+    """Each way that a run can end."""
+
+    setUpClass = classmethod(local.LocalAws.setUpClass.__func__)
+    tearDownClass = classmethod(local.LocalAws.tearDownClass.__func__)
+
+    def setUp(self):
+        self.family = f"{self.name}-{self._testMethodName}"
+        self.register(self.image)
+
+    def register(self, image):
+        """A revision of the task definition."""
+        self.ecs.register_task_definition(
+            family=self.family, requiresCompatibilities=["FARGATE"], networkMode="awsvpc", cpu="256", memory="512",
+            containerDefinitions=[{"name": "dbt", "image": image, "entryPoint": ["python3", "-c"], "command": [RUNNER],
+                                   "environment": [{"name": "BUCKET", "value": self.name}]}])
+
+    def machine(self, **changes):
+        """The state machine, with other values for what its task state has."""
+        text = DEFINITION.read_text().replace("BUCKET", self.name).replace("CLUSTER", self.name).replace("FAMILY", self.family)
+        definition = json.loads(text)
+        definition["States"]["Run dbt"].update(changes)
+        arn = self.states.create_state_machine(
+            name=self.family, definition=json.dumps(definition), roleArn=ROLE)["stateMachineArn"]
+        self.addCleanup(self.states.delete_state_machine, stateMachineArn=arn)
+        return arn
+
+    def run_to_the_end(self, machine, **given):
+        """What became of an execution with this input."""
+        execution = self.states.start_execution(stateMachineArn=machine, input=json.dumps(given))["executionArn"]
+        return until(lambda: (end := self.states.describe_execution(executionArn=execution))["status"] != "RUNNING" and end)
+
+    def tasks(self):
+        """How many tasks of the family there are, ended ones included."""
+        return sum(len(self.ecs.list_tasks(cluster=self.name, family=self.family, desiredStatus=status)["taskArns"])
+                   for status in ("RUNNING", "STOPPED"))
+
+    def test_success(self):
+        end = self.run_to_the_end(self.machine(), commands=["dbt seed", "dbt build"], cpu="512", memory="1024",
+                                  environment={"LABEL": "nightly", "DBT_AWS_ATTEMPT": "7"})
+        self.assertEqual(end["status"], "SUCCEEDED", end)
+        run = end["name"]
+        self.assertEqual(json.loads(end["output"]), {
+            "class": "success", "message": "dbt seed and dbt build: success nightly",
+            "artifacts": f"s3://{self.name}/shop/prod/runs/{run}/1/"})
+
+    def test_nothing_given(self):
+        end = self.run_to_the_end(self.machine())
+        self.assertEqual(json.loads(end["output"])["message"], "dbt build: success None")
+
+    def test_failed_nodes(self):
+        end = self.run_to_the_end(self.machine(), commands=["dbt test"])
+        self.assertEqual((end["status"], end["error"]), ("FAILED", "DbtFailedNodes"))
+        self.assertRegex(end["cause"], r"^dbt test: failed-nodes None \(exit code 1\); the log is at https://us-east-1\.console\.aws"
+                         r"\.amazon\.com/cloudwatch/\S+log-events/shop\$252Fdbt\$252F[\w-]+ and the artifacts are in "
+                         rf"s3://{self.name}/shop/prod/runs/{end['name']}/1/$")
+
+    def test_dbt_error(self):
+        end = self.run_to_the_end(self.machine(), commands=["dbt parse"])
+        self.assertEqual((end["status"], end["error"]), ("FAILED", "DbtError"))
+
+    def test_lost(self):
+        end = self.run_to_the_end(self.machine(), commands=["dbt clean"])
+        self.assertEqual((end["status"], end["error"]), ("FAILED", "TaskLost"))
+        self.assertIn("the task ended without saying how the run went (exit code 3)", end["cause"])
+
+    def test_not_started(self):
+        self.register(self.image.replace(":base", ":none"))
+        end = self.run_to_the_end(self.machine())
+        self.assertEqual((end["status"], end["error"]), ("FAILED", "TaskNotStarted"), end)
+        self.assertIn("look whether the image is there", end["cause"])
+        self.assertLess(len(end["cause"]), 1000)
+
+    def test_no_such_task_definition(self):
+        machine = self.machine()
+        definition = json.loads(self.states.describe_state_machine(stateMachineArn=machine)["definition"])
+        definition["States"]["Run dbt"]["Arguments"]["TaskDefinition"] += "-none"
+        self.states.update_state_machine(stateMachineArn=machine, definition=json.dumps(definition))
+        end = self.run_to_the_end(machine)
+        self.assertEqual((end["status"], end["error"]), ("FAILED", "TaskNotStarted"), end)
+
+    def test_out_of_time(self):
+        end = self.run_to_the_end(self.machine(TimeoutSeconds=3), commands=["dbt debug"])
+        self.assertEqual((end["status"], end["error"]), ("FAILED", "Timeout"), end)
+        until(lambda: not self.ecs.list_tasks(cluster=self.name, family=self.family, desiredStatus="RUNNING")["taskArns"])
+
+    def test_a_time_is_run_once(self):
+        machine = self.machine()
+        given = {"commands": ["dbt seed", "dbt build"],
+                 "scheduleArn": "arn:aws:scheduler:us-east-1:000000000000:schedule/default/nightly",
+                 "scheduledTime": "2026-01-31T06:30:00Z"}
+        first, second = (self.run_to_the_end(machine, **given) for _ in range(2))
+        self.assertEqual((first["status"], second["status"]), ("SUCCEEDED", "SUCCEEDED"), second)
+        self.assertEqual(json.loads(first["output"])["message"], "dbt seed and dbt build: success None")
+        self.assertEqual(json.loads(second["output"]), {
+            "class": "duplicate", "message": "another execution has this time of the schedule", "execution": first["executionArn"]})
+        self.assertEqual(self.tasks(), 1)
+        later = self.run_to_the_end(machine, **{**given, "scheduledTime": "2026-02-01T06:30:00Z"})
+        self.assertEqual(json.loads(later["output"])["class"], "success")
+
+    def test_a_repeated_claim_passes(self):
+        """A claim whose answer was lost is asked for again and found to be one's own."""
+        machine, execution = self.machine(), "again" + str(time.time_ns())
+        arn = machine.replace(":stateMachine:", ":execution:") + ":" + execution
+        given = {"scheduleArn": "arn:aws:scheduler:us-east-1:000000000000:schedule/default/again",
+                 "scheduledTime": "2026-01-31T06:30:00Z"}
+        self.s3.put_object(Bucket=self.name, Key="shop/prod/claims/default/again/2026-01-31T06:30:00Z", Body=arn)
+        self.states.start_execution(stateMachineArn=machine, name=execution, input=json.dumps(given))
+        end = until(lambda: (end := self.states.describe_execution(executionArn=arn))["status"] != "RUNNING" and end)
+        self.assertEqual(json.loads(end["output"])["class"], "success", end)
+
+if __name__ == "__main__":
+    unittest.main()

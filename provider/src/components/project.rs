@@ -1,0 +1,509 @@
+//! `dbt-aws:index:DbtProject`.
+
+pub(crate) mod checks;
+pub(crate) mod handle;
+pub(crate) mod machine;
+mod roles;
+mod task;
+#[cfg(test)]
+mod tests;
+
+use self::{
+    handle::{Handle, pick},
+    machine::Machine,
+};
+use crate::{
+    component::{Component, Scope},
+    image::Project,
+    output::all,
+    prelude::*,
+    resources::{
+        ecr::{
+            image::{Image, ImageArgs, ImageDbtArgs},
+            repository::{Repository, RepositoryArgs},
+        },
+        ecs::task_definition::{
+            TaskDefinition, TaskDefinitionArgs, TaskDefinitionCpuArchitecture,
+            TaskDefinitionRuntimePlatformArgs, TaskDefinitionVolume,
+        },
+        iam::{
+            policy::{Policy, PolicyStatement},
+            role::{Role, RoleArgs},
+        },
+        secretsmanager::secret::{Secret, SecretArgs},
+        sfn::state_machine::{StateMachine, StateMachineArgs},
+        sqs::queue::{Queue, QueueArgs},
+    },
+};
+
+/// One dbt project, packaged and runnable.
+#[derive(Debug)]
+pub struct DbtProject;
+
+/// What a project is made from.
+#[derive(Clone, Debug, Props)]
+pub struct DbtProjectInputs {
+    /// The platform that it runs on: the `handle` of a `DbtPlatform`.
+    pub platform: BTreeMap<String, String>,
+    /// The directory that holds `dbt_project.yml`, relative to the program's. The provider packs it into an image and
+    /// needs no Docker. `target/`, `logs/`, `.git/`, virtual environments, `profiles.yml` and what `.dockerignore`
+    /// names stay out. Excludes `image`.
+    #[prop(plain)]
+    pub path: Option<String>,
+    /// The URI of an image made elsewhere that holds the project in `/project`, the runner and dbt: by digest or tag.
+    /// Excludes `path`.
+    #[prop(given)]
+    pub image: Option<String>,
+    /// The dbt in the image. Default: dbt 1.11 with the warehouse's adapter.
+    pub dbt: Option<DbtProjectDbt>,
+    /// The URI of the image under dbt and the project: one with Python and glibc. Default: a slim Python image.
+    pub base_image: Option<String>,
+    /// How dbt connects. Default: as `dbt_project.yml` and the platform's warehouse say. With `image`, no profile is
+    /// written unless this is given.
+    #[prop(given)]
+    pub profile: Option<DbtProjectProfile>,
+    /// Environment variables, by name. Values are plain text in AWS: see `secrets`. Names that begin with `DBT_AWS_`
+    /// are the runner's own.
+    pub environment: Option<BTreeMap<String, String>>,
+    /// Environment variables with secret values, by name: each is kept in Secrets Manager.
+    #[prop(plain)]
+    pub secrets: Option<BTreeMap<String, String>>,
+    /// Environment variables with secret values made elsewhere: for each name the ARN of a Secrets Manager secret
+    /// (`ARN:key::` for one key of a JSON object) or of an SSM parameter.
+    pub secret_arns: Option<BTreeMap<String, String>>,
+    /// The ARNs of the KMS keys that encrypt what `secretArns` names, where they are not AWS's own.
+    pub secret_kms_key_arns: Option<Vec<String>>,
+    /// CPU units, 1024 to a virtual CPU: 256, 512, 1024, 2048, 4096, 8192 or 16384. Default: 1024.
+    #[prop(default = 1024)]
+    pub cpu: i32,
+    /// Memory in MiB; which values are valid depends on `cpu`. Default: 2048.
+    #[prop(default = 2048)]
+    pub memory: i32,
+    /// The kind of processor. Default: `X86_64`.
+    #[prop(default = TaskDefinitionCpuArchitecture::X8664)]
+    pub architecture: TaskDefinitionCpuArchitecture,
+    /// How long a run may take, in minutes: 1 to 10080. Then its queries are cancelled, its artifacts kept, and it
+    /// fails. Default: 60.
+    #[prop(default = 60, check = checks::timeout)]
+    pub timeout_minutes: i64,
+    /// What else dbt may do in AWS, besides keeping its artifacts.
+    pub policy_statements: Option<Vec<PolicyStatement>>,
+    /// Tags, on everything of this project that can carry them.
+    pub tags: Option<Tags>,
+}
+
+/// The dbt in an image.
+#[derive(Clone, Debug, Props)]
+pub struct DbtProjectDbt {
+    /// The minor version of dbt Core. Default: `1.11`.
+    #[prop(default = "1.11")]
+    pub version: String,
+    /// The adapter, such as `postgres`. Default: the warehouse's.
+    pub adapter: Option<String>,
+    /// The path of a requirements file with hashes, relative to the program's directory, that is installed instead.
+    pub requirements: Option<String>,
+}
+
+/// How dbt connects.
+///
+/// See [profiles](https://docs.getdbt.com/docs/core/connect-data-platform/connection-profiles).
+#[derive(Clone, Debug, Props)]
+pub struct DbtProjectProfile {
+    /// The profile's name. Default: that in `dbt_project.yml`.
+    pub name: Option<String>,
+    /// The target's name, also in the path of the artifacts: letters, digits, `-` and `_`. Default: `prod`.
+    #[prop(default = "prod", check = checks::target)]
+    pub target: String,
+    /// The schema that dbt builds in. Default: the dbt project's name.
+    pub schema: Option<String>,
+    /// How many models dbt builds at once. Default: 4.
+    #[prop(default = 4, check = checks::threads)]
+    pub threads: i64,
+    /// More settings of the adapter, over the platform's: an object. They are plain text in AWS.
+    #[prop(check = checks::settings)]
+    pub settings: Option<Json>,
+}
+
+/// What a project answers.
+#[derive(Clone, Debug, Props)]
+pub struct DbtProjectOutputs {
+    /// What a `DbtSchedule` takes as `project`.
+    pub handle: BTreeMap<String, String>,
+    /// The URL of the repository that holds the images; none with `image`.
+    pub repository_url: Option<String>,
+    /// The URI of the image: by digest, unless `image` says otherwise.
+    pub image_uri: String,
+    /// The ARN of the newest revision of the task definition.
+    pub task_definition_arn: String,
+    /// The ARN of the state machine: one execution is one run.
+    pub state_machine_arn: String,
+    /// The ARN of the role that dbt has in AWS.
+    pub task_role_arn: String,
+    /// Where runs leave their artifacts: `s3://BUCKET/PROJECT/TARGET`.
+    pub artifacts_uri: String,
+    /// The command line that starts a run by hand, with the AWS CLI.
+    pub start_run_command: String,
+    /// The page of the runs in AWS's console.
+    pub console_url: String,
+}
+
+/// What the directory of the project says.
+#[derive(Clone, Debug, Default)]
+struct Found {
+    name: Option<String>,
+    profile: Option<String>,
+}
+
+/// How many images a repository keeps: many more than the revisions of the task definition that stay active.
+const IMAGES: u32 = 50;
+
+impl Component for DbtProject {
+    const TOKEN: &'static str = "dbt-aws:index:DbtProject";
+    const DOC: &'static str = "One dbt project, packaged into an image and runnable in AWS: by a `DbtSchedule`, or by hand with the command in `startRunCommand`.\n\nIt makes an ECR repository and the image in it, a task definition, a state machine of which each execution is one run, the roles they need with no more than they need, and a queue for runs that could not be started.";
+    type Inputs = DbtProjectInputs;
+    type Outputs = DbtProjectOutputs;
+
+    fn check(check: &mut Check<'_>) {
+        checks::project(check);
+    }
+
+    fn construct(scope: &Scope, args: DbtProjectArgs) -> Result<DbtProjectFields, Failure> {
+        let (platform, tags) = (&args.platform, &args.tags);
+        let found = found(args.path.as_deref())?;
+        let profile = args.profile.clone().unwrap_or_default();
+        let target = profile.fields().target;
+        let log_prefix = scope.name().to_owned();
+        let name = scope.name().to_owned();
+        let prefix = target.map(move |target| format!("{name}/{target}"));
+
+        let packed = args.path.as_ref().map(|path| pack(scope, path, &args));
+        let image_uri = match (&packed, &args.image) {
+            (Some((_, image)), _) => image.clone(),
+            (None, Some(image)) => image.clone(),
+            (None, None) => Output::default(),
+        };
+
+        let mut secrets: BTreeMap<String, Output<String>> = BTreeMap::new();
+        for (key, value) in args.secrets.iter().flatten() {
+            let secret = scope.child::<Secret>(
+                &format!("secret-{key}"),
+                SecretArgs {
+                    description: format!("{key} of the dbt project {}", scope.name()).into(),
+                    secret_string: value.secret(),
+                    tags: tags.clone(),
+                    ..Default::default()
+                },
+            );
+            secrets.insert(key.clone(), secret.arn.clone());
+        }
+        secrets.insert(
+            "DBT_AWS_WAREHOUSE_SECRET".to_owned(),
+            platform.key("warehouseSecretArn"),
+        );
+        let secrets = all((Output::dictionary(secrets), args.secret_arns.optional()))
+            .map(|(made, given)| made.into_iter().chain(given.unwrap_or_default()).collect());
+
+        let roles = Roles {
+            scope,
+            platform,
+            tags,
+        };
+        let repository = match &packed {
+            Some((repository, _)) => repository.arn.optional(),
+            None => all((image_uri.clone(), platform.key::<String>("clusterArn")))
+                .map(|(image, cluster)| checks::ecr_arn(&image, machine::partition(&cluster))),
+        };
+        let prefix_of_log = log_prefix.clone();
+        let execution_role = roles.make(
+            "execution-role",
+            // ECS sends no source account with this one.
+            Policy::trusting("ecs-tasks.amazonaws.com").into(),
+            all((
+                pick(platform, ["logGroupArn", "warehouseSecretKmsKeyArn"]),
+                repository,
+                secrets.clone(),
+                args.secret_kms_key_arns.optional(),
+            ))
+            .map(move |(platform, repository, secrets, keys)| {
+                let mut keys = keys.unwrap_or_default();
+                keys.extend(platform.0.get("warehouseSecretKmsKeyArn").cloned());
+                roles::execution(
+                    &platform,
+                    &prefix_of_log,
+                    repository.as_deref(),
+                    &secrets,
+                    &keys,
+                )
+            }),
+        );
+        let task_role = roles.make(
+            "task-role",
+            roles.trust("ecs-tasks.amazonaws.com"),
+            all((
+                pick(platform, ["artifactsBucketArn"]),
+                prefix.clone(),
+                args.policy_statements.optional(),
+            ))
+            .map(|(platform, prefix, own)| {
+                roles::task(&platform, &prefix, own.unwrap_or_default())
+            }),
+        );
+
+        let artifacts_uri = all((platform.key::<String>("artifactsBucket"), prefix.clone()))
+            .map(|(bucket, prefix)| format!("s3://{bucket}/{prefix}"));
+        let profile = match (&args.profile, &args.path) {
+            (None, None) => Output::default(),
+            _ => all((
+                profile.optional(),
+                args.dbt.fields().adapter.optional(),
+                pick(platform, ["adapter", "warehouseSettings"]),
+            ))
+            .try_map(move |(own, adapter, platform)| {
+                let own = own.map_or_else(
+                    || DbtProjectProfile::decode(&Value::Object(Properties::new())),
+                    Ok,
+                )?;
+                let adapter = adapter.or_else(|| platform.0.get("adapter").cloned());
+                let warehouse = platform.0.get("warehouseSettings").map(String::as_str);
+                Ok(task::profile(&found, &own, adapter.as_deref(), warehouse))
+            }),
+        };
+        let environment = all((
+            args.environment.optional(),
+            artifacts_uri.clone(),
+            profile.optional(),
+            args.timeout_minutes.clone(),
+            secrets.clone(),
+        ))
+        .map(|(own, artifacts, profile, timeout, secrets)| {
+            task::environment(own, &artifacts, profile, timeout, &secrets)
+        });
+        let prefix_of_log = log_prefix.clone();
+        let log = pick(platform, ["logGroupName", "region"])
+            .map(move |platform| task::log_options(&platform, &prefix_of_log));
+        let container = task::container(image_uri.clone(), environment, secrets, log);
+        let task_definition = scope.child::<TaskDefinition>(
+            "task",
+            TaskDefinitionArgs {
+                cpu: args.cpu.clone(),
+                memory: args.memory.clone(),
+                container_definitions: Output::list([container]),
+                volumes: Set::from([TaskDefinitionVolume {
+                    name: task::VOLUME.to_owned(),
+                }])
+                .into(),
+                execution_role_arn: execution_role.clone(),
+                task_role_arn: task_role.clone(),
+                runtime_platform: TaskDefinitionRuntimePlatformArgs {
+                    cpu_architecture: args.architecture.clone(),
+                    ..Default::default()
+                }
+                .into(),
+                tags: tags.clone(),
+                ..Default::default()
+            },
+        );
+
+        let machine_role = roles.make(
+            "machine-role",
+            roles.trust("states.amazonaws.com"),
+            all((
+                pick(
+                    platform,
+                    ["accountId", "artifactsBucketArn", "clusterArn", "region"],
+                ),
+                prefix.clone(),
+                task_definition.family_arn.clone(),
+                execution_role,
+                task_role.clone(),
+            ))
+            .map(|(platform, prefix, family, execution, task)| {
+                roles::machine(&platform, &prefix, &family, [&execution, &task])
+            }),
+        );
+        let definition = all((
+            pick(
+                platform,
+                [
+                    "artifactsBucket",
+                    "assignPublicIp",
+                    "clusterArn",
+                    "logGroupName",
+                    "region",
+                    "taskSecurityGroupIds",
+                    "taskSubnetIds",
+                ],
+            ),
+            prefix,
+            task_definition.family_arn.clone(),
+            args.timeout_minutes.clone(),
+        ))
+        .map(move |(platform, prefix, family, timeout)| {
+            let machine = Machine {
+                region: platform.text("region"),
+                cluster: platform.text("clusterArn"),
+                family,
+                subnets: platform.list("taskSubnetIds"),
+                security_groups: platform.list("taskSecurityGroupIds"),
+                assign_public_ip: platform
+                    .0
+                    .get("assignPublicIp")
+                    .map_or("DISABLED", String::as_str)
+                    .to_owned(),
+                bucket: platform.text("artifactsBucket"),
+                prefix,
+                log_group: platform.text("logGroupName"),
+                log_prefix,
+                timeout_seconds: timeout * 60,
+            };
+            machine.definition()
+        });
+        let state_machine = scope.child::<StateMachine>(
+            "state-machine",
+            StateMachineArgs {
+                definition,
+                role_arn: machine_role,
+                tags: tags.clone(),
+                ..Default::default()
+            },
+        );
+
+        let dead_letters = scope.child::<Queue>(
+            "dead-letters",
+            QueueArgs {
+                message_retention_seconds: 1_209_600.into(),
+                tags: tags.clone(),
+                ..Default::default()
+            },
+        );
+        let scheduler_role = roles.make(
+            "scheduler-role",
+            roles.trust("scheduler.amazonaws.com"),
+            all((state_machine.arn.clone(), dead_letters.arn.clone()))
+                .map(|(machine, dead_letters)| roles::scheduler(&machine, &dead_letters)),
+        );
+
+        let region = platform.key::<String>("region");
+        let number = |n: &Output<i32>| n.map(|n| n.to_string());
+        let handle = Output::dictionary([
+            ("version", "1".into()),
+            ("name", scope.name().into()),
+            ("region", region.clone()),
+            ("accountId", platform.key("accountId")),
+            ("stateMachineArn", state_machine.arn.clone()),
+            ("schedulerRoleArn", scheduler_role),
+            ("deadLetterArn", dead_letters.arn.clone()),
+            ("artifactsUri", artifacts_uri.clone()),
+            ("cpu", number(&args.cpu)),
+            ("memory", number(&args.memory)),
+        ]);
+        let place = all((region, state_machine.arn.clone()));
+        Ok(DbtProjectFields {
+            handle,
+            repository_url: packed.map(|(repository, _)| repository.repository_url.clone()).unwrap_or_default(),
+            image_uri,
+            task_definition_arn: task_definition.arn.clone(),
+            state_machine_arn: state_machine.arn.clone(),
+            task_role_arn: task_role,
+            artifacts_uri,
+            start_run_command: place.map(|(region, machine)| {
+                format!("aws stepfunctions start-execution --region {region} --state-machine-arn {machine}")
+            }),
+            console_url: place.map(|(region, machine)| {
+                let console = machine::console(&region);
+                format!("{console}/states/home?region={region}#/statemachines/view/{machine}")
+            }),
+        })
+    }
+}
+
+fn found(path: Option<&str>) -> Result<Found, Failure> {
+    let Some(path) = path else {
+        return Ok(Found::default());
+    };
+    let project =
+        Project::read(path.as_ref()).map_err(|e| Failure::here(e.to_string()).under("path"))?;
+    Ok(Found {
+        name: Some(project.name),
+        profile: project.profile,
+    })
+}
+
+/// The repository and the URI of the image in it.
+fn pack(
+    scope: &Scope,
+    path: &str,
+    args: &DbtProjectArgs,
+) -> (crate::component::Child<Repository>, Output<String>) {
+    let repository = scope.child::<Repository>(
+        "repository",
+        RepositoryArgs {
+            force_delete: true.into(),
+            lifecycle_policy: Json(serde_json::json!({"rules": [{
+                "rulePriority": 1,
+                "description": "Keeps the newest images",
+                "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": IMAGES},
+                "action": {"type": "expire"},
+            }]}))
+            .into(),
+            tags: args.tags.clone(),
+            ..Default::default()
+        },
+    );
+    let dbt = args.dbt.fields();
+    let adapter = all((
+        dbt.adapter.optional(),
+        dbt.requirements.optional(),
+        args.platform.key::<String>("adapter").optional(),
+    ))
+    .map(|(own, requirements, warehouse)| match requirements {
+        Some(_) => own,
+        None => own.or(warehouse),
+    });
+    let image = scope.child::<Image>(
+        "image",
+        ImageArgs {
+            repository_url: repository.repository_url.clone(),
+            path: path.into(),
+            dbt: ImageDbtArgs {
+                version: dbt.version,
+                adapter: adapter.flatten(),
+                requirements: dbt.requirements,
+            }
+            .into(),
+            base_image: args.base_image.clone(),
+            architecture: args.architecture.clone(),
+            ..Default::default()
+        },
+    );
+    let uri = image.image_uri.clone();
+    (repository, uri)
+}
+
+struct Roles<'a> {
+    scope: &'a Scope,
+    platform: &'a Output<BTreeMap<String, String>>,
+    tags: &'a Output<Tags>,
+}
+
+impl Roles<'_> {
+    fn trust(&self, service: &'static str) -> Output<Policy> {
+        self.platform
+            .key::<String>("accountId")
+            .map(move |account| roles::trust(service, &account))
+    }
+
+    fn make(&self, name: &str, trust: Output<Policy>, policy: Output<Policy>) -> Output<String> {
+        let role = self.scope.child::<Role>(
+            name,
+            RoleArgs {
+                assume_role_policy: trust,
+                inline_policies: Output::dictionary([("dbt", policy)]),
+                permissions_boundary: self.platform.key("permissionsBoundaryArn"),
+                tags: self.tags.clone(),
+                ..Default::default()
+            },
+        );
+        role.arn.clone()
+    }
+}

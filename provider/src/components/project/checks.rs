@@ -1,0 +1,163 @@
+//! What is wrong with a project's inputs, before anything is made.
+
+use super::{DbtProjectDbt, DbtProjectProfile, handle, task};
+use crate::{image::Project, prelude::*, resources::ecs::task_definition::fargate_size};
+
+/// The keys of a platform's handle without which no project can be made.
+const PLATFORM: [&str; 8] = [
+    "accountId",
+    "artifactsBucket",
+    "artifactsBucketArn",
+    "clusterArn",
+    "logGroupArn",
+    "logGroupName",
+    "region",
+    "taskSubnetIds",
+];
+
+pub(super) fn project(check: &mut Check<'_>) {
+    handle::check(check, "platform", "DbtPlatform", &PLATFORM);
+    check.exactly_one(&["path", "image"]);
+    let path = check.get::<Option<String>>("path").flatten();
+    if let Some(path) = &path
+        && let Err(error) = Project::read(path.as_ref())
+    {
+        check.fail("path", error.to_string());
+    }
+    if check.has("image") && path.is_none() {
+        with_image(check);
+    }
+    if let (Some(cpu), Some(memory)) = (check.get("cpu"), check.get("memory"))
+        && let Err(reason) = fargate_size(cpu, memory)
+    {
+        check.fail("memory", reason);
+    }
+    variables(check);
+    let arns = check
+        .get::<Option<BTreeMap<String, String>>>("secretArns")
+        .flatten();
+    for (name, arn) in arns.iter().flatten() {
+        if !is_secret(arn) {
+            let path = crate::props::join("secretArns", &crate::props::join(name, ""));
+            let reason = format!(
+                "{arn:?} is not the ARN of a Secrets Manager secret or of an SSM parameter"
+            );
+            check.fail(path, reason);
+        }
+    }
+}
+
+/// What makes no difference to an image that is there already.
+fn with_image(check: &mut Check<'_>) {
+    if check.has("baseImage") {
+        check.fail(
+            "baseImage",
+            "is of no use with image, which has its own base",
+        );
+    }
+    if let Some(Some(dbt)) = check.get::<Option<DbtProjectDbt>>("dbt")
+        && dbt.requirements.is_some()
+    {
+        check.fail(
+            "dbt.requirements",
+            "is of no use with image, which has its own dbt",
+        );
+    }
+    if let Some(Some(profile)) = check.get::<Option<DbtProjectProfile>>("profile") {
+        for (field, value) in [("name", &profile.name), ("schema", &profile.schema)] {
+            if value.is_none() {
+                let reason = "is required with image, whose dbt_project.yml is not at hand";
+                check.fail(format!("profile.{field}"), reason);
+            }
+        }
+    }
+}
+
+/// Names that cannot be, and names that are given twice.
+fn variables(check: &mut Check<'_>) {
+    let mut seen: BTreeMap<String, &str> = BTreeMap::new();
+    for field in ["environment", "secrets", "secretArns"] {
+        for name in check.keys(field) {
+            let path = crate::props::join(field, &crate::props::join(&name, ""));
+            if let Err(reason) = task::variable(&name) {
+                check.fail(path, reason);
+            } else if let Some(before) = seen.insert(name.clone(), field) {
+                check.fail(
+                    path,
+                    format!("{name} is also in {before}; leave out one of them"),
+                );
+            }
+        }
+    }
+}
+
+fn is_secret(arn: &str) -> bool {
+    let parts: Vec<_> = arn.splitn(6, ':').collect();
+    match parts.as_slice() {
+        ["arn", _, "secretsmanager", _, _, object] => object.starts_with("secret:"),
+        ["arn", _, "ssm", _, _, object] => object.starts_with("parameter/"),
+        _ => false,
+    }
+}
+
+pub(super) fn timeout(minutes: &i64) -> Result<(), String> {
+    match minutes {
+        1..=10_080 => Ok(()),
+        n => Err(format!("{n} is not between 1 and 10080 minutes (a week)")),
+    }
+}
+
+pub(super) fn threads(threads: &i64) -> Result<(), String> {
+    match threads {
+        1.. => Ok(()),
+        n => Err(format!("{n} is not 1 or more")),
+    }
+}
+
+pub(super) fn settings(settings: &Json) -> Result<(), String> {
+    if settings.0.is_object() {
+        Ok(())
+    } else {
+        Err("must be an object of the adapter's settings".to_owned())
+    }
+}
+
+pub(super) fn target(target: &String) -> Result<(), String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+    if !target.is_empty() && target.chars().all(fits) {
+        Ok(())
+    } else {
+        Err(format!("{target:?} must be letters, digits, - and _"))
+    }
+}
+
+pub(crate) use super::task::variable;
+
+/// The ARN of the ECR repository that an image's URI names, if it is one.
+pub(super) fn ecr_arn(image: &str, partition: &str) -> Option<String> {
+    let (host, rest) = image.split_once('/')?;
+    let [account, "dkr", "ecr", region, "amazonaws", ..] = host.split('.').collect::<Vec<_>>()[..]
+    else {
+        return None;
+    };
+    let name = rest.split_once('@').map_or(rest, |(name, _)| name);
+    let name = name.split_once(':').map_or(name, |(name, _)| name);
+    Some(format!(
+        "arn:{partition}:ecr:{region}:{account}:repository/{name}"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ecr_arn;
+
+    #[test]
+    fn an_ecr_image_has_its_repository() {
+        let arn = Some("arn:aws:ecr:eu-west-1:111122223333:repository/team/shop".to_owned());
+        let host = "111122223333.dkr.ecr.eu-west-1.amazonaws.com";
+        for end in ["", ":v1", "@sha256:0123", ":v1@sha256:0123"] {
+            assert_eq!(ecr_arn(&format!("{host}/team/shop{end}"), "aws"), arn);
+        }
+        assert_eq!(ecr_arn("ghcr.io/team/shop:v1", "aws"), None);
+    }
+}

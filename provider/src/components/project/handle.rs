@@ -1,0 +1,57 @@
+//! What joins the components: a flat map of texts.
+
+use crate::prelude::*;
+
+/// Some values of a handle.
+#[derive(Clone, Debug)]
+pub(crate) struct Handle(pub(crate) BTreeMap<String, String>);
+
+impl Property for Handle {
+    fn ty() -> crate::props::Type {
+        BTreeMap::<String, String>::ty()
+    }
+
+    fn decode(value: &Value) -> Result<Self, Failure> {
+        Property::decode(value).map(Self)
+    }
+
+    fn encode(&self) -> Value {
+        self.0.encode()
+    }
+}
+
+impl Handle {
+    /// A value; empty where the handle has none.
+    pub(crate) fn text(&self, key: &str) -> String {
+        self.0.get(key).cloned().unwrap_or_default()
+    }
+
+    /// The values of a list.
+    pub(crate) fn list(&self, key: &str) -> Vec<String> {
+        let text = self.text(key);
+        text.split(',')
+            .filter(|item| !item.is_empty())
+            .map(str::to_owned)
+            .collect()
+    }
+}
+
+/// These values of a handle, depending on nothing but what they depend on themselves.
+pub(crate) fn pick<const N: usize>(
+    handle: &Output<BTreeMap<String, String>>,
+    keys: [&'static str; N],
+) -> Output<Handle> {
+    Output::object(keys.map(|key| (key, handle.key(key))))
+}
+
+/// Refuses what is not the handle of `component`, which has these keys.
+pub(crate) fn check(check: &mut Check<'_>, field: &str, component: &str, keys: &[&str]) {
+    let Some(handle) = check.get::<BTreeMap<String, String>>(field) else {
+        return;
+    };
+    if let Some(missing) = keys.iter().find(|key| !handle.contains_key(**key)) {
+        let reason =
+            format!("has no {missing}: give the handle of a {component}, such as `{field}.handle`");
+        check.fail(field, reason);
+    }
+}

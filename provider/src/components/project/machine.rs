@@ -1,0 +1,405 @@
+//! The state machine of a project: one execution is one run.
+//!
+//! Step Functions' own words for a failed task do not tell a failed model from a task that never started, so the run's
+//! end is read from the runner's `outcome.json`; what is known of the task itself only counts without one.
+
+use crate::prelude::*;
+use serde_json::{Value as Document, json};
+
+/// How much longer than its attempt a task may take to start and to end, in seconds.
+pub(super) const MARGIN: i64 = 600;
+
+/// The only attempt.
+const ATTEMPT: &str = "1";
+
+/// What a state machine is made for.
+pub(super) struct Machine {
+    pub(super) region: String,
+    pub(super) cluster: String,
+    /// The task definition without a revision: the newest runs.
+    pub(super) family: String,
+    pub(super) subnets: Vec<String>,
+    pub(super) security_groups: Vec<String>,
+    pub(super) assign_public_ip: String,
+    pub(super) bucket: String,
+    /// Where the project's artifacts are in the bucket.
+    pub(super) prefix: String,
+    pub(super) log_group: String,
+    pub(super) log_prefix: String,
+    pub(super) timeout_seconds: i64,
+}
+
+impl Machine {
+    /// The definition, in the Amazon States Language with JSONata.
+    pub(super) fn definition(&self) -> Json {
+        let states = [self.claim(), self.run(), self.stop(), self.judge()];
+        let states: serde_json::Map<_, _> = states
+            .into_iter()
+            .filter_map(|part| match part {
+                Document::Object(states) => Some(states),
+                _ => None,
+            })
+            .flatten()
+            .collect();
+        Json(json!({
+            "Comment": "One execution is one run of the dbt project.",
+            "QueryLanguage": "JSONata",
+            "StartAt": "Begin",
+            "States": states,
+        }))
+    }
+
+    /// A time of a schedule is run once, however often it is delivered: who writes its claim first has it.
+    fn claim(&self) -> Document {
+        let claims = text(&format!("{}/claims/", self.prefix));
+        let runs = text(&format!("{}/runs/", self.prefix));
+        let claim = format!(
+            "$exists($states.input.scheduleArn) and $exists($states.input.scheduledTime) \
+             ? {claims} & $substringAfter($states.input.scheduleArn, 'schedule/') & '/' & $states.input.scheduledTime : ''"
+        );
+        let attempt = format!("{runs} & $states.context.Execution.Name & '/{ATTEMPT}'");
+        json!({
+            "Begin": {
+                "Type": "Pass",
+                "Assign": {
+                    "claim": query(&claim),
+                    "attempt": query(&attempt),
+                    "given": query("$states.input"),
+                    "problem": "",
+                    "task": {},
+                    "outcome": {},
+                },
+                "Next": "Scheduled?",
+            },
+            "Scheduled?": {
+                "Type": "Choice",
+                "Choices": [{"Condition": query("$claim != ''"), "Next": "Claim the time"}],
+                "Default": "Run dbt",
+            },
+            "Claim the time": {
+                "Type": "Task",
+                "Resource": self.action("aws-sdk:s3:putObject"),
+                "Arguments": {
+                    "Bucket": self.bucket,
+                    "Key": query("$claim"),
+                    "Body": query("$states.context.Execution.Id"),
+                    "IfNoneMatch": "*",
+                },
+                "Retry": retry_s3(),
+                "Catch": [{
+                    "ErrorEquals": ["States.ALL"],
+                    "Assign": {"problem": query("$states.errorOutput.Error & ': ' & $substring($states.errorOutput.Cause, 0, 300)")},
+                    "Next": "Read the claim",
+                }],
+                "Next": "Run dbt",
+            },
+            "Read the claim": {
+                "Type": "Task",
+                "Resource": self.action("aws-sdk:s3:getObject"),
+                "Arguments": {"Bucket": self.bucket, "Key": query("$claim")},
+                "Assign": {"owner": query("$string($states.result.Body)")},
+                "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "ClaimFailed"}],
+                "Next": "Whose is it?",
+            },
+            "Whose is it?": {
+                "Type": "Choice",
+                // A repeated call finds this execution's own claim.
+                "Choices": [{
+                    "Condition": query("$contains($owner, $states.context.Execution.Id)"),
+                    "Assign": {"problem": ""},
+                    "Next": "Run dbt",
+                }],
+                "Default": "Started already",
+            },
+            "Started already": {
+                "Type": "Pass",
+                "End": true,
+                "Output": {"class": "duplicate", "message": "another execution has this time of the schedule", "execution": query("$owner")},
+            },
+            "ClaimFailed": {
+                "Type": "Fail",
+                "Error": "ClaimFailed",
+                "Cause": query(&format!(
+                    "'could not claim the scheduled time in s3://' & {} & '/' & $claim & ', so that it is not run twice: ' & $problem",
+                    text(&self.bucket)
+                )),
+            },
+        })
+    }
+
+    fn run(&self) -> Document {
+        // What is started by hand may override as schedules do, but not the runner's own variables.
+        let environment = format!(
+            "$append([{{'Name': 'DBT_AWS_RUN_ID', 'Value': $states.context.Execution.Name}}, \
+             {{'Name': 'DBT_AWS_ATTEMPT', 'Value': '{ATTEMPT}'}}], \
+             $append($exists($given.commands) \
+             ? [{{'Name': 'DBT_AWS_COMMANDS', 'Value': $string($given.commands)}}] : [], \
+             $each($sift($given.environment, function($v, $k) {{ $substring($k, 0, 8) != 'DBT_AWS_' }}), \
+             function($v, $k) {{ {{'Name': $k, 'Value': $string($v)}} }})))"
+        );
+        let overrides = format!(
+            "$merge([$exists($given.cpu) ? {{'Cpu': $string($given.cpu)}} : {{}}, \
+             $exists($given.memory) ? {{'Memory': $string($given.memory)}} : {{}}, \
+             {{'ContainerOverrides': [{{'Name': '{}', 'Environment': {environment}}}]}}])",
+            super::task::CONTAINER
+        );
+        // Of a task's description only what the end of the run may need is kept.
+        let of = |task: &str| {
+            format!(
+                "($task := {task}; $dbt := $task.Containers[Name = '{}']; {{'arn': $task.TaskArn, 'code': $task.StopCode, \
+                 'reason': $substring($exists($dbt.Reason) ? $dbt.Reason : $task.StoppedReason, 0, 300), \
+                 'exit': $dbt.ExitCode}})",
+                super::task::CONTAINER
+            )
+        };
+        let cause = "$states.errorOutput.Cause";
+        let failed = of(&format!(
+            "$substring({cause}, 0, 1) = '{{' ? $parse({cause}) : {{'StoppedReason': {cause}}}"
+        ));
+        json!({
+            "Run dbt": {
+                "Type": "Task",
+                "Resource": self.action("ecs:runTask.sync"),
+                "Arguments": {
+                    "Cluster": self.cluster,
+                    "TaskDefinition": self.family,
+                    "LaunchType": "FARGATE",
+                    "PropagateTags": "TASK_DEFINITION",
+                    // The integration takes no StartedBy, and the group tells the run's task as well.
+                    "Group": query("$states.context.Execution.Name"),
+                    "NetworkConfiguration": {"AwsvpcConfiguration": {
+                        "Subnets": self.subnets,
+                        "SecurityGroups": self.security_groups,
+                        "AssignPublicIp": self.assign_public_ip,
+                    }},
+                    "Overrides": query(&overrides),
+                },
+                // The runner ends the attempt itself.
+                "TimeoutSeconds": self.timeout_seconds + MARGIN,
+                "Retry": [{
+                    "ErrorEquals": ["ECS.AmazonECSException", "ECS.SdkClientException", "ECS.ServerException", "ECS.ThrottlingException"],
+                    "IntervalSeconds": 5, "MaxAttempts": 5, "BackoffRate": 2, "JitterStrategy": "FULL",
+                }],
+                "Assign": {"task": query(&of("$states.result"))},
+                "Output": {},
+                "Catch": [
+                    {
+                        "ErrorEquals": ["States.Timeout"],
+                        "Assign": {"problem": "States.Timeout"},
+                        "Output": {},
+                        "Next": "List the tasks",
+                    },
+                    {
+                        "ErrorEquals": ["States.ALL"],
+                        "Assign": {"problem": query("$states.errorOutput.Error"), "task": query(&failed)},
+                        "Output": {},
+                        "Next": "Read the outcome",
+                    },
+                ],
+                "Next": "Read the outcome",
+            },
+        })
+    }
+
+    /// A state's timeout does not promise to stop the task.
+    fn stop(&self) -> Document {
+        let family = self.family.rsplit('/').next().unwrap_or_default();
+        let go_on =
+            json!([{"ErrorEquals": ["States.ALL"], "Output": {}, "Next": "Read the outcome"}]);
+        json!({
+            "List the tasks": {
+                "Type": "Task",
+                "Resource": self.action("aws-sdk:ecs:listTasks"),
+                "Arguments": {"Cluster": self.cluster, "Family": family},
+                "Output": {"tasks": query("$append([], $states.result.TaskArns)")},
+                "Catch": go_on,
+                "Next": "Any?",
+            },
+            "Any?": {
+                "Type": "Choice",
+                "Choices": [{"Condition": query("$count($states.input.tasks) > 0"), "Next": "Find the task"}],
+                "Default": "Read the outcome",
+            },
+            "Find the task": {
+                "Type": "Task",
+                "Resource": self.action("aws-sdk:ecs:describeTasks"),
+                "Arguments": {"Cluster": self.cluster, "Tasks": query("$states.input.tasks")},
+                "Assign": {"task": query("{'arn': $states.result.Tasks[Group = $states.context.Execution.Name].TaskArn}")},
+                "Output": {},
+                "Catch": go_on,
+                "Next": "Found?",
+            },
+            "Found?": {
+                "Type": "Choice",
+                "Choices": [{"Condition": query("$exists($task.arn)"), "Next": "Stop the task"}],
+                "Default": "Read the outcome",
+            },
+            "Stop the task": {
+                "Type": "Task",
+                "Resource": self.action("aws-sdk:ecs:stopTask"),
+                "Arguments": {"Cluster": self.cluster, "Task": query("$task.arn"), "Reason": "dbt-aws: the run is out of time"},
+                "Output": {},
+                "Catch": go_on,
+                "Next": "Read the outcome",
+            },
+        })
+    }
+
+    fn judge(&self) -> Document {
+        let place = self.place();
+        let minutes = (self.timeout_seconds + MARGIN).div_euclid(60);
+        let fail = |error: &str, cause: String| json!({"Type": "Fail", "Error": error, "Cause": query(&format!("{cause} & {place}"))});
+        let by_class = "$lookup({'failed-nodes': 'DbtFailedNodes', 'dbt-error': 'DbtError', 'usage': 'DbtUsageError', \
+                        'timeout': 'Timeout', 'out-of-memory': 'OutOfMemory', 'terminated': 'TaskStopped', \
+                        'internal': 'RunnerError'}, $outcome.class)";
+        let exit = "$exists($task.exit) ? ' (exit code ' & $string($task.exit) & ')' : ''";
+        json!({
+            "Read the outcome": {
+                "Type": "Task",
+                "Resource": self.action("aws-sdk:s3:getObject"),
+                "Arguments": {"Bucket": self.bucket, "Key": query("$attempt & '/outcome.json'")},
+                "Retry": retry_s3(),
+                "Assign": {"outcome": query("$parse($states.result.Body)")},
+                "Output": {},
+                "Catch": [{"ErrorEquals": ["States.ALL"], "Output": {}, "Next": "Without an outcome"}],
+                "Next": "How did it end?",
+            },
+            "How did it end?": {
+                "Type": "Choice",
+                "Choices": [{"Condition": query("$outcome.class = 'success'"), "Next": "Succeeded"}],
+                "Default": "Failed",
+            },
+            "Succeeded": {
+                "Type": "Pass",
+                "End": true,
+                "Output": {
+                    "class": "success",
+                    "message": query("$outcome.message"),
+                    "artifacts": query(&format!("{} & $attempt & '/'", text(&format!("s3://{}/", self.bucket)))),
+                },
+            },
+            "Failed": {
+                "Type": "Fail",
+                "Error": query(&format!("($error := {by_class}; $exists($error) ? $error : 'RunFailed')")),
+                "Cause": query(&format!("$outcome.message & ' (exit code ' & $string($outcome.exitCode) & ')' & {place}")),
+            },
+            "Without an outcome": {
+                "Type": "Choice",
+                "Choices": [
+                    {"Condition": query("$problem = 'States.Timeout'"), "Next": "Timeout"},
+                    {"Condition": query("$task.exit = 137 or $contains($string($task.reason), 'OutOfMemory')"), "Next": "OutOfMemory"},
+                    {
+                        "Condition": query("$task.code = 'TaskFailedToStart' or ($problem != '' and $not($exists($task.arn)))"),
+                        "Next": "TaskNotStarted",
+                    },
+                ],
+                "Default": "TaskLost",
+            },
+            "Timeout": fail("Timeout", format!(
+                "'the task had not ended after {minutes} min, {} min more than timeoutMinutes, and was stopped; it may have waited \
+                 for its image or for capacity; start the run again'",
+                MARGIN / 60
+            )),
+            "OutOfMemory": fail("OutOfMemory", format!(
+                "'the task ran out of memory and was ended' & ({exit}) & '; give it more memory, or fewer threads'"
+            )),
+            "TaskNotStarted": fail("TaskNotStarted", "'the task did not start: ' & $task.reason & '; ' & (\
+                 $contains($string($task.reason), 'CannotPull') or $contains($string($task.reason), 'pull') \
+                 ? 'look whether the image is there and whether the subnets lead to its registry' \
+                 : $contains($lowercase($string($task.reason)), 'capacity') \
+                 ? 'AWS has no capacity at the moment: start the run again, or use more zones' \
+                 : $contains($string($task.reason), 'ResourceInitializationError') \
+                 ? 'look whether the secrets are there and whether the subnets lead to AWS' \
+                 : 'put right what it says and start the run again')".to_owned()),
+            "TaskLost": fail("TaskLost", format!(
+                "'the task ended without saying how the run went' & ({exit}) & ($exists($task.reason) and $task.reason != '' \
+                 ? ': ' & $task.reason : '') & '; start the run again'"
+            )),
+        })
+    }
+
+    /// Where the log and the artifacts are, as the end of a sentence.
+    fn place(&self) -> String {
+        // The console wants a slash of a name encoded twice.
+        let encode = |name: &str| name.replace('/', "$252F");
+        let (host, region) = (console(&self.region), &self.region);
+        let log = format!(
+            "{host}/cloudwatch/home?region={region}#logsV2:log-groups/log-group/{}",
+            encode(&self.log_group)
+        );
+        let stream = format!(
+            "/log-events/{}",
+            encode(&format!("{}/{}/", self.log_prefix, super::task::CONTAINER))
+        );
+        format!(
+            "'; the log is at ' & {} & ($exists($task.arn) ? {} & $split($task.arn, '/')[-1] : '') & \
+             ' and the artifacts are in ' & {} & $attempt & '/'",
+            text(&log),
+            text(&stream),
+            text(&format!("s3://{}/", self.bucket)),
+        )
+    }
+
+    fn action(&self, name: &str) -> String {
+        format!("arn:{}:states:::{name}", partition(&self.cluster))
+    }
+}
+
+/// The console of a region.
+pub(crate) fn console(region: &str) -> String {
+    match region {
+        r if r.starts_with("cn-") => "https://console.amazonaws.cn".to_owned(),
+        r if r.starts_with("us-gov-") => "https://console.amazonaws-us-gov.com".to_owned(),
+        r => format!("https://{r}.console.aws.amazon.com"),
+    }
+}
+
+/// The partition of an ARN.
+pub(crate) fn partition(arn: &str) -> &str {
+    arn.split(':').nth(1).unwrap_or("aws")
+}
+
+/// Retries what a repetition can help: that an object is missing is another error.
+fn retry_s3() -> Document {
+    json!([{
+        "ErrorEquals": ["S3.SdkClientException", "S3.SlowDownException", "S3.InternalErrorException"],
+        "IntervalSeconds": 2, "MaxAttempts": 4, "BackoffRate": 2, "JitterStrategy": "FULL",
+    }])
+}
+
+fn query(expression: &str) -> String {
+    format!("{{% {expression} %}}")
+}
+
+/// A text as JSONata has it, which is as JSON has it.
+fn text(text: &str) -> String {
+    json!(text).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Machine;
+    use expect_test::expect_file;
+
+    /// The tests of the local AWS run this very definition.
+    #[test]
+    fn the_definition() {
+        let arn =
+            |kind: &str, name: &str| format!("arn:aws:ecs:us-east-1:000000000000:{kind}/{name}");
+        let machine = Machine {
+            region: "us-east-1".to_owned(),
+            cluster: arn("cluster", "CLUSTER"),
+            family: arn("task-definition", "FAMILY"),
+            subnets: vec!["subnet-1".to_owned()],
+            security_groups: vec!["sg-1".to_owned()],
+            assign_public_ip: "DISABLED".to_owned(),
+            bucket: "BUCKET".to_owned(),
+            prefix: "shop/prod".to_owned(),
+            log_group: "/dbt/analytics".to_owned(),
+            log_prefix: "shop".to_owned(),
+            timeout_seconds: 3600,
+        };
+        let text = serde_json::to_string_pretty(&machine.definition().0).expect("JSON");
+        expect_file!["machine.json"].assert_eq(&(text + "\n"));
+    }
+}

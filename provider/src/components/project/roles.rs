@@ -1,0 +1,179 @@
+//! What each role of a project may do, and no more.
+
+use super::Handle;
+use crate::{
+    components::project::machine::partition,
+    prelude::*,
+    resources::iam::policy::{Policy, PolicyStatement},
+};
+use serde_json::{Value as Document, json};
+
+/// The trust policy of a role that a service assumes for this account alone.
+pub(super) fn trust(service: &str, account: &str) -> Policy {
+    let mut policy = Policy::trusting(service);
+    let condition = json!({"StringEquals": {"aws:SourceAccount": account}});
+    for statement in &mut policy.statements {
+        statement.conditions = Some(Json(condition.clone()));
+    }
+    policy
+}
+
+fn allow<R: Into<String>>(
+    actions: &[&str],
+    resources: impl IntoIterator<Item = R>,
+) -> PolicyStatement {
+    PolicyStatement::allow(actions.iter().copied(), resources)
+}
+
+fn when(statement: PolicyStatement, condition: Document) -> PolicyStatement {
+    PolicyStatement {
+        conditions: Some(Json(condition)),
+        ..statement
+    }
+}
+
+/// What ECS does before the container runs: pull the image, open the log, read the secrets.
+pub(super) fn execution(
+    platform: &Handle,
+    log_prefix: &str,
+    repository: Option<&str>,
+    secrets: &BTreeMap<String, String>,
+    kms_keys: &[String],
+) -> Policy {
+    let mut statements = Vec::new();
+    if let Some(repository) = repository {
+        statements.push(allow(
+            &[
+                "ecr:BatchCheckLayerAvailability",
+                "ecr:BatchGetImage",
+                "ecr:GetDownloadUrlForLayer",
+            ],
+            [repository],
+        ));
+        // A token is for the whole registry: AWS takes no other resource.
+        statements.push(allow(&["ecr:GetAuthorizationToken"], ["*"]));
+    }
+    let group = platform.text("logGroupArn");
+    let group = group.trim_end_matches(":*");
+    statements.push(allow(
+        &["logs:CreateLogStream", "logs:PutLogEvents"],
+        [format!("{group}:log-stream:{log_prefix}/*")],
+    ));
+    let of = |service: &str| -> Vec<&str> {
+        let service = format!(":{service}:");
+        secrets
+            .values()
+            .filter(|arn| arn.contains(&service))
+            .map(|arn| without_key(arn))
+            .collect()
+    };
+    for (service, action) in [
+        ("secretsmanager", "secretsmanager:GetSecretValue"),
+        ("ssm", "ssm:GetParameters"),
+    ] {
+        let arns = of(service);
+        if !arns.is_empty() {
+            statements.push(allow(&[action], arns));
+        }
+    }
+    if !kms_keys.is_empty() {
+        statements.push(allow(&["kms:Decrypt"], kms_keys));
+    }
+    Policy::new(statements)
+}
+
+/// A secret's ARN without the key, version stage and version that a task definition may add.
+fn without_key(arn: &str) -> &str {
+    match arn.match_indices(':').nth(6) {
+        Some((end, _)) if arn.contains(":secretsmanager:") => &arn[..end],
+        _ => arn,
+    }
+}
+
+/// What the runner does: keep artifacts, and restore the last parse.
+pub(super) fn task(platform: &Handle, prefix: &str, own: Vec<PolicyStatement>) -> Policy {
+    let place = format!("{}/{prefix}", platform.text("artifactsBucketArn"));
+    let mut statements = vec![
+        allow(
+            &["s3:PutObject"],
+            ["runs", "latest", "partial_parse"].map(|part| format!("{place}/{part}/*")),
+        ),
+        allow(&["s3:GetObject"], [format!("{place}/partial_parse/*")]),
+        list(platform, &format!("{prefix}/partial_parse/*")),
+    ];
+    statements.extend(own);
+    Policy::new(statements)
+}
+
+/// Without it, S3 answers that what is missing is forbidden.
+fn list(platform: &Handle, prefix: &str) -> PolicyStatement {
+    when(
+        allow(&["s3:ListBucket"], [platform.text("artifactsBucketArn")]),
+        json!({"StringLike": {"s3:prefix": prefix}}),
+    )
+}
+
+/// What the state machine does: claim a time, run the task, follow it, stop it, and read its outcome.
+pub(super) fn machine(platform: &Handle, prefix: &str, family: &str, roles: [&str; 2]) -> Policy {
+    let cluster = platform.text("clusterArn");
+    let on_cluster = json!({"ArnEquals": {"ecs:cluster": cluster}});
+    let (account, region) = (platform.text("accountId"), platform.text("region"));
+    let partition = partition(&cluster);
+    let tasks = cluster.replacen(":cluster/", ":task/", 1) + "/*";
+    let rule = format!(
+        "arn:{partition}:events:{region}:{account}:rule/StepFunctionsGetEventsForECSTaskRule"
+    );
+    let place = format!("{}/{prefix}", platform.text("artifactsBucketArn"));
+    Policy::new(vec![
+        when(
+            allow(&["ecs:RunTask"], [family.to_owned(), format!("{family}:*")]),
+            on_cluster.clone(),
+        ),
+        when(
+            allow(&["ecs:TagResource"], [tasks.clone()]),
+            json!({"StringEquals": {"ecs:CreateAction": "RunTask"}}),
+        ),
+        when(
+            allow(&["ecs:DescribeTasks", "ecs:StopTask"], [tasks]),
+            on_cluster.clone(),
+        ),
+        // Tasks are listed by cluster and family: AWS takes no other resource.
+        when(allow(&["ecs:ListTasks"], ["*"]), on_cluster),
+        allow(
+            &["events:DescribeRule", "events:PutRule", "events:PutTargets"],
+            [rule],
+        ),
+        when(
+            allow(&["iam:PassRole"], roles),
+            json!({"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}),
+        ),
+        allow(
+            &["s3:GetObject", "s3:PutObject"],
+            [format!("{place}/claims/*")],
+        ),
+        allow(&["s3:GetObject"], [format!("{place}/runs/*")]),
+        list(platform, &format!("{prefix}/*")),
+    ])
+}
+
+/// What schedules do: start the state machine, and leave what could not be started.
+pub(super) fn scheduler(machine: &str, dead_letters: &str) -> Policy {
+    Policy::new(vec![
+        allow(&["states:StartExecution"], [machine]),
+        allow(&["sqs:SendMessage"], [dead_letters]),
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_key;
+
+    #[test]
+    fn a_policy_names_the_secret_itself() {
+        let secret = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:api-AbCdEf";
+        assert_eq!(without_key(secret), secret);
+        assert_eq!(without_key(&format!("{secret}:token::")), secret);
+        let parameter = "arn:aws:ssm:eu-west-1:111122223333:parameter/api/token";
+        assert_eq!(without_key(parameter), parameter);
+    }
+}

@@ -1,0 +1,137 @@
+//! The task of a project: the runner's container and its environment.
+
+use super::Handle;
+use crate::{prelude::*, resources::ecs::container::*};
+use serde_json::{Map, Value as Document, json};
+
+/// The name of the container.
+pub(super) const CONTAINER: &str = "dbt";
+
+/// From SIGTERM until the container is killed: the longest that Fargate gives.
+const STOP_SECONDS: i32 = 120;
+
+const TMP: &str = "tmp";
+
+/// The volume that dbt writes to, since the rest of the file system is read-only.
+pub(super) const VOLUME: &str = TMP;
+
+/// The container.
+pub(super) fn container(
+    image: Output<String>,
+    environment: Output<BTreeMap<String, String>>,
+    secrets: Output<BTreeMap<String, String>>,
+    log: Output<BTreeMap<String, String>>,
+) -> Output<TaskDefinitionContainer> {
+    let tmp = TaskDefinitionMountPoint {
+        source_volume: TMP.to_owned(),
+        container_path: "/tmp".to_owned(),
+        read_only: false,
+    };
+    TaskDefinitionContainerArgs {
+        name: CONTAINER.into(),
+        image,
+        environment,
+        secrets,
+        readonly_root_filesystem: true.into(),
+        stop_timeout: STOP_SECONDS.into(),
+        log_configuration: TaskDefinitionLogConfigurationArgs {
+            options: log,
+            ..Default::default()
+        }
+        .into(),
+        mount_points: Set::from([tmp]).into(),
+        ..Default::default()
+    }
+    .into()
+}
+
+/// The options of the log driver. Its defaults may drop lines sooner.
+pub(super) fn log_options(platform: &Handle, prefix: &str) -> BTreeMap<String, String> {
+    let options = [
+        ("awslogs-group", platform.text("logGroupName")),
+        ("awslogs-region", platform.text("region")),
+        ("awslogs-stream-prefix", prefix.to_owned()),
+        ("mode", "non-blocking".to_owned()),
+        ("max-buffer-size", "25m".to_owned()),
+    ];
+    options.map(|(k, v)| (k.to_owned(), v)).into()
+}
+
+/// The environment: the user's variables and the runner's.
+pub(super) fn environment(
+    own: Option<BTreeMap<String, String>>,
+    artifacts: &str,
+    profile: Option<String>,
+    timeout_minutes: i64,
+    secrets: &BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    let names: Vec<_> = secrets
+        .keys()
+        .filter(|k| !k.starts_with(RESERVED))
+        .cloned()
+        .collect();
+    let ours = [
+        ("ARTIFACTS", Some(artifacts.to_owned())),
+        ("PROFILE", profile),
+        (
+            "SECRET_NAMES",
+            Some(names.join(",")).filter(|n| !n.is_empty()),
+        ),
+        ("STOP_SECONDS", Some(STOP_SECONDS.to_string())),
+        ("TIMEOUT_SECONDS", Some((timeout_minutes * 60).to_string())),
+    ];
+    let ours = ours
+        .into_iter()
+        .filter_map(|(k, v)| Some((format!("{RESERVED}{k}"), v?)));
+    own.unwrap_or_default().into_iter().chain(ours).collect()
+}
+
+/// What the names of the runner's own variables begin with.
+pub(crate) const RESERVED: &str = "DBT_AWS_";
+
+/// What is wrong with the name of an environment variable, if anything.
+pub(crate) fn variable(name: &str) -> Result<(), String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if name.starts_with(RESERVED) {
+        Err(format!(
+            "names that begin with {RESERVED} are the runner's own; choose another"
+        ))
+    } else if name.chars().all(fits) && name.starts_with(|c: char| !c.is_ascii_digit()) {
+        Ok(())
+    } else {
+        Err(format!(
+            "{name:?} cannot be an environment variable; use letters, digits and _, a digit not first"
+        ))
+    }
+}
+
+/// The profile that the runner writes, as it takes it.
+pub(super) fn profile(
+    found: &super::Found,
+    own: &super::DbtProjectProfile,
+    adapter: Option<&str>,
+    warehouse: Option<&str>,
+) -> String {
+    let mut settings: Map<String, Document> = warehouse
+        .and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default();
+    if let Some(Json(Document::Object(own))) = &own.settings {
+        settings.extend(own.clone());
+    }
+    let or = |own: &Option<String>, found: &Option<String>| own.clone().or_else(|| found.clone());
+    let kind = adapter
+        .map(|a| json!(a))
+        .or_else(|| settings.get("type").cloned());
+    let all = [
+        ("name", or(&own.name, &found.profile).map(Document::from)),
+        ("target", Some(json!(own.target))),
+        ("type", kind),
+        ("schema", or(&own.schema, &found.name).map(Document::from)),
+        ("threads", Some(json!(own.threads))),
+        ("settings", Some(Document::Object(settings))),
+    ];
+    let all = all
+        .into_iter()
+        .filter_map(|(k, v)| Some((k.to_owned(), v?)));
+    Document::Object(all.collect()).to_string()
+}

@@ -1,0 +1,339 @@
+use super::DbtProject;
+use crate::{
+    component::{
+        Component, erase,
+        recorder::{As, Recording, record},
+    },
+    props::check::failures,
+    value::{Properties, Value},
+};
+use expect_test::{Expect, expect, expect_file};
+use serde_json::{Value as Document, json};
+
+const PATH: &str = "../examples/jaffle-shop";
+
+fn platform() -> Document {
+    json!({
+        "version": "1",
+        "region": "eu-west-1",
+        "accountId": "111122223333",
+        "name": "analytics",
+        "vpcId": "vpc-1",
+        "taskSubnetIds": "subnet-1,subnet-2",
+        "assignPublicIp": "DISABLED",
+        "taskSecurityGroupIds": "sg-1",
+        "clusterArn": "arn:aws:ecs:eu-west-1:111122223333:cluster/analytics",
+        "artifactsBucket": "analytics-artifacts",
+        "artifactsBucketArn": "arn:aws:s3:::analytics-artifacts",
+        "logGroupName": "/dbt/analytics",
+        "logGroupArn": "arn:aws:logs:eu-west-1:111122223333:log-group:/dbt/analytics",
+        "adapter": "postgres",
+        "warehouseSettings": "{\"type\":\"postgres\",\"host\":\"db.internal\",\"port\":5432,\"dbname\":\"analytics\"}",
+        "warehouseSecretArn": "arn:aws:secretsmanager:eu-west-1:111122223333:secret:warehouse-AbCdEf",
+        "a later version's": "key",
+    })
+}
+
+fn inputs(json: &Document) -> Properties {
+    Value::from_json(json).into_properties()
+}
+
+fn everything() -> Properties {
+    let mut all = inputs(&json!({
+        "platform": platform(),
+        "path": PATH,
+        "dbt": {"version": "1.11"},
+        "baseImage": "ghcr.io/team/python:3.12",
+        "profile": {"target": "dev", "schema": "shop_dev", "threads": 8, "settings": {"keepalives_idle": 10}},
+        "environment": {"DBT_WARN_ERROR": "true"},
+        "secretArns": {"API_TOKEN": "arn:aws:secretsmanager:eu-west-1:111122223333:secret:api-AbCdEf:token::"},
+        "secretKmsKeyArns": ["arn:aws:kms:eu-west-1:111122223333:key/k"],
+        "cpu": 2048,
+        "memory": 4096,
+        "architecture": "ARM64",
+        "timeoutMinutes": 30,
+        "policyStatements": [{"actions": ["s3:GetObject"], "resources": ["arn:aws:s3:::raw/*"]}],
+        "tags": {"team": "data"},
+    }));
+    let secrets = [("PASSWORD".to_owned(), Value::secret("hunter2".into()))].into();
+    all.insert("secrets".to_owned(), Value::Object(secrets));
+    all
+}
+
+async fn recorded(inputs: Properties, how: As) -> (Recording, Properties) {
+    let (recording, outputs) = record(erase::<DbtProject>().as_ref(), inputs, how).await;
+    assert_eq!(recording.failures, [""; 0]);
+    (recording, outputs.expect("outputs"))
+}
+
+fn children(recording: &Recording) -> Vec<(&'static str, String)> {
+    recording
+        .registrations
+        .values()
+        .map(|r| (r.token, r.name.clone()))
+        .collect()
+}
+
+fn outputs(outputs: &Properties) -> String {
+    let all = Value::Object(
+        outputs
+            .iter()
+            .map(|(k, v)| (k.clone(), v.without_dependencies()))
+            .collect(),
+    );
+    serde_json::to_string_pretty(&all.plain().to_json()).expect("JSON")
+}
+
+#[tokio::test]
+async fn the_shortest_project() {
+    let given = inputs(&json!({"platform": platform(), "path": PATH}));
+    let (recording, answered) = recorded(given, As::Update).await;
+    expect_file!["shortest.txt"].assert_eq(&recording.text());
+    expect![[r#"
+        {
+          "artifactsUri": "s3://analytics-artifacts/shop/prod",
+          "consoleUrl": "https://eu-west-1.console.aws.amazon.com/states/home?region=eu-west-1#/statemachines/view/arn:aws:service:eu-west-1:123456789012:shop-state-machine",
+          "handle": {
+            "accountId": "111122223333",
+            "artifactsUri": "s3://analytics-artifacts/shop/prod",
+            "cpu": "1024",
+            "deadLetterArn": "arn:aws:service:eu-west-1:123456789012:shop-dead-letters",
+            "memory": "2048",
+            "name": "shop",
+            "region": "eu-west-1",
+            "schedulerRoleArn": "arn:aws:service:eu-west-1:123456789012:shop-scheduler-role",
+            "stateMachineArn": "arn:aws:service:eu-west-1:123456789012:shop-state-machine",
+            "version": "1"
+          },
+          "imageUri": "shop-image.imageUri",
+          "repositoryUrl": "shop-repository.repositoryUrl",
+          "startRunCommand": "aws stepfunctions start-execution --region eu-west-1 --state-machine-arn arn:aws:service:eu-west-1:123456789012:shop-state-machine",
+          "stateMachineArn": "arn:aws:service:eu-west-1:123456789012:shop-state-machine",
+          "taskDefinitionArn": "arn:aws:service:eu-west-1:123456789012:shop-task",
+          "taskRoleArn": "arn:aws:service:eu-west-1:123456789012:shop-task-role"
+        }"#]].assert_eq(&outputs(&answered));
+}
+
+#[tokio::test]
+async fn every_input_reaches_its_child() {
+    let (recording, _) = recorded(everything(), As::Update).await;
+    expect_file!["everything.txt"].assert_eq(&recording.text());
+}
+
+#[tokio::test]
+async fn a_preview_knows_what_nothing_new_decides() {
+    let (recording, _) = recorded(everything(), As::Preview).await;
+    expect_file!["preview.txt"].assert_eq(&recording.text());
+}
+
+#[tokio::test]
+async fn an_image_made_elsewhere() {
+    let given = inputs(&json!({
+        "platform": platform(),
+        "image": "111122223333.dkr.ecr.eu-west-1.amazonaws.com/team/shop:v1",
+        "profile": {"name": "shop", "schema": "shop"},
+    }));
+    let (recording, _) = recorded(given, As::Update).await;
+    expect_file!["image.txt"].assert_eq(&recording.text());
+}
+
+#[tokio::test]
+async fn what_is_unknown_never_decides_what_is_made() {
+    let known = children(&recorded(everything(), As::Update).await.0);
+    for how in [As::Preview, As::Update] {
+        for name in everything()
+            .keys()
+            .filter(|k| !["path", "secrets"].contains(&k.as_str()))
+        {
+            let mut given = everything();
+            given.insert(name.clone(), Value::Unknown);
+            assert_eq!(children(&recorded(given, how).await.0), known, "{name}");
+        }
+        let mut given = everything();
+        let secrets = [("PASSWORD".to_owned(), Value::Unknown)].into();
+        given.insert("secrets".to_owned(), Value::Object(secrets));
+        assert_eq!(children(&recorded(given, how).await.0), known, "a secret");
+    }
+    let image = |value: Value| {
+        let mut given = inputs(&json!({"platform": platform()}));
+        given.insert("image".to_owned(), value);
+        given
+    };
+    let known = children(
+        &recorded(image("ghcr.io/team/shop:v1".into()), As::Update)
+            .await
+            .0,
+    );
+    assert_eq!(
+        children(&recorded(image(Value::Unknown), As::Preview).await.0),
+        known
+    );
+}
+
+#[tokio::test]
+async fn a_secret_stays_one() {
+    let mut given = everything();
+    given.insert(
+        "environment".to_owned(),
+        Value::Object([("TOKEN".to_owned(), Value::secret("hunter2".into()))].into()),
+    );
+    let (recording, outputs) = recorded(given, As::Update).await;
+    for registration in recording.registrations.values() {
+        let open = leaks(&Value::Object(registration.inputs.clone()));
+        assert!(!open, "{} shows a secret", registration.name);
+    }
+    assert!(!leaks(&Value::Object(outputs)));
+}
+
+/// Whether the secret is anywhere outside of a secret.
+fn leaks(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains("hunter2"),
+        Value::Output { value, .. } => leaks(value),
+        Value::List(items) => items.iter().any(leaks),
+        Value::Object(fields) => fields.values().any(leaks),
+        _ => false,
+    }
+}
+
+fn wrong(change: impl Fn(&mut Document), expected: &Expect) {
+    let mut given = json!({"platform": platform(), "path": PATH});
+    change(&mut given);
+    let component = erase::<DbtProject>();
+    let found = component.check(&inputs(&given));
+    assert_eq!(DbtProject::TOKEN, component.token());
+    let lines: Vec<_> = found.iter().map(|f| format!("{f}\n")).collect();
+    expected.assert_eq(&lines.concat());
+}
+
+#[test]
+fn wrong_inputs_are_refused_with_their_path() {
+    assert_eq!(
+        failures(erase::<DbtProject>().tables().0, &everything()),
+        []
+    );
+    let set =
+        |key: &'static str, value: Document| move |all: &mut Document| all[key] = value.clone();
+    wrong(|_| {}, &expect![""]);
+    wrong(
+        set("image", json!("ghcr.io/team/shop:v1")),
+        &expect![[r#"
+        image: give only one of path, image
+    "#]],
+    );
+    wrong(
+        set("path", json!(null)),
+        &expect![[r#"
+        path: give exactly one of path, image
+    "#]],
+    );
+    wrong(
+        set("path", json!("..")),
+        &expect![[r#"
+        path: .. is not a dbt project: it has no dbt_project.yml; give the directory that holds one
+    "#]],
+    );
+    wrong(
+        set("path", json!("nowhere")),
+        &expect![[r#"
+        path: nowhere is not a dbt project: there is no such directory
+    "#]],
+    );
+    wrong(
+        set(
+            "platform",
+            json!({"version": "1", "stateMachineArn": "arn"}),
+        ),
+        &expect![[r#"
+        platform: has no accountId: give the handle of a DbtPlatform, such as `platform.handle`
+    "#]],
+    );
+    wrong(
+        set("pathh", json!("x")),
+        &expect![[r#"
+        pathh: is not a property here; did you mean path?
+    "#]],
+    );
+    wrong(
+        set("memory", json!(3000)),
+        &expect![[r#"
+        memory: Fargate has no cpu 1024 with memory 3000; the nearest are 1024 with 3072, 1024 with 4096, 1024 with 2048
+    "#]],
+    );
+    wrong(
+        set("cpu", json!("1024")),
+        &expect![[r#"
+        cpu: must be a whole number, not text
+    "#]],
+    );
+    wrong(
+        set("architecture", json!("arm64")),
+        &expect![[r#"
+        architecture: "arm64" is not one of X86_64, ARM64
+    "#]],
+    );
+    wrong(
+        set("timeoutMinutes", json!(0)),
+        &expect![[r#"
+        timeoutMinutes: 0 is not between 1 and 10080 minutes (a week)
+    "#]],
+    );
+    wrong(
+        set(
+            "environment",
+            json!({"DBT_AWS_RUN_ID": "1", "A-B": "1", "1A": "2"}),
+        ),
+        &expect![[r#"
+        environment.1A: "1A" cannot be an environment variable; use letters, digits and _, a digit not first
+        environment["A-B"]: "A-B" cannot be an environment variable; use letters, digits and _, a digit not first
+        environment.DBT_AWS_RUN_ID: names that begin with DBT_AWS_ are the runner's own; choose another
+    "#]],
+    );
+    wrong(
+        set("secrets", json!({"DBT_AWS_PROFILE": "{}"})),
+        &expect![[r#"
+        secrets.DBT_AWS_PROFILE: names that begin with DBT_AWS_ are the runner's own; choose another
+    "#]],
+    );
+    wrong(
+        set("secretArns", json!({"TOKEN": "arn:aws:s3:::bucket"})),
+        &expect![[r#"
+        secretArns.TOKEN: "arn:aws:s3:::bucket" is not the ARN of a Secrets Manager secret or of an SSM parameter
+    "#]],
+    );
+    wrong(
+        set(
+            "profile",
+            json!({"target": "a/b", "threads": 0, "scheme": "x"}),
+        ),
+        &expect![[r#"
+        profile.scheme: is not a property here; did you mean schema?
+        profile.target: "a/b" must be letters, digits, - and _
+        profile.threads: 0 is not 1 or more
+    "#]],
+    );
+    wrong(
+        |all| {
+            all["environment"] = json!({"TOKEN": "1"});
+            all["secrets"] = json!({"TOKEN": "1"});
+        },
+        &expect![[r#"
+            secrets.TOKEN: TOKEN is also in environment; leave out one of them
+        "#]],
+    );
+    wrong(
+        |all| {
+            all["path"] = Document::Null;
+            all["image"] = json!("ghcr.io/team/shop:v1");
+            all["baseImage"] = json!("python");
+            all["dbt"] = json!({"requirements": "requirements.txt"});
+            all["profile"] = json!({"target": "dev"});
+        },
+        &expect![[r#"
+            baseImage: is of no use with image, which has its own base
+            dbt.requirements: is of no use with image, which has its own dbt
+            profile.name: is required with image, whose dbt_project.yml is not at hand
+            profile.schema: is required with image, whose dbt_project.yml is not at hand
+        "#]],
+    );
+}

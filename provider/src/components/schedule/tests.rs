@@ -1,0 +1,218 @@
+use super::DbtSchedule;
+use crate::{
+    component::{
+        erase,
+        recorder::{As, Recording, record},
+    },
+    value::{Properties, Value},
+};
+use expect_test::{Expect, expect};
+use serde_json::{Value as Document, json};
+
+fn project() -> Document {
+    json!({
+        "version": "1",
+        "stateMachineArn": "arn:aws:states:eu-west-1:111122223333:stateMachine:shop",
+        "schedulerRoleArn": "arn:aws:iam::111122223333:role/shop",
+        "deadLetterArn": "arn:aws:sqs:eu-west-1:111122223333:shop",
+    })
+}
+
+fn everything() -> Document {
+    json!({
+        "project": project(),
+        "cron": "30 6 * * ? *",
+        "timezone": "Europe/Paris",
+        "commands": ["dbt seed", "dbt build"],
+        "environment": {"DBT_WARN_ERROR": "true"},
+        "cpu": 2048,
+        "memory": 4096,
+        "enabled": false,
+        "start": "2026-01-31T00:00:00Z",
+        "end": "2027-01-31T00:00:00Z",
+        "flexibleWindowMinutes": 15,
+        "delivery": {"maximumAgeMinutes": 30},
+    })
+}
+
+fn inputs(json: &Document) -> Properties {
+    Value::from_json(json).into_properties()
+}
+
+async fn recorded(inputs: Properties, how: As) -> (Recording, Properties) {
+    let (recording, outputs) = record(erase::<DbtSchedule>().as_ref(), inputs, how).await;
+    assert_eq!(recording.failures, [""; 0]);
+    (recording, outputs.expect("outputs"))
+}
+
+#[tokio::test]
+async fn the_shortest_schedule() {
+    let given = inputs(&json!({"project": project(), "rate": "1 hour"}));
+    let (recording, answered) = recorded(given, As::Update).await;
+    expect![[r#"
+        dbt-aws:scheduler:Schedule shop-schedule
+          scheduleExpression = "rate(1 hour)"
+          state = "ENABLED"
+          target = {arn: "arn:aws:states:eu-west-1:111122223333:stateMachine:shop", deadLetterArn: "arn:aws:sqs:eu-west-1:111122223333:shop", input: {scheduleArn: "<aws.scheduler.schedule-arn>", scheduledTime: "<aws.scheduler.scheduled-time>"}, maximumAgeSeconds: 3600, maximumRetryAttempts: 10, roleArn: "arn:aws:iam::111122223333:role/shop"}
+          timezone = "UTC"
+        dbt-aws:index:Seed shop-seed
+    "#]].assert_eq(&recording.text());
+    let plain = Value::Object(answered).plain().to_json();
+    expect![[r#"{"scheduleArn":"arn:aws:service:eu-west-1:123456789012:shop-schedule","scheduleName":"shop-schedule-id"}"#]].assert_eq(&plain.to_string());
+}
+
+#[tokio::test]
+async fn every_input_reaches_the_schedule() {
+    let (recording, _) = recorded(inputs(&everything()), As::Preview).await;
+    expect![[r#"
+        dbt-aws:scheduler:Schedule shop-schedule
+          end = "2027-01-31T00:00:00Z"
+          flexibleWindowMinutes = 15
+          scheduleExpression = "cron(30 6 * * ? *)"
+          start = "2026-01-31T00:00:00Z"
+          state = "DISABLED"
+          target = {arn: "arn:aws:states:eu-west-1:111122223333:stateMachine:shop", deadLetterArn: "arn:aws:sqs:eu-west-1:111122223333:shop", input: {commands: ["dbt seed", "dbt build"], cpu: "2048", environment: {DBT_WARN_ERROR: "true"}, memory: "4096", scheduleArn: "<aws.scheduler.schedule-arn>", scheduledTime: "<aws.scheduler.scheduled-time>"}, maximumAgeSeconds: 1800, maximumRetryAttempts: 10, roleArn: "arn:aws:iam::111122223333:role/shop"}
+          timezone = "Europe/Paris"
+        dbt-aws:index:Seed shop-seed
+    "#]].assert_eq(&recording.text());
+}
+
+#[tokio::test]
+async fn what_is_unknown_never_decides_what_is_made() {
+    for how in [As::Preview, As::Update] {
+        for name in inputs(&everything()).keys() {
+            let mut given = inputs(&everything());
+            given.insert(name.clone(), Value::Unknown);
+            let (recording, _) = recorded(given, how).await;
+            let names: Vec<_> = recording.registrations.keys().map(String::as_str).collect();
+            assert_eq!(names, ["shop-schedule", "shop-seed"], "{name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_secret_stays_one() {
+    let mut given = inputs(&everything());
+    let token = Value::Object([("TOKEN".to_owned(), Value::secret("hunter2".into()))].into());
+    given.insert("environment".to_owned(), token);
+    let (recording, _) = recorded(given, As::Update).await;
+    let text = recording.text();
+    let open = text
+        .lines()
+        .filter(|line| line.contains("hunter2") && !line.contains("secret("));
+    assert_eq!(open.collect::<Vec<_>>(), [""; 0]);
+}
+
+fn wrong(change: impl Fn(&mut Document), expected: &Expect) {
+    let mut given = everything();
+    change(&mut given);
+    let found = erase::<DbtSchedule>().check(&inputs(&given));
+    let lines: Vec<_> = found.iter().map(|f| format!("{f}\n")).collect();
+    expected.assert_eq(&lines.concat());
+}
+
+#[test]
+fn wrong_inputs_are_refused_with_their_path() {
+    let set =
+        |key: &'static str, value: Document| move |all: &mut Document| all[key] = value.clone();
+    wrong(|_| {}, &expect![""]);
+    wrong(
+        set("project", json!({"version": "1"})),
+        &expect![[r#"
+        project: has no deadLetterArn: give the handle of a DbtProject, such as `project.handle`
+    "#]],
+    );
+    wrong(
+        set("cron", json!(null)),
+        &expect![[r#"
+        cron: give exactly one of cron, rate, at
+    "#]],
+    );
+    wrong(
+        set("rate", json!("5 minute")),
+        &expect![[r#"
+        rate: "5 minute" has the wrong number; write 5 minutes
+        rate: give only one of cron, rate, at
+    "#]],
+    );
+    wrong(
+        set("cron", json!("30 25 * * ? *")),
+        &expect![[r#"
+        cron: the hours field "25" has 25, which is not 0 to 23
+    "#]],
+    );
+    wrong(
+        set("cron", json!("30 6 * * *")),
+        &expect![[r#"
+        cron: "30 6 * * *" has 5 fields, but there are six: minutes, hours, day-of-month, month, day-of-week, year; write 30 6 * * ? *
+    "#]],
+    );
+    wrong(
+        set("timezone", json!("Europe/Pariss")),
+        &expect![[r#"
+        timezone: "Europe/Pariss" is not a time zone; did you mean Europe/Paris?
+    "#]],
+    );
+    wrong(
+        set("commands", json!([])),
+        &expect![[r#"
+        commands: needs at least one command, such as dbt build
+    "#]],
+    );
+    wrong(
+        set("commands", json!(["dbt build", " "])),
+        &expect![[r#"
+        commands: has an empty command; write a dbt command line, such as dbt build
+    "#]],
+    );
+    wrong(
+        set(
+            "commands",
+            json!([format!("dbt build --vars '{}'", "x".repeat(6_000))]),
+        ),
+        &expect![[r#"
+        commands: commands and environment together have 6048 characters as JSON, and 6000 at most fit into the overrides of an ECS task; move variables to the project's environment
+    "#]],
+    );
+    wrong(
+        set("environment", json!({"DBT_AWS_ATTEMPT": "2"})),
+        &expect![[r#"
+        environment.DBT_AWS_ATTEMPT: names that begin with DBT_AWS_ are the runner's own; choose another
+    "#]],
+    );
+    wrong(
+        set("memory", json!(512)),
+        &expect![[r#"
+        memory: Fargate has no cpu 2048 with memory 512; the nearest are 256 with 512, 512 with 1024, 1024 with 2048
+    "#]],
+    );
+    wrong(
+        set("memory", json!(null)),
+        &expect![[r#"
+        memory: give both of cpu and memory, or neither: Fargate takes only certain pairs
+    "#]],
+    );
+    wrong(
+        set("flexibleWindowMinutes", json!(0)),
+        &expect![[r#"
+        flexibleWindowMinutes: 0 is not between 1 and 1440
+    "#]],
+    );
+    wrong(
+        set(
+            "delivery",
+            json!({"maximumAgeMinutes": 2000, "maximumRetryAttempts": -1, "retries": 3}),
+        ),
+        &expect![[r#"
+        delivery.maximumAgeMinutes: 2000 is not between 1 and 1440
+        delivery.maximumRetryAttempts: -1 is not between 0 and 185
+        delivery.retries: is not a property here; there are maximumAgeMinutes, maximumRetryAttempts
+    "#]],
+    );
+    wrong(
+        set("comands", json!(["dbt build"])),
+        &expect![[r#"
+        comands: is not a property here; did you mean commands?
+    "#]],
+    );
+}
