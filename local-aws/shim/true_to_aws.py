@@ -6,9 +6,11 @@ import ministack.app
 
 import containers
 import integrations
+import network
 import schedules
 
 containers.install()
 integrations.install()
+network.install()
 schedules.install()
 app = ministack.app.app

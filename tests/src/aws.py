@@ -1,5 +1,5 @@
-"""moto on a free port, which is the first line of the output. Then boto3, independent of the provider, answers one JSON
-request a line. Ends with its input."""
+"""moto on a free port, or the AWS at DBT_AWS_TEST_ENDPOINT; its address is the first line of the output. Then boto3,
+independent of the provider, answers one JSON request a line. Ends with its input."""
 import io
 import json
 import logging
@@ -42,13 +42,19 @@ class Tokens:
         return body
 
 
-logging.getLogger("werkzeug").setLevel(logging.ERROR)
-app = Tokens(DomainDispatcherApplication(create_backend_app))
-server = make_server("127.0.0.1", 0, app, threaded=True)
-threading.Thread(target=server.serve_forever, daemon=True).start()
-print(server.port, flush=True)
+def start():
+    """Starts moto and returns its address."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    app = Tokens(DomainDispatcherApplication(create_backend_app))
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return f"http://127.0.0.1:{server.port}"
 
-import boto3  # noqa: E402 the port does not wait for it
+
+url = os.environ.get("DBT_AWS_TEST_ENDPOINT") or start()
+print(url, flush=True)
+
+import boto3  # noqa: E402 the address does not wait for it
 import botocore.exceptions  # noqa: E402
 
 clients = {}
@@ -58,7 +64,7 @@ def client(service, region):
     """The client of a service in a region, made once."""
     if (service, region) not in clients:
         clients[service, region] = boto3.client(
-            service, region_name=region, endpoint_url=f"http://127.0.0.1:{server.port}",
+            service, region_name=region, endpoint_url=url,
             aws_access_key_id="test", aws_secret_access_key="test")
     return clients[service, region]
 

@@ -33,12 +33,12 @@ fn start() -> Moto {
         .expect("starts moto");
     let input = child.stdin.take().expect("has an input");
     let mut output = BufReader::new(child.stdout.take().expect("has an output")).lines();
-    let port = output
+    let url = output
         .next()
-        .expect("says its port")
-        .expect("says its port");
+        .expect("says its address")
+        .expect("says its address");
     Moto {
-        url: format!("http://127.0.0.1:{port}"),
+        url,
         pipes: Mutex::new((input, output)),
         _process: child,
     }

@@ -1,4 +1,5 @@
-//! The harness of the tests that drive the provider over gRPC, as the engine does, against moto.
+//! The harness of the tests that drive the provider over gRPC, as the engine does, against moto, or against the AWS at
+//! `DBT_AWS_TEST_ENDPOINT` (`on-local-aws`).
 //!
 //! A building block is tested by a row: [`Block`] says how it is made, changed and found, [`Stack::test`] takes it
 //! through its life, and what the row leaves out of the property table fails the test.

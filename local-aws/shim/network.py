@@ -1,0 +1,89 @@
+"""EC2's network."""
+import ipaddress
+import re
+
+from ministack.core.responses import get_account_id, get_region
+from ministack.services import ec2
+
+
+def install():
+    """Puts the corrections in place."""
+    actions = ec2._ACTION_MAP
+    for action in ("CreateNatGateway", "CreateRouteTable", "CreateVpcEndpoint"):
+        actions[action] = with_token(action, actions[action])
+    actions["AssociateRouteTable"] = unless(associated, actions["AssociateRouteTable"])
+    actions["CreateRoute"] = unless(routed, actions["CreateRoute"])
+    actions["CreateSubnet"] = unless(overlapping, actions["CreateSubnet"])
+    actions["ReleaseAddress"] = unless(in_use, actions["ReleaseAddress"])
+    actions["DescribeNatGateways"] = with_addresses(actions["DescribeNatGateways"])
+
+
+def with_token(action, original):
+    """AWS answers a token that was used with what it made then; the emulator makes another."""
+    answers = {}
+
+    def create(params):
+        token = ec2._p(params, "ClientToken")
+        key = get_account_id(), get_region(), token
+        if token and key in answers:
+            return answers[key]
+        answer = original(params)
+        if token and answer[0] == 200:
+            answers[key] = answer
+        return answer
+
+    return create
+
+
+def unless(conflict, original):
+    """AWS refuses a second in the same place; the emulator makes it."""
+
+    def create(params):
+        refusal = conflict(params)
+        return ec2._error(*refusal, 400) if refusal else original(params)
+
+    return create
+
+
+def associated(params):
+    subnet, table = ec2._p(params, "SubnetId"), ec2._p(params, "RouteTableId")
+    if any(a.get("SubnetId") == subnet for t in ec2._route_tables.values() for a in t["Associations"]):
+        return "Resource.AlreadyAssociated", f"the specified association for route table {table} conflicts with an existing association"
+
+
+def routed(params):
+    table = ec2._route_tables.get(ec2._p(params, "RouteTableId")) or {"Routes": []}
+    block = ec2._p(params, "DestinationCidrBlock")
+    if any(route.get("DestinationCidrBlock") == block for route in table["Routes"]):
+        return "RouteAlreadyExists", f"The route identified by {block} already exists."
+
+
+def overlapping(params):
+    vpc, block = ec2._p(params, "VpcId"), ec2._p(params, "CidrBlock")
+    there = [s["CidrBlock"] for s in ec2._subnets.values() if s["VpcId"] == vpc]
+    if any(ipaddress.ip_network(block).overlaps(ipaddress.ip_network(other)) for other in there):
+        return "InvalidSubnet.Conflict", f"The CIDR '{block}' conflicts with another subnet"
+
+
+def in_use(params):
+    address = ec2._p(params, "AllocationId")
+    if any(nat["AllocationId"] == address and nat["State"] != "deleted" for nat in ec2._nat_gateways.values()):
+        return "InvalidIPAddress.InUse", f"Address {address} is in use."
+
+
+def with_addresses(original):
+    """AWS tells a NAT gateway's addresses; the emulator forgets them."""
+
+    def address(nat):
+        allocation = ec2._nat_gateways[nat]["AllocationId"]
+        public = (ec2._addresses.get(allocation) or {}).get("PublicIp", "")
+        return (f"<natGatewayAddressSet><item><allocationId>{allocation}</allocationId>"
+                f"<publicIp>{public}</publicIp></item></natGatewayAddressSet>")
+
+    def describe(params):
+        status, headers, body = original(params)
+        item = re.compile(r"(<natGatewayId>(nat-\w+)</natGatewayId>.*?)<natGatewayAddressSet/>", re.DOTALL)
+        text = item.sub(lambda found: found[1] + address(found[2]), body.decode())
+        return status, headers, text.encode()
+
+    return describe
