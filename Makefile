@@ -15,6 +15,7 @@ test: lint
 	PULUMI_PYTHON=$$python $(step) "unit tests" cargo test --workspace --quiet
 	$(step) "the runner" provider/runner/tests/run
 	$(step) "the local AWS" local-aws/check
+	$(step) "the network on the local AWS" tests/on-local-aws
 
 ## lint: formatting and warnings
 lint:

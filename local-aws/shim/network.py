@@ -1,6 +1,7 @@
 """EC2's network."""
 import ipaddress
 import re
+from xml.sax.saxutils import escape
 
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import ec2
@@ -9,6 +10,8 @@ from ministack.services import ec2
 def install():
     """Puts the corrections in place."""
     actions = ec2._ACTION_MAP
+    actions["CreateVpcEndpoint"] = keeping_policy(actions["CreateVpcEndpoint"])
+    ec2._vpce_fields_xml = with_policy(ec2._vpce_fields_xml)
     for action in ("CreateNatGateway", "CreateRouteTable", "CreateVpcEndpoint"):
         actions[action] = with_token(action, actions[action])
     actions["AssociateRouteTable"] = unless(associated, actions["AssociateRouteTable"])
@@ -87,3 +90,27 @@ def with_addresses(original):
         return status, headers, text.encode()
 
     return describe
+
+
+def keeping_policy(original):
+    """The emulator forgets the policy that an endpoint is made with."""
+
+    def create(params):
+        answer = original(params)
+        made = re.search(rb"<vpcEndpointId>(vpce-\w+)<", answer[2])
+        if made and ec2._p(params, "PolicyDocument"):
+            ec2._vpc_endpoints[made[1].decode()]["PolicyDocument"] = ec2._p(params, "PolicyDocument")
+        return answer
+
+    return create
+
+
+def with_policy(original):
+    """AWS tells an endpoint's policy; the emulator keeps it to itself."""
+
+    def fields(endpoint, tag="item"):
+        policy = escape(endpoint.get("PolicyDocument") or "")
+        start, end, _ = original(endpoint, tag).rpartition(f"</{tag}>")
+        return f"{start}<policyDocument>{policy}</policyDocument>{end}"
+
+    return fields
