@@ -50,8 +50,8 @@ pub struct DbtProjectInputs {
     /// names stay out. Excludes `image`.
     #[prop(plain)]
     pub path: Option<String>,
-    /// The URI of an image made elsewhere that holds the project in `/project`, the runner and dbt: by digest or tag.
-    /// Excludes `path`.
+    /// The URI of an image made elsewhere that holds the project in `/project`, the runner and dbt, and declares `/tmp`
+    /// a volume: by digest or tag. Excludes `path`.
     #[prop(given)]
     pub image: Option<String>,
     /// The dbt in the image. Default: dbt 1.11 with the warehouse's adapter.
@@ -172,8 +172,8 @@ impl Component for DbtProject {
         let found = found(args.path.as_deref())?;
         let profile = args.profile.clone().unwrap_or_default();
         let target = profile.fields().target;
-        let log_prefix = scope.name().to_owned();
-        let name = scope.name().to_owned();
+        let log_prefix = checks::readable(scope.name());
+        let name = log_prefix.clone();
         let prefix = target.map(move |target| format!("{name}/{target}"));
 
         let packed = args.path.as_ref().map(|path| pack(scope, path, &args));

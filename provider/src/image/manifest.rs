@@ -43,6 +43,8 @@ impl Documents {
                 env: environment(&base.env),
                 entrypoint: ["python3", "-I", "/opt/dbt-aws/runner.py"],
                 working_dir: "/project",
+                // on Fargate, a volume that is not declared here belongs to root
+                volumes: BTreeMap::from([("/tmp", BTreeMap::new())]),
                 labels: BTreeMap::from([
                     ("org.opencontainers.image.base.digest", base.digest.as_str()),
                     ("org.opencontainers.image.base.name", base.image.as_str()),
@@ -124,6 +126,7 @@ struct RunConfig<'a> {
     env: Vec<String>,
     entrypoint: [&'a str; 3],
     working_dir: &'a str,
+    volumes: BTreeMap<&'a str, BTreeMap<(), ()>>,
     labels: BTreeMap<&'a str, &'a str>,
 }
 
@@ -197,7 +200,7 @@ mod tests {
         // another machine or another day gives the same
         assert_eq!(
             documents.digest(),
-            "sha256:b155ec6398071d00cabb99d6c3091ba644923f049a08d229ac36df0c3fc137d2"
+            "sha256:190b6d79a49529e90d69c98ad888301483e3ec5ec30d0025727c4cd8bde335c0"
         );
         assert_eq!(tag(&documents.digest()).len(), 20);
     }
