@@ -1,5 +1,6 @@
 //! The product: the three components.
 
+pub mod platform;
 pub mod project;
 pub mod schedule;
 
@@ -9,6 +10,7 @@ use crate::component::{DynamicComponent, erase};
 #[must_use]
 pub fn all() -> Vec<Box<dyn DynamicComponent>> {
     vec![
+        erase::<platform::DbtPlatform>(),
         erase::<project::DbtProject>(),
         erase::<schedule::DbtSchedule>(),
     ]

@@ -4,6 +4,7 @@ use super::{DynamicComponent, Monitor, Outcome, Registered, Registration, Scope}
 use crate::{
     error::Result,
     identity::Seen,
+    props::{Table, Type},
     resource::{CheckScope, Dynamic},
     value::{Properties, Value},
 };
@@ -118,7 +119,6 @@ impl Monitor for Recorder {
 
 /// Outputs as the provider would answer them after a create, each text being its own name.
 fn outputs(resource: &dyn Dynamic, name: &str, inputs: &Properties) -> Properties {
-    use crate::props::Type;
     let sample = |field: &crate::props::Field| match &field.ty {
         Type::Bool => Value::Bool(false),
         Type::Integer | Type::Number => Value::Number(5432.0),
@@ -154,6 +154,46 @@ impl Recording {
         }
         lines
     }
+}
+
+/// A line for each property.
+pub(crate) fn properties(all: &Properties) -> String {
+    all.iter().map(|(key, value)| format!("  {key} = {}\n", show(value))).collect()
+}
+
+/// The paths of the given values that need not be known when the program runs.
+pub(crate) fn leaves(table: &'static Table, given: &Properties) -> Vec<Vec<String>> {
+    let mut paths = Vec::new();
+    for (key, value) in given {
+        let field = table.field(key).expect("a known key");
+        let below = match (&field.ty, value) {
+            (Type::Object(inner), Value::Object(fields)) if field.plain => leaves(inner, fields),
+            // Whose values are there is known, what they are need not be.
+            (Type::List(_), Value::List(items)) if field.plain => (0..items.len()).map(|i| vec![i.to_string()]).collect(),
+            (Type::Map(_), Value::Object(items)) if field.plain => items.keys().map(|k| vec![k.clone()]).collect(),
+            _ if field.plain => vec![],
+            _ => vec![vec![]],
+        };
+        paths.extend(below.into_iter().map(|rest| [vec![key.clone()], rest].concat()));
+    }
+    paths
+}
+
+/// The same properties, the value at that path unknown.
+pub(crate) fn with_unknown(given: &Properties, path: &[String]) -> Properties {
+    fn replace(value: &Value, path: &[String]) -> Value {
+        let Some((key, rest)) = path.split_first() else { return Value::Unknown };
+        match value {
+            Value::Object(fields) => Value::Object(
+                fields.iter().map(|(k, v)| (k.clone(), if k == key { replace(v, rest) } else { v.clone() })).collect(),
+            ),
+            Value::List(items) => Value::List(
+                items.iter().enumerate().map(|(i, v)| if i.to_string() == *key { replace(v, rest) } else { v.clone() }).collect(),
+            ),
+            other => other.clone(),
+        }
+    }
+    replace(&Value::Object(given.clone()), path).into_properties()
 }
 
 fn show(value: &Value) -> String {

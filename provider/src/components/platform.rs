@@ -1,0 +1,223 @@
+//! `dbt-aws:index:DbtPlatform`: what projects share.
+
+mod network;
+mod warehouse;
+
+#[cfg(test)]
+mod tests;
+
+pub use network::{NetworkExisting, NetworkMode, NetworkNatGateways, PlatformNetwork};
+pub use warehouse::{PlatformWarehouseChoice, WarehouseExternal, WarehousePostgres};
+
+use crate::{
+    component::{Component, Scope},
+    output::all,
+    prelude::*,
+    resources::{
+        ecs::cluster::{Cluster, ClusterArgs, ClusterContainerInsights},
+        logs::log_group::{LogGroup, LogGroupArgs},
+        s3::bucket::{Bucket, BucketArgs, BucketLifecycleRuleArgs},
+    },
+};
+
+/// What dbt projects share: a private network, a warehouse, a cluster, a bucket for artifacts.
+#[derive(Debug)]
+pub struct DbtPlatform;
+
+/// Every input is optional: a platform without any is complete and private.
+#[derive(Clone, Debug, Props)]
+pub struct DbtPlatformInputs {
+    /// A new network, or one that is there already. Default: a new one with NAT.
+    #[prop(plain)]
+    pub network: Option<PlatformNetwork>,
+    /// Where the data lives: exactly one kind. Default: `postgres: {}`.
+    #[prop(plain)]
+    pub warehouse: Option<PlatformWarehouseChoice>,
+    /// Where the containers run. Default: a new ECS cluster.
+    #[prop(plain)]
+    pub cluster: Option<PlatformCluster>,
+    /// Where runs leave their artifacts. Default: a new bucket.
+    #[prop(plain)]
+    pub artifacts: Option<PlatformArtifacts>,
+    /// What destroying the platform does with data: `true` keeps a bucket that holds anything and takes a final
+    /// snapshot of the database; `false` deletes both. Default: `true`.
+    #[prop(default = true)]
+    pub retain_data: bool,
+    /// For how many days the logs of runs are kept: one of the values that CloudWatch Logs knows. Default: 30.
+    #[prop(default = 30)]
+    pub log_retention_days: i32,
+    /// A managed policy that bounds every role that is made here and in projects.
+    pub permissions_boundary_arn: Option<String>,
+    /// Tags for everything.
+    pub tags: Option<Tags>,
+}
+
+/// The ECS cluster.
+#[derive(Clone, Debug, Props)]
+pub struct PlatformCluster {
+    /// A cluster made elsewhere.
+    #[prop(given)]
+    pub existing_arn: Option<String>,
+    /// Container Insights. Default: `disabled`.
+    #[prop(default = ClusterContainerInsights::Disabled)]
+    pub container_insights: ClusterContainerInsights,
+}
+
+/// The bucket for artifacts. Runs leave `<project>/<target>/runs/<run id>/<attempt>/` and, on success,
+/// `<project>/<target>/latest/`.
+#[derive(Clone, Debug, Props)]
+pub struct PlatformArtifacts {
+    /// The name of a bucket made elsewhere. Excludes the rest.
+    #[prop(given)]
+    pub bucket: Option<String>,
+    /// After how many days what runs left expires. Default: 90.
+    #[prop(default = 90, check = positive)]
+    pub expire_runs_after_days: i32,
+    /// The KMS key that encrypts the bucket. Default: S3's own key.
+    pub kms_key_arn: Option<String>,
+}
+
+/// What a platform answers.
+#[derive(Clone, Debug, Props)]
+pub struct DbtPlatformOutputs {
+    /// All that a project needs of the platform: pass it as `platform`. Holds no secret.
+    pub handle: BTreeMap<String, String>,
+    /// The VPC's id.
+    pub vpc_id: String,
+    /// The subnets that tasks run in.
+    pub task_subnet_ids: Vec<String>,
+    /// The public subnets; none in a network made elsewhere.
+    pub public_subnet_ids: Vec<String>,
+    /// The security group of tasks.
+    pub task_security_group_id: String,
+    /// The cluster's ARN.
+    pub cluster_arn: String,
+    /// The name of the bucket for artifacts.
+    pub artifacts_bucket: String,
+    /// The name of the log group.
+    pub log_group_name: String,
+    /// The warehouse.
+    pub warehouse: PlatformWarehouse,
+}
+
+/// Where the data lives.
+#[derive(Clone, Debug, Props)]
+pub struct PlatformWarehouse {
+    /// The dbt adapter, such as `postgres`.
+    pub adapter: String,
+    /// The host name.
+    pub host: Option<String>,
+    /// The port.
+    pub port: Option<i32>,
+    /// The database's name.
+    pub database: Option<String>,
+    /// The Secrets Manager secret with the user and the password.
+    pub secret_arn: Option<String>,
+    /// The warehouse's security group.
+    pub security_group_id: Option<String>,
+}
+
+fn positive(days: &i32) -> Result<(), String> {
+    if *days > 0 { Ok(()) } else { Err("must be 1 or more".to_owned()) }
+}
+
+impl Component for DbtPlatform {
+    const TOKEN: &'static str = "dbt-aws:index:DbtPlatform";
+    const DOC: &'static str = include_str!("platform/platform.md");
+    type Inputs = DbtPlatformInputs;
+    type Outputs = DbtPlatformOutputs;
+
+    fn check(check: &mut Check<'_>) {
+        network::check(check);
+        warehouse::check(check);
+    }
+
+    fn construct(scope: &Scope, args: DbtPlatformArgs) -> Result<DbtPlatformFields, Failure> {
+        let tags = &args.tags;
+        let place = network::expand(scope, args.network, tags);
+        let warehouse = warehouse::expand(scope, args.warehouse, &place, &args.retain_data, tags)?;
+        let cluster_arn = cluster(scope, args.cluster, tags);
+        let bucket = bucket(scope, args.artifacts, &args.retain_data, tags);
+        let logs = LogGroupArgs { retention_days: args.log_retention_days, tags: tags.clone(), ..Default::default() };
+        let logs = scope.child::<LogGroup>("logs", logs);
+
+        let list = |ids: &Output<Vec<String>>| ids.map(|ids| ids.join(","));
+        let arn_part = |index: usize| cluster_arn.map(move |arn| arn.split(':').nth(index).unwrap_or_default().to_owned());
+        let assign = |on| if on { "ENABLED" } else { "DISABLED" }.to_owned();
+        let bucket_arn = all((arn_part(1), bucket.clone())).map(|(partition, name)| format!("arn:{partition}:s3:::{name}"));
+        let handle = Output::dictionary([
+            ("version", "1".into()),
+            ("name", scope.name().into()),
+            ("region", arn_part(3)),
+            ("accountId", arn_part(4)),
+            ("vpcId", place.vpc_id.clone()),
+            ("taskSubnetIds", list(&place.task_subnets)),
+            ("assignPublicIp", place.assign_public_ip.map(assign)),
+            ("taskSecurityGroupIds", list(&place.task_groups)),
+            ("clusterArn", cluster_arn.clone()),
+            ("artifactsBucket", bucket.clone()),
+            ("artifactsBucketArn", bucket_arn),
+            ("logGroupName", logs.id.clone()),
+            ("logGroupArn", logs.arn.clone()),
+            ("permissionsBoundaryArn", args.permissions_boundary_arn),
+            ("adapter", warehouse.adapter.clone()),
+            ("warehouseSettings", warehouse.settings),
+            ("warehouseSecretArn", warehouse.secret_arn.clone()),
+            ("warehouseSecretKmsKeyArn", warehouse.secret_kms_key_arn),
+        ]);
+        Ok(DbtPlatformFields {
+            handle,
+            vpc_id: place.vpc_id,
+            task_subnet_ids: place.task_subnets,
+            public_subnet_ids: place.public_subnets,
+            task_security_group_id: place.task_group.id.clone(),
+            cluster_arn,
+            artifacts_bucket: bucket,
+            log_group_name: logs.id.clone(),
+            warehouse: PlatformWarehouseArgs {
+                adapter: warehouse.adapter,
+                host: warehouse.host,
+                port: warehouse.port,
+                database: warehouse.database,
+                secret_arn: warehouse.secret_arn,
+                security_group_id: warehouse.security_group_id,
+            }
+            .into(),
+        })
+    }
+}
+
+fn cluster(scope: &Scope, cluster: Option<PlatformClusterArgs>, tags: &Output<Tags>) -> Output<String> {
+    let (existing, insights) = match cluster {
+        Some(cluster) => (cluster.existing_arn, cluster.container_insights),
+        None => (None, Output::default()),
+    };
+    existing.unwrap_or_else(|| {
+        let args = ClusterArgs { container_insights: insights, tags: tags.clone(), ..Default::default() };
+        scope.child::<Cluster>("cluster", args).arn.clone()
+    })
+}
+
+fn bucket(
+    scope: &Scope,
+    artifacts: Option<PlatformArtifactsArgs>,
+    retain_data: &Output<bool>,
+    tags: &Output<Tags>,
+) -> Output<String> {
+    let (existing, days, key) = match artifacts {
+        Some(artifacts) => (artifacts.bucket, artifacts.expire_runs_after_days, artifacts.kms_key_arn),
+        None => (None, 90.into(), Output::default()),
+    };
+    existing.unwrap_or_else(|| {
+        let expire = BucketLifecycleRuleArgs { id: "expire-runs".into(), expiration_days: days, ..Default::default() };
+        let args = BucketArgs {
+            kms_key_arn: key,
+            lifecycle_rules: Output::set([expire.into()]),
+            force_destroy: retain_data.map(|retain| !retain),
+            retain_non_empty: retain_data.clone(),
+            tags: tags.clone(),
+            ..Default::default()
+        };
+        scope.child::<Bucket>("artifacts", args).id.clone()
+    })
+}

@@ -1,0 +1,275 @@
+//! The platform's warehouse: RDS Postgres, or one that is there already.
+
+use super::network::Place;
+use crate::{
+    component::Scope,
+    output::all,
+    prelude::*,
+    resources::{
+        ec2::{
+            security_group::{SecurityGroup, SecurityGroupArgs},
+            security_group_rule::{
+                SecurityGroupRule, SecurityGroupRuleArgs, SecurityGroupRuleProtocol, SecurityGroupRuleType,
+            },
+        },
+        rds::{
+            instance::{Instance, InstanceArgs, InstanceDatabaseInsights},
+            parameter_group::{ParameterGroup, ParameterGroupArgs},
+            subnet_group::{SubnetGroup, SubnetGroupArgs},
+        },
+        secretsmanager::secret::{Secret, SecretArgs, SecretGenerateArgs},
+    },
+};
+use serde_json::json;
+
+/// The name of the database's administrator.
+const ADMINISTRATOR: &str = "dbt";
+const POSTGRES_PORT: i32 = 5432;
+
+/// Where the data lives. Give exactly one.
+#[derive(Clone, Debug, Props)]
+pub struct PlatformWarehouseChoice {
+    /// A new RDS for PostgreSQL instance: encrypted, TLS forced, no extended support.
+    #[prop(plain)]
+    pub postgres: Option<WarehousePostgres>,
+    /// Any warehouse that dbt reaches.
+    #[prop(plain)]
+    pub external: Option<WarehouseExternal>,
+}
+
+/// A new RDS for PostgreSQL instance.
+#[derive(Clone, Debug, Props)]
+pub struct WarehousePostgres {
+    /// The major version. Default: `17`.
+    #[prop(default = "17", check = version)]
+    pub version: String,
+    /// The [instance class](https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Concepts.DBInstanceClass.html).
+    /// Default: `db.t4g.micro`.
+    #[prop(default = "db.t4g.micro")]
+    pub instance_class: String,
+    /// The storage in GiB, 20 to 65536. Default: 20.
+    #[prop(default = 20)]
+    pub storage_gb: i32,
+    /// How far the storage may grow by itself, in GiB. With it, `storageGb` is a minimum. Default: it does not grow.
+    pub max_storage_gb: Option<i32>,
+    /// Whether a standby in another zone takes over. Default: `false`.
+    #[prop(default = false)]
+    pub multi_az: bool,
+    /// The database's name. Default: `analytics`.
+    #[prop(default = "analytics")]
+    pub database: String,
+    /// For how many days backups are kept, 0 to 35. Default: 7.
+    #[prop(default = 7)]
+    pub backup_days: i32,
+    /// Whether AWS refuses to delete it. Default: `false`.
+    #[prop(default = false)]
+    pub deletion_protection: bool,
+    /// A snapshot to restore.
+    pub snapshot_identifier: Option<String>,
+    /// Parameters of the database, such as `work_mem`.
+    pub parameters: Option<BTreeMap<String, String>>,
+    /// Who else may connect, beside the tasks: CIDR blocks or security group ids.
+    #[prop(plain)]
+    pub allow_from: Option<Vec<String>>,
+    /// Whether it has a public address; it is then in the public subnets. Default: `false`.
+    #[prop(plain)]
+    pub publicly_accessible: Option<bool>,
+    /// [Database Insights](https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_DatabaseInsights.html).
+    /// Default: `off`.
+    pub database_insights: Option<InstanceDatabaseInsights>,
+    /// The KMS key that encrypts the storage. Default: RDS's own key.
+    pub kms_key_arn: Option<String>,
+}
+
+/// Any warehouse that dbt reaches.
+#[derive(Clone, Debug, Props)]
+pub struct WarehouseExternal {
+    /// The dbt adapter, such as `snowflake`.
+    pub adapter: String,
+    /// The profile's keys, such as `account` and `warehouse`. Nothing secret.
+    pub settings: BTreeMap<String, String>,
+    /// A Secrets Manager secret that holds a JSON object, merged over `settings` in the container.
+    pub secret_arn: Option<String>,
+    /// The customer managed KMS key that encrypts the secret.
+    pub secret_kms_key_arn: Option<String>,
+    /// The warehouse's security group, which lets the tasks in by a rule of your own.
+    pub security_group_id: Option<String>,
+}
+
+fn version(version: &String) -> Result<(), String> {
+    match version.split('.').next().and_then(|major| major.parse::<u32>().ok()) {
+        Some(major) if major >= 13 => Ok(()),
+        _ => Err(format!("{version:?} is not a version of PostgreSQL such as 17")),
+    }
+}
+
+pub(super) fn check(check: &mut Check<'_>) {
+    let Some(given) = check.value("warehouse").map(Value::into_properties) else { return };
+    match given.values().filter(|v| !v.is_null()).count() {
+        1 => {}
+        _ => check.fail("warehouse", "give exactly one of postgres, external"),
+    }
+}
+
+/// The warehouse as the handle and the outputs describe it.
+#[derive(Default)]
+pub(super) struct Described {
+    pub(super) adapter: Output<String>,
+    pub(super) host: Output<String>,
+    pub(super) port: Output<i32>,
+    pub(super) database: Output<String>,
+    pub(super) secret_arn: Output<String>,
+    pub(super) secret_kms_key_arn: Output<String>,
+    pub(super) security_group_id: Output<String>,
+    /// The profile's keys, as the text of a JSON object.
+    pub(super) settings: Output<String>,
+}
+
+pub(super) fn expand(
+    scope: &Scope,
+    choice: Option<PlatformWarehouseChoiceArgs>,
+    place: &Place,
+    retain_data: &Output<bool>,
+    tags: &Output<Tags>,
+) -> Result<Described, Failure> {
+    match choice {
+        Some(PlatformWarehouseChoiceArgs { external: Some(external), .. }) => Ok(described(external)),
+        Some(PlatformWarehouseChoiceArgs { postgres: Some(postgres), .. }) => Ok(postgres_instance(scope, postgres, place, retain_data, tags)),
+        _ => {
+            let defaults = <WarehousePostgres as crate::output::Lift>::lift(Value::Object(Properties::new()))?;
+            Ok(postgres_instance(scope, defaults, place, retain_data, tags))
+        }
+    }
+}
+
+fn described(external: WarehouseExternalArgs) -> Described {
+    let WarehouseExternalArgs { adapter, settings, secret_arn, secret_kms_key_arn, security_group_id } = external;
+    Described {
+        adapter,
+        settings: settings.map(|settings| json!(settings).to_string()),
+        secret_arn,
+        secret_kms_key_arn,
+        security_group_id,
+        ..Default::default()
+    }
+}
+
+fn postgres_instance(
+    scope: &Scope,
+    postgres: WarehousePostgresArgs,
+    place: &Place,
+    retain_data: &Output<bool>,
+    tags: &Output<Tags>,
+) -> Described {
+    let public = postgres.publicly_accessible.unwrap_or(false);
+    let group = scope.child::<SecurityGroup>(
+        "warehouse",
+        SecurityGroupArgs {
+            vpc_id: place.vpc_id.clone(),
+            description: "the warehouse".into(),
+            tags: tags.clone(),
+            ..Default::default()
+        },
+    );
+    let entrance = |name: &str, args: SecurityGroupRuleArgs| {
+        let args = SecurityGroupRuleArgs {
+            security_group_id: group.id.clone(),
+            r#type: SecurityGroupRuleType::Ingress.into(),
+            protocol: SecurityGroupRuleProtocol::Tcp.into(),
+            from_port: POSTGRES_PORT.into(),
+            to_port: POSTGRES_PORT.into(),
+            tags: tags.clone(),
+            ..args
+        };
+        scope.child::<SecurityGroupRule>(name, args);
+    };
+    entrance("warehouse-from-tasks", SecurityGroupRuleArgs { source_security_group_id: place.task_group.id.clone(), ..Default::default() });
+    for (index, from) in postgres.allow_from.unwrap_or_default().into_iter().enumerate() {
+        let group = from.map(|from| from.starts_with("sg-").then_some(from)).flatten();
+        let block = from.try_map(|from| match from.starts_with("sg-") {
+            true => Ok(None),
+            false => Cidr::parse(&from).map(Some).map_err(Failure::here),
+        });
+        let args = SecurityGroupRuleArgs { source_security_group_id: group, cidr_block: block.flatten(), ..Default::default() };
+        entrance(&format!("warehouse-from-{index}"), args);
+    }
+    let secret = scope.child::<Secret>(
+        "warehouse-secret",
+        SecretArgs {
+            description: "the administrator of the warehouse".into(),
+            generate: SecretGenerateArgs {
+                template: Json(json!({ "username": ADMINISTRATOR })).into(),
+                // RDS refuses these in a password.
+                exclude_characters: "/@\" '\\".into(),
+                ..Default::default()
+            }
+            .into(),
+            tags: tags.clone(),
+            ..Default::default()
+        },
+    );
+    let subnets = scope.child::<SubnetGroup>(
+        "warehouse-subnets",
+        SubnetGroupArgs {
+            subnet_ids: as_set(if public { &place.public_subnets } else { &place.private_subnets }),
+            tags: tags.clone(),
+            ..Default::default()
+        },
+    );
+    let parameters = scope.child::<ParameterGroup>(
+        "warehouse-parameters",
+        ParameterGroupArgs {
+            family: postgres.version.map(|v| format!("postgres{}", v.split('.').next().unwrap_or_default())),
+            parameters: postgres.parameters.optional().map(|own| {
+                let mut all = BTreeMap::from([("rds.force_ssl".to_owned(), "1".to_owned())]);
+                all.extend(own.unwrap_or_default());
+                all
+            }),
+            tags: tags.clone(),
+            ..Default::default()
+        },
+    );
+    let instance = scope.child::<Instance>(
+        "warehouse-instance",
+        InstanceArgs {
+            engine: "postgres".into(),
+            engine_version: postgres.version,
+            instance_class: postgres.instance_class,
+            allocated_storage: postgres.storage_gb,
+            max_allocated_storage: postgres.max_storage_gb,
+            multi_az: postgres.multi_az,
+            db_name: postgres.database.clone(),
+            master_username: ADMINISTRATOR.into(),
+            master_user_secret_arn: secret.arn.clone(),
+            db_subnet_group_name: subnets.id.clone(),
+            vpc_security_group_ids: Output::set([group.id.clone()]),
+            parameter_group_name: parameters.id.clone(),
+            backup_retention_days: postgres.backup_days,
+            deletion_protection: postgres.deletion_protection,
+            snapshot_identifier: postgres.snapshot_identifier,
+            publicly_accessible: public.into(),
+            database_insights: postgres.database_insights,
+            kms_key_arn: postgres.kms_key_arn,
+            skip_final_snapshot: retain_data.map(|retain| !retain),
+            tags: tags.clone(),
+            ..Default::default()
+        },
+    );
+    let settings = all((instance.address.clone(), instance.port.clone(), postgres.database.clone())).map(|(host, port, database)| {
+        json!({ "type": "postgres", "host": host, "port": port, "dbname": database, "sslmode": "require" }).to_string()
+    });
+    Described {
+        adapter: "postgres".into(),
+        host: instance.address.clone(),
+        port: instance.port.clone(),
+        database: postgres.database,
+        secret_arn: secret.arn.clone(),
+        secret_kms_key_arn: Output::default(),
+        security_group_id: group.id.clone(),
+        settings,
+    }
+}
+
+fn as_set(ids: &Output<Vec<String>>) -> Output<Set<String>> {
+    ids.map(|ids| ids.into_iter().collect())
+}
