@@ -269,7 +269,13 @@ fn classify(code: &str, message: &str) -> Class {
         || code == "InvalidSubnet"
         || code == "ClientException" && text.contains("unable to describe task definition")
         || code == "InvalidRequestException"
-            && (text.contains("marked for deletion") || text.contains("scheduled for deletion"))
+            && [
+                "marked for deletion",
+                "marked deleted",
+                "scheduled for deletion",
+            ]
+            .iter()
+            .any(|words| text.contains(words))
     {
         Class::NotFound
     } else {

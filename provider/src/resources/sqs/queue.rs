@@ -212,15 +212,16 @@ impl CustomResource for Queue {
         let json = |name| text(name).and_then(|t| serde_json::from_str(&t).ok());
         let redrive = json(QueueAttributeName::RedrivePolicy);
         let arn = text(QueueAttributeName::QueueArn).unwrap_or_default();
+        let key = text(QueueAttributeName::KmsMasterKeyId);
+        let sse = text(QueueAttributeName::SqsManagedSseEnabled).as_deref() == Some("true");
+        let given = known.is_some_and(|k| k.sqs_managed_sse.is_some());
         Ok(Some(State {
             inputs: QueueInputs {
                 name: arn.rsplit(':').next().map(str::to_owned),
                 message_retention_seconds: number(QueueAttributeName::MessageRetentionPeriod),
                 visibility_timeout_seconds: number(QueueAttributeName::VisibilityTimeout),
-                sqs_managed_sse: Some(
-                    text(QueueAttributeName::SqsManagedSseEnabled).as_deref() == Some("true"),
-                ),
-                kms_key_arn: text(QueueAttributeName::KmsMasterKeyId),
+                sqs_managed_sse: (given || sse != key.is_none()).then_some(sse),
+                kms_key_arn: key,
                 policy: json(QueueAttributeName::Policy).map(Json),
                 redrive_policy: redrive.as_ref().and_then(from_redrive),
                 tags: cx.user_tags(&tags?, known.and_then(|k| k.tags.as_ref())),

@@ -271,12 +271,12 @@ pub(super) async fn read(
         policy_of(cx, bucket),
         tags_of(cx, bucket),
     );
-    let what = || format!("read the bucket {bucket}");
+    let what = |part: &str| format!("read the {part} of the bucket {bucket}");
     // A bucket always has versioning; of the rest, what was never set is not found.
-    let Some(versioning) = versioning.during(what()).gone()? else {
+    let Some(versioning) = versioning.during(what("versioning")).gone()? else {
         return Ok(None);
     };
-    let encryption = encryption.during(what()).gone()?;
+    let encryption = encryption.during(what("encryption")).gone()?;
     let key = encryption
         .as_ref()
         .and_then(|e| e.server_side_encryption_configuration()?.rules().first())
@@ -284,12 +284,12 @@ pub(super) async fn read(
             rule.apply_server_side_encryption_by_default()?
                 .kms_master_key_id()
         });
-    let block = block.during(what()).gone()?;
+    let block = block.during(what("public access block")).gone()?;
     let block = block.and_then(|b| b.public_access_block_configuration);
     let blocks = |read: fn(&PublicAccessBlockConfiguration) -> Option<bool>| {
         block.as_ref().and_then(read).unwrap_or(false)
     };
-    let lifecycle = lifecycle.during(what()).gone()?;
+    let lifecycle = lifecycle.during(what("lifecycle")).gone()?;
     let rules = lifecycle.as_ref().map(|l| l.rules()).unwrap_or_default();
     Ok(Some(BucketInputs {
         bucket: Some(bucket.to_owned()),
