@@ -9,9 +9,28 @@ import threading
 from urllib.parse import parse_qs
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.rds.models import RDSBackend
+from moto.s3.responses import S3Response
 from werkzeug.serving import make_server
 from werkzeug.test import run_wsgi_app
 
+
+def get_bucket_versioning(self):
+    """S3 calls the answer VersioningConfiguration; moto's has another name, which AWS's SDKs refuse."""
+    status = self.backend.get_bucket_versioning(self.bucket_name)
+    inner = f"<Status>{status}</Status>" if status else ""
+    return f'<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">{inner}</VersioningConfiguration>'
+
+
+def modify_db_subnet_group(self, subnet_name, description, subnets, modify=RDSBackend.modify_db_subnet_group):
+    """RDS keeps a subnet group that was changed; moto's is gone."""
+    group = modify(self, subnet_name, description, subnets)
+    self.subnet_groups[subnet_name] = group
+    return group
+
+
+S3Response.get_bucket_versioning = get_bucket_versioning
+RDSBackend.modify_db_subnet_group = modify_db_subnet_group
 
 
 class Tokens:

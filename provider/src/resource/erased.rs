@@ -171,6 +171,8 @@ impl<R: CustomResource> Dynamic for Erased<R> {
         {
             failures.push(failure);
         }
+        // The engine keeps what a check returns as it is.
+        mark_secrets(R::Inputs::table(), &mut news);
         (news, failures)
     }
 
@@ -542,18 +544,18 @@ fn remember<R: CustomResource>(
     let read = encode(&state.inputs);
     let mut all = echo::<R>(&project(R::Inputs::table(), &read, inputs));
     all.extend(encode(&state.outputs));
-    for field in R::Inputs::table()
-        .fields
-        .iter()
-        .chain(&R::Outputs::table().fields)
-        .filter(|f| f.secret)
-    {
-        if let Some(value) = all.remove(field.name) {
-            all.insert(field.name.to_owned(), Value::secret(value));
-        }
-    }
+    mark_secrets(R::Inputs::table(), &mut all);
+    mark_secrets(R::Outputs::table(), &mut all);
     all.extend(claim.map(|claim| (CLAIM.to_owned(), claim.into())));
     all
+}
+
+fn mark_secrets(table: &Table, properties: &mut Properties) {
+    for field in table.fields.iter().filter(|f| f.secret) {
+        if let Some(value) = properties.remove(field.name) {
+            properties.insert(field.name.to_owned(), Value::secret(value));
+        }
+    }
 }
 
 /// A struct out of a state that another version may have written: what is missing is tried as absent.

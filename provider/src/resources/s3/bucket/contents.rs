@@ -2,58 +2,52 @@
 
 use crate::prelude::*;
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
-use futures::{TryStreamExt, stream};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use futures::future::try_join_all;
 
-/// How many batches are deleted at a time; S3 takes 1000 keys in one.
+/// How many batches are deleted at a time; S3 lists and deletes 1000 keys in one.
 const PARALLEL: usize = 8;
 
 /// Deletes every version of every object, and the delete markers.
 pub(super) async fn remove(cx: &Context, bucket: &str) -> Result<()> {
-    let removed = AtomicUsize::new(0);
-    // Where the next page begins; `None` after the last.
-    let pages = stream::try_unfold(Some((None, None)), |next| async {
-        let Some((key, version)) = next else {
-            return Ok(None);
-        };
+    let mut removed = 0;
+    loop {
+        // Listed anew after each round: what a marker for the next page names is gone then.
+        let (batches, more) = list(cx, bucket).await?;
+        removed += batches.iter().map(Vec::len).sum::<usize>();
+        try_join_all(batches.into_iter().map(|batch| delete(cx, bucket, batch))).await?;
+        if !more {
+            return Ok(());
+        }
+        cx.status(format!("deleting: {removed} objects are gone"));
+    }
+}
+
+/// The first batches, and whether there is more.
+async fn list(cx: &Context, bucket: &str) -> Result<(Vec<Vec<ObjectIdentifier>>, bool)> {
+    let mut batches = Vec::new();
+    let mut next = (None, None);
+    loop {
         let list = cx.aws.s3().list_object_versions().bucket(bucket);
-        let list = list
-            .set_key_marker(key)
-            .set_version_id_marker(version)
-            .send();
-        let page = list.await.during(format!("list the objects of {bucket}"))?;
+        let list = list.set_key_marker(next.0).set_version_id_marker(next.1);
+        let page = list
+            .send()
+            .await
+            .during(format!("list the objects of {bucket}"))?;
+        let versions = page.versions().iter().map(|v| (v.key(), v.version_id()));
+        let markers = page.delete_markers().iter();
+        let markers = markers.map(|m| (m.key(), m.version_id()));
+        let object = |(key, version): (Option<&str>, Option<&str>)| {
+            let object = ObjectIdentifier::builder().key(key?);
+            let object = object.set_version_id(version.map(str::to_owned));
+            object.build().ok()
+        };
+        batches.push(versions.chain(markers).filter_map(object).collect());
         let more = page.is_truncated() == Some(true);
-        let next = (
-            page.next_key_marker.clone(),
-            page.next_version_id_marker.clone(),
-        );
-        Ok::<_, Error>(Some((page, more.then_some(next))))
-    });
-    pages
-        .try_for_each_concurrent(PARALLEL, |page| {
-            let removed = &removed;
-            async move {
-                let versions = page.versions().iter().map(|v| (v.key(), v.version_id()));
-                let markers = page.delete_markers().iter();
-                let markers = markers.map(|m| (m.key(), m.version_id()));
-                let batch: Vec<_> = versions
-                    .chain(markers)
-                    .filter_map(|(key, version)| {
-                        let object = ObjectIdentifier::builder().key(key?);
-                        object
-                            .set_version_id(version.map(str::to_owned))
-                            .build()
-                            .ok()
-                    })
-                    .collect();
-                let count = batch.len();
-                delete(cx, bucket, batch).await?;
-                let before = removed.fetch_add(count, Ordering::Relaxed);
-                cx.status(format!("deleting: {} objects are gone", before + count));
-                Ok(())
-            }
-        })
-        .await
+        if !more || batches.len() == PARALLEL {
+            return Ok((batches, more));
+        }
+        next = (page.next_key_marker, page.next_version_id_marker);
+    }
 }
 
 async fn delete(cx: &Context, bucket: &str, batch: Vec<ObjectIdentifier>) -> Result<()> {
