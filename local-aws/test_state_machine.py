@@ -39,10 +39,11 @@ class StateMachine(unittest.TestCase):
 
     def register(self, image):
         """A revision of the task definition."""
-        self.ecs.register_task_definition(
+        answer = self.ecs.register_task_definition(
             family=self.family, requiresCompatibilities=["FARGATE"], networkMode="awsvpc", cpu="256", memory="512",
             containerDefinitions=[{"name": "dbt", "image": image, "entryPoint": ["python3", "-c"], "command": [RUNNER],
                                    "environment": [{"name": "BUCKET", "value": self.name}]}])
+        self.addCleanup(self.ecs.deregister_task_definition, taskDefinition=answer["taskDefinition"]["taskDefinitionArn"])
 
     def machine(self, **changes):
         """The state machine, with other values for what its task state has."""

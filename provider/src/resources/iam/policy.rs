@@ -62,8 +62,8 @@ pub enum PolicyKind {
     Resource,
 }
 
-fn version(version: &String) -> Result<(), String> {
-    match version.as_str() {
+fn version(version: &str) -> Result<(), String> {
+    match version {
         "2012-10-17" | "2008-10-17" => Ok(()),
         other => Err(format!("{other:?} is not 2012-10-17 or 2008-10-17")),
     }

@@ -61,11 +61,11 @@ fn letters(text: &str, longest: usize) -> Result<(), String> {
     }
 }
 
-fn name(name: &String) -> Result<(), String> {
+fn name(name: &str) -> Result<(), String> {
     letters(name, 64)
 }
 
-fn path(path: &String) -> Result<(), String> {
+fn path(path: &str) -> Result<(), String> {
     let visible = path.chars().all(|c| c.is_ascii_graphic());
     if visible && path.len() <= 512 && path.starts_with('/') && path.ends_with('/') {
         Ok(())
@@ -76,7 +76,7 @@ fn path(path: &String) -> Result<(), String> {
     }
 }
 
-fn description(text: &String) -> Result<(), String> {
+fn description(text: &str) -> Result<(), String> {
     match text.chars().count() {
         0..=1000 => Ok(()),
         n => Err(format!("has {n} characters, at most 1000 fit")),
