@@ -12,7 +12,7 @@ use crate::{
         ecs::task_definition::fargate_size,
         scheduler::{
             expression,
-            schedule::{Schedule, ScheduleArgs, ScheduleStatus, ScheduleTargetArgs},
+            schedule::{Schedule, ScheduleArgs, ScheduleStatus, ScheduleTargetArgs, moment},
             timezone,
         },
     },
@@ -56,8 +56,10 @@ pub struct DbtScheduleInputs {
     #[prop(default = true)]
     pub enabled: bool,
     /// Before this time it does not run, as RFC 3339 text such as `2026-01-31T00:00:00Z`.
+    #[prop(check = (|text: &String| moment(text)))]
     pub start: Option<String>,
     /// After this time it no longer runs, as RFC 3339 text.
+    #[prop(check = (|text: &String| moment(text)))]
     pub end: Option<String>,
     /// Within how many minutes after the time a run may start: 1 to 1440. Default: at the time.
     #[prop(check = (|minutes: &i32| between(*minutes, 1, 1440)))]

@@ -125,7 +125,7 @@ fn time(text: &str) -> Result<DateTime, String> {
     })
 }
 
-fn moment(text: &str) -> Result<(), String> {
+pub(crate) fn moment(text: &str) -> Result<(), String> {
     time(text).map(drop)
 }
 
