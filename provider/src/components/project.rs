@@ -56,7 +56,9 @@ pub struct DbtProjectInputs {
     pub image: Option<String>,
     /// The dbt in the image. Default: dbt 1.11 with the warehouse's adapter.
     pub dbt: Option<DbtProjectDbt>,
-    /// The URI of the image under dbt and the project: one with Python and glibc. Default: a slim Python image.
+    /// The URI of the image under dbt and the project: one with Python and glibc. Default, also where it is empty: a slim
+    /// Python image.
+    #[prop(check = checks::base_image)]
     pub base_image: Option<String>,
     /// How dbt connects. Default: as `dbt_project.yml` and the platform's warehouse say. With `image`, no profile is
     /// written unless this is given.
@@ -471,7 +473,11 @@ fn pack(
                 requirements: dbt.requirements,
             }
             .into(),
-            base_image: args.base_image.clone(),
+            base_image: args
+                .base_image
+                .optional()
+                .map(|base| base.filter(|base| !base.is_empty()))
+                .flatten(),
             architecture: args.architecture.clone(),
             ..Default::default()
         },

@@ -1,7 +1,11 @@
 //! What is wrong with a project's inputs, before anything is made.
 
 use super::{DbtProjectDbt, DbtProjectProfile, handle, task};
-use crate::{image::Project, prelude::*, resources::ecs::task_definition::fargate_size};
+use crate::{
+    image::{Project, Reference},
+    prelude::*,
+    resources::ecs::task_definition::fargate_size,
+};
 
 /// The keys of a platform's handle without which no project can be made.
 const PLATFORM: [&str; 8] = [
@@ -112,6 +116,13 @@ pub(super) fn timeout(minutes: &i64) -> Result<(), String> {
     match minutes {
         1..=10_080 => Ok(()),
         n => Err(format!("{n} is not between 1 and 10080 minutes (a week)")),
+    }
+}
+
+pub(super) fn base_image(base: &str) -> Result<(), String> {
+    match base.parse::<Reference>() {
+        Err(error) if !base.is_empty() => Err(error.to_string()),
+        _ => Ok(()),
     }
 }
 

@@ -272,6 +272,10 @@ fn wrong_inputs_are_refused_with_their_path() {
         architecture: "arm64" is not one of X86_64, ARM64
     "#]],
     );
+    wrong(set("baseImage", json!("")), &expect![""]);
+    wrong(set("baseImage", json!("UPPER CASE")), &expect![[r#"
+        baseImage: the base image UPPER CASE cannot be used: its repository's name has other characters than a-z, 0-9 and ._-/
+    "#]]);
     wrong(
         set("timeoutMinutes", json!(0)),
         &expect![[r#"

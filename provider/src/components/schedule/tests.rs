@@ -209,9 +209,12 @@ fn wrong_inputs_are_refused_with_their_path() {
         delivery.retries: is not a property here; there are maximumAgeMinutes, maximumRetryAttempts
     "#]],
     );
-    wrong(set("start", json!("tomorrow")), &expect![[r#"
+    wrong(
+        set("start", json!("tomorrow")),
+        &expect![[r#"
         start: "tomorrow" is not a time with its offset, such as 2026-01-31T00:00:00Z
-    "#]]);
+    "#]],
+    );
     wrong(
         set("comands", json!(["dbt build"])),
         &expect![[r#"
