@@ -19,13 +19,18 @@ async fn said(stack: &Stack, message: &str) {
     }
 }
 
+/// The ARN of an object with the id `{id}`.
+fn arn(stack: &Stack, service: &str, kind: &str) -> String {
+    let caller = stack.aws("sts", "get_caller_identity", &json!({}));
+    let account = caller.expect("answers")["Account"].take();
+    let account = account.as_str().expect("text").to_owned();
+    format!("arn:aws:{service}:{}:{account}:{kind}:{{id}}", stack.region)
+}
+
 #[tokio::test]
 async fn log_group_lives() {
     let stack = Stack::new("log-group").await;
-    let arn = format!(
-        "arn:aws:logs:{}:123456789012:log-group:{{id}}",
-        stack.region
-    );
+    let arn = arn(&stack, "logs", "log-group");
     stack
         .test(Block {
             token: "dbt-aws:logs:LogGroup",
@@ -413,7 +418,7 @@ async fn subnets(stack: &Stack) -> Vec<String> {
 }
 
 fn rds_tags(stack: &Stack, kind: &str) -> Marked {
-    let arn = format!("arn:aws:rds:{}:123456789012:{kind}:{{id}}", stack.region);
+    let arn = arn(stack, "rds", kind);
     Marked::Call(Call::new(
         "rds",
         "list_tags_for_resource",

@@ -158,7 +158,9 @@ impl Recording {
 
 /// A line for each property.
 pub(crate) fn properties(all: &Properties) -> String {
-    all.iter().map(|(key, value)| format!("  {key} = {}\n", show(value))).collect()
+    all.iter()
+        .map(|(key, value)| format!("  {key} = {}\n", show(value)))
+        .collect()
 }
 
 /// The paths of the given values that need not be known when the program runs.
@@ -169,12 +171,20 @@ pub(crate) fn leaves(table: &'static Table, given: &Properties) -> Vec<Vec<Strin
         let below = match (&field.ty, value) {
             (Type::Object(inner), Value::Object(fields)) if field.plain => leaves(inner, fields),
             // Whose values are there is known, what they are need not be.
-            (Type::List(_), Value::List(items)) if field.plain => (0..items.len()).map(|i| vec![i.to_string()]).collect(),
-            (Type::Map(_), Value::Object(items)) if field.plain => items.keys().map(|k| vec![k.clone()]).collect(),
+            (Type::List(_), Value::List(items)) if field.plain => {
+                (0..items.len()).map(|i| vec![i.to_string()]).collect()
+            }
+            (Type::Map(_), Value::Object(items)) if field.plain => {
+                items.keys().map(|k| vec![k.clone()]).collect()
+            }
             _ if field.plain => vec![],
             _ => vec![vec![]],
         };
-        paths.extend(below.into_iter().map(|rest| [vec![key.clone()], rest].concat()));
+        paths.extend(
+            below
+                .into_iter()
+                .map(|rest| [vec![key.clone()], rest].concat()),
+        );
     }
     paths
 }
@@ -182,13 +192,37 @@ pub(crate) fn leaves(table: &'static Table, given: &Properties) -> Vec<Vec<Strin
 /// The same properties, the value at that path unknown.
 pub(crate) fn with_unknown(given: &Properties, path: &[String]) -> Properties {
     fn replace(value: &Value, path: &[String]) -> Value {
-        let Some((key, rest)) = path.split_first() else { return Value::Unknown };
+        let Some((key, rest)) = path.split_first() else {
+            return Value::Unknown;
+        };
         match value {
             Value::Object(fields) => Value::Object(
-                fields.iter().map(|(k, v)| (k.clone(), if k == key { replace(v, rest) } else { v.clone() })).collect(),
+                fields
+                    .iter()
+                    .map(|(k, v)| {
+                        (
+                            k.clone(),
+                            if k == key {
+                                replace(v, rest)
+                            } else {
+                                v.clone()
+                            },
+                        )
+                    })
+                    .collect(),
             ),
             Value::List(items) => Value::List(
-                items.iter().enumerate().map(|(i, v)| if i.to_string() == *key { replace(v, rest) } else { v.clone() }).collect(),
+                items
+                    .iter()
+                    .enumerate()
+                    .map(|(i, v)| {
+                        if i.to_string() == *key {
+                            replace(v, rest)
+                        } else {
+                            v.clone()
+                        }
+                    })
+                    .collect(),
             ),
             other => other.clone(),
         }

@@ -118,7 +118,11 @@ pub struct PlatformWarehouse {
 }
 
 fn positive(days: &i32) -> Result<(), String> {
-    if *days > 0 { Ok(()) } else { Err("must be 1 or more".to_owned()) }
+    if *days > 0 {
+        Ok(())
+    } else {
+        Err("must be 1 or more".to_owned())
+    }
 }
 
 impl Component for DbtPlatform {
@@ -138,13 +142,20 @@ impl Component for DbtPlatform {
         let warehouse = warehouse::expand(scope, args.warehouse, &place, &args.retain_data, tags)?;
         let cluster_arn = cluster(scope, args.cluster, tags);
         let bucket = bucket(scope, args.artifacts, &args.retain_data, tags);
-        let logs = LogGroupArgs { retention_days: args.log_retention_days, tags: tags.clone(), ..Default::default() };
+        let logs = LogGroupArgs {
+            retention_days: args.log_retention_days,
+            tags: tags.clone(),
+            ..Default::default()
+        };
         let logs = scope.child::<LogGroup>("logs", logs);
 
         let list = |ids: &Output<Vec<String>>| ids.map(|ids| ids.join(","));
-        let arn_part = |index: usize| cluster_arn.map(move |arn| arn.split(':').nth(index).unwrap_or_default().to_owned());
+        let arn_part = |index: usize| {
+            cluster_arn.map(move |arn| arn.split(':').nth(index).unwrap_or_default().to_owned())
+        };
         let assign = |on| if on { "ENABLED" } else { "DISABLED" }.to_owned();
-        let bucket_arn = all((arn_part(1), bucket.clone())).map(|(partition, name)| format!("arn:{partition}:s3:::{name}"));
+        let bucket_arn = all((arn_part(1), bucket.clone()))
+            .map(|(partition, name)| format!("arn:{partition}:s3:::{name}"));
         let handle = Output::dictionary([
             ("version", "1".into()),
             ("name", scope.name().into()),
@@ -187,13 +198,21 @@ impl Component for DbtPlatform {
     }
 }
 
-fn cluster(scope: &Scope, cluster: Option<PlatformClusterArgs>, tags: &Output<Tags>) -> Output<String> {
+fn cluster(
+    scope: &Scope,
+    cluster: Option<PlatformClusterArgs>,
+    tags: &Output<Tags>,
+) -> Output<String> {
     let (existing, insights) = match cluster {
         Some(cluster) => (cluster.existing_arn, cluster.container_insights),
         None => (None, Output::default()),
     };
     existing.unwrap_or_else(|| {
-        let args = ClusterArgs { container_insights: insights, tags: tags.clone(), ..Default::default() };
+        let args = ClusterArgs {
+            container_insights: insights,
+            tags: tags.clone(),
+            ..Default::default()
+        };
         scope.child::<Cluster>("cluster", args).arn.clone()
     })
 }
@@ -205,11 +224,19 @@ fn bucket(
     tags: &Output<Tags>,
 ) -> Output<String> {
     let (existing, days, key) = match artifacts {
-        Some(artifacts) => (artifacts.bucket, artifacts.expire_runs_after_days, artifacts.kms_key_arn),
+        Some(artifacts) => (
+            artifacts.bucket,
+            artifacts.expire_runs_after_days,
+            artifacts.kms_key_arn,
+        ),
         None => (None, 90.into(), Output::default()),
     };
     existing.unwrap_or_else(|| {
-        let expire = BucketLifecycleRuleArgs { id: "expire-runs".into(), expiration_days: days, ..Default::default() };
+        let expire = BucketLifecycleRuleArgs {
+            id: "expire-runs".into(),
+            expiration_days: days,
+            ..Default::default()
+        };
         let args = BucketArgs {
             kms_key_arn: key,
             lifecycle_rules: Output::set([expire.into()]),

@@ -1,6 +1,5 @@
 //! The platform's network: a new one, or one that is there already.
 
-
 use crate::{
     component::{Child, Scope},
     output::all,
@@ -14,7 +13,8 @@ use crate::{
         route_table_association::{RouteTableAssociation, RouteTableAssociationArgs},
         security_group::{SecurityGroup, SecurityGroupArgs},
         security_group_rule::{
-            SecurityGroupRule, SecurityGroupRuleArgs, SecurityGroupRuleProtocol, SecurityGroupRuleType,
+            SecurityGroupRule, SecurityGroupRuleArgs, SecurityGroupRuleProtocol,
+            SecurityGroupRuleType,
         },
         subnet::{Subnet, SubnetArgs},
         vpc::{Vpc, VpcArgs},
@@ -95,25 +95,40 @@ fn size(block: &Cidr) -> Result<(), String> {
     match block.0.prefix_len() {
         16..=22 => Ok(()),
         0..=15 => Err(format!("{block} is too large; give a /16 to /22")),
-        _ => Err(format!("{block} is too small for six zones; give a /16 to /22")),
+        _ => Err(format!(
+            "{block} is too small for six zones; give a /16 to /22"
+        )),
     }
 }
 
 fn zone_count(count: &i64) -> Result<(), String> {
-    if (2..=i64::from(MOST_ZONES)).contains(count) { Ok(()) } else { Err(format!("{count} is not 2 to {MOST_ZONES}")) }
+    if (2..=i64::from(MOST_ZONES)).contains(count) {
+        Ok(())
+    } else {
+        Err(format!("{count} is not 2 to {MOST_ZONES}"))
+    }
 }
 
 fn some_subnets(ids: &Vec<String>) -> Result<(), String> {
-    if ids.is_empty() { Err("give one subnet at least".to_owned()) } else { Ok(()) }
+    if ids.is_empty() {
+        Err("give one subnet at least".to_owned())
+    } else {
+        Ok(())
+    }
 }
 
 pub(super) fn check(check: &mut Check<'_>) {
-    let Some(given) = check.value("network").map(Value::into_properties) else { return };
+    let Some(given) = check.value("network").map(Value::into_properties) else {
+        return;
+    };
     let has = |key: &str| given.get(key).is_some_and(|v| !v.is_null());
     let rest = ["mode", "cidrBlock", "zoneCount", "zones", "natGateways"];
     if has("existing") {
         for key in rest.into_iter().filter(|key| has(key)) {
-            check.fail(format!("network.{key}"), "goes with a new network, not with network.existing; give only one of them");
+            check.fail(
+                format!("network.{key}"),
+                "goes with a new network, not with network.existing; give only one of them",
+            );
         }
     }
     if has("zones") && has("zoneCount") {
@@ -145,7 +160,11 @@ pub(super) struct Place {
     pub(super) task_groups: Output<Vec<String>>,
 }
 
-pub(super) fn expand(scope: &Scope, network: Option<PlatformNetworkArgs>, tags: &Output<Tags>) -> Place {
+pub(super) fn expand(
+    scope: &Scope,
+    network: Option<PlatformNetworkArgs>,
+    tags: &Output<Tags>,
+) -> Place {
     let network = network.unwrap_or_else(PlatformNetworkArgs::none);
     match network.existing {
         Some(existing) => found(scope, existing, tags),
@@ -167,13 +186,20 @@ impl PlatformNetworkArgs {
 }
 
 fn found(scope: &Scope, existing: NetworkExistingArgs, tags: &Output<Tags>) -> Place {
-    let NetworkExistingArgs { vpc_id, task_subnet_ids, warehouse_subnet_ids, assign_public_ip, security_group_ids } = existing;
+    let NetworkExistingArgs {
+        vpc_id,
+        task_subnet_ids,
+        warehouse_subnet_ids,
+        assign_public_ip,
+        security_group_ids,
+    } = existing;
     let task_group = task_group(scope, &vpc_id, tags);
-    let task_groups = all((task_group.id.clone(), security_group_ids.optional())).map(|(own, more)| {
-        let mut groups = vec![own];
-        groups.extend(more.unwrap_or_default());
-        groups
-    });
+    let task_groups =
+        all((task_group.id.clone(), security_group_ids.optional())).map(|(own, more)| {
+            let mut groups = vec![own];
+            groups.extend(more.unwrap_or_default());
+            groups
+        });
     let private_subnets = all((warehouse_subnet_ids.optional(), task_subnet_ids.clone()))
         .map(|(own, tasks)| own.unwrap_or(tasks));
     Place {
@@ -189,19 +215,31 @@ fn found(scope: &Scope, existing: NetworkExistingArgs, tags: &Output<Tags>) -> P
 
 fn made(scope: &Scope, network: PlatformNetworkArgs, tags: &Output<Tags>) -> Place {
     let mode = network.mode.unwrap_or(NetworkMode::Nat);
-    let block = network.cidr_block.or(Cidr::parse("10.0.0.0/16").unwrap_or_else(|_| unreachable!("a valid block")));
+    let block = network
+        .cidr_block
+        .or(Cidr::parse("10.0.0.0/16").unwrap_or_else(|_| unreachable!("a valid block")));
     let named = network.zones.unwrap_or_default();
     let zones = match named.len() {
         0 => usize::try_from(network.zone_count.unwrap_or(2)).unwrap_or(2),
         count => count,
     };
-    let vpc = scope.child::<Vpc>("vpc", VpcArgs { cidr_block: block.clone(), tags: tags.clone(), ..Default::default() });
+    let vpc = scope.child::<Vpc>(
+        "vpc",
+        VpcArgs {
+            cidr_block: block.clone(),
+            tags: tags.clone(),
+            ..Default::default()
+        },
+    );
     let subnet = |kind: &str, zone: usize, first: u32| {
         let index = first + u32::try_from(zone).unwrap_or_default();
         let own = block.map(move |block| part(block, index));
         let (name, by_index) = match named.get(zone) {
             Some(name) => (name.clone(), Output::default()),
-            None => (Output::default(), Output::from(i64::try_from(zone).unwrap_or_default())),
+            None => (
+                Output::default(),
+                Output::from(i64::try_from(zone).unwrap_or_default()),
+            ),
         };
         let args = SubnetArgs {
             vpc_id: vpc.id.clone(),
@@ -214,17 +252,31 @@ fn made(scope: &Scope, network: PlatformNetworkArgs, tags: &Output<Tags>) -> Pla
         scope.child::<Subnet>(&format!("{kind}-{zone}"), args)
     };
     let private: Vec<_> = (0..zones).map(|zone| subnet("private", zone, 0)).collect();
-    let public: Vec<_> = (0..zones).map(|zone| subnet("public", zone, PUBLIC)).collect();
+    let public: Vec<_> = (0..zones)
+        .map(|zone| subnet("public", zone, PUBLIC))
+        .collect();
     let table = |name: &str| {
-        let args = RouteTableArgs { vpc_id: vpc.id.clone(), tags: tags.clone() };
+        let args = RouteTableArgs {
+            vpc_id: vpc.id.clone(),
+            tags: tags.clone(),
+        };
         scope.child::<RouteTable>(name, args)
     };
     let associate = |kind: &str, zone: usize, subnet: &Child<Subnet>, table: &Child<RouteTable>| {
-        let args = RouteTableAssociationArgs { route_table_id: table.id.clone(), subnet_id: subnet.id.clone() };
+        let args = RouteTableAssociationArgs {
+            route_table_id: table.id.clone(),
+            subnet_id: subnet.id.clone(),
+        };
         scope.child::<RouteTableAssociation>(&format!("{kind}-association-{zone}"), args);
     };
 
-    let gateway = scope.child::<InternetGateway>("internet", InternetGatewayArgs { vpc_id: vpc.id.clone(), tags: tags.clone() });
+    let gateway = scope.child::<InternetGateway>(
+        "internet",
+        InternetGatewayArgs {
+            vpc_id: vpc.id.clone(),
+            tags: tags.clone(),
+        },
+    );
     let public_table = table("public-routes");
     let out = RouteArgs {
         route_table_id: public_table.id.clone(),
@@ -237,7 +289,9 @@ fn made(scope: &Scope, network: PlatformNetworkArgs, tags: &Output<Tags>) -> Pla
         associate("public", zone, subnet, &public_table);
     }
     // A table for each zone, so that more NAT gateways change routes and nothing else.
-    let private_tables: Vec<_> = (0..zones).map(|zone| table(&format!("private-routes-{zone}"))).collect();
+    let private_tables: Vec<_> = (0..zones)
+        .map(|zone| table(&format!("private-routes-{zone}")))
+        .collect();
     for (zone, subnet) in private.iter().enumerate() {
         associate("private", zone, subnet, &private_tables[zone]);
     }
@@ -271,7 +325,10 @@ fn made(scope: &Scope, network: PlatformNetworkArgs, tags: &Output<Tags>) -> Pla
             scope.child::<Route>(&format!("private-route-{zone}"), args);
         }
     }
-    let tables = private_tables.iter().chain([&public_table]).map(|t| t.id.clone());
+    let tables = private_tables
+        .iter()
+        .chain([&public_table])
+        .map(|t| t.id.clone());
     let endpoint = VpcEndpointArgs {
         vpc_id: vpc.id.clone(),
         service_name: Output::from_value("s3".into()),
@@ -285,7 +342,11 @@ fn made(scope: &Scope, network: PlatformNetworkArgs, tags: &Output<Tags>) -> Pla
     let task_group = task_group(scope, &vpc.id, tags);
     Place {
         vpc_id: vpc.id.clone(),
-        task_subnets: if mode == NetworkMode::Public { ids(&public) } else { ids(&private) },
+        task_subnets: if mode == NetworkMode::Public {
+            ids(&public)
+        } else {
+            ids(&private)
+        },
         private_subnets: ids(&private),
         public_subnets: ids(&public),
         assign_public_ip: (mode == NetworkMode::Public).into(),
@@ -326,4 +387,3 @@ pub(super) fn part(block: Cidr, index: u32) -> Cidr {
     let first = u32::from(block.0.network()) + (index << (32 - length));
     ipnet::Ipv4Net::new(first.into(), length).map_or(block, Cidr)
 }
-

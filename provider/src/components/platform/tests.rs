@@ -14,15 +14,33 @@ fn inputs(json: &serde_json::Value) -> Properties {
 
 async fn check(input: serde_json::Value, how: As, expected: ExpectFile) {
     let (recording, outputs) = record(erase::<DbtPlatform>().as_ref(), inputs(&input), how).await;
-    assert_eq!(recording.failures, Vec::<String>::new(), "what is known of a child's inputs passes its own check");
+    assert_eq!(
+        recording.failures,
+        Vec::<String>::new(),
+        "what is known of a child's inputs passes its own check"
+    );
     let outputs = outputs.expect("constructs");
-    expected.assert_eq(&format!("{}\noutputs\n{}", recording.text(), crate::component::recorder::properties(&outputs)));
+    expected.assert_eq(&format!(
+        "{}\noutputs\n{}",
+        recording.text(),
+        crate::component::recorder::properties(&outputs)
+    ));
 }
 
 #[tokio::test]
 async fn defaults() {
-    check(json!({}), As::Preview, expect_file!["snapshots/defaults_preview.txt"]).await;
-    check(json!({}), As::Update, expect_file!["snapshots/defaults.txt"]).await;
+    check(
+        json!({}),
+        As::Preview,
+        expect_file!["snapshots/defaults_preview.txt"],
+    )
+    .await;
+    check(
+        json!({}),
+        As::Update,
+        expect_file!["snapshots/defaults.txt"],
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -35,7 +53,8 @@ async fn public() {
 
 #[tokio::test]
 async fn existing_network_and_warehouse() {
-    let existing = json!({ "vpcId": "vpc-1", "taskSubnetIds": ["subnet-1"], "securityGroupIds": ["sg-1"] });
+    let existing =
+        json!({ "vpcId": "vpc-1", "taskSubnetIds": ["subnet-1"], "securityGroupIds": ["sg-1"] });
     let external = json!({ "adapter": "snowflake", "settings": { "account": "a" }, "secretArn": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:s" });
     let input = json!({
         "network": { "existing": existing }, "warehouse": { "external": external },
@@ -57,7 +76,11 @@ async fn an_unknown_input_changes_no_child() {
     let children = async |input: Properties| {
         let (recording, outputs) = record(component.as_ref(), input, As::Preview).await;
         outputs.expect("constructs");
-        recording.registrations.into_iter().map(|(name, r)| (name, r.token)).collect::<Vec<_>>()
+        recording
+            .registrations
+            .into_iter()
+            .map(|(name, r)| (name, r.token))
+            .collect::<Vec<_>>()
     };
     let known = children(inputs(&full)).await;
     for path in crate::component::recorder::leaves(component.tables().0, &inputs(&full)) {
@@ -69,27 +92,70 @@ async fn an_unknown_input_changes_no_child() {
 #[test]
 fn wrong_inputs() {
     let check = |input: serde_json::Value, expected: expect_test::Expect| {
-        let failures: Vec<_> = erase::<DbtPlatform>().check(&inputs(&input)).iter().map(ToString::to_string).collect();
+        let failures: Vec<_> = erase::<DbtPlatform>()
+            .check(&inputs(&input))
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         expected.assert_eq(&failures.join("\n"));
     };
     use expect_test::expect;
-    check(json!({ "network": { "cidrBlock": "10.0.0.0/24" } }), expect![["network.cidrBlock: 10.0.0.0/24 is too small for six zones; give a /16 to /22"]]);
-    check(json!({ "network": { "cidrBlock": "10.0.1.0/16" } }), expect![["network.cidrBlock: 10.0.1.0/16 is not aligned; the block of that size that holds it is 10.0.0.0/16"]]);
-    check(json!({ "network": { "zoneCount": 7 } }), expect![["network.zoneCount: 7 is not 2 to 6"]]);
-    check(json!({ "network": { "zones": ["a"] } }), expect![["network.zones: name 2 to 6 zones"]]);
-    check(json!({ "network": { "mode": "isolated" } }), expect![[r#"network.mode: "isolated" is not one of nat, public"#]]);
-    check(json!({ "network": { "existing": { "vpcId": "v", "taskSubnetIds": ["s"] }, "mode": "nat" } }), expect![["network.mode: goes with a new network, not with network.existing; give only one of them"]]);
-    check(json!({ "warehouse": {} }), expect![["warehouse: give exactly one of postgres, external"]]);
-    check(json!({ "warehouse": { "postgress": {} } }), expect![["warehouse.postgress: is not a property here; did you mean postgres?"]]);
-    check(json!({ "warehouse": { "postgres": { "version": "twelve" } } }), expect![[r#"warehouse.postgres.version: "twelve" is not a version of PostgreSQL such as 17"#]]);
-    check(json!({ "artifacts": { "expireRunsAfterDays": 0 } }), expect![["artifacts.expireRunsAfterDays: must be 1 or more"]]);
+    check(
+        json!({ "network": { "cidrBlock": "10.0.0.0/24" } }),
+        expect![["network.cidrBlock: 10.0.0.0/24 is too small for six zones; give a /16 to /22"]],
+    );
+    check(
+        json!({ "network": { "cidrBlock": "10.0.1.0/16" } }),
+        expect![[
+            "network.cidrBlock: 10.0.1.0/16 is not aligned; the block of that size that holds it is 10.0.0.0/16"
+        ]],
+    );
+    check(
+        json!({ "network": { "zoneCount": 7 } }),
+        expect![["network.zoneCount: 7 is not 2 to 6"]],
+    );
+    check(
+        json!({ "network": { "zones": ["a"] } }),
+        expect![["network.zones: name 2 to 6 zones"]],
+    );
+    check(
+        json!({ "network": { "mode": "isolated" } }),
+        expect![[r#"network.mode: "isolated" is not one of nat, public"#]],
+    );
+    check(
+        json!({ "network": { "existing": { "vpcId": "v", "taskSubnetIds": ["s"] }, "mode": "nat" } }),
+        expect![[
+            "network.mode: goes with a new network, not with network.existing; give only one of them"
+        ]],
+    );
+    check(
+        json!({ "warehouse": {} }),
+        expect![["warehouse: give exactly one of postgres, external"]],
+    );
+    check(
+        json!({ "warehouse": { "postgress": {} } }),
+        expect![["warehouse.postgress: is not a property here; did you mean postgres?"]],
+    );
+    check(
+        json!({ "warehouse": { "postgres": { "version": "twelve" } } }),
+        expect![[
+            r#"warehouse.postgres.version: "twelve" is not a version of PostgreSQL such as 17"#
+        ]],
+    );
+    check(
+        json!({ "artifacts": { "expireRunsAfterDays": 0 } }),
+        expect![["artifacts.expireRunsAfterDays: must be 1 or more"]],
+    );
 }
 
 #[test]
 fn blocks_for_six_zones_fit_and_do_not_overlap() {
     for block in ["10.0.0.0/16", "192.168.4.0/22"] {
         let block = Cidr::parse(block).expect("a block");
-        let parts: Vec<_> = (0..6).chain(8..14).map(|i| network::part(block, i).0).collect();
+        let parts: Vec<_> = (0..6)
+            .chain(8..14)
+            .map(|i| network::part(block, i).0)
+            .collect();
         for (i, part) in parts.iter().enumerate() {
             assert!(block.0.contains(part) && part.prefix_len() <= 28);
             assert!(parts[..i].iter().all(|other| !other.contains(part)));

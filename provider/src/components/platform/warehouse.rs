@@ -9,7 +9,8 @@ use crate::{
         ec2::{
             security_group::{SecurityGroup, SecurityGroupArgs},
             security_group_rule::{
-                SecurityGroupRule, SecurityGroupRuleArgs, SecurityGroupRuleProtocol, SecurityGroupRuleType,
+                SecurityGroupRule, SecurityGroupRuleArgs, SecurityGroupRuleProtocol,
+                SecurityGroupRuleType,
             },
         },
         rds::{
@@ -97,14 +98,22 @@ pub struct WarehouseExternal {
 }
 
 fn version(version: &String) -> Result<(), String> {
-    match version.split('.').next().and_then(|major| major.parse::<u32>().ok()) {
+    match version
+        .split('.')
+        .next()
+        .and_then(|major| major.parse::<u32>().ok())
+    {
         Some(major) if major >= 13 => Ok(()),
-        _ => Err(format!("{version:?} is not a version of PostgreSQL such as 17")),
+        _ => Err(format!(
+            "{version:?} is not a version of PostgreSQL such as 17"
+        )),
     }
 }
 
 pub(super) fn check(check: &mut Check<'_>) {
-    let Some(given) = check.value("warehouse").map(Value::into_properties) else { return };
+    let Some(given) = check.value("warehouse").map(Value::into_properties) else {
+        return;
+    };
     match given.values().filter(|v| !v.is_null()).count() {
         1 => {}
         _ => check.fail("warehouse", "give exactly one of postgres, external"),
@@ -133,17 +142,30 @@ pub(super) fn expand(
     tags: &Output<Tags>,
 ) -> Result<Described, Failure> {
     match choice {
-        Some(PlatformWarehouseChoiceArgs { external: Some(external), .. }) => Ok(described(external)),
-        Some(PlatformWarehouseChoiceArgs { postgres: Some(postgres), .. }) => Ok(postgres_instance(scope, postgres, place, retain_data, tags)),
+        Some(PlatformWarehouseChoiceArgs {
+            external: Some(external),
+            ..
+        }) => Ok(described(external)),
+        Some(PlatformWarehouseChoiceArgs {
+            postgres: Some(postgres),
+            ..
+        }) => Ok(postgres_instance(scope, postgres, place, retain_data, tags)),
         _ => {
-            let defaults = <WarehousePostgres as crate::output::Lift>::lift(Value::Object(Properties::new()))?;
+            let defaults =
+                <WarehousePostgres as crate::output::Lift>::lift(Value::Object(Properties::new()))?;
             Ok(postgres_instance(scope, defaults, place, retain_data, tags))
         }
     }
 }
 
 fn described(external: WarehouseExternalArgs) -> Described {
-    let WarehouseExternalArgs { adapter, settings, secret_arn, secret_kms_key_arn, security_group_id } = external;
+    let WarehouseExternalArgs {
+        adapter,
+        settings,
+        secret_arn,
+        secret_kms_key_arn,
+        security_group_id,
+    } = external;
     Described {
         adapter,
         settings: settings.map(|settings| json!(settings).to_string()),
@@ -183,14 +205,31 @@ fn postgres_instance(
         };
         scope.child::<SecurityGroupRule>(name, args);
     };
-    entrance("warehouse-from-tasks", SecurityGroupRuleArgs { source_security_group_id: place.task_group.id.clone(), ..Default::default() });
-    for (index, from) in postgres.allow_from.unwrap_or_default().into_iter().enumerate() {
-        let group = from.map(|from| from.starts_with("sg-").then_some(from)).flatten();
+    entrance(
+        "warehouse-from-tasks",
+        SecurityGroupRuleArgs {
+            source_security_group_id: place.task_group.id.clone(),
+            ..Default::default()
+        },
+    );
+    for (index, from) in postgres
+        .allow_from
+        .unwrap_or_default()
+        .into_iter()
+        .enumerate()
+    {
+        let group = from
+            .map(|from| from.starts_with("sg-").then_some(from))
+            .flatten();
         let block = from.try_map(|from| match from.starts_with("sg-") {
             true => Ok(None),
             false => Cidr::parse(&from).map(Some).map_err(Failure::here),
         });
-        let args = SecurityGroupRuleArgs { source_security_group_id: group, cidr_block: block.flatten(), ..Default::default() };
+        let args = SecurityGroupRuleArgs {
+            source_security_group_id: group,
+            cidr_block: block.flatten(),
+            ..Default::default()
+        };
         entrance(&format!("warehouse-from-{index}"), args);
     }
     let secret = scope.child::<Secret>(
@@ -211,7 +250,11 @@ fn postgres_instance(
     let subnets = scope.child::<SubnetGroup>(
         "warehouse-subnets",
         SubnetGroupArgs {
-            subnet_ids: as_set(if public { &place.public_subnets } else { &place.private_subnets }),
+            subnet_ids: as_set(if public {
+                &place.public_subnets
+            } else {
+                &place.private_subnets
+            }),
             tags: tags.clone(),
             ..Default::default()
         },
@@ -219,7 +262,9 @@ fn postgres_instance(
     let parameters = scope.child::<ParameterGroup>(
         "warehouse-parameters",
         ParameterGroupArgs {
-            family: postgres.version.map(|v| format!("postgres{}", v.split('.').next().unwrap_or_default())),
+            family: postgres
+                .version
+                .map(|v| format!("postgres{}", v.split('.').next().unwrap_or_default())),
             parameters: postgres.parameters.optional().map(|own| {
                 let mut all = BTreeMap::from([("rds.force_ssl".to_owned(), "1".to_owned())]);
                 all.extend(own.unwrap_or_default());

@@ -292,6 +292,7 @@ fn state(
     known: Option<&InstanceInputs>,
 ) -> State<Instance> {
     let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+    let given = |text: Option<&str>| text.filter(|t| !t.is_empty()).map(str::to_owned);
     let tags = from_tags(instance.tag_list());
     let storage = instance.allocated_storage().unwrap_or_default();
     let version = text(instance.engine_version());
@@ -327,14 +328,14 @@ fn state(
                 .and_then(|w| Property::decode(&w).ok())
                 .unwrap_or(InstanceStorageType::Gp3),
             storage_encrypted: instance.storage_encrypted().unwrap_or(false),
-            kms_key_arn: instance.kms_key_id().map(str::to_owned),
+            kms_key_arn: given(instance.kms_key_id()),
             multi_az: instance.multi_az().unwrap_or(false),
             db_name: match known.filter(|k| k.snapshot_identifier.is_some()) {
                 // AWS does not tell what databases a snapshot holds.
                 Some(known) => known.db_name.clone(),
-                None => instance.db_name().map(str::to_owned),
+                None => given(instance.db_name()),
             },
-            master_username: instance.master_username().map(str::to_owned),
+            master_username: given(instance.master_username()),
             master_user_secret_arn: master::secret_of(&tags),
             db_subnet_group_name: subnets.and_then(|g| g.db_subnet_group_name().map(str::to_owned)),
             vpc_security_group_ids: Some(
@@ -350,7 +351,7 @@ fn state(
             publicly_accessible: instance.publicly_accessible().unwrap_or(false),
             database_insights: insights,
             copy_tags_to_snapshot: instance.copy_tags_to_snapshot().unwrap_or(false),
-            ca_certificate_identifier: instance.ca_certificate_identifier().map(str::to_owned),
+            ca_certificate_identifier: given(instance.ca_certificate_identifier()),
             auto_minor_version_upgrade: instance.auto_minor_version_upgrade().unwrap_or(false),
             apply_immediately: known.is_none_or(|k| k.apply_immediately),
             skip_final_snapshot: known.is_some_and(|k| k.skip_final_snapshot),
