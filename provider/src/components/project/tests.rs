@@ -185,6 +185,39 @@ async fn a_secret_stays_one() {
     assert!(!leaks(&Value::Object(outputs)));
 }
 
+#[tokio::test]
+async fn no_role_may_more_than_it_needs() {
+    let (recording, _) = recorded(everything(), As::Update).await;
+    let mut anything = Vec::new();
+    for registration in recording.registrations.values() {
+        let inputs = Value::Object(registration.inputs.clone()).plain().to_json();
+        for statement in inputs["inlinePolicies"]["dbt"]["statements"]
+            .as_array()
+            .into_iter()
+            .flatten()
+        {
+            let texts = |key: &str| -> Vec<&str> {
+                statement[key]
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .filter_map(Document::as_str)
+                    .collect()
+            };
+            let (actions, resources) = (texts("actions"), texts("resources"));
+            assert!(!actions.is_empty() && !resources.is_empty(), "{statement}");
+            assert!(
+                !actions.iter().any(|action| action.contains('*')),
+                "{statement}"
+            );
+            if resources.contains(&"*") {
+                anything.extend(actions.into_iter().map(str::to_owned));
+            }
+        }
+    }
+    assert_eq!(anything, ["ecr:GetAuthorizationToken", "ecs:ListTasks"]);
+}
+
 /// Whether the secret is anywhere outside of a secret.
 fn leaks(value: &Value) -> bool {
     match value {
@@ -273,9 +306,12 @@ fn wrong_inputs_are_refused_with_their_path() {
     "#]],
     );
     wrong(set("baseImage", json!("")), &expect![""]);
-    wrong(set("baseImage", json!("UPPER CASE")), &expect![[r#"
+    wrong(
+        set("baseImage", json!("UPPER CASE")),
+        &expect![[r#"
         baseImage: the base image UPPER CASE cannot be used: its repository's name has other characters than a-z, 0-9 and ._-/
-    "#]]);
+    "#]],
+    );
     wrong(
         set("timeoutMinutes", json!(0)),
         &expect![[r#"
