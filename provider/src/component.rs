@@ -60,9 +60,12 @@ pub struct Scope {
     preview: bool,
     monitor: Arc<dyn Monitor>,
     seed: Output<String>,
-    registered: Mutex<Vec<(String, Shared<BoxFuture<'static, Arc<Registered>>>)>>,
+    registered: Mutex<Vec<(String, Pending)>>,
     faults: Arc<Mutex<Vec<Arc<Failure>>>>,
 }
+
+/// The answer to a registration, shared by the outputs cut from it.
+type Pending = Shared<BoxFuture<'static, Arc<Registered>>>;
 
 /// A registered child.
 pub struct Child<R: CustomResource> {
@@ -186,10 +189,9 @@ impl Scope {
             }
             Arc::new(registered)
         });
-        let lost = label.clone();
         let registered = async move {
             task.await
-                .unwrap_or_else(|_| Arc::new(Registered::failed(&lost)))
+                .unwrap_or_else(|_| Arc::new(Registered::failed()))
         }
         .boxed()
         .shared();

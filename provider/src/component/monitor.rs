@@ -52,7 +52,7 @@ pub struct Registered {
 impl Registered {
     /// A registration that came to nothing.
     #[must_use]
-    pub fn failed(_name: &str) -> Self {
+    pub fn failed() -> Self {
         Self {
             urn: String::new(),
             id: None,

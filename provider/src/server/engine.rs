@@ -85,12 +85,11 @@ pub(super) struct EngineMonitor {
 impl Monitor for EngineMonitor {
     fn register(&self, registration: Registration) -> BoxFuture<'_, Registered> {
         async move {
-            let name = registration.name.clone();
             let request = self.request(registration);
             match self.client.clone().register_resource(request).await {
                 Ok(response) => registered(response.into_inner()),
                 // The engine has said why, under the child's name.
-                Err(_) => Registered::failed(&name),
+                Err(_) => Registered::failed(),
             }
         }
         .boxed()

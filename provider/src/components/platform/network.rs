@@ -109,7 +109,7 @@ fn zone_count(count: &i64) -> Result<(), String> {
     }
 }
 
-fn some_subnets(ids: &Vec<String>) -> Result<(), String> {
+fn some_subnets(ids: &[String]) -> Result<(), String> {
     if ids.is_empty() {
         Err("give one subnet at least".to_owned())
     } else {
