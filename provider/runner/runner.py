@@ -302,8 +302,10 @@ class Artifacts:
         kind = {".json": "application/json", ".html": "text/html; charset=utf-8", ".log": "text/plain; charset=utf-8"}
         try:
             data = body.read_bytes() if isinstance(body, Path) else body
+            # What a run leaves expires, by this tag; what is kept for the next run or for readers does not.
+            tags = {"Tagging": "dbt-aws-kind=run"} if name.startswith("runs/") else {}
             self.s3().put_object(Bucket=self.bucket, Key=self.key(name), Body=data,
-                                 ContentType=kind.get(Path(name).suffix, "application/octet-stream"))
+                                 ContentType=kind.get(Path(name).suffix, "application/octet-stream"), **tags)
         except Exception as error:
             self.log(f"could not keep {self.uri}/{name}: {one_line(error)}")
 

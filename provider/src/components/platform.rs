@@ -234,6 +234,7 @@ fn bucket(
     existing.unwrap_or_else(|| {
         let expire = BucketLifecycleRuleArgs {
             id: "expire-runs".into(),
+            tags: Tags::from([("dbt-aws-kind".to_owned(), "run".to_owned())]).into(),
             expiration_days: days,
             ..Default::default()
         };

@@ -84,6 +84,7 @@ impl Machine {
                     "Key": query("$claim"),
                     "Body": query("$states.context.Execution.Id"),
                     "IfNoneMatch": "*",
+                    "Tagging": "dbt-aws-kind=run",
                 },
                 "Retry": retry_s3(),
                 "Catch": [{

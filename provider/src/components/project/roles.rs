@@ -98,6 +98,7 @@ pub(super) fn task(platform: &Handle, prefix: &str, own: Vec<PolicyStatement>) -
             &["s3:PutObject"],
             ["runs", "latest", "partial_parse"].map(|part| format!("{place}/{part}/*")),
         ),
+        allow(&["s3:PutObjectTagging"], [format!("{place}/runs/*")]),
         allow(&["s3:GetObject"], [format!("{place}/partial_parse/*")]),
         list(platform, &format!("{prefix}/partial_parse/*")),
     ];
@@ -148,7 +149,7 @@ pub(super) fn machine(platform: &Handle, prefix: &str, family: &str, roles: [&st
             json!({"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}),
         ),
         allow(
-            &["s3:GetObject", "s3:PutObject"],
+            &["s3:GetObject", "s3:PutObject", "s3:PutObjectTagging"],
             [format!("{place}/claims/*")],
         ),
         allow(&["s3:GetObject"], [format!("{place}/runs/*")]),

@@ -84,6 +84,8 @@ pub struct BucketLifecycleRule {
     /// The beginning of the keys that it is for. Default: all keys.
     #[prop(default = "")]
     pub prefix: String,
+    /// The tags that an object must carry, all of them. Default: none.
+    pub tags: Option<Tags>,
     /// After how many days an object expires.
     #[prop(check = days)]
     pub expiration_days: Option<i32>,

@@ -4,10 +4,10 @@ use super::{BucketInputs, BucketLifecycleRule, BucketPublicAccessBlock, to_tags}
 use crate::prelude::*;
 use aws_sdk_s3::types::{
     AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketVersioningStatus,
-    ExpirationStatus, LifecycleExpiration, LifecycleRule, LifecycleRuleFilter,
-    NoncurrentVersionExpiration, PublicAccessBlockConfiguration, ServerSideEncryption,
-    ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule,
-    Tagging, VersioningConfiguration,
+    ExpirationStatus, LifecycleExpiration, LifecycleRule, LifecycleRuleAndOperator,
+    LifecycleRuleFilter, NoncurrentVersionExpiration, PublicAccessBlockConfiguration,
+    ServerSideEncryption, ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration,
+    ServerSideEncryptionRule, Tag, Tagging, VersioningConfiguration,
 };
 use serde_json::{Value as Json, json};
 
@@ -154,21 +154,52 @@ fn to_rule(rule: &BucketLifecycleRule) -> Result<LifecycleRule, aws_sdk_s3::erro
     LifecycleRule::builder()
         .id(&rule.id)
         .status(ExpirationStatus::Enabled)
-        .filter(LifecycleRuleFilter::builder().prefix(&rule.prefix).build())
+        .filter(to_filter(rule)?)
         .set_expiration(expiration)
         .set_noncurrent_version_expiration(noncurrent)
         .set_abort_incomplete_multipart_upload(abort)
         .build()
 }
 
+/// A filter takes one criterion; several stand under `And`.
+fn to_filter(
+    rule: &BucketLifecycleRule,
+) -> Result<LifecycleRuleFilter, aws_sdk_s3::error::BuildError> {
+    let tags = rule.tags.iter().flatten();
+    let mut tags = tags
+        .map(|(key, value)| Tag::builder().key(key).value(value).build())
+        .collect::<Result<Vec<_>, _>>()?;
+    let filter = LifecycleRuleFilter::builder();
+    Ok(match (rule.prefix.as_str(), tags.len()) {
+        (prefix, 0) => filter.prefix(prefix).build(),
+        ("", 1) => filter.set_tag(tags.pop()).build(),
+        (prefix, _) => {
+            let prefix = Some(prefix.to_owned()).filter(|p| !p.is_empty());
+            let all = LifecycleRuleAndOperator::builder()
+                .set_prefix(prefix)
+                .set_tags(Some(tags));
+            filter.and(all.build()).build()
+        }
+    })
+}
+
 fn from_rule(rule: &LifecycleRule) -> BucketLifecycleRule {
+    let filter = rule.filter();
+    let all = filter.and_then(|f| f.and());
+    let prefix = filter
+        .and_then(|f| f.prefix())
+        .or(all.and_then(|a| a.prefix()));
+    let tags = filter
+        .and_then(|f| f.tag())
+        .into_iter()
+        .chain(all.map(|a| a.tags()).unwrap_or_default());
+    let tags: Tags = tags
+        .map(|t| (t.key().to_owned(), t.value().to_owned()))
+        .collect();
     BucketLifecycleRule {
         id: rule.id().unwrap_or_default().to_owned(),
-        prefix: rule
-            .filter()
-            .and_then(|f| f.prefix())
-            .unwrap_or_default()
-            .to_owned(),
+        prefix: prefix.unwrap_or_default().to_owned(),
+        tags: (!tags.is_empty()).then_some(tags),
         expiration_days: rule.expiration().and_then(|e| e.days()),
         noncurrent_days: rule
             .noncurrent_version_expiration()
