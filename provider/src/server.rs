@@ -194,17 +194,15 @@ impl Provider {
         })
     }
 
-    fn configure(&self, request: rpc::ConfigureRequest) -> Result<()> {
+    async fn configure(&self, request: rpc::ConfigureRequest) -> Result<()> {
         let properties = provider::configuration_of(&request);
         let configuration =
             Configuration::parse(&properties).map_err(|e| Error::Invalid(vec![e]))?;
-        let Some(region) = configuration
-            .region
-            .clone()
-            .or_else(crate::aws::ambient_region)
-        else {
-            return Err(Error::Invalid(vec![crate::aws::no_region()]));
+        let region = match &configuration.region {
+            Some(region) => Some(region.clone()),
+            None => crate::aws::ambient_region(configuration.profile.as_deref()).await,
         };
+        let region = region.ok_or_else(|| Error::Invalid(vec![crate::aws::no_region()]))?;
         let aws = Arc::new(Aws::new(configuration, region));
         let id = request
             .id

@@ -29,7 +29,7 @@ pub struct Aws {
     configuration: Configuration,
     region: String,
     sdk: OnceCell<SdkConfig>,
-    caller: OnceCell<Caller>,
+    caller: OnceCell<Result<Caller>>,
     regions: Mutex<HashMap<String, Arc<Clients>>>,
 }
 
@@ -118,10 +118,8 @@ impl Aws {
     /// # Errors
     /// Missing or wrong credentials, or an account that the configuration refuses.
     pub async fn caller(&self) -> Result<Caller> {
-        self.caller
-            .get_or_try_init(|| self.identify())
-            .await
-            .cloned()
+        // A failure is remembered too: every resource of a stack would wait for the next one, in turn.
+        self.caller.get_or_init(|| self.identify()).await.clone()
     }
 
     async fn identify(&self) -> Result<Caller> {

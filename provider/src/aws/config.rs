@@ -2,6 +2,7 @@
 
 use crate::props::{Json, Property, Props, Set, Table, Type};
 use crate::value::{Properties, Value};
+use aws_config::{meta::region::ProvideRegion, profile::region::ProfileFileRegionProvider};
 use std::collections::BTreeMap;
 
 /// The provider's configuration, under the names that Pulumi's AWS users know. What is not set comes from the
@@ -151,11 +152,20 @@ impl Configuration {
 }
 
 /// The region that the environment or the profile names. Asks nobody.
-#[must_use]
-pub fn ambient_region() -> Option<String> {
-    ["AWS_REGION", "AWS_DEFAULT_REGION"]
-        .iter()
-        .find_map(|key| std::env::var(key).ok().filter(|r| !r.is_empty()))
+pub async fn ambient_region(profile: Option<&str>) -> Option<String> {
+    let set = |key: &&str| std::env::var(key).ok().filter(|r| !r.is_empty());
+    if let Some(region) = ["AWS_REGION", "AWS_DEFAULT_REGION"].iter().find_map(set) {
+        return Some(region);
+    }
+    let mut files = ProfileFileRegionProvider::builder();
+    if let Some(profile) = profile {
+        files = files.profile_name(profile);
+    }
+    files
+        .build()
+        .region()
+        .await
+        .map(|region| region.to_string())
 }
 
 /// What is wrong when there is no region.

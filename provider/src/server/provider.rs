@@ -72,11 +72,12 @@ impl ResourceProvider for Provider {
         );
         if news.get("region").is_none_or(Value::is_null) {
             // The old region stays when none is set: another AWS_REGION in the shell must not replace everything.
-            match olds
-                .get("region")
-                .cloned()
-                .or_else(|| ambient_region().map(Value::String))
-            {
+            let profile = news.get("profile").and_then(Value::as_str);
+            let region = match olds.get("region") {
+                Some(old) => Some(old.clone()),
+                None => ambient_region(profile).await.map(Value::String),
+            };
+            match region {
                 Some(region) => drop(news.insert("region".to_owned(), region)),
                 None => found.push(no_region()),
             }
@@ -103,7 +104,7 @@ impl ResourceProvider for Provider {
         &self,
         request: Request<rpc::ConfigureRequest>,
     ) -> Reply<rpc::ConfigureResponse> {
-        Provider::configure(self, request.into_inner())?;
+        Provider::configure(self, request.into_inner()).await?;
         Ok(Response::new(rpc::ConfigureResponse {
             accept_secrets: true,
             supports_preview: true,
