@@ -9,6 +9,7 @@ import threading
 from urllib.parse import parse_qs
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.ecs.models import EC2ContainerServiceBackend
 from moto.rds.models import RDSBackend
 from moto.s3.responses import S3Response
 from werkzeug.serving import make_server
@@ -22,6 +23,11 @@ def get_bucket_versioning(self):
     return f'<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">{inner}</VersioningConfiguration>'
 
 
+def list_clusters(self):
+    """ECS lists active clusters; moto's those that were deleted too."""
+    return [cluster.arn for cluster in self.clusters.values() if cluster.status == "ACTIVE"]
+
+
 def modify_db_subnet_group(self, subnet_name, description, subnets, modify=RDSBackend.modify_db_subnet_group):
     """RDS keeps a subnet group that was changed; moto's is gone."""
     group = modify(self, subnet_name, description, subnets)
@@ -31,6 +37,7 @@ def modify_db_subnet_group(self, subnet_name, description, subnets, modify=RDSBa
 
 S3Response.get_bucket_versioning = get_bucket_versioning
 RDSBackend.modify_db_subnet_group = modify_db_subnet_group
+EC2ContainerServiceBackend.list_clusters = list_clusters
 
 
 class Tokens:

@@ -6,7 +6,7 @@ use aws_sdk_ecs::{
     operation::describe_task_definition::DescribeTaskDefinitionOutput,
     types::{
         Compatibility, CpuArchitecture, EphemeralStorage, NetworkMode, OsFamily, RuntimePlatform,
-        SortOrder, TaskDefinitionField, TaskDefinitionStatus, Volume,
+        TaskDefinitionField, TaskDefinitionStatus, Volume,
     },
 };
 use futures::future::try_join_all;
@@ -421,7 +421,6 @@ async fn list(cx: &Context, family: &str, status: TaskDefinitionStatus) -> Resul
         .list_task_definitions()
         .family_prefix(family)
         .status(status)
-        .sort(SortOrder::Desc)
         .into_paginator();
     let arns: Vec<String> = pages
         .items()
@@ -432,10 +431,13 @@ async fn list(cx: &Context, family: &str, status: TaskDefinitionStatus) -> Resul
             "list the revisions of the task definition {family}"
         ))?;
     let exactly = format!(":task-definition/{family}:");
-    Ok(arns
+    let revision = |arn: &String| arn.rsplit(':').next().and_then(|r| r.parse::<u64>().ok());
+    let mut arns: Vec<_> = arns
         .into_iter()
         .filter(|arn| arn.contains(&exactly))
-        .collect())
+        .collect();
+    arns.sort_by_key(|arn| std::cmp::Reverse(revision(arn)));
+    Ok(arns)
 }
 
 /// Takes revisions out of use and deletes them. Tasks that run go on.

@@ -38,11 +38,11 @@ pub struct ScheduleTarget {
     /// The ARN of the SQS queue that gets what could not be delivered. Default: none.
     pub dead_letter_arn: Option<String>,
     /// For how long delivery is tried, in seconds: 60 to 86400. Default: 86400.
-    #[prop(check = maximum_age)]
-    pub maximum_age_seconds: Option<i32>,
+    #[prop(default = 86_400, check = maximum_age)]
+    pub maximum_age_seconds: i32,
     /// How often delivery is tried again: 0 to 185. Default: 185.
-    #[prop(check = attempts)]
-    pub maximum_retry_attempts: Option<i32>,
+    #[prop(default = 185, check = attempts)]
+    pub maximum_retry_attempts: i32,
 }
 
 /// What a schedule is made from.
@@ -348,19 +348,15 @@ fn flexible(inputs: &ScheduleInputs) -> Result<FlexibleTimeWindow> {
 fn target(target: &ScheduleTarget) -> Result<Target> {
     let dead_letters = |arn| DeadLetterConfig::builder().arn(arn).build();
     let policy = RetryPolicy::builder()
-        .set_maximum_event_age_in_seconds(target.maximum_age_seconds)
-        .set_maximum_retry_attempts(target.maximum_retry_attempts)
+        .maximum_event_age_in_seconds(target.maximum_age_seconds)
+        .maximum_retry_attempts(target.maximum_retry_attempts)
         .build();
-    let given = target
-        .maximum_age_seconds
-        .or(target.maximum_retry_attempts)
-        .is_some();
     Ok(Target::builder()
         .arn(&target.arn)
         .role_arn(&target.role_arn)
         .set_input(target.input.as_ref().map(Json::to_string))
         .set_dead_letter_config(target.dead_letter_arn.as_ref().map(dead_letters))
-        .set_retry_policy(given.then_some(policy))
+        .retry_policy(policy)
         .build()?)
 }
 
@@ -377,7 +373,11 @@ fn from_target(target: Option<&Target>) -> ScheduleTarget {
         dead_letter_arn: target
             .and_then(Target::dead_letter_config)
             .and_then(|d| d.arn().map(str::to_owned)),
-        maximum_age_seconds: policy.and_then(RetryPolicy::maximum_event_age_in_seconds),
-        maximum_retry_attempts: policy.and_then(RetryPolicy::maximum_retry_attempts),
+        maximum_age_seconds: policy
+            .and_then(RetryPolicy::maximum_event_age_in_seconds)
+            .unwrap_or(86_400),
+        maximum_retry_attempts: policy
+            .and_then(RetryPolicy::maximum_retry_attempts)
+            .unwrap_or(185),
     }
 }

@@ -1,0 +1,308 @@
+//! Roles, clusters, task definitions, repositories, state machines and schedules over gRPC against moto.
+//!
+//! moto lists task definitions by revision, takes any role for assumable at once, and never runs anything.
+
+use serde_json::{Value as Json, json};
+use tests::{Block, Call, Marked, Stack};
+
+fn trust(service: &str) -> Json {
+    json!({"statements": [
+        {"effect": "Allow", "actions": ["sts:AssumeRole"], "principals": {"Service": [service]}},
+    ]})
+}
+
+fn policy(action: &str) -> Json {
+    json!({"statements": [{"effect": "Allow", "actions": [action], "resources": ["*"]}]})
+}
+
+async fn role(stack: &Stack) -> String {
+    let inputs = json!({"assumeRolePolicy": trust("states.amazonaws.com")});
+    stack
+        .make("dbt-aws:iam:Role", "role", inputs)
+        .await
+        .get("arn")
+}
+
+#[tokio::test]
+async fn role_lives() {
+    let stack = Stack::new("role").await;
+    stack
+        .test(Block {
+            token: "dbt-aws:iam:Role",
+            inputs: json!({"assumeRolePolicy": trust("ecs-tasks.amazonaws.com"), "inlinePolicies": {"a": policy("s3:GetObject")}}),
+            updates: vec![
+                json!({"description": "runs dbt"}),
+                json!({"assumeRolePolicy": trust("states.amazonaws.com")}),
+                json!({"inlinePolicies": {"a": policy("s3:PutObject"), "b": policy("s3:ListBucket")}}),
+                json!({"inlinePolicies": {"b": policy("s3:ListBucket")}}),
+                json!({"managedPolicyArns": ["arn:aws:iam::aws:policy/ReadOnlyAccess"]}),
+                json!({"managedPolicyArns": null}),
+                json!({"maxSessionDuration": 7200}),
+                json!({"permissionsBoundary": "arn:aws:iam::aws:policy/PowerUserAccess"}),
+            ],
+            replaces: vec![("name", json!("mine")), ("path", json!("/dbt/"))],
+            listed: Call::new("iam", "list_roles", json!({}), "Roles[]"),
+            mentions: Some("tested-".to_owned()),
+            marked: Marked::Call(Call::new("iam", "list_role_tags", json!({"RoleName": "{id}"}), "Tags")),
+            ..Block::default()
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn cluster_lives() {
+    let stack = Stack::new("cluster").await;
+    stack
+        .test(Block {
+            token: "dbt-aws:ecs:Cluster",
+            updates: vec![
+                json!({"containerInsights": "enabled"}),
+                json!({"capacityProviders": ["FARGATE", "FARGATE_SPOT"]}),
+            ],
+            replaces: vec![("name", json!("mine"))],
+            listed: Call::new("ecs", "list_clusters", json!({}), "clusterArns[]"),
+            mentions: Some("tested-".to_owned()),
+            marked: Marked::Call(Call::new(
+                "ecs",
+                "describe_clusters",
+                json!({"clusters": ["{id}"], "include": ["TAGS"]}),
+                "clusters[]",
+            )),
+            ..Block::default()
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn repository_lives() {
+    let stack = Stack::new("repository").await;
+    let rule = |count: i32| {
+        let selection =
+            json!({"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": count});
+        json!({"rules": [{"rulePriority": 1, "selection": selection, "action": {"type": "expire"}}]})
+    };
+    stack
+        .test(Block {
+            token: "dbt-aws:ecr:Repository",
+            updates: vec![
+                json!({"imageTagMutability": "MUTABLE"}),
+                json!({"scanOnPush": true}),
+                json!({"lifecyclePolicy": rule(50)}),
+                json!({"lifecyclePolicy": rule(60).to_string()}),
+                json!({"lifecyclePolicy": null}),
+                json!({"forceDelete": true}),
+            ],
+            replaces: vec![
+                ("name", json!("mine")),
+                (
+                    "kmsKeyArn",
+                    json!("arn:aws:kms:eu-west-1:123456789012:key/mine"),
+                ),
+            ],
+            untold: vec!["forceDelete"],
+            listed: Call::new("ecr", "describe_repositories", json!({}), "repositories[]"),
+            mentions: Some("tested-".to_owned()),
+            marked: Marked::Nowhere,
+            ..Block::default()
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn state_machine_lives() {
+    let stack = Stack::new("machine").await;
+    let (one, other) = (role(&stack).await, role_named(&stack, "other").await);
+    let definition = |comment: &str| json!({"Comment": comment, "QueryLanguage": "JSONata", "StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}});
+    stack
+        .test(Block {
+            token: "dbt-aws:sfn:StateMachine",
+            inputs: json!({"definition": definition("first"), "roleArn": one}),
+            updates: vec![
+                json!({"definition": definition("second")}),
+                json!({"definition": definition("third").to_string()}),
+                json!({"roleArn": other}),
+                json!({"tracingEnabled": true}),
+            ],
+            replaces: vec![("name", json!("mine")), ("type", json!("EXPRESS"))],
+            unchanged: vec![(
+                "logging",
+                "needs a log group with a policy, which moto does not look at",
+            )],
+            listed: Call::new(
+                "stepfunctions",
+                "list_state_machines",
+                json!({}),
+                "stateMachines[]",
+            ),
+            mentions: Some("tested-".to_owned()),
+            marked: Marked::Call(Call::new(
+                "stepfunctions",
+                "list_tags_for_resource",
+                json!({"resourceArn": "{id}"}),
+                "tags",
+            )),
+            ..Block::default()
+        })
+        .await;
+}
+
+async fn role_named(stack: &Stack, name: &str) -> String {
+    let inputs = json!({"assumeRolePolicy": trust("states.amazonaws.com")});
+    stack
+        .make("dbt-aws:iam:Role", name, inputs)
+        .await
+        .get("arn")
+}
+
+#[tokio::test]
+async fn schedule_lives() {
+    let stack = Stack::new("schedule").await;
+    let role = role(&stack).await;
+    let queue = stack
+        .make("dbt-aws:sqs:Queue", "queue", json!({}))
+        .await
+        .get("arn");
+    let target = |more: Json| {
+        let mut target = json!({"arn": queue, "roleArn": role});
+        for (key, value) in more.as_object().expect("an object") {
+            target[key] = value.clone();
+        }
+        json!({"target": target})
+    };
+    let mut inputs = target(json!({}));
+    inputs["scheduleExpression"] = "rate(1 hour)".into();
+    stack
+        .test(Block {
+            token: "dbt-aws:scheduler:Schedule",
+            inputs,
+            updates: vec![
+                json!({"scheduleExpression": "cron(30 6 * * ? *)"}),
+                json!({"timezone": "Europe/Paris"}),
+                json!({"state": "DISABLED"}),
+                json!({"flexibleWindowMinutes": 15}),
+                target(json!({"input": {"commands": ["dbt build"]}})),
+                target(json!({"maximumAgeSeconds": 3600, "maximumRetryAttempts": 3})),
+                target(json!({"deadLetterArn": queue})),
+            ],
+            replaces: vec![("name", json!("mine")), ("groupName", json!("others"))],
+            unchanged: vec![
+                ("start", "moto answers another time zone"),
+                ("end", "moto answers another time zone"),
+                ("kmsKeyArn", "moto does not keep it"),
+            ],
+            listed: Call::new("scheduler", "list_schedules", json!({}), "Schedules[]"),
+            mentions: Some("tested-".to_owned()),
+            marked: Marked::Nowhere,
+            ..Block::default()
+        })
+        .await;
+}
+
+/// A change is a new revision; the two before it stay, because runs under way still use them.
+#[tokio::test]
+async fn task_definition_lives() {
+    let stack = Stack::new("task").await;
+    let container = |image: &str| json!([{"name": "dbt", "image": image}]);
+    let inputs = json!({"cpu": 256, "memory": 512, "containerDefinitions": container("a:1")});
+    let mut made = stack
+        .make("dbt-aws:ecs:TaskDefinition", "tested", inputs)
+        .await;
+    let active = |family: &str| {
+        let asked = json!({"familyPrefix": family, "status": "ACTIVE"});
+        let listed = stack
+            .aws("ecs", "list_task_definitions", &asked)
+            .expect("answers");
+        listed["taskDefinitionArns"]
+            .as_array()
+            .expect("a list")
+            .len()
+    };
+    for (index, image) in ["a:2", "a:3", "a:4"].into_iter().enumerate() {
+        let mut news = made.inputs.clone();
+        news.extend(tests::properties(
+            &json!({"containerDefinitions": container(image)}),
+        ));
+        let diff = stack.provider.diff(&made, &news).await;
+        assert_eq!(
+            (diff.diffs, diff.replaces),
+            (vec!["containerDefinitions".to_owned()], vec![])
+        );
+        made = stack
+            .provider
+            .update(&made, &news, false)
+            .await
+            .expect("updates");
+        assert_eq!(active(&made.id), (index + 2).min(3));
+    }
+    let read = stack
+        .provider
+        .read(&made)
+        .await
+        .expect("reads")
+        .expect("is there");
+    let diff = stack.provider.diff(&read, &made.inputs).await;
+    assert_eq!(diff.diffs, Vec::<String>::new());
+    stack.provider.delete(&made).await.expect("deletes");
+    assert_eq!(active(&made.id), 0);
+    stack.provider.delete(&made).await.expect("is gone already");
+}
+
+#[tokio::test]
+async fn wrong_inputs_are_refused_before_anything_is_made() {
+    let stack = Stack::new("wrong").await;
+    let schedule = |expression: &str, timezone: &str| {
+        let target = json!({"arn": "arn:aws:sqs:eu-west-1:123456789012:q", "roleArn": "arn:aws:iam::123456789012:role/r"});
+        json!({"scheduleExpression": expression, "timezone": timezone, "target": target})
+    };
+    let machine = |definition: Json| json!({"definition": definition, "roleArn": "arn:aws:iam::123456789012:role/r"});
+    let table = [
+        (
+            "dbt-aws:ecs:TaskDefinition",
+            json!({"cpu": 256, "memory": 4096, "containerDefinitions": [{"name": "a", "image": "b"}]}),
+            "memory",
+        ),
+        (
+            "dbt-aws:ecs:TaskDefinition",
+            json!({"cpu": 300, "memory": 512, "containerDefinitions": [{"name": "a", "image": "b"}]}),
+            "cpu",
+        ),
+        (
+            "dbt-aws:ecs:TaskDefinition",
+            json!({"cpu": 256, "memory": 512, "containerDefinitions": [{"name": "a", "imge": "b"}]}),
+            "did you mean image?",
+        ),
+        (
+            "dbt-aws:scheduler:Schedule",
+            schedule("cron(0 25 * * ? *)", "UTC"),
+            "hours",
+        ),
+        (
+            "dbt-aws:scheduler:Schedule",
+            schedule("rate(1 hour)", "Europe/Pariss"),
+            "timezone",
+        ),
+        (
+            "dbt-aws:scheduler:Schedule",
+            schedule("every day", "UTC"),
+            "scheduleExpression",
+        ),
+        (
+            "dbt-aws:sfn:StateMachine",
+            machine(json!({"StartAt": "A", "States": {"B": {"Type": "Succeed"}}})),
+            "definition",
+        ),
+        (
+            "dbt-aws:iam:Role",
+            json!({"assumeRolePolicy": {"statements": []}}),
+            "assumeRolePolicy",
+        ),
+        ("dbt-aws:ecr:Repository", json!({"name": "Upper"}), "name"),
+    ];
+    for (token, inputs, word) in table {
+        let failures = stack.refused(token, inputs.clone()).await;
+        assert!(
+            failures.iter().any(|f| f.contains(word)),
+            "{token} {inputs}: {failures:?}"
+        );
+    }
+}
