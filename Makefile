@@ -7,7 +7,7 @@ export DBT_AWS_CACHE CARGO_TARGET_DIR
 
 step = tools/step
 
-.PHONY: test lint sdk local-aws clean-cache
+.PHONY: test lint sdk demo local-aws clean-cache
 
 ## test: everything that can be checked on this machine
 test: lint
@@ -25,6 +25,13 @@ lint:
 ## sdk: the SDKs for Node.js, Python and Go, from schema.json into sdk/
 sdk:
 	$(step) "SDKs" tools/sdk schema.json sdk
+
+## demo: all of it on this machine, from `pulumi up` to an empty account; KEEP=1 leaves it standing
+demo: export LOCAL_AWS_PORT ?= 4610
+demo: export KEEP := $(KEEP)
+demo: sdk
+	$(step) "the provider" cargo build --quiet -p pulumi-resource-dbt-aws
+	eval "$$(local-aws/local-aws env)"; exec "$$DBT_AWS_PYTHON" tools/demo.py
 
 ## local-aws: an AWS on this machine; end it with `local-aws/local-aws down`
 local-aws:

@@ -1,0 +1,310 @@
+"""The whole product on this machine: a schedule runs dbt on AWS, and in the end nothing is left.
+
+Run it with `make demo`; `make demo KEEP=1` leaves it standing. Exit code 1 and the reason, where anything is not so.
+"""
+import contextlib
+import hashlib
+import json
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import boto3
+import jmespath
+import psycopg2
+from botocore.exceptions import BotoCoreError, ClientError
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCAL_AWS = ROOT / "local-aws" / "local-aws"
+CACHE = Path(os.environ["DBT_AWS_CACHE"])
+EXAMPLES = CACHE / "demo" / "examples"
+PROGRAM = EXAMPLES / "typescript"
+MODEL = EXAMPLES / "jaffle-shop" / "models" / "marts" / "mart_customer_revenue.sql"
+STACK = "demo"
+KEEP = bool(os.environ.get("KEEP"))
+
+# What we make, by an independent client: name, service, call, and where the answer has the names.
+INVENTORY = [
+    ("VPCs", "ec2", "describe_vpcs", "Vpcs[].VpcId"),
+    ("subnets", "ec2", "describe_subnets", "Subnets[].SubnetId"),
+    ("internet gateways", "ec2", "describe_internet_gateways", "InternetGateways[].InternetGatewayId"),
+    ("NAT gateways", "ec2", "describe_nat_gateways", "NatGateways[?State!='deleted'].NatGatewayId"),
+    ("elastic IPs", "ec2", "describe_addresses", "Addresses[].AllocationId"),
+    ("route tables", "ec2", "describe_route_tables", "RouteTables[].RouteTableId"),
+    ("VPC endpoints", "ec2", "describe_vpc_endpoints", "VpcEndpoints[?State!='deleted'].VpcEndpointId"),
+    ("security groups", "ec2", "describe_security_groups", "SecurityGroups[].GroupId"),
+    ("databases", "rds", "describe_db_instances", "DBInstances[].DBInstanceIdentifier"),
+    ("database subnet groups", "rds", "describe_db_subnet_groups", "DBSubnetGroups[].DBSubnetGroupName"),
+    ("database parameter groups", "rds", "describe_db_parameter_groups", "DBParameterGroups[].DBParameterGroupName"),
+    ("secrets", "secretsmanager", "list_secrets", "SecretList[].Name"),
+    ("buckets", "s3", "list_buckets", "Buckets[].Name"),
+    ("log groups", "logs", "describe_log_groups", "logGroups[].logGroupName"),
+    ("roles", "iam", "list_roles", "Roles[].RoleName"),
+    ("clusters", "ecs", "list_clusters", "clusterArns[]"),
+    ("task definitions", "ecs", "list_task_definitions", "taskDefinitionArns[]"),
+    ("repositories", "ecr", "describe_repositories", "repositories[].repositoryName"),
+    ("state machines", "stepfunctions", "list_state_machines", "stateMachines[].stateMachineArn"),
+    ("schedules", "scheduler", "list_schedules", "Schedules[].Name"),
+    ("queues", "sqs", "list_queues", "QueueUrls[]"),
+]
+
+
+class Failure(Exception):
+    """What is not as it should be."""
+
+
+def check(condition, reason):
+    if not condition:
+        raise Failure(reason)
+
+
+@contextlib.contextmanager
+def step(title):
+    """A step that says what it does, and then how long it took."""
+    print(f"\n== {title}")
+    start = time.monotonic()
+    yield
+    print(f"{time.monotonic() - start:7.1f} s  {title}")
+
+
+def run(*command, cwd=ROOT):
+    """Runs a command to its end. Interrupted, it lets the command clean up first."""
+    child = subprocess.Popen([str(word) for word in command], cwd=cwd, start_new_session=True)
+    try:
+        code = child.wait()
+    except BaseException:
+        os.killpg(child.pid, signal.SIGINT)
+        child.wait()
+        raise
+    check(code == 0, f"{' '.join(map(str, command[:3]))} failed with exit code {code}")
+
+
+def output(*command, cwd=ROOT):
+    return subprocess.run([str(word) for word in command], cwd=cwd, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def start_aws():
+    """Starts an AWS of our own and takes its environment."""
+    run(LOCAL_AWS, "down")
+    run(LOCAL_AWS, "up")
+    # A profile of the user's would win over the keys for the local AWS.
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    for word in shlex.split(output(LOCAL_AWS, "env")):
+        name, equals, value = word.partition("=")
+        if equals:
+            os.environ[name] = value
+    built = Path(os.environ["CARGO_TARGET_DIR"]) / "debug"
+    os.environ["PATH"] = f"{built}{os.pathsep}{os.environ['PATH']}"
+
+
+def prepare_program():
+    """Copies the examples, so that the checkout stays as it is, and installs what the program needs."""
+    shutil.rmtree(EXAMPLES, ignore_errors=True)
+    shutil.copytree(ROOT / "examples", EXAMPLES, ignore=shutil.ignore_patterns("node_modules"))
+    sdk = CACHE / "demo" / "sdk"
+    sdk.unlink(missing_ok=True)
+    sdk.symlink_to(ROOT / "sdk")
+    key = hashlib.sha256((PROGRAM / "package.json").read_bytes() + (ROOT / "sdk" / "key").read_bytes()).hexdigest()[:12]
+    modules = CACHE / f"npm-{key}" / "node_modules"
+    if not modules.exists():
+        run("npm", "install", "--silent", "--no-audit", "--no-fund", cwd=PROGRAM)
+        modules.parent.mkdir(exist_ok=True)
+        (PROGRAM / "node_modules").rename(modules)
+    (PROGRAM / "node_modules").symlink_to(modules)
+    run(modules / ".bin" / "tsc", cwd=PROGRAM)
+
+
+def pulumi(command):
+    """Runs `pulumi up`, `preview` or `destroy`; returns what it changes, as (operation, type) pairs."""
+    events = EXAMPLES / f"{command}.json"
+    events.unlink(missing_ok=True)
+    config = {"baseImage": os.environ["DBT_AWS_BASE_IMAGE"], "cron": "* * * * ? *"}
+    if shutil.which("pulumi-language-nodejs"):
+        run("pulumi", "stack", "select", "--create", STACK, cwd=PROGRAM)
+        for name, value in config.items():
+            run("pulumi", "config", "set", "--stack", STACK, name, value, cwd=PROGRAM)
+        agreed = [] if command == "preview" else ["--yes", "--skip-preview"]
+        run("pulumi", command, "--stack", STACK, *agreed, "--non-interactive", "--color=never", "--event-log", events, cwd=PROGRAM)
+    else:
+        pairs = [word for name, value in config.items() for word in ("--config", f"{name}={value}")]
+        run("node", ROOT / "tools" / "automation" / "driver.js", command, STACK, *pairs, "--events", events, cwd=PROGRAM)
+    planned = [json.loads(line).get("resourcePreEvent") for line in events.read_text().splitlines()]
+    steps = [event["metadata"] for event in planned if event]
+    check(steps, f"pulumi {command} told of no resource at all")
+    return sorted({(step["op"], step["type"]) for step in steps if step["op"] not in ("same", "read")})
+
+
+def only_the_image(changes):
+    names = {kind for _, kind in changes}
+    wanted = {"dbt-aws:ecr:Image", "dbt-aws:ecs:TaskDefinition"}
+    check(names == wanted, f"a changed model should change {sorted(wanted)} alone, but it changes {changes}")
+
+
+def resources(kind):
+    """The ids of the stack's resources of one type."""
+    state = json.loads(output("pulumi", "stack", "export", "--stack", STACK, cwd=PROGRAM))
+    return [each["id"] for each in state["deployment"]["resources"] if each["type"] == kind]
+
+
+def inventory():
+    """Everything there is, by kind."""
+    found = {}
+    for name, service, call, path in INVENTORY:
+        client = boto3.client(service)
+        pages = client.get_paginator(call).paginate() if client.can_paginate(call) else [getattr(client, call)()]
+        found[name] = {each for page in pages for each in jmespath.search(path, page) or []}
+    return found
+
+
+def beside(now, before):
+    return {name: sorted(now[name] - before[name]) for name in now}
+
+
+def wait_for_execution(machine):
+    """The schedule's first execution."""
+    client = boto3.client("stepfunctions")
+    deadline = time.monotonic() + 180
+    while not (found := client.list_executions(stateMachineArn=machine)["executions"]):
+        check(time.monotonic() < deadline, "the schedule started no execution within 3 minutes")
+        time.sleep(1)
+    arn = found[-1]["executionArn"]
+    given = json.loads(client.describe_execution(executionArn=arn)["input"])
+    check(given.get("scheduledTime"), f"{arn} was not started by the schedule: its input has no scheduledTime")
+    print(f"{arn}\nscheduled for {given['scheduledTime']}, by {given.get('scheduleArn')}\ncommands: {given.get('commands')}")
+    return arn
+
+
+def follow(execution, group):
+    """Prints the run's log lines as they come, until the execution ends."""
+    logs, states = boto3.client("logs"), boto3.client("stepfunctions")
+    stream, seen = None, 0
+    deadline = time.monotonic() + 600
+    while True:
+        now = states.describe_execution(executionArn=execution)
+        if stream is None:
+            streams = logs.describe_log_streams(logGroupName=group)["logStreams"]
+            # The first task's: runs of later minutes have streams of their own.
+            stream = min(streams, key=lambda each: each["creationTime"])["logStreamName"] if streams else None
+        if stream:
+            events = logs.get_paginator("filter_log_events").paginate(logGroupName=group, logStreamNames=[stream])
+            lines = [event["message"] for page in events for event in page["events"]]
+            for line in lines[seen:]:
+                print(f"  | {line.rstrip()}")
+            seen = len(lines)
+        if now["status"] != "RUNNING":
+            break
+        check(time.monotonic() < deadline, f"{execution} did not end within 10 minutes")
+        time.sleep(1)
+    why = f": {now.get('error')}: {now.get('cause')}" if now.get("error") else ""
+    check(now["status"] == "SUCCEEDED", f"{execution} ended as {now['status']}{why}")
+    check(seen, f"no line of the run is in the log group {group}")
+    print(f"{now['status']}: {now['output']}")
+
+
+def mart():
+    """Prints the mart's rows, read from the database with the secret's password."""
+    place = json.loads(output("pulumi", "stack", "output", "warehouse", "--json", "--stack", STACK, cwd=PROGRAM))
+    secret = json.loads(boto3.client("secretsmanager").get_secret_value(SecretId=place["secretArn"])["SecretString"])
+    connection = psycopg2.connect(host=place["host"], port=place["port"], dbname=place["database"],
+                                  user=secret["username"], password=secret["password"])
+    with contextlib.closing(connection), connection.cursor() as cursor:
+        cursor.execute("select table_schema from information_schema.tables where table_name = 'mart_customer_revenue'")
+        schema = cursor.fetchone()
+        check(schema, f"there is no table mart_customer_revenue in {place['host']}")
+        cursor.execute(f'select * from "{schema[0]}".mart_customer_revenue order by revenue desc')
+        rows = [[column.name for column in cursor.description], *([str(value) for value in row] for row in cursor)]
+    check(len(rows) > 1, "mart_customer_revenue has no rows")
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    for row in rows:
+        print("  " + "  ".join(value.ljust(width) for value, width in zip(row, widths)).rstrip())
+    print(f"{len(rows) - 1} rows of {schema[0]}.mart_customer_revenue")
+
+
+def change_a_model():
+    text = MODEL.read_text().rstrip()
+    MODEL.write_text(f"{text}\norder by revenue desc\n")
+    print(f"changed {MODEL.name}: ordered by revenue")
+
+
+def demo():
+    with step("set-up: the local AWS, and the program with its packages, type-checked"):
+        start_aws()
+        before = inventory()
+        prepare_program()
+    with step("1. pulumi up"):
+        pulumi("up")
+        made = beside(inventory(), before)
+        print("made: " + ", ".join(f"{len(each)} {name}" for name, each in made.items()))
+        # An inventory that sees nothing now would prove nothing in the end.
+        unseen = [name for name, each in made.items() if not each]
+        check(not unseen, f"the inventory finds no {', no '.join(unseen)}")
+    with step("2. pulumi preview, with nothing changed"):
+        changes = pulumi("preview")
+        check(not changes, f"a second preview should change nothing, but it changes {changes}")
+    with step("3. the schedule starts an execution"):
+        execution = wait_for_execution(*resources("dbt-aws:sfn:StateMachine"))
+    with step("4. the run, as CloudWatch Logs has it"):
+        follow(execution, *resources("dbt-aws:logs:LogGroup"))
+    with step("5. the rows, read from the database"):
+        mart()
+    with step("6. one model changes: pulumi preview, pulumi up"):
+        change_a_model()
+        only_the_image(pulumi("preview"))
+        only_the_image(pulumi("up"))
+    if KEEP:
+        return
+    with step("7. pulumi destroy"):
+        pulumi("destroy")
+    with step("8. what is left"):
+        left = {name: each for name, each in beside(inventory(), before).items() if each}
+        check(not left, f"after destroy there is still {left}")
+        print(f"nothing, of {len(INVENTORY)} kinds")
+
+
+def explain():
+    """How to look around, and how to end it."""
+    environment = f'eval "$(LOCAL_AWS_PORT={os.environ["LOCAL_AWS_PORT"]} {LOCAL_AWS} env)"'
+    print(f"""
+It is left standing. To look around, with Pulumi's and AWS's own tools:
+  {environment}
+  cd {PROGRAM}
+  pulumi stack --stack {STACK}
+  pulumi stack output --stack {STACK} runNow      prints the command that starts a run
+  aws stepfunctions list-state-machines
+To end it:
+  LOCAL_AWS_PORT={os.environ["LOCAL_AWS_PORT"]} {LOCAL_AWS} down""")
+
+
+def stop(number, _):
+    raise Failure(f"stopped by {signal.Signals(number).name}")
+
+
+def main():
+    sys.stdout.reconfigure(line_buffering=True)
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)
+    start = time.monotonic()
+    try:
+        demo()
+        print(f"\n{time.monotonic() - start:7.1f} s  the demo, and all of it is so")
+        return 0
+    except (Failure, OSError, BotoCoreError, ClientError, psycopg2.Error, subprocess.CalledProcessError) as failure:
+        print(f"\nthe demo failed after {time.monotonic() - start:.1f} s: {failure}", file=sys.stderr)
+        return 1
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        if KEEP:
+            explain()
+        else:
+            run(LOCAL_AWS, "down")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
