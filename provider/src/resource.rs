@@ -1,20 +1,19 @@
 //! The life of a custom resource: what each kind implements, and what the framework does around it.
 
 mod erased;
+mod function;
 #[cfg(test)]
 mod tests;
 
-pub use erased::{
-    CLAIM, CheckScope, Diffed, Dynamic, DynamicFunction, GENERATION, Partial, REGION, SEED, erase,
-    erase_function,
-};
+pub use erased::{CLAIM, CheckScope, Diffed, Dynamic, GENERATION, Partial, REGION, SEED, erase};
+pub use function::{DynamicFunction, Function, erase_function};
 
 use crate::{
     context::Context,
     error::Result,
     identity::Naming,
     output::Fields,
-    props::{Failure, Props, check::Check},
+    props::{Failure, check::Check},
     value::Properties,
 };
 use std::time::Duration;
@@ -107,22 +106,4 @@ impl<T: Into<String>> From<T> for Created {
     fn from(id: T) -> Self {
         Self::New(id.into())
     }
-}
-
-/// A function of the package: it only looks things up.
-pub trait Function: Send + Sync + Sized + 'static {
-    /// The token, such as `dbt-aws:index:getCallerIdentity`.
-    const TOKEN: &'static str;
-    /// The description in the schema.
-    const DOC: &'static str;
-    /// What it is asked with.
-    type Inputs: Props;
-    /// What it answers.
-    type Outputs: Props;
-
-    /// The answer.
-    fn call(
-        aws: &crate::aws::Aws,
-        inputs: &Self::Inputs,
-    ) -> impl Future<Output = Result<Self::Outputs>> + Send;
 }

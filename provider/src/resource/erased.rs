@@ -1,12 +1,12 @@
 //! The life of any custom resource, over values: check, diff, create, read, update, delete.
 
-use super::{Created, CustomResource, Function, State};
+use super::{Created, CustomResource, State};
 use crate::{
     context::{Context, Phase, Severity},
     error::{Error, Gone, Result},
     identity::{self, Naming, Seen},
     props::{
-        Failure, Field, Property, Props, Table,
+        Failure, Field, Props, Table,
         check::Check,
         decode,
         diff::{Change, Kind, changes, project, same, without_defaults},
@@ -578,58 +578,4 @@ fn plain(properties: &Properties) -> Properties {
 fn covers(ignored: &str, changed: &str) -> bool {
     let rest = changed.strip_prefix(ignored);
     ignored == "*" || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
-}
-
-/// A [`Function`] with its types erased.
-pub trait DynamicFunction: Send + Sync {
-    /// The token.
-    fn token(&self) -> &'static str;
-    /// The description.
-    fn doc(&self) -> &'static str;
-    /// The tables of inputs and outputs.
-    fn tables(&self) -> (&'static Table, &'static Table);
-    /// The answer, or what is wrong with the question.
-    fn call<'a>(
-        &'a self,
-        aws: &'a crate::aws::Aws,
-        inputs: Properties,
-    ) -> BoxFuture<'a, Result<Result<Properties, Vec<Failure>>>>;
-}
-
-/// A function for the list of all.
-#[must_use]
-pub fn erase_function<F: Function>() -> Box<dyn DynamicFunction> {
-    Box::new(ErasedFunction::<F>(PhantomData))
-}
-
-struct ErasedFunction<F>(PhantomData<fn() -> F>);
-
-impl<F: Function> DynamicFunction for ErasedFunction<F> {
-    fn token(&self) -> &'static str {
-        F::TOKEN
-    }
-
-    fn doc(&self) -> &'static str {
-        F::DOC
-    }
-
-    fn tables(&self) -> (&'static Table, &'static Table) {
-        (F::Inputs::table(), F::Outputs::table())
-    }
-
-    fn call<'a>(
-        &'a self,
-        aws: &'a crate::aws::Aws,
-        inputs: Properties,
-    ) -> BoxFuture<'a, Result<Result<Properties, Vec<Failure>>>> {
-        async move {
-            let failures = Check::new(F::Inputs::table(), &inputs).failures;
-            if !failures.is_empty() {
-                return Ok(Err(failures));
-            }
-            let typed: F::Inputs = decode(&plain(&inputs))?;
-            Ok(Ok(F::call(aws, &typed).await?.encode().into_properties()))
-        }
-        .boxed()
-    }
 }

@@ -6,6 +6,7 @@ use crate::{
     context::{Context, Log, Severity, Tags},
     identity::{Identity, Seen},
     prelude::State,
+    props::Props,
     value::Value,
 };
 use serde_json::json;
