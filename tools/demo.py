@@ -273,9 +273,11 @@ def explain():
     print(f"""
 It is left standing. To look around, with Pulumi's and AWS's own tools:
   {environment}
+  export PATH="{os.environ["CARGO_TARGET_DIR"]}/debug:$PATH"
   cd {PROGRAM}
   pulumi stack --stack {STACK}
   pulumi stack output --stack {STACK} runNow      prints the command that starts a run
+  pulumi destroy --stack {STACK}
   aws stepfunctions list-state-machines
 To end it:
   LOCAL_AWS_PORT={os.environ["LOCAL_AWS_PORT"]} {LOCAL_AWS} down""")
