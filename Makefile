@@ -13,6 +13,7 @@ step = tools/step
 test: lint
 	python=$$(tools/venv provider/tests/requirements.txt); \
 	PULUMI_PYTHON=$$python $(step) "unit tests" cargo test --workspace --quiet
+	$(step) "the engine's own client" tools/check-provider
 	$(step) "the runner" provider/runner/tests/run
 	$(step) "the local AWS" local-aws/check
 	$(step) "the network on the local AWS" tests/on-local-aws
