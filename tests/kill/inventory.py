@@ -1,0 +1,167 @@
+"""What the emulator holds, asked by an independent client, under the ids that the state has."""
+import json
+import re
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+
+import boto3
+
+# What differs between two runs that make the same: ids of what has no resource, times, addresses, seed and generation.
+VOLATILE = [
+    (re.compile(r"\b(vpc-cidr-assoc|rtbassoc|eipassoc|eni|acl|eipalloc|nat|vpc|subnet|sg|rtb|igw|dopt|vpce|sgr)-[0-9a-f]{8,}"), r"\1"),
+    (re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "uuid"),
+    (re.compile(r"\b(\d{1,3}\.){3}\d{1,3}(?![\d/])"), "address"),
+    (re.compile(r"[a-z2-9]{10}/\d*[a-z2-9]{8}/"), ""),
+    (re.compile(r"(:secret:[^\":]*)-[A-Za-z0-9]{6}(?=[\":])"), r"\1"),
+    (re.compile(r"-\d*[a-z2-9]{8}\""), '"'),
+    (re.compile(r"http://address:\d+"), "endpoint"),
+]
+IGNORED = {"ResponseMetadata", "RoleId", "DbiResourceId", "SecretVersionsToStages", "VersionIdsToStages", "revisionId",
+           "revision", "taskDefinitionArn", "CreatedTimestamp", "LastModifiedTimestamp", "creationTime", "RevisionId"}
+
+
+class Inventory:
+    """The objects of one region, less those that every account has."""
+
+    def __init__(self, url, region):
+        services = "ec2", "rds", "ecs", "iam", "secretsmanager", "s3", "logs", "stepfunctions", "scheduler", "sqs"
+        self.clients = {service: boto3.client(service, region, endpoint_url=url) for service in services}
+
+    def ask(self, service, call, items, **arguments):
+        """The items of a list call's answer."""
+        return getattr(self.clients[service], call)(**arguments)[items]
+
+    def objects(self):
+        """Everything as ((type, id), description)."""
+        with ThreadPoolExecutor(4) as pool:
+            return [each for part in pool.map(lambda part: list(part(self)), PARTS) for each in part]
+
+
+def ec2(aws):
+    """The network."""
+    def ask(call, items, **arguments):
+        return aws.ask("ec2", call, items, **arguments)
+
+    for type_, call, items, key in (
+        ("Vpc", "describe_vpcs", "Vpcs", "VpcId"),
+        ("Subnet", "describe_subnets", "Subnets", "SubnetId"),
+        ("InternetGateway", "describe_internet_gateways", "InternetGateways", "InternetGatewayId"),
+        ("ElasticIp", "describe_addresses", "Addresses", "AllocationId"),
+        ("NatGateway", "describe_nat_gateways", "NatGateways", "NatGatewayId"),
+        ("VpcEndpoint", "describe_vpc_endpoints", "VpcEndpoints", "VpcEndpointId"),
+    ):
+        for each in ask(call, items):
+            default = each.get("IsDefault") or each.get("DefaultForAz")
+            if each.get("State") not in ("deleted", "deleting") and not default:
+                yield (f"ec2:{type_}", each[key]), each
+    for table in ask("describe_route_tables", "RouteTables"):
+        if any(a.get("Main") for a in table["Associations"]):
+            continue
+        routes, associations = table.pop("Routes"), table.pop("Associations")
+        yield ("ec2:RouteTable", table["RouteTableId"]), table
+        for route in routes:
+            if route.get("GatewayId") != "local" and "DestinationCidrBlock" in route:
+                yield ("ec2:Route", f"{table['RouteTableId']}_{route['DestinationCidrBlock']}"), route
+        for association in associations:
+            yield ("ec2:RouteTableAssociation", association["SubnetId"]), association
+    groups = {g["GroupId"]: g for g in ask("describe_security_groups", "SecurityGroups") if g["GroupName"] != "default"}
+    for key, group in groups.items():
+        yield ("ec2:SecurityGroup", key), {k: v for k, v in group.items() if not k.startswith("IpPermissions")}
+    for rule in ask("describe_security_group_rules", "SecurityGroupRules"):
+        if rule["GroupId"] in groups:
+            yield ("ec2:SecurityGroupRule", rule["SecurityGroupRuleId"]), rule
+
+
+def rds(aws):
+    """The warehouse."""
+    for each in aws.ask("rds", "describe_db_instances", "DBInstances"):
+        yield ("rds:Instance", each["DBInstanceIdentifier"]), each
+    for each in aws.ask("rds", "describe_db_subnet_groups", "DBSubnetGroups"):
+        each["Subnets"].sort(key=lambda s: s["SubnetIdentifier"])
+        yield ("rds:SubnetGroup", each["DBSubnetGroupName"]), {**each, "Subnets": len(each["Subnets"])}
+    for each in aws.ask("rds", "describe_db_parameter_groups", "DBParameterGroups"):
+        name = each["DBParameterGroupName"]
+        parameters = aws.ask("rds", "describe_db_parameters", "Parameters", DBParameterGroupName=name)
+        yield ("rds:ParameterGroup", name), {**each, "Parameters": parameters}
+    for each in aws.ask("rds", "describe_db_snapshots", "DBSnapshots", SnapshotType="manual"):
+        yield ("rds:Snapshot", each["DBSnapshotIdentifier"]), each
+
+
+def containers(aws):
+    """The cluster and its task definitions."""
+    for arn in aws.ask("ecs", "list_clusters", "clusterArns"):
+        described = aws.ask("ecs", "describe_clusters", "clusters", clusters=[arn], include=["TAGS", "SETTINGS"])
+        if described[0]["status"] != "INACTIVE":
+            yield ("ecs:Cluster", arn.rpartition("/")[2]), described
+    for arn in aws.ask("ecs", "list_task_definitions", "taskDefinitionArns"):
+        described = aws.ask("ecs", "describe_task_definition", "taskDefinition", taskDefinition=arn)
+        yield ("ecs:TaskDefinition", described["family"]), described
+
+
+def roles(aws):
+    """The roles with their policies."""
+    for role in aws.ask("iam", "list_roles", "Roles"):
+        name = role["RoleName"]
+        policies = [aws.ask("iam", "get_role_policy", "PolicyDocument", RoleName=name, PolicyName=policy)
+                    for policy in aws.ask("iam", "list_role_policies", "PolicyNames", RoleName=name)]
+        attached = aws.ask("iam", "list_attached_role_policies", "AttachedPolicies", RoleName=name)
+        yield ("iam:Role", name), {**role, "policies": policies, "attached": attached}
+
+
+def buckets(aws):
+    """The buckets with their settings."""
+    for bucket in aws.ask("s3", "list_buckets", "Buckets"):
+        name, settings = bucket["Name"], {}
+        for setting in ("encryption", "lifecycle_configuration", "policy", "tagging"):
+            try:
+                settings[setting] = getattr(aws.clients["s3"], f"get_bucket_{setting}")(Bucket=name)
+            except aws.clients["s3"].exceptions.ClientError as error:
+                settings[setting] = error.response["Error"]["Code"]
+        settings["public"] = aws.ask("s3", "get_public_access_block", "PublicAccessBlockConfiguration", Bucket=name)
+        yield ("s3:Bucket", name), settings
+
+
+def others(aws):
+    """Secrets, logs, state machines, schedules, queues."""
+    for each in aws.ask("secretsmanager", "list_secrets", "SecretList", IncludePlannedDeletion=True):
+        yield ("secretsmanager:Secret", each["Name"]), each
+    for each in aws.ask("logs", "describe_log_groups", "logGroups"):
+        tags = aws.ask("logs", "list_tags_log_group", "tags", logGroupName=each["logGroupName"])
+        yield ("logs:LogGroup", each["logGroupName"]), {**each, "tags": tags}
+    for each in aws.ask("stepfunctions", "list_state_machines", "stateMachines"):
+        arn = each["stateMachineArn"]
+        described = aws.clients["stepfunctions"].describe_state_machine(stateMachineArn=arn)
+        tags = aws.ask("stepfunctions", "list_tags_for_resource", "tags", resourceArn=arn)
+        yield ("sfn:StateMachine", arn), {**described, "tags": tags}
+    for each in aws.ask("scheduler", "list_schedules", "Schedules"):
+        described = aws.clients["scheduler"].get_schedule(Name=each["Name"], GroupName=each["GroupName"])
+        yield ("scheduler:Schedule", f"{each['GroupName']}/{each['Name']}"), described
+    for url in aws.clients["sqs"].list_queues().get("QueueUrls", []):
+        attributes = aws.ask("sqs", "get_queue_attributes", "Attributes", QueueUrl=url, AttributeNames=["All"])
+        yield ("sqs:Queue", url.rpartition("/")[2]), {k: v for k, v in attributes.items() if "Timestamp" not in k}
+
+
+PARTS = (ec2, rds, containers, roles, buckets, others)
+
+
+def described(description, names):
+    """A description in which every run that makes the same has the same text: ids become resources' names."""
+    def plain(value):
+        if isinstance(value, dict):
+            return {k: plain(v) for k, v in value.items() if k not in IGNORED and not isinstance(v, datetime)}
+        if isinstance(value, list):
+            return sorted((plain(v) for v in value), key=lambda v: json.dumps(v, sort_keys=True, default=str))
+        if isinstance(value, str) and value.startswith("{"):
+            try:
+                return plain(json.loads(value))
+            except ValueError:
+                return value
+        return value
+
+    text = json.dumps(plain(description), sort_keys=True, default=str)
+    for key in sorted(names, key=len, reverse=True):
+        text = text.replace(key, f"<{names[key]}>")
+    for pattern, replacement in VOLATILE:
+        text = pattern.sub(replacement, text)
+    # Lists are sorted by what ids were; sort again by what stands for them.
+    return json.dumps(plain(json.loads(text)), sort_keys=True)

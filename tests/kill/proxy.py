@@ -1,0 +1,106 @@
+"""A proxy between the provider and the emulator that counts the calls that change something, and can act at one."""
+import http.client
+import re
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
+
+READS = re.compile(r"(Describe|Get|List|Head|BatchGet)")
+
+
+def operation(method, path, headers, body):
+    """The name of an AWS call; for a REST service its method and path."""
+    if target := headers.get("x-amz-target"):
+        return target.rpartition(".")[2]
+    if "x-www-form-urlencoded" in headers.get("content-type", ""):
+        return parse_qs(body.decode()).get("Action", [""])[0]
+    return ("Get " if method in ("GET", "HEAD") else f"{method} ") + path
+
+
+class Proxy:
+    """Listens on a free port of loopback."""
+
+    def __init__(self, target):
+        self.target = urlsplit(target)
+        self.lock, self.idle = threading.Lock(), threading.Condition()
+        self.under_way = 0
+        self.arm()
+        proxy = self
+
+        class Handler(BaseHTTPRequestHandler):
+            """Passes one connection's requests on."""
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+
+            def handle_one_request(self):
+                try:
+                    super().handle_one_request()
+                except OSError:
+                    self.close_connection = True
+
+            def do_any(self):
+                """Passes a request on, unless it is the one to act at."""
+                with proxy.idle:
+                    proxy.under_way += 1
+                try:
+                    proxy.passed_on(self)
+                finally:
+                    with proxy.idle:
+                        proxy.under_way -= 1
+                        proxy.idle.notify_all()
+
+            do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = do_PATCH = do_any
+
+            def log_message(self, *_):
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{server.server_port}"
+
+    def arm(self, at=0, answered=False, act=None, matching=""):
+        """Counts from nothing; calls `act` at that changing call whose name has `matching` in it, before or after the
+        emulator has answered it. The call gets no answer."""
+        with self.lock:
+            self.calls, self.at, self.answered, self.act, self.matching, self.hit = [], at, answered, act, matching, None
+
+    def wait(self):
+        """Returns when no call is under way."""
+        with self.idle:
+            self.idle.wait_for(lambda: not self.under_way, 30)
+
+    def passed_on(self, request):
+        """Answers a request with what the emulator answers."""
+        body = request.rfile.read(int(request.headers.get("content-length") or 0))
+        name = operation(request.command, request.path, request.headers, body)
+        chosen = False
+        with self.lock:
+            if not READS.match(name) and self.matching in name:
+                self.calls.append(name)
+                chosen = len(self.calls) == self.at
+                if chosen:
+                    self.hit = name
+            if chosen and not self.answered:
+                self.act()
+        if chosen and not self.answered:
+            request.close_connection = True
+            return
+        upstream = http.client.HTTPConnection(self.target.hostname, self.target.port, timeout=60)
+        headers = {k: v for k, v in request.headers.items() if k.lower() != "connection"}
+        upstream.request(request.command, request.path, body, headers)
+        answer = upstream.getresponse()
+        content = answer.read()
+        upstream.close()
+        if chosen:
+            self.act()
+            request.close_connection = True
+            return
+        request.send_response(answer.status)
+        for key, value in answer.getheaders():
+            if key.lower() not in ("connection", "transfer-encoding", "content-length", "date", "server"):
+                request.send_header(key, value)
+        length = answer.getheader("content-length") if request.command == "HEAD" else None
+        request.send_header("content-length", length or str(len(content)))
+        request.end_headers()
+        request.wfile.write(content)
