@@ -17,6 +17,7 @@ test: lint
 	$(step) "the runner" provider/runner/tests/run
 	$(step) "the local AWS" local-aws/check
 	$(step) "the network on the local AWS" tests/on-local-aws
+	$(step) "the provider killed between calls" tests/kill/run
 
 ## lint: formatting and warnings
 lint:

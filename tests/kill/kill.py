@@ -1,6 +1,6 @@
 """Kills the provider at a call of `pulumi up`, runs `up` again, and compares what AWS has with what the state has.
 
-    run                      twenty points spread over the whole `up`, and the cases
+    run                      twenty points spread over the whole `up`
     run --all                every call, killed before it and after it
     run --at 17b --at 17a    before or after the 17th call that changes something
 """
@@ -56,15 +56,10 @@ class Stack:
             **os.environ, "AWS_ENDPOINT_URL": proxy.url, "AWS_REGION": REGION, "PULUMI_HOME": f"{folder}/home",
             "PULUMI_BACKEND_URL": f"file://{folder}/state", "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS": "true"}
         (folder / "state").mkdir()
-        self.program(HERE.joinpath("Pulumi.yaml").read_text())
+        plugins = f"plugins:\n  providers:\n    - {{ name: dbt-aws, path: {Path(shutil.which(PROVIDER)).parent} }}\n"
+        (folder / "Pulumi.yaml").write_text(HERE.joinpath("Pulumi.yaml").read_text() + plugins)
         self.pulumi("stack", "init", "dev")
         shutil.copytree(folder / "state", folder / "empty")
-
-    def program(self, text):
-        """Sets the program."""
-        found = shutil.which(PROVIDER)
-        plugins = f"plugins:\n  providers:\n    - {{ name: dbt-aws, path: {Path(found).parent} }}\n"
-        (self.folder / "Pulumi.yaml").write_text(text + plugins)
 
     def reset(self):
         """An empty AWS and an empty stack."""
@@ -92,15 +87,15 @@ class Stack:
             raise Wrong(f"`pulumi {arguments[0]}` ended with {self.running.returncode}:\n{output}")
         return output
 
-    def up(self, *options, fails=False):
+    def up(self, fails=False):
         """`pulumi up`."""
-        return self.pulumi("up", "--stack=dev", *options, fails=fails)
+        return self.pulumi("up", "--stack=dev", fails=fails)
 
-    def killed(self, at, answered, *options, matching=""):
+    def killed(self, at, answered):
         """`pulumi up`, with the provider killed at the call; the call's name, nothing if the `up` has no such call."""
-        self.proxy.arm(at, answered, self.kill, matching)
+        self.proxy.arm(at, answered, self.kill)
         try:
-            self.pulumi("up", "--stack=dev", *options, fails=True)
+            self.up(fails=True)
         except Wrong:
             if self.proxy.hit:
                 raise
@@ -171,11 +166,11 @@ def points(calls, options):
     return [(1 + round(i * (calls - 1) / (options.points - 1)), i % 2 == 1) for i in range(options.points)]
 
 
-def check(name, case):
+def check(name, case, *arguments):
     """Runs one case and prints how it went."""
     start = time.monotonic()
     try:
-        case()
+        case(*arguments)
         found = None
     except Wrong as wrong:
         found = wrong
@@ -222,7 +217,7 @@ def run(options, folder, url):
     good = []
     for at, answered in points(calls, options):
         name = f"killed {'after' if answered else 'before'} call {at} of {calls}"
-        good.append(check(name, lambda: killed_once(stack, reference, at, answered)))
+        good.append(check(name, killed_once, stack, reference, at, answered))
     print(f"{sum(good)} of {len(good)} passed", flush=True)
     return 0 if good and all(good) else 1
 

@@ -378,9 +378,16 @@ impl<R: CustomResource> Dynamic for Erased<R> {
                 return Ok(());
             }
             let plain = plain(&olds);
-            let state = State::<R> {
-                inputs: lenient(&plain)?,
-                outputs: lenient(&plain)?,
+            // What a create that failed early left in the state, or another version did, may lack outputs: ask AWS.
+            let state = match (decode(&plain), decode(&plain)) {
+                (Ok(inputs), Ok(outputs)) => State::<R> { inputs, outputs },
+                (inputs, _) => {
+                    let known: Option<R::Inputs> = inputs.ok();
+                    match R::read(cx, id, known.as_ref()).await.gone()?.flatten() {
+                        Some(state) => state,
+                        None => return Ok(()),
+                    }
+                }
             };
             cx.retry("deleting", Phase::Delete, || R::delete(cx, id, &state))
                 .await
@@ -556,15 +563,6 @@ fn mark_secrets(table: &Table, properties: &mut Properties) {
             properties.insert(field.name.to_owned(), Value::secret(value));
         }
     }
-}
-
-/// A struct out of a state that another version may have written: what is missing is tried as absent.
-fn lenient<P: Props>(properties: &Properties) -> Result<P> {
-    P::decode(&Value::Object(properties.clone())).map_err(|e| {
-        Error::Bug(format!(
-            "the state does not fit this version: {e}; run `pulumi refresh`"
-        ))
-    })
 }
 
 fn plain(properties: &Properties) -> Properties {

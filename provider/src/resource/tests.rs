@@ -361,6 +361,23 @@ async fn what_is_not_visible_yet_is_tried_again() {
 }
 
 #[tokio::test]
+async fn a_delete_needs_no_outputs_in_the_state() {
+    let stack = Stack::new("bare");
+    let inputs = stack.check(&Properties::new(), json!({ "width": 3 }));
+    let (id, _) = stack.create(&inputs).await.expect("creates");
+    let delete = || async {
+        let cx = stack.context(&inputs);
+        stack
+            .shelf
+            .delete(&cx, &id, &stack.seen, inputs.clone())
+            .await
+    };
+    delete().await.expect("deletes");
+    assert_eq!(stack.count(), 0);
+    delete().await.expect("is gone already");
+}
+
+#[tokio::test]
 async fn a_delete_spares_what_a_newer_create_took_over() {
     let stack = Stack::new("claims");
     let inputs = stack.check(&Properties::new(), json!({ "width": 3 }));

@@ -195,7 +195,7 @@ impl CustomResource for Bucket {
         let made_here = Naming::is_ours(name, &cx.identity.generation);
         // In us-east-1 S3 answers a create of one's own bucket as if it had made it.
         if (region == "us-east-1" || !made_here) && exists(cx, name).await? {
-            return adopt(cx, name, made_here).await;
+            return adopt(cx, name, inputs, made_here).await;
         }
         let location = (region != "us-east-1").then(|| BucketLocationConstraint::from(region));
         let made = cx
@@ -215,7 +215,7 @@ impl CustomResource for Bucket {
         match made {
             Ok(_) => Ok(name.into()),
             Err(error) if error.code() == Some("BucketAlreadyOwnedByYou") => {
-                adopt(cx, name, made_here).await
+                adopt(cx, name, inputs, made_here).await
             }
             Err(error) => Err(error),
         }
@@ -281,11 +281,18 @@ impl CustomResource for Bucket {
 }
 
 /// Takes over a bucket of the account: one whose name was made here, or that carries our marker.
-async fn adopt(cx: &Context, name: &str, made_here: bool) -> Result<Created> {
-    if made_here {
+async fn adopt(
+    cx: &Context,
+    name: &str,
+    inputs: &BucketInputs,
+    made_here: bool,
+) -> Result<Created> {
+    let tags = settings::tags_of(cx, name).await?;
+    if made_here && !cx.identity.owns(&tags) {
+        // The run that made it was interrupted before it could tag it.
+        settings::tag(cx, name, inputs).await?;
         return Ok(Created::Adopted(name.to_owned()));
     }
-    let tags = settings::tags_of(cx, name).await?;
     cx.adopt(name, &format!("the bucket {name}"), &tags)
 }
 

@@ -67,7 +67,8 @@ async fn block(cx: &Context, bucket: &str, block: &BucketPublicAccessBlock) -> R
     Ok(())
 }
 
-async fn tag(cx: &Context, bucket: &str, new: &BucketInputs) -> Result<()> {
+/// Sets the tags of a bucket: those of `new` and ours.
+pub(super) async fn tag(cx: &Context, bucket: &str, new: &BucketInputs) -> Result<()> {
     let tags = to_tags(cx.tags(new.tags.as_ref()))?;
     let tags = Tagging::builder().set_tag_set(Some(tags)).build();
     let put = cx.aws.s3().put_bucket_tagging().bucket(bucket);
