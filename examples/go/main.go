@@ -16,7 +16,7 @@ func program(ctx *pulumi.Context) error {
 	}
 	project, err := dbtaws.NewDbtProject(ctx, "jaffle", &dbtaws.DbtProjectArgs{
 		Platform:  platform.Handle,
-		Path:      "../jaffle-shop",
+		Path:      pulumi.StringRef("../jaffle-shop"),
 		BaseImage: pulumi.String(cfg.Get("baseImage")),
 	})
 	if err != nil {

@@ -25,6 +25,12 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def to_json(value: object) -> object:
+    """An engine event as the engine wrote it: in camelCase, without what is absent."""
+    present = {key: item for key, item in vars(value).items() if item is not None}
+    return {re.sub("_(.)", lambda found: found[1].upper(), key): item for key, item in present.items()}
+
+
 def main() -> None:
     options = parse()
     name = re.search(r"^name: *(.*)$", Path("Pulumi.yaml").read_text(), re.M).group(1)
@@ -32,7 +38,7 @@ def main() -> None:
         stack_name=options.stack,
         project_name=name,
         program=lambda: runpy.run_path("__main__.py") and None,
-        work_dir=".",
+        opts=auto.LocalWorkspaceOptions(work_dir="."),
     )
     for pair in options.config:
         key, value = pair.split("=", 1)
@@ -40,7 +46,7 @@ def main() -> None:
     events = open(options.events, "w") if options.events else None
     keywords = {"on_output": lambda text: print(text, flush=True), "color": "never"}
     if events:
-        keywords["on_event"] = lambda event: events.write(json.dumps(event.__dict__, default=lambda o: o.__dict__) + "\n")
+        keywords["on_event"] = lambda event: events.write(json.dumps(event, default=to_json) + "\n")
     if options.target:
         keywords["target"] = options.target
     getattr(stack, options.command)(**keywords)
