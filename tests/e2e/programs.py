@@ -1,0 +1,101 @@
+"""The examples' programs, each run as its language is run; a verb answers with the engine's events."""
+import json
+import os
+import shutil
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+DRIVERS = ROOT / "tools" / "automation"
+STACK = "test"
+
+
+def run(*command, folder, **environment):
+    """Runs a command; a failure shows what it printed."""
+    done = subprocess.run(
+        [str(word) for word in command], cwd=folder, env={**os.environ, **environment},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )
+    assert done.returncode == 0, f"{command} failed:\n{done.stdout[-6000:]}"
+    return done.stdout
+
+
+class Program:
+    """A program in a folder of its own, with one stack."""
+
+    def __init__(self, language, folder):
+        self.folder = folder / "examples" / language
+        self.file = next(
+            path for path in (self.folder / name for name in ("index.ts", "__main__.py", "main.go", "Pulumi.yaml")) if path.exists()
+        )
+        self.events = folder / f"{language}.events"
+        self.image = {"baseImage": os.environ["DBT_AWS_BASE_IMAGE"]}
+        self.command = getattr(self, language)()
+
+    def yaml(self):
+        """YAML runs with a literal `pulumi up`."""
+        run("pulumi", "stack", "init", STACK, folder=self.folder)
+        for key, value in self.image.items():
+            run("pulumi", "config", "set", key, value, folder=self.folder)
+        return None
+
+    def typescript(self):
+        run("npm", "install", "--silent", "--no-audit", "--no-fund", folder=self.folder)
+        run("npx", "tsc", folder=self.folder)
+        return ["node", DRIVERS / "driver.js"]
+
+    def python(self):
+        return [ROOT / "sdk" / "python" / ".venv" / "bin" / "python", DRIVERS / "driver.py"]
+
+    def go(self):
+        shutil.copy(DRIVERS / "driver.go", self.folder)
+        run("go", "mod", "tidy", folder=self.folder)
+        run("go", "build", "-o", "program", ".", folder=self.folder)
+        return ["./program"]
+
+    def __call__(self, verb, *options):
+        """Runs `preview`, `up`, `refresh` or `destroy`; what happens to each resource, by type and name."""
+        if self.command is None:
+            yes = [] if verb == "preview" else ["--yes", "--skip-preview"]
+            run("pulumi", verb, "--color", "never", "--non-interactive", "--stack", STACK, *yes, *options,
+                "--event-log", self.events, folder=self.folder, PULUMI_DEBUG_COMMANDS="true")
+        else:
+            project = next(line for line in (self.folder / "Pulumi.yaml").read_text().splitlines() if line.startswith("name: "))
+            config = [f"{project[6:]}:{key}={value}" for key, value in self.image.items()]
+            words = [word for pair in config for word in ("--config", pair)]
+            run(*self.command, verb, STACK, *words, *options, "--events", self.events, folder=self.folder, DBT_AWS_DRIVER="1")
+        return steps(self.events)
+
+    def replace(self, old, new):
+        """Changes the program."""
+        text = self.file.read_text()
+        assert old in text
+        self.file.write_text(text.replace(old, new))
+
+    def urn(self, name):
+        """The URN of a resource of the stack."""
+        state = json.loads(run("pulumi", "stack", "export", "--stack", STACK, folder=self.folder))
+        return next(r["urn"] for r in state["deployment"]["resources"] if r["urn"].endswith(f"::{name}"))
+
+
+def steps(events):
+    """The operations on our resources that ended: `{(type, name): operation}`."""
+    found = {}
+    for line in events.read_text().splitlines():
+        step = json.loads(line).get("resOutputsEvent", {}).get("metadata", {})
+        if step.get("type", "").startswith("dbt-aws:"):
+            found[step["type"], step["urn"].rpartition("::")[2]] = step["op"]
+    return found
+
+
+def changes(found):
+    """How often each operation happens."""
+    return Counter(found.values())
+
+
+def copy(folder):
+    """The examples, beside the SDKs as in the repository."""
+    shutil.copytree(ROOT / "examples", folder / "examples", ignore=shutil.ignore_patterns("node_modules", "target", "Pulumi.*.yaml"))
+    (folder / "sdk").symlink_to(ROOT / "sdk")
+    return folder
