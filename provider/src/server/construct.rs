@@ -110,7 +110,7 @@ async fn recover_handles(client: &mut Client, table: &Table, inputs: &mut Proper
             .field(key)
             .is_some_and(|f| matches!(f.ty, crate::props::Type::Map(_)));
         let dependencies = value.dependencies();
-        let component = dependencies.iter().find(|urn| is_component(urn));
+        let component = dependencies.iter().find(|urn| is_component(urn, key));
         if let (true, true, Some(urn)) = (is_handle, value.is_unknown(), component)
             && let Some(handle) = handle_of(client, urn).await
         {
@@ -119,13 +119,16 @@ async fn recover_handles(client: &mut Client, table: &Table, inputs: &mut Proper
     }
 }
 
-fn is_component(urn: &str) -> bool {
+/// Whether a URN is that of the component whose handle goes into `input`: a project's handle depends on the platform too.
+fn is_component(urn: &str, input: &str) -> bool {
     let token = urn
         .split("::")
         .nth(2)
         .and_then(|chain| chain.rsplit('$').next())
         .unwrap_or_default();
-    token.starts_with("dbt-aws:index:Dbt")
+    token
+        .strip_prefix("dbt-aws:index:Dbt")
+        .is_some_and(|component| component.eq_ignore_ascii_case(input))
 }
 
 async fn handle_of(client: &mut Client, urn: &str) -> Option<Value> {

@@ -91,8 +91,10 @@ impl ResourceProvider for Provider {
         let [old, new] =
             [request.old_inputs, request.news].map(|wire| unquoted(table, &from_struct(wire)));
         let mut found = changes(table, &old, &new);
+        // A provider that `pulumi import` made has no region yet: the resources know theirs.
+        let moved = old.contains_key("region");
         for change in &mut found {
-            change.replace = change.name == "region";
+            change.replace = moved && change.name == "region";
         }
         Ok(Response::new(diffed(crate::resource::Diffed {
             changes: found,
