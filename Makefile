@@ -18,6 +18,7 @@ test: lint
 	$(step) "the local AWS" local-aws/check
 	$(step) "the network on the local AWS" tests/on-local-aws
 	$(step) "the provider killed between calls" tests/kill/run
+	$(step) "the examples in four languages" tests/e2e/run
 
 ## lint: formatting and warnings
 lint:
