@@ -24,12 +24,12 @@ def run(*command, folder, **environment):
 class Program:
     """A program in a folder of its own, with one stack."""
 
-    def __init__(self, language, folder):
-        self.folder = folder / "examples" / language
+    def __init__(self, language, folder, example=None):
+        self.folder = folder / "examples" / (example or language)
         self.file = next(
             path for path in (self.folder / name for name in ("index.ts", "__main__.py", "main.go", "Pulumi.yaml")) if path.exists()
         )
-        self.events = folder / f"{language}.events"
+        self.events = folder / f"{self.folder.name}.events"
         self.image = {"baseImage": os.environ["DBT_AWS_BASE_IMAGE"]}
         self.command = getattr(self, language)()
 
