@@ -79,16 +79,6 @@ impl Identity {
     /// The marker tag's value: seed, generation, a hash of the URN, and the name for people.
     #[must_use]
     pub fn marker(&self) -> String {
-        self.marker_of(&self.generation)
-    }
-
-    /// The marker of any generation, as EC2's filters match it.
-    #[must_use]
-    pub fn any_marker(&self) -> String {
-        self.marker_of("*")
-    }
-
-    fn marker_of(&self, generation: &str) -> String {
         let allowed = |c: char| c.is_ascii_alphanumeric() || "+-=._:/@ ".contains(c);
         let name: String = self
             .name()
@@ -97,8 +87,9 @@ impl Identity {
             .take(200)
             .collect();
         format!(
-            "{}/{generation}/{}/{name}",
+            "{}/{}/{}/{name}",
             self.seed,
+            self.generation,
             digest(&[&self.urn], 8)
         )
     }

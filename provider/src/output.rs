@@ -3,7 +3,7 @@
 
 use crate::{
     props::{Cidr, Failure, Field, Json, Property, Props},
-    value::{Urn, Value},
+    value::Value,
 };
 use futures::{
     FutureExt,
@@ -114,13 +114,6 @@ impl<T> Output<T> {
                 .clone()
                 .map(move |value| Ok(Arc::new(f(&*value?).map_err(Arc::new)?))),
         )
-    }
-
-    /// The same value, depending on more resources.
-    #[must_use]
-    pub fn depending_on(&self, urns: impl IntoIterator<Item = Urn>) -> Self {
-        let urns: BTreeSet<_> = urns.into_iter().collect();
-        self.transform(move |value| Ok(Value::depending(value.clone(), urns)))
     }
 
     /// The same value, kept encrypted.
