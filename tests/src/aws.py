@@ -15,6 +15,8 @@ from moto.s3.responses import S3Response
 from werkzeug.serving import make_server
 from werkzeug.test import run_wsgi_app
 
+import in_use  # noqa: F401 changes moto
+
 
 def get_bucket_versioning(self):
     """S3 calls the answer VersioningConfiguration; moto's has another name, which AWS's SDKs refuse."""
@@ -54,7 +56,8 @@ class Tokens:
             form = parse_qs(body.decode(errors="replace"))
         if "ClientToken" not in form:
             return self.app(environ, start_response)
-        key = form["Action"][0], form["ClientToken"][0]
+        region = environ.get("HTTP_AUTHORIZATION", "//").split("/")[2]
+        key = region, form["Action"][0], form["ClientToken"][0]
         with self.lock:
             if key not in self.answers:
                 body, status, headers = run_wsgi_app(self.app, environ, buffered=True)
