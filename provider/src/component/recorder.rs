@@ -6,13 +6,21 @@ use crate::{
     identity::Seen,
     props::{Table, Type},
     resource::{CheckScope, Dynamic},
-    value::{Properties, Value},
+    value::{Properties, Urn, Value},
 };
 use futures::{FutureExt, future::BoxFuture};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex},
 };
+
+/// The component under test.
+const COMPONENT: &str = "urn:pulumi:dev::demo::component::shop";
+
+/// The URN of a child.
+fn urn(name: &str) -> Urn {
+    format!("urn:{name}")
+}
 
 /// What was registered, in the order of names, and what each child's own check says.
 #[derive(Clone, Debug, Default)]
@@ -25,7 +33,6 @@ struct Recorder {
     recording: Mutex<Recording>,
     resources: Vec<Box<dyn Dynamic>>,
     created: bool,
-    shuffle: bool,
 }
 
 /// How a component is recorded.
@@ -49,14 +56,8 @@ pub(crate) async fn record(
         recording: Mutex::default(),
         resources: crate::resources::all(),
         created: how == As::Update,
-        shuffle: true,
     });
-    let scope = Scope::new(
-        "shop",
-        "urn:pulumi:dev::demo::component::shop",
-        how == As::Preview,
-        recorder.clone(),
-    );
+    let scope = Scope::new("shop", COMPONENT, how == As::Preview, recorder.clone());
     let outputs = component.construct(&scope, inputs).await;
     let recording = recorder.recording.lock().expect("not poisoned").clone();
     (recording, outputs)
@@ -65,17 +66,16 @@ pub(crate) async fn record(
 impl Monitor for Recorder {
     fn register(&self, registration: Registration) -> BoxFuture<'_, Registered> {
         async move {
-            if self.shuffle {
-                for _ in 0..rand::random_range(0..20) {
-                    tokio::task::yield_now().await;
-                }
+            // In whatever order.
+            for _ in 0..rand::random_range(0..20) {
+                tokio::task::yield_now().await;
             }
             let resource = self
                 .resources
                 .iter()
                 .find(|r| r.token() == registration.token)
                 .expect("a known token");
-            let urn = format!("urn:{}", registration.name);
+            let urn = urn(&registration.name);
             let seen = Seen::default();
             let scope = CheckScope {
                 urn: &urn,
@@ -131,7 +131,7 @@ fn outputs(resource: &dyn Dynamic, name: &str, inputs: &Properties) -> Propertie
     };
     let mut all = inputs.clone();
     for field in &resource.tables().1.fields {
-        if all.get(field.name).is_none_or(Value::is_unknown) {
+        if !all.contains_key(field.name) {
             all.insert(field.name.to_owned(), sample(field));
         }
     }
@@ -163,71 +163,188 @@ pub(crate) fn properties(all: &Properties) -> String {
         .collect()
 }
 
-/// The paths of the given values that need not be known when the program runs.
-pub(crate) fn leaves(table: &'static Table, given: &Properties) -> Vec<Vec<String>> {
-    let mut paths = Vec::new();
-    for (key, value) in given {
-        let field = table.field(key).expect("a known key");
-        let below = match (&field.ty, value) {
-            (Type::Object(inner), Value::Object(fields)) if field.plain => leaves(inner, fields),
-            // Whose values are there is known, what they are need not be.
-            (Type::List(_), Value::List(items)) if field.plain => {
-                (0..items.len()).map(|i| vec![i.to_string()]).collect()
-            }
-            (Type::Map(_), Value::Object(items)) if field.plain => {
-                items.keys().map(|k| vec![k.clone()]).collect()
-            }
-            _ if field.plain => vec![],
-            _ => vec![vec![]],
-        };
-        paths.extend(
-            below
-                .into_iter()
-                .map(|rest| [vec![key.clone()], rest].concat()),
-        );
-    }
-    paths
-}
+/// Where the values of an input that is not known come from.
+const ELSEWHERE: &str = "urn:elsewhere";
 
-/// The same properties, the value at that path unknown.
-pub(crate) fn with_unknown(given: &Properties, path: &[String]) -> Properties {
-    fn replace(value: &Value, path: &[String]) -> Value {
-        let Some((key, rest)) = path.split_first() else {
-            return Value::Unknown;
-        };
-        match value {
-            Value::Object(fields) => Value::Object(
-                fields
-                    .iter()
-                    .map(|(k, v)| {
-                        (
-                            k.clone(),
-                            if k == key {
-                                replace(v, rest)
-                            } else {
-                                v.clone()
-                            },
-                        )
-                    })
-                    .collect(),
-            ),
-            Value::List(items) => Value::List(
-                items
-                    .iter()
-                    .enumerate()
-                    .map(|(i, v)| {
-                        if i.to_string() == *key {
-                            replace(v, rest)
-                        } else {
-                            v.clone()
-                        }
-                    })
-                    .collect(),
-            ),
-            other => other.clone(),
+/// Takes each input in turn that need not be known, the wholes and their parts. Unknown, it changes no child and
+/// nothing that a child needs, and what it reaches is unknown and depends on where it comes from; secret, what it
+/// reaches is secret.
+pub(crate) async fn each_input_in_turn(component: &dyn DynamicComponent, given: &Properties) {
+    let run = async |inputs: Properties, how: As, what: &str| {
+        let (recording, outputs) = record(component, inputs, how).await;
+        assert_eq!(recording.failures, [""; 0], "{what}");
+        let outputs = outputs.unwrap_or_else(|error| panic!("{what}: {error}"));
+        recording.with_outputs(outputs)
+    };
+    let elsewhere = |_: &Value| Value::depending(Value::Unknown, [ELSEWHERE.to_owned()].into());
+    let paths = leaves(component.tables().0, given);
+    assert!(!paths.is_empty());
+    for how in [As::Preview, As::Update] {
+        let known = run(given.clone(), how, "known").await;
+        for path in &paths {
+            let what = format!("{path:?} in {how:?}");
+            let unknown = run(with(given, path, &elsewhere), how, &what).await;
+            let secret = with(given, path, &|v| Value::secret(v.clone()));
+            let secret = run(secret, how, &what).await;
+            same_children(&known, &unknown, &what);
+            same_children(&known, &secret, &what);
+            let reached = reached(&known, &unknown);
+            for (name, before) in &known {
+                let [unknown, secret] = [&unknown, &secret].map(|all| &all[name]);
+                assert_eq!(needs(secret), needs(before), "{name} with {what}");
+                let mut needed = needs(unknown);
+                needed.remove(ELSEWHERE);
+                assert_eq!(needed, needs(before), "{name} with {what}");
+                for (key, value) in &unknown.inputs {
+                    let known = before.inputs.get(key).unwrap_or(&Value::Null);
+                    if known.without_dependencies() != value.without_dependencies() {
+                        let from = value.dependencies();
+                        let named = from.contains(ELSEWHERE) || !from.is_disjoint(&reached);
+                        assert!(
+                            value.has_unknown() && named,
+                            "{name}.{key} with {what}: {value:?}"
+                        );
+                    }
+                    let shown = secret.inputs.get(key).unwrap_or(&Value::Null);
+                    assert_eq!(shown.plain(), known.plain(), "{name}.{key} with {what}");
+                    assert!(
+                        hidden(known, value, shown),
+                        "{name}.{key} with {what} shows the secret"
+                    );
+                }
+            }
         }
     }
-    replace(&Value::Object(given.clone()), path).into_properties()
+}
+
+/// What was registered, by name; under the empty name the outputs.
+type All = BTreeMap<String, Registration>;
+
+impl Recording {
+    fn with_outputs(self, outputs: Properties) -> All {
+        let mut all = self.registrations;
+        let own = Registration {
+            token: "outputs",
+            name: String::new(),
+            parent: COMPONENT.to_owned(),
+            inputs: outputs,
+            dependencies: BTreeSet::new(),
+        };
+        all.insert(String::new(), own);
+        all
+    }
+}
+
+fn same_children(one: &All, other: &All, what: &str) {
+    let children = |all: &All| -> Vec<_> {
+        let each = |r: &Registration| (r.token, r.name.clone(), r.parent.clone());
+        all.values().map(each).collect()
+    };
+    assert_eq!(children(one), children(other), "{what}");
+    for (name, r) in one {
+        assert!(r.parent == COMPONENT && (name.is_empty() || name.starts_with("shop-")));
+    }
+}
+
+/// All that a child is made after.
+fn needs(registration: &Registration) -> BTreeSet<Urn> {
+    let values = registration.inputs.values().flat_map(Value::dependencies);
+    registration
+        .dependencies
+        .iter()
+        .cloned()
+        .chain(values)
+        .collect()
+}
+
+/// The children that differ, whose own outputs can be unknown for that.
+fn reached(known: &All, unknown: &All) -> BTreeSet<Urn> {
+    let differs = |(name, r): &(&String, &Registration)| {
+        let plain = |r: &Registration| Value::Object(r.inputs.clone()).plain();
+        plain(r) != plain(&unknown[*name])
+    };
+    known
+        .iter()
+        .filter(differs)
+        .map(|(name, _)| urn(name))
+        .collect()
+}
+
+/// Whether all that is unknown with an input, and was known before, is within a secret with the secret input.
+fn hidden(known: &Value, unknown: &Value, secret: &Value) -> bool {
+    match (known.peel(), unknown.peel(), secret) {
+        (_, _, Value::Secret(_)) => true,
+        (_, _, Value::Output { value, .. }) => hidden(known, unknown, value),
+        (Value::Unknown | Value::Null, ..) => true,
+        (_, Value::Unknown, _) => false,
+        (Value::Object(a), Value::Object(b), Value::Object(c)) => {
+            let below = |key: &String| Some(hidden(a.get(key)?, b.get(key)?, c.get(key)?));
+            a.keys().all(|key| below(key).unwrap_or(false))
+        }
+        (Value::List(a), Value::List(b), Value::List(c)) => {
+            let items = a.iter().zip(b).zip(c);
+            items.into_iter().all(|((a, b), c)| hidden(a, b, c))
+        }
+        _ => true,
+    }
+}
+
+/// The paths of the given values that need not be known when the program runs, and of their parts.
+fn leaves(table: &'static Table, given: &Properties) -> Vec<Vec<String>> {
+    fn below(ty: &Type, value: &Value, plain: bool) -> Vec<Vec<String>> {
+        let under = |key: String, rest: Vec<Vec<String>>| -> Vec<Vec<String>> {
+            let path = |rest| [vec![key.clone()], rest].concat();
+            rest.into_iter().map(path).collect()
+        };
+        let mut paths = if plain { vec![] } else { vec![vec![]] };
+        match (ty, value.peel()) {
+            (Type::Object(table), Value::Object(fields)) => {
+                for (key, value) in fields {
+                    let field = table.field(key).expect("a known key");
+                    paths.extend(under(key.clone(), below(&field.ty, value, field.plain)));
+                }
+            }
+            // Whose values are there may have to be known, what they are need not be.
+            (Type::Map(item), Value::Object(fields)) => {
+                for (key, value) in fields {
+                    paths.extend(under(key.clone(), below(item, value, false)));
+                }
+            }
+            (Type::List(item) | Type::Set(item), Value::List(items)) => {
+                for (index, value) in items.iter().enumerate() {
+                    paths.extend(under(index.to_string(), below(item, value, false)));
+                }
+            }
+            _ => {}
+        }
+        paths
+    }
+    below(&Type::Object(table), &Value::Object(given.clone()), true)
+}
+
+/// The same properties, the value at that path changed.
+fn with(given: &Properties, path: &[String], change: &impl Fn(&Value) -> Value) -> Properties {
+    fn replace(value: &Value, path: &[String], change: &impl Fn(&Value) -> Value) -> Value {
+        let Some((key, rest)) = path.split_first() else {
+            return change(value);
+        };
+        match value {
+            Value::Object(fields) => {
+                let mut fields = fields.clone();
+                let part = fields.get_mut(key).expect("a path of the value");
+                *part = replace(part, rest, change);
+                Value::Object(fields)
+            }
+            Value::List(items) => {
+                let mut items = items.clone();
+                let part = &mut items[key.parse::<usize>().expect("an index")];
+                *part = replace(part, rest, change);
+                Value::List(items)
+            }
+            other => panic!("{other:?} has no {key}"),
+        }
+    }
+    replace(&Value::Object(given.clone()), path, change).into_properties()
 }
 
 fn show(value: &Value) -> String {

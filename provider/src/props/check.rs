@@ -74,18 +74,14 @@ impl<'a> Check<'a> {
         });
     }
 
-    /// Refuses all but exactly one of these fields.
+    /// Refuses all but exactly one of these fields. One that is unknown may turn out to be absent.
     pub fn exactly_one(&mut self, names: &[&str]) {
-        let given: Vec<_> = names.iter().filter(|n| self.has(n)).collect();
-        match given.as_slice() {
-            [_] => {}
-            [] => self.fail(
-                names[0],
-                format!("give exactly one of {}", names.join(", ")),
-            ),
-            [_, second, ..] => {
-                self.fail(**second, format!("give only one of {}", names.join(", ")))
-            }
+        let known = |name: &&&str| self.value(name).is_some_and(|v| !v.is_unknown());
+        if !names.iter().any(|name| self.has(name)) {
+            let reason = format!("give exactly one of {}", names.join(", "));
+            self.fail(names[0], reason);
+        } else if let Some(second) = names.iter().filter(known).nth(1) {
+            self.fail(*second, format!("give only one of {}", names.join(", ")));
         }
     }
 }

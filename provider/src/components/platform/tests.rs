@@ -3,7 +3,7 @@
 use super::*;
 use crate::component::{
     erase,
-    recorder::{As, record},
+    recorder::{As, each_input_in_turn, record},
 };
 use expect_test::{ExpectFile, expect_file};
 use serde_json::json;
@@ -63,29 +63,37 @@ async fn existing_network_and_warehouse() {
     check(input, As::Update, expect_file!["snapshots/existing.txt"]).await;
 }
 
-/// Every input that need not be known, unknown: the children are the same.
 #[tokio::test]
-async fn an_unknown_input_changes_no_child() {
-    let full = json!({
-        "network": { "cidrBlock": "10.0.0.0/16", "natGateways": "perZone" },
-        "warehouse": { "postgres": { "version": "16", "allowFrom": ["192.0.2.0/24"], "parameters": {}, "kmsKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/k", "maxStorageGb": 100 } },
-        "artifacts": { "expireRunsAfterDays": 7 },
-        "retainData": true, "logRetentionDays": 7, "permissionsBoundaryArn": "arn:aws:iam::123456789012:policy/p", "tags": { "a": "b" },
+async fn what_is_unknown_or_secret() {
+    let postgres = json!({
+        "version": "16", "instanceClass": "db.t4g.small", "storageGb": 30, "maxStorageGb": 100, "multiAz": true,
+        "database": "shop", "backupDays": 3, "deletionProtection": true, "snapshotIdentifier": "before",
+        "parameters": { "work_mem": "64MB" }, "allowFrom": ["192.0.2.0/24", "sg-1"], "publiclyAccessible": false,
+        "databaseInsights": "advanced", "kmsKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/k",
     });
-    let component = erase::<DbtPlatform>();
-    let children = async |input: Properties| {
-        let (recording, outputs) = record(component.as_ref(), input, As::Preview).await;
-        outputs.expect("constructs");
-        recording
-            .registrations
-            .into_iter()
-            .map(|(name, r)| (name, r.token))
-            .collect::<Vec<_>>()
-    };
-    let known = children(inputs(&full)).await;
-    for path in crate::component::recorder::leaves(component.tables().0, &inputs(&full)) {
-        let unknown = crate::component::recorder::with_unknown(&inputs(&full), &path);
-        assert_eq!(children(unknown).await, known, "{path:?} unknown");
+    let made = json!({
+        "network": { "cidrBlock": "10.0.0.0/16", "natGateways": "perZone", "zones": ["eu-west-1a", "eu-west-1b"] },
+        "warehouse": { "postgres": postgres },
+        "cluster": { "containerInsights": "enabled" },
+        "artifacts": { "expireRunsAfterDays": 7, "kmsKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/k" },
+        "retainData": true, "logRetentionDays": 7, "permissionsBoundaryArn": "arn:aws:iam::123456789012:policy/p",
+        "tags": { "a": "b" },
+    });
+    let existing = json!({
+        "vpcId": "vpc-1", "taskSubnetIds": ["subnet-1", "subnet-2"], "warehouseSubnetIds": ["subnet-3", "subnet-4"],
+        "assignPublicIp": true, "securityGroupIds": ["sg-1"],
+    });
+    let external = json!({
+        "adapter": "snowflake", "settings": { "account": "a" }, "securityGroupId": "sg-2",
+        "secretArn": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:s",
+        "secretKmsKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/k",
+    });
+    let found = json!({
+        "network": { "existing": existing }, "warehouse": { "external": external },
+        "cluster": { "existingArn": "arn:aws:ecs:eu-west-1:123456789012:cluster/c" }, "artifacts": { "bucket": "b" },
+    });
+    for given in [made, found] {
+        each_input_in_turn(erase::<DbtPlatform>().as_ref(), &inputs(&given)).await;
     }
 }
 

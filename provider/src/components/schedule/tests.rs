@@ -2,7 +2,7 @@ use super::DbtSchedule;
 use crate::{
     component::{
         erase,
-        recorder::{As, Recording, record},
+        recorder::{As, Recording, each_input_in_turn, record},
     },
     value::{Properties, Value},
 };
@@ -31,7 +31,7 @@ fn everything() -> Document {
         "start": "2026-01-31T00:00:00Z",
         "end": "2027-01-31T00:00:00Z",
         "flexibleWindowMinutes": 15,
-        "delivery": {"maximumAgeMinutes": 30},
+        "delivery": {"maximumAgeMinutes": 30, "maximumRetryAttempts": 3},
     })
 }
 
@@ -71,36 +71,21 @@ async fn every_input_reaches_the_schedule() {
           scheduleExpression = "cron(30 6 * * ? *)"
           start = "2026-01-31T00:00:00Z"
           state = "DISABLED"
-          target = {arn: "arn:aws:states:eu-west-1:111122223333:stateMachine:shop", deadLetterArn: "arn:aws:sqs:eu-west-1:111122223333:shop", input: {commands: ["dbt seed", "dbt build"], cpu: "2048", environment: {DBT_WARN_ERROR: "true"}, memory: "4096", scheduleArn: "<aws.scheduler.schedule-arn>", scheduledTime: "<aws.scheduler.scheduled-time>"}, maximumAgeSeconds: 1800, maximumRetryAttempts: 10, roleArn: "arn:aws:iam::111122223333:role/shop"}
+          target = {arn: "arn:aws:states:eu-west-1:111122223333:stateMachine:shop", deadLetterArn: "arn:aws:sqs:eu-west-1:111122223333:shop", input: {commands: ["dbt seed", "dbt build"], cpu: "2048", environment: {DBT_WARN_ERROR: "true"}, memory: "4096", scheduleArn: "<aws.scheduler.schedule-arn>", scheduledTime: "<aws.scheduler.scheduled-time>"}, maximumAgeSeconds: 1800, maximumRetryAttempts: 3, roleArn: "arn:aws:iam::111122223333:role/shop"}
           timezone = "Europe/Paris"
         dbt-aws:index:Seed shop-seed
     "#]].assert_eq(&recording.text());
 }
 
 #[tokio::test]
-async fn what_is_unknown_never_decides_what_is_made() {
-    for how in [As::Preview, As::Update] {
-        for name in inputs(&everything()).keys() {
-            let mut given = inputs(&everything());
-            given.insert(name.clone(), Value::Unknown);
-            let (recording, _) = recorded(given, how).await;
-            let names: Vec<_> = recording.registrations.keys().map(String::as_str).collect();
-            assert_eq!(names, ["shop-schedule", "shop-seed"], "{name}");
-        }
+async fn what_is_unknown_or_secret() {
+    let mut kinds = vec![everything()];
+    for (kind, text) in [("rate", "1 hour"), ("at", "2026-01-31T06:30:00")] {
+        kinds.push(json!({"project": project(), kind: text}));
     }
-}
-
-#[tokio::test]
-async fn a_secret_stays_one() {
-    let mut given = inputs(&everything());
-    let token = Value::Object([("TOKEN".to_owned(), Value::secret("hunter2".into()))].into());
-    given.insert("environment".to_owned(), token);
-    let (recording, _) = recorded(given, As::Update).await;
-    let text = recording.text();
-    let open = text
-        .lines()
-        .filter(|line| line.contains("hunter2") && !line.contains("secret("));
-    assert_eq!(open.collect::<Vec<_>>(), [""; 0]);
+    for given in kinds {
+        each_input_in_turn(erase::<DbtSchedule>().as_ref(), &inputs(&given)).await;
+    }
 }
 
 fn wrong(change: impl Fn(&mut Document), expected: &Expect) {
