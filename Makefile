@@ -7,7 +7,7 @@ export DBT_AWS_CACHE CARGO_TARGET_DIR
 
 step = tools/step
 
-.PHONY: test lint sdk demo local-aws clean-cache
+.PHONY: test lint sdk demo bench local-aws clean-cache
 
 ## test: everything that can be checked on this machine
 test: lint
@@ -35,6 +35,10 @@ demo: export KEEP := $(KEEP)
 demo: sdk
 	$(step) "the provider" cargo build --quiet -p pulumi-resource-dbt-aws
 	eval "$$(local-aws/local-aws env)"; exec "$$DBT_AWS_PYTHON" tools/demo.py
+
+## bench: the release build measured beside boto3, a Go provider and crane; its first build takes long
+bench:
+	benches/run
 
 ## local-aws: an AWS on this machine; end it with `local-aws/local-aws down`
 local-aws:

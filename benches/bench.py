@@ -1,0 +1,336 @@
+"""Measures the provider beside other ways to do the same, in turn in one run, and prints tables in Markdown.
+
+    run                   all of it
+    run start image       some of it: start, program, image
+    run --rounds 3        how often each is measured; the median counts
+"""
+import argparse
+import contextlib
+import gzip
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections import Counter
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+PROVIDER = Path(os.environ["DBT_AWS_PROVIDER"])
+TOOLS = Path(os.environ["DBT_AWS_BENCH_TOOLS"])
+REGION = "us-east-1"
+DELAY = 50
+PLATFORM = {"Type": "dbt-aws:index:DbtPlatform", "Name": "analytics", "Inputs": {"retainData": False}}
+PROJECT = {"Type": "dbt-aws:index:DbtProject", "Name": "jaffle", "Inputs": {
+    "platform": "${analytics.handle}", "image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/jaffle:1",
+    "profile": {"name": "jaffle_shop", "schema": "jaffle_shop"}, "secrets": {"API_KEY": "not-so-secret"}}}
+SCHEDULE = {"Type": "dbt-aws:index:DbtSchedule", "Name": "nightly", "Inputs": {
+    "project": "${jaffle.handle}", "cron": "30 6 * * ? *"}}
+PROGRAMS = {"platform": [PLATFORM], "demo": [PLATFORM, PROJECT, SCHEDULE]}
+
+
+class Aws:
+    """moto, and the proxy in front of it that adds to each call and counts it."""
+
+    def __init__(self, stack):
+        command = [sys.executable, "-W", "ignore", HERE.parent / "tests/src/aws.py"]
+        moto = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        stack.callback(moto.wait)
+        stack.callback(moto.stdin.close)
+        self.moto = moto.stdout.readline().strip()
+        proxy = subprocess.Popen([TOOLS / "proxy", self.moto, str(DELAY)], stdout=subprocess.PIPE, text=True)
+        stack.callback(proxy.wait)
+        stack.callback(proxy.kill)
+        self.proxy = proxy.stdout.readline().strip()
+
+    def reset(self):
+        urllib.request.urlopen(urllib.request.Request(f"{self.moto}/moto-api/reset", method="POST")).close()
+        self.calls()
+
+    def calls(self):
+        """The calls since the last time."""
+        with urllib.request.urlopen(f"{self.proxy}/_calls") as answer:
+            return json.load(answer)
+
+    def environment(self, url):
+        """An environment without anything of the user's AWS."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        return {**kept, "AWS_ENDPOINT_URL": url, "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION,
+                "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_EC2_METADATA_DISABLED": "true"}
+
+
+def write(file, resources, **configuration):
+    """A program for the engine's part."""
+    file.write_text(json.dumps({"Config": {"region": REGION, **configuration}, "Resources": resources}))
+
+
+def run(*command, **options):
+    """The command's answer, as JSON."""
+    return json.loads(output(*command, **options))
+
+
+def output(*command, **options):
+    done = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, text=True, **options)
+    if done.returncode:
+        sys.exit(f"{' '.join(map(str, command[:3]))} failed with exit code {done.returncode}")
+    return done.stdout
+
+
+def table(*columns):
+    print("\n| " + " | ".join(columns) + " |\n|" + "---|" * len(columns))
+
+
+def row(*cells):
+    print("| " + " | ".join(cells) + " |", flush=True)
+
+
+def middle(numbers):
+    return statistics.median(numbers)
+
+
+def ratio(theirs, ours):
+    return f"{theirs / ours:.1f}"
+
+
+def megabytes(number):
+    return f"{number / 1e6:.1f} MB"
+
+
+def start(options, aws):
+    """What a process costs before it does anything."""
+    go = TOOLS / "provider"
+    both = run(TOOLS / "engine", "start", *[PROVIDER, go] * (4 * options.rounds))
+    ours, theirs = both[::2], both[1::2]
+    table("the plugin's process", "ours", "small Go provider", "Go / ours", "aim")
+
+    def compare(what, key, unit, aim):
+        mine, other = (middle([each[key] for each in all]) for all in (ours, theirs))
+        row(what, f"{mine:.1f} {unit}", f"{other:.1f} {unit}", ratio(other, mine), aim)
+
+    compare("start to the port line", "start", "ms", "< 10 ms")
+    compare("resident after the start", "started", "MB", "")
+    compare("CPU of the start", "cpu", "s", "")
+    with tempfile.TemporaryDirectory() as folder:
+        program = Path(folder) / "program"
+        program.write_text(json.dumps({"Resources": [{"Type": "small:index:Account", "Name": "account", "Inputs": {}}]}))
+        environment = aws.environment(aws.moto)
+        asked = run(TOOLS / "engine", "create", go, program, Path(folder) / "go", env=environment)
+        write(program, PROGRAMS["demo"])
+        aws.reset()
+        made = run(TOOLS / "engine", "create", PROVIDER, program, Path(folder) / "ours", env=environment)
+    mine, other = made["peak"], asked["peak"]
+    row(f"resident at most, after {made['resources']} creates; Go: after one call of each service",
+        f"{mine:.1f} MB", f"{other:.1f} MB", ratio(other, mine), "< 30 MB")
+    mine, other = (each.stat().st_size for each in (PROVIDER, go))
+    row("binary", megabytes(mine), megabytes(other), ratio(other, mine), "")
+    mine, other = (len(gzip.compress(each.read_bytes(), 9)) for each in (PROVIDER, go))
+    row("archive (gzip)", megabytes(mine), megabytes(other), ratio(other, mine), "< 10 MB")
+
+
+VERBS = {"create": "create", "refresh": "check", "delete": "delete"}
+WAYS = "ours", "in sequence", "parallel"
+
+
+def measure(aws, way, name, folder):
+    """Creates, refreshes and deletes a program once; by verb what it took and which calls it made."""
+    aws.reset()
+    environment, found = aws.environment(aws.proxy), {}
+    program, state = folder / "program", folder / "state"
+    write(program, PROGRAMS[name])
+    state.unlink(missing_ok=True)
+    for verb, theirs in VERBS.items():
+        if way == "ours":
+            found[verb] = run(TOOLS / "engine", verb, PROVIDER, program, state, env=environment)
+        else:
+            parallel = ["--parallel"] if way == "parallel" else []
+            found[verb] = run(sys.executable, HERE / "objects.py", theirs, name, state, *parallel, env=environment)
+        found[verb]["calls"] = aws.calls()
+        if way == "ours" and verb == "create":
+            found["no-change up"] = run(TOOLS / "engine", "unchanged", PROVIDER, program, state, env=environment)
+            found["no-change up"]["calls"] = aws.calls()
+        if verb == "create":
+            found["objects"] = objects(aws)
+    if left := objects(aws):
+        sys.exit(f"{way}: left after delete: {left}")
+    return found
+
+
+def objects(aws):
+    """How many objects there are, by type."""
+    sys.path.insert(0, str(HERE.parent / "tests/kill"))
+    from inventory import Inventory
+    os.environ.update(aws.environment(aws.moto))
+    return Counter(kind for (kind, _), _ in Inventory(aws.moto, REGION).objects())
+
+
+def program(options, aws):
+    """Create, refresh, delete of the demo: time, calls, CPU."""
+    for name in PROGRAMS:
+        rounds = {way: [] for way in WAYS}
+        with tempfile.TemporaryDirectory() as folder:
+            for number in range(options.rounds + 1):
+                for way in WAYS:
+                    found = measure(aws, way, name, Path(folder))
+                    # The first time moto imports what it needs.
+                    if number:
+                        rounds[way].append(found)
+        made = {way: rounds[way][0]["objects"] for way in WAYS}
+        if made["ours"] != made["in sequence"] or made["ours"] != made["parallel"]:
+            sys.exit(f"{name}: not the same objects: {made}")
+        report(name, rounds, sum(made["ours"].values()))
+
+
+def report(name, rounds, count):
+    """The tables of one program."""
+    def of(way, verb, key):
+        return middle([each[verb][key] for each in rounds[way]])
+
+    def calls(way, verb):
+        return middle([len(each[verb]["calls"]) for each in rounds[way]])
+
+    every = [call["took"] for each in rounds["in sequence"] for verb in VERBS for call in each[verb]["calls"]]
+    each_call = statistics.mean(every) / 1000
+    table(f"{name}: {count} objects, {DELAY} ms a call", "ours", "boto3 in sequence", "boto3 parallel",
+          "sequence / ours", "parallel / ours", "moto alone, for our calls", "aim")
+    for verb in VERBS:
+        took = [of(way, verb, "seconds") for way in WAYS]
+        floor = each_call * calls("ours", verb)
+        row(verb, *(f"{each:.2f} s" for each in took), *(ratio(each, took[0]) for each in took[1:]), f"{floor:.2f} s",
+            "0.65 s; 5; 1.8" if verb == "create" else "")
+    row("no-change up", f"{of('ours', 'no-change up', 'seconds'):.2f} s", "", "", "", "", "", "")
+    print(f"\nmoto takes {each_call * 1000:.1f} ms for a call when nothing else calls it, and answers one at a time.")
+
+    table(f"{name}: CPU of the process", "ours", "boto3 in sequence", "of it before the first call", "boto3 parallel",
+          "sequence / ours", "aim")
+    for verb in VERBS:
+        took = [of(way, verb, "cpu") for way in WAYS]
+        row(verb, f"{took[0]:.3f} s", f"{took[1]:.2f} s", f"{of('in sequence', verb, 'cpu_at_start'):.2f} s",
+            f"{took[2]:.2f} s", ratio(took[1], took[0]), "0.25 s")
+    row("no-change up", f"{of('ours', 'no-change up', 'cpu'):.3f} s", "", "", "", "", "")
+
+    table(f"{name}: calls of AWS", "ours", "boto3", "beyond boto3's", "fewer than boto3's")
+    for verb in [*VERBS, "no-change up"]:
+        mine = Counter(call["name"] for call in rounds["ours"][0][verb]["calls"])
+        other = Counter(call["name"] for call in rounds["in sequence"][0].get(verb, {"calls": []})["calls"])
+        listed = [", ".join(f"{n} {name}" for name, n in sorted(each.items())) for each in (mine - other, other - mine)]
+        row(verb, str(mine.total()), str(other.total()), *listed)
+
+
+def image(options, aws):
+    """An image pushed to a registry on this machine: by the provider, and by crane."""
+    cache = Path(os.environ["DBT_AWS_CACHE"]) / "bench"
+    with contextlib.ExitStack() as stack:
+        registry = subprocess.Popen([TOOLS / "registry"], stdout=subprocess.PIPE, text=True)
+        stack.callback(registry.wait)
+        stack.callback(registry.kill)
+        host = registry.stdout.readline().strip()
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        pushes = Pushes(folder, host, cache, aws.environment(f"http://{host}"))
+        # The first time, wheels are downloaded.
+        pushes.ours_anew()
+        rounds = [pushes.measure(number) for number in range(options.rounds)]
+    table("image push", "ours", "of it without the start", "crane append", "ours / crane", "aim")
+    aims = {"one file changed": "1", "nothing changed": "0.7"}
+    for what in rounds[0]:
+        ours, verb, theirs = (middle([each[what][i] for each in rounds]) for i in range(3))
+        row(what, f"{ours:.3f} s", f"{verb:.3f} s", f"{theirs:.3f} s", f"{ours / theirs:.2f}", aims.get(what, ""))
+
+
+class Pushes:
+    """The ways to push the example project's image."""
+
+    def __init__(self, folder, host, cache, environment):
+        self.host, self.cache, self.folder = host, cache, folder
+        self.environment = {**environment, "DBT_AWS_CACHE": str(cache)}
+        self.project = folder / "jaffle-shop"
+        shutil.copytree(HERE.parent / "examples/jaffle-shop", self.project)
+        self.model = self.project / "models/marts/mart_customer_revenue.sql"
+        self.program, self.state = folder / "program", folder / "state"
+        inputs = {"repositoryUrl": f"{host}/ours", "path": str(self.project), "baseImage": f"{host}/base:latest",
+                  "dbt": {"adapter": "postgres"}}
+        write(self.program, [{"Type": "dbt-aws:ecr:Image", "Name": "jaffle", "Inputs": inputs}],
+              skipCredentialsValidation=True, endpoints={"ecr": f"http://{host}", "registry": f"http://{host}"})
+
+    def forget(self):
+        """Empties the registry."""
+        urllib.request.urlopen(urllib.request.Request(f"http://{self.host}/_images", method="DELETE")).close()
+
+    def ours(self, verb):
+        """Seconds of the process, and of the verb."""
+        if verb == "create":
+            self.state.unlink(missing_ok=True)
+        took = run(TOOLS / "engine", verb, PROVIDER, self.program, self.state, env=self.environment)
+        return took["whole"], took["seconds"]
+
+    def ours_anew(self):
+        """With the packages unpacked and packed again."""
+        shutil.rmtree(self.cache / "layers", ignore_errors=True)
+        return self.ours("create")
+
+    def packed(self, source, target):
+        """A layer of a folder, by tar and gzip, the same for the same files."""
+        tar = ["tar", "--sort=name", "--mtime=@0", "--owner=0", "--group=0", "-C", source.parent, "-c", source.name]
+        with open(target, "wb") as out, subprocess.Popen(tar, stdout=subprocess.PIPE) as packer:
+            subprocess.run(["gzip", "-n"], stdin=packer.stdout, stdout=out, check=True)
+
+    def crane(self, base, layers, packed=()):
+        """Seconds to pack what must be packed, and to push it on a base."""
+        began = time.monotonic()
+        for source, target in packed:
+            self.packed(source, target)
+        files = [word for layer in layers for word in ("-f", layer)]
+        output(TOOLS / "crane", "append", "--insecure", "-b", f"{self.host}/{base}", *files, "-t",
+               f"{self.host}/crane:latest", stderr=subprocess.DEVNULL)
+        return time.monotonic() - began
+
+    def measure(self, number):
+        """Each case, ours and crane's in turn."""
+        found = {}
+        layers = sorted((self.cache / "layers").glob("[!.]*.tar.gz"))
+        unpacked, layer = self.folder / "unpacked", self.folder / "project.tar.gz"
+        if not unpacked.exists():
+            unpacked.mkdir()
+            for each in layers:
+                subprocess.run(["tar", "-xzf", each, "-C", unpacked], check=True)
+        project = [(self.project, layer)]
+        self.forget()
+        ours = self.ours_anew()
+        self.forget()
+        packages = self.folder / "packages.tar.gz"
+        theirs = self.crane("base:latest", [packages, layer], [(unpacked, packages), *project])
+        found["nothing there, packages packed anew"] = *ours, theirs
+        self.forget()
+        ours = self.ours("create")
+        self.forget()
+        found["nothing there"] = *ours, self.crane("base:latest", [*layers, layer], project)
+        # What is on top of the packages' layers is the project's alone.
+        output(TOOLS / "crane", "append", "--insecure", "-b", f"{self.host}/base:latest",
+               *(word for each in layers for word in ("-f", each)), "-t", f"{self.host}/crane:base", stderr=subprocess.DEVNULL)
+        self.crane("crane:base", [layer], project)
+        self.ours("create")
+        self.model.write_text(f"{self.model.read_text().rstrip()}\n-- {number}\n")
+        found["one file changed"] = *self.ours("update"), self.crane("crane:base", [layer], project)
+        found["nothing changed"] = *self.ours("update"), self.crane("crane:base", [layer], project)
+        return found
+
+
+PARTS = {"start": start, "program": program, "image": image}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []])
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    with contextlib.ExitStack() as stack:
+        aws = Aws(stack)
+        for name in options.parts or PARTS:
+            PARTS[name](options, aws)
+
+
+if __name__ == "__main__":
+    main()
