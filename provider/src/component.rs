@@ -34,6 +34,8 @@ pub trait Component: Send + Sync + Sized + 'static {
     const TOKEN: &'static str;
     /// The description in the schema.
     const DOC: &'static str;
+    /// The tokens of the kinds of its children that may be left over: its seed looks for them at the end.
+    const KINDS: &'static [&'static str];
     /// What a program sets.
     type Inputs: Props + Lift;
     /// What it answers.
@@ -285,6 +287,8 @@ pub trait DynamicComponent: Send + Sync {
     fn doc(&self) -> &'static str;
     /// The tables of inputs and outputs.
     fn tables(&self) -> (&'static Table, &'static Table);
+    /// The tokens of the kinds of its children that may be left over.
+    fn kinds(&self) -> &'static [&'static str];
     /// What is wrong with the inputs.
     fn check(&self, inputs: &Properties) -> Vec<Failure>;
     /// Registers the children and answers the outputs.
@@ -314,6 +318,10 @@ impl<C: Component> DynamicComponent for Erased<C> {
 
     fn tables(&self) -> (&'static Table, &'static Table) {
         (C::Inputs::table(), C::Outputs::table())
+    }
+
+    fn kinds(&self) -> &'static [&'static str] {
+        C::KINDS
     }
 
     fn check(&self, inputs: &Properties) -> Vec<Failure> {

@@ -101,6 +101,26 @@ impl Context {
         (set, removed)
     }
 
+    /// The same for another seed.
+    pub(crate) fn with_seed(&self, seed: &str) -> Self {
+        let identity = Identity {
+            seed: seed.to_owned(),
+            ..self.identity.clone()
+        };
+        Self {
+            aws: self.aws.clone(),
+            account: self.account.clone(),
+            identity,
+            log: self.log.clone(),
+            cancel: self.cancel.clone(),
+            started: self.started,
+            timeout: self.timeout,
+            default_tags: self.default_tags.clone(),
+            status: Mutex::default(),
+            state: Mutex::default(),
+        }
+    }
+
     /// The ARN of an object in the resource's region.
     #[must_use]
     pub fn arn(&self, service: &str, account: &str, object: &str) -> String {
@@ -215,6 +235,10 @@ impl Context {
                 .class()
                 .and_then(|class| phase.patience(class))
                 .unwrap_or_default();
+            // What was made although the answer is lost takes a moment to be seen.
+            if matches!(error.class(), Some(Class::Unreachable | Class::Failed)) {
+                delay = delay.max(Duration::from_secs(3));
+            }
             if started.elapsed() + delay > patience {
                 return Err(error);
             }
@@ -264,6 +288,8 @@ impl Phase {
             (Self::Create | Self::Update, Class::InUse) => 300,
             // A dependency made a moment ago is visible within seconds; a wrong id never is.
             (Self::Create, Class::NotFound) => 12,
+            // The SDK has tried again for longer, but for a create that must look first.
+            (Self::Create, Class::Throttled | Class::Unreachable | Class::Failed) => 30,
             // Network interfaces of stopped tasks linger for minutes.
             (Self::Delete, Class::InUse) => 1_200,
             _ => return None,

@@ -36,22 +36,33 @@ pub fn random(length: usize) -> String {
     BASE32.encode(&bytes)[..length].to_owned()
 }
 
+/// How many characters of a generation are the seed's, so that all that was made with it can be told by name.
+const SEED_PART: usize = 6;
+/// How many characters a generation has after its number.
+const LENGTH: usize = SEED_PART + 4;
+
 /// The first generation of a resource.
 #[must_use]
 pub fn first_generation(seed: &str, urn: &str) -> String {
-    digest(&[seed, urn], 8)
+    digest(&[seed], SEED_PART) + &digest(&[seed, urn], LENGTH - SEED_PART)
 }
 
 /// The generation after this one, with its number in front.
 #[must_use]
 pub fn next_generation(generation: &str) -> String {
-    let number = number_of(generation) + 1;
-    format!("{number}{}", digest(&[generation], 8))
+    let number = generation.len().saturating_sub(LENGTH);
+    let (number, letters) = generation.split_at_checked(number).unwrap_or_default();
+    let seed = letters.get(..SEED_PART).unwrap_or_default();
+    let number = number.parse().unwrap_or(0) + 1;
+    format!(
+        "{number}{seed}{}",
+        digest(&[generation], LENGTH - SEED_PART)
+    )
 }
 
 /// How many generations came before.
 fn number_of(generation: &str) -> u32 {
-    let letters = generation.len().saturating_sub(8);
+    let letters = generation.len().saturating_sub(LENGTH);
     generation
         .get(..letters)
         .and_then(|n| n.parse().ok())
@@ -110,6 +121,23 @@ impl Identity {
     pub fn shares_seed(&self, tags: &BTreeMap<String, String>) -> bool {
         let seed = tags.get(MARKER).and_then(|marker| marker.split('/').next());
         seed == Some(self.seed.as_str())
+    }
+
+    /// Whether a physical name, or an id that holds one, was made for any resource with the same seed.
+    #[must_use]
+    pub fn named(&self, id: &str) -> bool {
+        let seed = digest(&[&self.seed], SEED_PART);
+        let made =
+            |part: &str| part.len() >= LENGTH && part[part.len() - LENGTH..].starts_with(&seed);
+        id.split(['-', '/', ':'])
+            .filter(|part| part.is_ascii())
+            .any(made)
+    }
+
+    /// The pattern of the marker of any resource with the same seed.
+    #[must_use]
+    pub fn seed_pattern(&self) -> String {
+        format!("{}/*", self.seed)
     }
 
     /// A token for APIs that take one: the same for every repetition of the same create.
@@ -181,6 +209,7 @@ impl Naming {
 pub struct Seen {
     generations: Mutex<HashMap<Urn, String>>,
     claims: Mutex<HashMap<(&'static str, String), String>>,
+    holders: Mutex<HashMap<(String, String), Urn>>,
 }
 
 impl Seen {
@@ -198,17 +227,40 @@ impl Seen {
         }
     }
 
-    /// The generation for a resource that has none yet: the one after the newest seen, or the first.
+    /// The generation for a resource that has none yet: the one after the newest seen, or the first. None that
+    /// another URN has: a resource that was renamed keeps its own.
     #[must_use]
     pub fn fresh_generation(&self, seed: &str, urn: &str) -> String {
         let seen = self
             .generations
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        seen.get(urn).map_or_else(
+        let mut fresh = seen.get(urn).map_or_else(
             || first_generation(seed, urn),
             |newest| next_generation(newest),
-        )
+        );
+        while seen.values().any(|taken| *taken == fresh) {
+            fresh = next_generation(&fresh);
+        }
+        fresh
+    }
+
+    /// Remembers which URN has the object of that type that AWS knows by that name.
+    pub fn holder(&self, token: &str, object: &str, urn: &str) {
+        self.holders
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert((token.to_owned(), object.to_owned()), urn.to_owned());
+    }
+
+    /// The other URN that has an object, if the engine told of one.
+    #[must_use]
+    pub fn other_holder(&self, token: &str, object: &str, urn: &str) -> Option<Urn> {
+        let holders = self.holders.lock().unwrap_or_else(PoisonError::into_inner);
+        holders
+            .get(&(token.to_owned(), object.to_owned()))
+            .filter(|holder| *holder != urn)
+            .cloned()
     }
 
     /// Remembers who created an object of that type and id last.
@@ -253,13 +305,34 @@ mod tests {
                 number_of(&second),
                 number_of(&third)
             ),
-            (8, 0, 1, 2)
+            (LENGTH, 0, 1, 2)
         );
         let seen = Seen::default();
         assert_eq!(seen.fresh_generation("seed", "urn"), first);
         seen.generation("urn", &second);
         seen.generation("urn", &first);
         assert_eq!(seen.fresh_generation("seed", "urn"), third);
+        seen.generation("renamed", &first_generation("seed", "old"));
+        let taken = seen.fresh_generation("seed", "old");
+        assert_eq!(taken, next_generation(&first_generation("seed", "old")));
+    }
+
+    #[test]
+    fn a_seed_tells_its_names() {
+        let mine = identity(&next_generation(&first_generation("s33d", "urn")));
+        let name = format!("prod-vpc-{}", mine.generation);
+        for id in [
+            name.clone(),
+            format!("arn:aws:secretsmanager:eu-west-1:123456789012:secret:{name}-AbCdEf"),
+            format!("default/{name}"),
+        ] {
+            assert!(mine.named(&id), "{id}");
+        }
+        let other = Identity {
+            seed: "other".into(),
+            ..mine.clone()
+        };
+        assert!(!other.named(&name) && !mine.named("prod-vpc") && !mine.named("prod-vpc-é"));
     }
 
     #[test]

@@ -76,6 +76,12 @@ pub trait CustomResource: Send + Sync + Sized + 'static {
         known: Option<&Self::Inputs>,
     ) -> impl Future<Output = Result<Option<State<Self>>>> + Send;
 
+    /// The ids of the objects that carry the seed of `cx.identity`, whichever resource's they are: what an interrupted
+    /// run left, once everything that the state has is gone.
+    fn left(_cx: &Context) -> impl Future<Output = Result<Vec<String>>> + Send {
+        async { Ok(Vec::new()) }
+    }
+
     /// Removes the object and waits until it is gone. That it is gone already is no error.
     fn delete(
         cx: &Context,

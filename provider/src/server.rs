@@ -23,7 +23,7 @@ use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::OnceCell};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{Server, server::TcpIncoming};
 
@@ -78,6 +78,8 @@ pub(crate) struct Provider {
     engine: Mutex<Arc<Engine>>,
     configured: OnceLock<Configured>,
     seen: Seen,
+    /// Whether `seen` holds what the stack has.
+    learned: OnceCell<()>,
     cancel: CancellationToken,
     components: HashMap<&'static str, Box<dyn DynamicComponent>>,
     resources: HashMap<&'static str, Box<dyn Dynamic>>,
@@ -98,6 +100,7 @@ impl Provider {
             engine: Mutex::new(Arc::new(Engine::new(engine))),
             configured: OnceLock::new(),
             seen: Seen::default(),
+            learned: OnceCell::new(),
             cancel: CancellationToken::new(),
             components: crate::components::all()
                 .into_iter()

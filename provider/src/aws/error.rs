@@ -28,6 +28,8 @@ pub enum Class {
     Denied,
     /// No answer.
     Unreachable,
+    /// AWS failed at it, and may have done it; the SDK has already tried again.
+    Failed,
     /// Any other refusal.
     Other,
 }
@@ -102,6 +104,7 @@ impl Class {
             Self::Unreachable => {
                 Some("check the network, the region and the endpoint, then run the command again")
             }
+            Self::Failed => Some("run the command again in a moment"),
             Self::Throttled => Some("run the command again in a moment, or raise maxRetries"),
             Self::InUse => {
                 Some("something still uses it; remove that first, or run the command again")
@@ -210,6 +213,13 @@ fn classify(code: &str, message: &str) -> Class {
         "ThrottledException",
         "TooManyRequestsException",
     ];
+    const FAILED: [&str; 5] = [
+        "InternalError",
+        "InternalFailure",
+        "InternalServerError",
+        "ServiceUnavailable",
+        "Unavailable",
+    ];
     const IN_USE: [&str; 16] = [
         "ClusterContainsTasksException",
         "DBSubnetGroupInUse",
@@ -250,6 +260,8 @@ fn classify(code: &str, message: &str) -> Class {
         Class::Denied
     } else if is(&THROTTLED) {
         Class::Throttled
+    } else if is(&FAILED) {
+        Class::Failed
     } else if is(&IN_USE) {
         Class::InUse
     } else if is(&NOT_EMPTY) {

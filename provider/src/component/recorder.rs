@@ -29,9 +29,23 @@ pub(crate) struct Recording {
     pub(crate) failures: Vec<String>,
 }
 
+/// What goes with a VPC, a security group or a repository, and the seed itself.
+const GO_ALONG: [&str; 9] = [
+    "dbt-aws:ec2:NatGateway",
+    "dbt-aws:ec2:Route",
+    "dbt-aws:ec2:RouteTable",
+    "dbt-aws:ec2:RouteTableAssociation",
+    "dbt-aws:ec2:SecurityGroupRule",
+    "dbt-aws:ec2:Subnet",
+    "dbt-aws:ec2:VpcEndpoint",
+    "dbt-aws:ecr:Image",
+    "dbt-aws:index:Seed",
+];
+
 struct Recorder {
     recording: Mutex<Recording>,
     resources: Vec<Box<dyn Dynamic>>,
+    kinds: &'static [&'static str],
     created: bool,
 }
 
@@ -55,6 +69,7 @@ pub(crate) async fn record(
     let recorder = Arc::new(Recorder {
         recording: Mutex::default(),
         resources: crate::resources::all(),
+        kinds: component.kinds(),
         created: how == As::Update,
     });
     let scope = Scope::new("shop", COMPONENT, how == As::Preview, recorder.clone());
@@ -75,6 +90,11 @@ impl Monitor for Recorder {
                 .iter()
                 .find(|r| r.token() == registration.token)
                 .expect("a known token");
+            assert!(
+                self.kinds.contains(&registration.token) || GO_ALONG.contains(&registration.token),
+                "{} is not among the kinds that are looked for at the end",
+                registration.token
+            );
             let urn = urn(&registration.name);
             let seen = Seen::default();
             let scope = CheckScope {

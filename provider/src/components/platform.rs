@@ -128,6 +128,19 @@ fn positive(days: &i32) -> Result<(), String> {
 impl Component for DbtPlatform {
     const TOKEN: &'static str = "dbt-aws:index:DbtPlatform";
     const DOC: &'static str = include_str!("platform/platform.md");
+    const KINDS: &'static [&'static str] = &[
+        "dbt-aws:ec2:ElasticIp",
+        "dbt-aws:ec2:InternetGateway",
+        "dbt-aws:ec2:SecurityGroup",
+        "dbt-aws:ec2:Vpc",
+        "dbt-aws:ecs:Cluster",
+        "dbt-aws:logs:LogGroup",
+        "dbt-aws:rds:Instance",
+        "dbt-aws:rds:ParameterGroup",
+        "dbt-aws:rds:SubnetGroup",
+        "dbt-aws:s3:Bucket",
+        "dbt-aws:secretsmanager:Secret",
+    ];
     type Inputs = DbtPlatformInputs;
     type Outputs = DbtPlatformOutputs;
 

@@ -118,6 +118,7 @@ impl Component for DbtSchedule {
     const TOKEN: &'static str = "dbt-aws:index:DbtSchedule";
     const DOC: &'static str =
         "When a project runs.\n\nA scheduled time is run once, even if AWS delivers it twice.";
+    const KINDS: &'static [&'static str] = &["dbt-aws:scheduler:Schedule"];
     type Inputs = DbtScheduleInputs;
     type Outputs = DbtScheduleOutputs;
 

@@ -14,7 +14,10 @@ use crate::{
     },
     value::{Properties, Value},
 };
-use futures::{FutureExt, future::BoxFuture};
+use futures::{
+    FutureExt,
+    future::{BoxFuture, try_join_all},
+};
 use std::{marker::PhantomData, time::Duration};
 
 /// The hidden input that ties a resource to its stack.
@@ -100,6 +103,7 @@ pub trait Dynamic: Send + Sync {
     fn create<'a>(
         &'a self,
         cx: &'a Context,
+        seen: &'a Seen,
         inputs: Properties,
     ) -> BoxFuture<'a, Result<(String, Properties), Partial>>;
     /// The object's properties and inputs; `None` when it is gone. Without inputs it is an import.
@@ -126,6 +130,10 @@ pub trait Dynamic: Send + Sync {
         seen: &'a Seen,
         olds: Properties,
     ) -> BoxFuture<'a, Result<()>>;
+    /// The ids of the objects of this kind that carry the seed of `cx.identity` and are still there.
+    fn left<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<Vec<String>>>;
+    /// Remembers a resource that the engine has in the stack.
+    fn live(&self, seen: &Seen, urn: &str, outputs: &Properties);
 }
 
 /// A kind of resource for the list of all.
@@ -260,6 +268,7 @@ impl<R: CustomResource> Dynamic for Erased<R> {
     fn create<'a>(
         &'a self,
         cx: &'a Context,
+        seen: &'a Seen,
         inputs: Properties,
     ) -> BoxFuture<'a, Result<(String, Properties), Partial>> {
         async move {
@@ -270,6 +279,10 @@ impl<R: CustomResource> Dynamic for Erased<R> {
             let id = match &created {
                 Created::New(id) | Created::Adopted(id) => id.clone(),
             };
+            if let Created::Adopted(id) = &created {
+                let found = self.read_back(cx, id, &typed).await?;
+                refuse_held::<R>(cx, seen, id, &found)?;
+            }
             match self.settle(cx, &created, &id, &typed).await {
                 Ok(state) => Ok((
                     id,
@@ -396,6 +409,29 @@ impl<R: CustomResource> Dynamic for Erased<R> {
         }
         .boxed()
     }
+
+    fn left<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<Vec<String>>> {
+        async move {
+            let found = R::left(cx).await?;
+            // Lists of AWS show for a while what has gone.
+            let looks = found.into_iter().map(|id| async move {
+                let read = R::read(cx, &id, None).await.gone()?.flatten();
+                Ok::<_, Error>(read.map(|_| id))
+            });
+            let there = try_join_all(looks).await?;
+            Ok(there.into_iter().flatten().collect())
+        }
+        .boxed()
+    }
+
+    fn live(&self, seen: &Seen, urn: &str, outputs: &Properties) {
+        if let Some(generation) = outputs.get(GENERATION).and_then(Value::as_str) {
+            seen.generation(urn, generation);
+        }
+        if let Some(object) = object_of(outputs, R::Outputs::table()) {
+            seen.holder(R::TOKEN, &object, urn);
+        }
+    }
 }
 
 impl<R: CustomResource> Erased<R> {
@@ -449,6 +485,33 @@ impl<R: CustomResource> Erased<R> {
         };
         cx.retry("reading", Phase::Create, look).await
     }
+}
+
+/// An object that another resource of the stack has, because it was imported or renamed, is not taken over.
+fn refuse_held<R: CustomResource>(
+    cx: &Context,
+    seen: &Seen,
+    id: &str,
+    found: &State<R>,
+) -> Result<()> {
+    let urn = &cx.identity.urn;
+    let object = object_of(&encode(&found.outputs), R::Outputs::table());
+    match object.and_then(|object| seen.other_holder(R::TOKEN, &object, urn)) {
+        Some(holder) => Err(Error::failed(format!(
+            "could not create {}: {id} was made for it, but {holder} has it in this stack's state; remove one of the \
+             two from the program, or run `pulumi state delete` for the one that is wrong",
+            cx.identity.name()
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// What AWS knows an object by: its ARN, or else the output that comes first.
+fn object_of(outputs: &Properties, table: &Table) -> Option<String> {
+    let first = table.fields.first().map(|f| f.name);
+    let name = ["arn"].into_iter().chain(first);
+    name.filter_map(|name| outputs.get(name)?.as_str().map(str::to_owned))
+        .next()
 }
 
 /// An object that an interrupted create left must fit the inputs in what cannot be changed.

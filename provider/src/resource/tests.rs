@@ -215,7 +215,7 @@ impl Stack {
 
     async fn create(&self, inputs: &Properties) -> Result<(String, Properties), Partial> {
         self.shelf
-            .create(&self.context(inputs), inputs.clone())
+            .create(&self.context(inputs), &self.seen, inputs.clone())
             .await
     }
 
@@ -255,6 +255,21 @@ async fn a_create_can_be_repeated_and_a_replacement_is_another() {
         .await
         .expect("creates the replacement");
     assert_ne!(other, id, "a replacement does not find the live object");
+}
+
+#[tokio::test]
+async fn what_another_resource_of_the_stack_has_is_not_taken_over() {
+    let stack = Stack::new("held");
+    let inputs = stack.check(&Properties::new(), json!({ "width": 3 }));
+    let (id, made) = stack.create(&inputs).await.expect("creates");
+    stack.shelf.live(&stack.seen, "urn:imported", &made);
+    let refused = stack.create(&inputs).await.expect_err("refuses");
+    let expected = format!("{id} was made for it, but urn:imported has it in this stack's state");
+    let said = refused.error.to_string();
+    assert!(
+        said.contains(&expected) && refused.state.is_none(),
+        "{said}"
+    );
 }
 
 #[tokio::test]

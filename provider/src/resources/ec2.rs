@@ -19,10 +19,11 @@ use crate::{
     resource::CustomResource,
 };
 use aws_sdk_ec2::{
+    config::retry::RetryConfig,
     primitives::DateTime,
     types::{Filter, ResourceType, RouteTable, Tag, TagSpecification},
 };
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// The tags of a new object.
 pub(crate) fn tag_specification(kind: ResourceType, tags: Tags) -> TagSpecification {
@@ -92,6 +93,138 @@ pub(crate) fn marked(cx: &Context) -> Filter {
         &format!("tag:{}", crate::identity::MARKER),
         &cx.identity.marker(),
     )
+}
+
+/// The filter for everything that was made with the same seed.
+pub(crate) fn seeded(cx: &Context) -> Filter {
+    filter(
+        &format!("tag:{}", crate::identity::MARKER),
+        &cx.identity.seed_pattern(),
+    )
+}
+
+/// Whether AWS goes on refusing a delete because something is in use. What the engine deletes at the same time gets a
+/// moment first.
+pub(crate) fn lingers(cx: &Context, error: &Error) -> bool {
+    error.class() == Some(aws::Class::InUse) && cx.started.elapsed() > Duration::from_secs(5)
+}
+
+/// The refusal of a delete with the network interfaces that are the reason, found by that filter.
+pub(crate) async fn refused(cx: &Context, error: Error, within: Filter) -> Error {
+    let Error::Aws(mut error) = error else {
+        return error;
+    };
+    let found = cx
+        .aws
+        .ec2()
+        .describe_network_interfaces()
+        .filters(within)
+        .send()
+        .await;
+    let named = found
+        .iter()
+        .flat_map(|found| found.network_interfaces())
+        .map(|interface| {
+            let id = interface.network_interface_id().unwrap_or_default();
+            format!(
+                "{id} ({})",
+                interface.description().unwrap_or("without description")
+            )
+        });
+    let named: Vec<_> = named.collect();
+    if !named.is_empty() {
+        error.message = format!(
+            "{}; it has the network interfaces {}",
+            error.message,
+            named.join(", ")
+        );
+    }
+    (*error).into()
+}
+
+/// Removes the NAT gateways that an interrupted run left in a VPC or subnet, found by that filter.
+pub(crate) async fn sweep_nat_gateways(cx: &Context, within: Filter) -> Result<()> {
+    let gateways = cx
+        .aws
+        .ec2()
+        .describe_nat_gateways()
+        .filter(within)
+        .filter(seeded(cx));
+    let gateways = gateways
+        .send()
+        .await
+        .during("look for NAT gateways that are left")?;
+    let ids = gateways
+        .nat_gateways()
+        .iter()
+        .filter_map(|g| g.nat_gateway_id());
+    remove::<nat_gateway::NatGateway>(cx, ids).await
+}
+
+/// Removes what an interrupted run left in a VPC that AWS refuses to delete: what carries our seed, and no data.
+pub(crate) async fn sweep(cx: &Context, vpc: &str) -> Result<()> {
+    sweep_nat_gateways(cx, filter("vpc-id", vpc)).await?;
+    let (ec2, what) = (cx.aws.ec2(), format!("look for what is left in {vpc}"));
+    let here = || vec![filter("vpc-id", vpc), seeded(cx)];
+    let attached = vec![filter("attachment.vpc-id", vpc), seeded(cx)];
+    let (endpoints, gateways, subnets, groups, tables) = tokio::join!(
+        ec2.describe_vpc_endpoints()
+            .set_filters(Some(here()))
+            .send(),
+        ec2.describe_internet_gateways()
+            .set_filters(Some(attached))
+            .send(),
+        ec2.describe_subnets().set_filters(Some(here())).send(),
+        ec2.describe_security_groups()
+            .set_filters(Some(here()))
+            .send(),
+        ec2.describe_route_tables().set_filters(Some(here())).send(),
+    );
+    let (endpoints, gateways) = (endpoints.during(&what)?, gateways.during(&what)?);
+    let (subnets, groups, tables) = (
+        subnets.during(&what)?,
+        groups.during(&what)?,
+        tables.during(&what)?,
+    );
+    let ids = endpoints
+        .vpc_endpoints()
+        .iter()
+        .filter_map(|e| e.vpc_endpoint_id());
+    remove::<vpc_endpoint::VpcEndpoint>(cx, ids).await?;
+    let ids = gateways
+        .internet_gateways()
+        .iter()
+        .filter_map(|g| g.internet_gateway_id());
+    remove::<internet_gateway::InternetGateway>(cx, ids).await?;
+    let ids = subnets.subnets().iter().filter_map(|s| s.subnet_id());
+    remove::<subnet::Subnet>(cx, ids).await?;
+    let ids = groups.security_groups().iter().filter_map(|g| g.group_id());
+    remove::<security_group::SecurityGroup>(cx, ids).await?;
+    let ids = tables
+        .route_tables()
+        .iter()
+        .filter_map(|t| t.route_table_id());
+    remove::<route_table::RouteTable>(cx, ids).await
+}
+
+/// Removes objects by their ids. One that is still in use is left for the next time.
+async fn remove<R: CustomResource>(cx: &Context, ids: impl Iterator<Item = &str>) -> Result<()> {
+    for id in ids {
+        if let Some(state) = R::read(cx, id, None).await.gone()?.flatten() {
+            cx.say(&format!("removing {id}, which an interrupted run left"));
+            match R::delete(cx, id, &state).await.gone() {
+                Err(error) if error.class() != Some(aws::Class::InUse) => return Err(error),
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The SDK does not repeat such a call: where AWS takes no token, a repetition of one whose answer was lost makes a
+/// second object. [`Context::retry`] looks for the first before it tries again.
+pub(crate) fn once() -> aws_sdk_ec2::config::Builder {
+    aws_sdk_ec2::config::Builder::new().retry_config(RetryConfig::disabled())
 }
 
 /// A filter for one value.

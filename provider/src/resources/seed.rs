@@ -1,6 +1,8 @@
 //! `dbt-aws:index:Seed`: what tells the objects of one component from those of another with the same name.
 
 use crate::{identity::random, prelude::*};
+use futures::future::join_all;
+use std::time::Instant;
 
 /// A random id, kept in the state, that is an input of everything else in a component. Has no AWS object.
 #[derive(Debug)]
@@ -36,7 +38,55 @@ impl CustomResource for Seed {
         }))
     }
 
-    async fn delete(_cx: &Context, _id: &str, _state: &State<Self>) -> Result<()> {
-        Ok(())
+    /// Nothing else of the component is in the state any more: what still carries the seed was left by an interrupted
+    /// run, or was taken out of the state.
+    async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {
+        let (cx, began) = (&cx.with_seed(id), Instant::now());
+        let left = cx.wait("deleting", || async {
+            let left = left(cx).await;
+            // What was deleted a moment ago may still be shown.
+            if left.is_empty() || began.elapsed() > PATIENCE {
+                return Ok(Progress::Done(left));
+            }
+            Ok(Progress::Pending(left.join(", ")))
+        });
+        match left.await?.join(", ") {
+            left if left.is_empty() => Ok(()),
+            left => Err(Error::failed(format!(
+                "could not end the component of {}: an earlier run left {left}; run `pulumi up` and then this command \
+                 again, or remove it by hand; to leave it where it is, run `pulumi state delete '{}'`",
+                cx.identity.name(),
+                cx.identity.urn
+            ))),
+        }
     }
+}
+
+/// For how long AWS may show what has gone.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What carries the seed, of the kinds that the component in the URN is made of.
+async fn left(cx: &Context) -> Vec<String> {
+    let chain = cx.identity.urn.split("::").nth(2).unwrap_or_default();
+    let components = crate::components::all();
+    let component = components
+        .iter()
+        .find(|c| chain.split('$').any(|token| token == c.token()));
+    let kinds = component.map(|c| c.kinds()).unwrap_or_default();
+    let resources = crate::resources::all();
+    let looks = resources
+        .iter()
+        .filter(|r| kinds.contains(&r.token()))
+        .map(|resource| async {
+            match resource.left(cx).await {
+                Ok(ids) => ids,
+                Err(error) => {
+                    cx.warn(&format!(
+                        "whether an interrupted run left something is not known: {error}"
+                    ));
+                    Vec::new()
+                }
+            }
+        });
+    join_all(looks).await.concat()
 }

@@ -3,6 +3,7 @@
 use super::{
     Provider,
     engine::{EngineMonitor, channel},
+    provider::token_of,
     status,
 };
 use crate::{
@@ -36,6 +37,10 @@ pub(super) async fn construct(
     let mut client = Client::new(channel)
         .max_decoding_message_size(super::MESSAGE_LIMIT)
         .max_encoding_message_size(super::MESSAGE_LIMIT);
+    provider
+        .learned
+        .get_or_init(|| learn(provider, client.clone(), &request))
+        .await;
     let mut inputs = inputs(&request);
     if request.dry_run {
         recover_handles(&mut client, component.tables().0, &mut inputs).await;
@@ -132,16 +137,51 @@ fn is_component(urn: &str, input: &str) -> bool {
 }
 
 async fn handle_of(client: &mut Client, urn: &str) -> Option<Value> {
-    let args = to_struct(&[("urn".to_owned(), Value::from(urn))].into());
+    let answer = ask(client, "getResource", "urn", urn).await?;
+    let handle = answer.get("state")?.field("handle");
+    (!handle.is_null()).then_some(handle)
+}
+
+/// Remembers which resources the stack has. The function is not documented by Pulumi: an engine or a backend that
+/// refuses it is no reason to fail.
+async fn learn(provider: &Provider, mut client: Client, request: &rpc::ConstructRequest) {
+    let rpc::ConstructRequest {
+        organization,
+        project,
+        stack,
+        ..
+    } = request;
+    let name = format!("{organization}/{project}/{stack}");
+    let Some(answer) = ask(&mut client, "readStackResourceOutputs", "stackName", &name).await
+    else {
+        return;
+    };
+    for (urn, found) in answer
+        .get("outputs")
+        .map(Value::plain)
+        .unwrap_or_default()
+        .into_properties()
+    {
+        if let Ok(resource) = provider.resource(token_of(&urn)) {
+            resource.live(
+                &provider.seen,
+                &urn,
+                &found.field("outputs").into_properties(),
+            );
+        }
+    }
+}
+
+/// What a function of the engine's own answers.
+async fn ask(client: &mut Client, function: &str, input: &str, value: &str) -> Option<Properties> {
     let request = rpc::ResourceInvokeRequest {
-        tok: "pulumi:pulumi:getResource".to_owned(),
-        args: Some(args),
+        tok: format!("pulumi:pulumi:{function}"),
+        args: Some(to_struct(&[(input.to_owned(), Value::from(value))].into())),
         accept_resources: true,
         ..Default::default()
     };
-    let answer = from_struct(client.invoke(request).await.ok()?.into_inner().r#return);
-    let handle = answer.get("state")?.field("handle");
-    (!handle.is_null()).then_some(handle)
+    let answer = client.invoke(request).await.ok()?.into_inner();
+    Some(from_struct(answer.r#return))
 }
 
 /// The provider for the children: the one that the program chose, or this process's own.

@@ -160,7 +160,7 @@ impl ResourceProvider for Provider {
         let cx = self
             .context(&request.urn, &inputs, request.timeout, resource.timeout())
             .await?;
-        let (id, properties) = match resource.create(&cx, inputs).await {
+        let (id, properties) = match resource.create(&cx, &self.seen, inputs).await {
             Ok(made) => made,
             Err(partial) => {
                 if let Some((id, properties, _)) = &partial.state {
@@ -324,7 +324,7 @@ impl ResourceProvider for Provider {
 }
 
 /// The type token in a URN: the last part of its type chain.
-fn token_of(urn: &str) -> &str {
+pub(super) fn token_of(urn: &str) -> &str {
     let chain = urn.split("::").nth(2).unwrap_or_default();
     chain.rsplit('$').next().unwrap_or_default()
 }

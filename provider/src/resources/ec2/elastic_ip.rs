@@ -1,6 +1,6 @@
 //! `dbt-aws:ec2:ElasticIp`.
 
-use super::{from_tags, marked, retag, tag_specification};
+use super::{from_tags, marked, once, retag, seeded, tag_specification};
 use crate::prelude::*;
 use aws_sdk_ec2::types::{DomainType, ResourceType};
 
@@ -53,6 +53,8 @@ impl CustomResource for ElasticIp {
                 ResourceType::ElasticIp,
                 cx.tags(inputs.tags.as_ref()),
             ))
+            .customize()
+            .config_override(once())
             .send()
             .await
             .during(format!("allocate {what}"))?;
@@ -96,6 +98,22 @@ impl CustomResource for ElasticIp {
                 public_ip: address.public_ip().unwrap_or_default().to_owned(),
             },
         }))
+    }
+
+    async fn left(cx: &Context) -> Result<Vec<String>> {
+        let found = cx
+            .aws
+            .ec2()
+            .describe_addresses()
+            .filters(seeded(cx))
+            .send()
+            .await;
+        let found = found.during("look for elastic IPs")?;
+        let ids = found
+            .addresses()
+            .iter()
+            .filter_map(|each| each.allocation_id().map(str::to_owned));
+        Ok(ids.collect())
     }
 
     async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {

@@ -1,6 +1,6 @@
 //! `dbt-aws:ec2:InternetGateway`.
 
-use super::{from_tags, marked, retag, tag_specification};
+use super::{from_tags, marked, once, retag, seeded, tag_specification};
 use crate::prelude::*;
 use aws_sdk_ec2::types::ResourceType;
 
@@ -59,6 +59,8 @@ impl CustomResource for InternetGateway {
                 ResourceType::InternetGateway,
                 cx.tags(inputs.tags.as_ref()),
             ))
+            .customize()
+            .config_override(once())
             .send()
             .await
             .during(format!("create {what}"))?;
@@ -115,6 +117,22 @@ impl CustomResource for InternetGateway {
                 arn: cx.arn("ec2", account, &format!("internet-gateway/{id}")),
             },
         }))
+    }
+
+    async fn left(cx: &Context) -> Result<Vec<String>> {
+        let found = cx
+            .aws
+            .ec2()
+            .describe_internet_gateways()
+            .filters(seeded(cx))
+            .send()
+            .await;
+        let found = found.during("look for internet gateways")?;
+        let ids = found
+            .internet_gateways()
+            .iter()
+            .filter_map(|each| each.internet_gateway_id().map(str::to_owned));
+        Ok(ids.collect())
     }
 
     async fn delete(cx: &Context, id: &str, state: &State<Self>) -> Result<()> {

@@ -1,6 +1,6 @@
 //! `dbt-aws:ec2:SecurityGroup`.
 
-use super::{filter, from_tags, retag, tag_specification};
+use super::{filter, from_tags, lingers, refused, retag, seeded, tag_specification};
 use crate::prelude::*;
 use aws_sdk_ec2::types::{IpPermission, IpRange, Ipv6Range, ResourceType};
 
@@ -141,15 +141,37 @@ impl CustomResource for SecurityGroup {
         }))
     }
 
+    async fn left(cx: &Context) -> Result<Vec<String>> {
+        let found = cx
+            .aws
+            .ec2()
+            .describe_security_groups()
+            .filters(seeded(cx))
+            .send()
+            .await;
+        let found = found.during("look for security groups")?;
+        let ids = found
+            .security_groups()
+            .iter()
+            .filter_map(|each| each.group_id().map(str::to_owned));
+        Ok(ids.collect())
+    }
+
     async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {
-        cx.aws
+        let deleted = cx
+            .aws
             .ec2()
             .delete_security_group()
             .group_id(id)
             .send()
-            .await
-            .during(format!("delete {id}"))?;
-        Ok(())
+            .await;
+        match deleted.during(format!("delete {id}")) {
+            Ok(_) => Ok(()),
+            Err(error) if lingers(cx, &error) => {
+                Err(refused(cx, error, filter("group-id", id)).await)
+            }
+            Err(error) => Err(error),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! `dbt-aws:ec2:Subnet`.
 
-use super::{filter, from_tags, retag, tag_specification};
+use super::{filter, from_tags, lingers, refused, retag, sweep_nat_gateways, tag_specification};
 use crate::prelude::*;
 use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType};
 
@@ -191,14 +191,15 @@ impl CustomResource for Subnet {
     }
 
     async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {
-        cx.aws
-            .ec2()
-            .delete_subnet()
-            .subnet_id(id)
-            .send()
-            .await
-            .during(format!("delete {id}"))?;
-        Ok(())
+        let deleted = cx.aws.ec2().delete_subnet().subnet_id(id).send().await;
+        match deleted.during(format!("delete {id}")) {
+            Ok(_) => Ok(()),
+            Err(error) if lingers(cx, &error) => {
+                sweep_nat_gateways(cx, filter("subnet-id", id)).await?;
+                Err(refused(cx, error, filter("subnet-id", id)).await)
+            }
+            Err(error) => Err(error),
+        }
     }
 }
 

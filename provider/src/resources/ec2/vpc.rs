@@ -1,6 +1,8 @@
 //! `dbt-aws:ec2:Vpc`.
 
-use super::{from_tags, marked, retag, tag_specification};
+use super::{
+    filter, from_tags, lingers, marked, once, refused, retag, seeded, sweep, tag_specification,
+};
 use crate::prelude::*;
 use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, VpcAttributeName};
 
@@ -79,6 +81,8 @@ impl CustomResource for Vpc {
                 ResourceType::Vpc,
                 cx.tags(inputs.tags.as_ref()),
             ))
+            .customize()
+            .config_override(once())
             .send()
             .await
             .during(format!("create {what}"))?;
@@ -175,14 +179,31 @@ impl CustomResource for Vpc {
         }))
     }
 
-    async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {
-        cx.aws
+    async fn left(cx: &Context) -> Result<Vec<String>> {
+        let found = cx
+            .aws
             .ec2()
-            .delete_vpc()
-            .vpc_id(id)
+            .describe_vpcs()
+            .filters(seeded(cx))
             .send()
-            .await
-            .during(format!("delete {id}"))?;
-        Ok(())
+            .await;
+        let found = found.during("look for VPCs")?;
+        let ids = found
+            .vpcs()
+            .iter()
+            .filter_map(|each| each.vpc_id().map(str::to_owned));
+        Ok(ids.collect())
+    }
+
+    async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {
+        let deleted = cx.aws.ec2().delete_vpc().vpc_id(id).send().await;
+        let Err(error) = deleted.during(format!("delete {id}")) else {
+            return Ok(());
+        };
+        if !lingers(cx, &error) {
+            return Err(error);
+        }
+        sweep(cx, id).await?;
+        Err(refused(cx, error, filter("vpc-id", id)).await)
     }
 }

@@ -298,6 +298,19 @@ impl CustomResource for Repository {
         }))
     }
 
+    async fn left(cx: &Context) -> Result<Vec<String>> {
+        let all = cx
+            .aws
+            .ecr()
+            .describe_repositories()
+            .into_paginator()
+            .items()
+            .send();
+        let all: Vec<_> = all.try_collect().await.during("list the repositories")?;
+        let names = all.into_iter().filter_map(|each| each.repository_name);
+        Ok(names.filter(|name| cx.identity.named(name)).collect())
+    }
+
     async fn delete(cx: &Context, id: &str, state: &State<Self>) -> Result<()> {
         let deleted = cx
             .aws

@@ -165,6 +165,16 @@ impl CustomResource for Cluster {
         }))
     }
 
+    async fn left(cx: &Context) -> Result<Vec<String>> {
+        let all = cx.aws.ecs().list_clusters().into_paginator().items().send();
+        let all: Vec<_> = all.try_collect().await.during("list the clusters")?;
+        let names = all.iter().filter_map(|arn| arn.rsplit('/').next());
+        Ok(names
+            .filter(|name| cx.identity.named(name))
+            .map(str::to_owned)
+            .collect())
+    }
+
     async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {
         let deleted = cx.aws.ecs().delete_cluster().cluster(id).send().await;
         let Err(error) = deleted.during(format!("delete the cluster {id}")) else {

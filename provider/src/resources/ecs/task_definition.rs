@@ -307,6 +307,23 @@ impl CustomResource for TaskDefinition {
         }))
     }
 
+    async fn left(cx: &Context) -> Result<Vec<String>> {
+        let all = cx
+            .aws
+            .ecs()
+            .list_task_definition_families()
+            .status(aws_sdk_ecs::types::TaskDefinitionFamilyStatus::Active)
+            .into_paginator()
+            .items()
+            .send();
+        let all: Vec<_> = all
+            .try_collect()
+            .await
+            .during("list the families of task definitions")?;
+        let names = all.into_iter();
+        Ok(names.filter(|name| cx.identity.named(name)).collect())
+    }
+
     async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {
         let (active, inactive) = tokio::try_join!(
             list(cx, id, TaskDefinitionStatus::Active),

@@ -256,6 +256,13 @@ impl CustomResource for Role {
         }))
     }
 
+    async fn left(cx: &Context) -> Result<Vec<String>> {
+        let all = cx.aws.iam().list_roles().into_paginator().items().send();
+        let all: Vec<_> = all.try_collect().await.during("list the roles")?;
+        let names = all.into_iter().map(|each| each.role_name);
+        Ok(names.filter(|name| cx.identity.named(name)).collect())
+    }
+
     async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {
         let (inline, managed) = tokio::try_join!(inline_names(cx, id), attached_policies(cx, id))?;
         tokio::try_join!(

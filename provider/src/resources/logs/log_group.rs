@@ -182,6 +182,19 @@ impl CustomResource for LogGroup {
         }))
     }
 
+    async fn left(cx: &Context) -> Result<Vec<String>> {
+        let all = cx
+            .aws
+            .logs()
+            .describe_log_groups()
+            .into_paginator()
+            .items()
+            .send();
+        let all: Vec<_> = all.try_collect().await.during("list the log groups")?;
+        let names = all.into_iter().filter_map(|each| each.log_group_name);
+        Ok(names.filter(|name| cx.identity.named(name)).collect())
+    }
+
     async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {
         cx.aws
             .logs()

@@ -243,6 +243,24 @@ impl CustomResource for Instance {
         Ok(live.map(|instance| state(cx, id, &instance, known)))
     }
 
+    async fn left(cx: &Context) -> Result<Vec<String>> {
+        let all = cx
+            .aws
+            .rds()
+            .describe_db_instances()
+            .into_paginator()
+            .items()
+            .send();
+        let all: Vec<_> = all
+            .try_collect()
+            .await
+            .during("list the database instances")?;
+        let names = all
+            .into_iter()
+            .filter_map(|each| each.db_instance_identifier);
+        Ok(names.filter(|name| cx.identity.named(name)).collect())
+    }
+
     async fn delete(cx: &Context, id: &str, state: &State<Self>) -> Result<()> {
         calls::delete(cx, id, &state.inputs).await
     }

@@ -218,6 +218,24 @@ impl CustomResource for ParameterGroup {
         }))
     }
 
+    async fn left(cx: &Context) -> Result<Vec<String>> {
+        let all = cx
+            .aws
+            .rds()
+            .describe_db_parameter_groups()
+            .into_paginator()
+            .items()
+            .send();
+        let all: Vec<_> = all
+            .try_collect()
+            .await
+            .during("list the parameter groups")?;
+        let names = all
+            .into_iter()
+            .filter_map(|each| each.db_parameter_group_name);
+        Ok(names.filter(|name| cx.identity.named(name)).collect())
+    }
+
     async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {
         cx.aws
             .rds()

@@ -161,6 +161,19 @@ impl CustomResource for SubnetGroup {
         }))
     }
 
+    async fn left(cx: &Context) -> Result<Vec<String>> {
+        let all = cx
+            .aws
+            .rds()
+            .describe_db_subnet_groups()
+            .into_paginator()
+            .items()
+            .send();
+        let all: Vec<_> = all.try_collect().await.during("list the subnet groups")?;
+        let names = all.into_iter().filter_map(|each| each.db_subnet_group_name);
+        Ok(names.filter(|name| cx.identity.named(name)).collect())
+    }
+
     async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {
         cx.aws
             .rds()

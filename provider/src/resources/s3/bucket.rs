@@ -245,6 +245,23 @@ impl CustomResource for Bucket {
         }))
     }
 
+    async fn left(cx: &Context) -> Result<Vec<String>> {
+        let all = cx.aws.s3().list_buckets().into_paginator().items().send();
+        let all: Vec<_> = all.try_collect().await.during("list the buckets")?;
+        let mut left = Vec::new();
+        for name in all.into_iter().filter_map(|bucket| bucket.name) {
+            // One that was kept has lost its marker.
+            if cx.identity.named(&name)
+                && cx
+                    .identity
+                    .shares_seed(&settings::tags_of(cx, &name).await?)
+            {
+                left.push(name);
+            }
+        }
+        Ok(left)
+    }
+
     async fn delete(cx: &Context, id: &str, state: &State<Self>) -> Result<()> {
         let delete = || async {
             let delete = cx.aws.s3().delete_bucket().bucket(id);
@@ -261,6 +278,7 @@ impl CustomResource for Bucket {
                     contents::remove(cx, id).await?;
                 }
                 Err(e) if e.is_not_empty() && state.inputs.retain_non_empty => {
+                    settings::release(cx, id).await?;
                     cx.warn(&format!("the bucket {id} holds objects and is kept"));
                     return Ok(());
                 }

@@ -260,6 +260,21 @@ impl CustomResource for Schedule {
         }))
     }
 
+    async fn left(cx: &Context) -> Result<Vec<String>> {
+        let all = cx
+            .aws
+            .scheduler()
+            .list_schedules()
+            .into_paginator()
+            .items()
+            .send();
+        let all: Vec<_> = all.try_collect().await.during("list the schedules")?;
+        let ids = all
+            .into_iter()
+            .filter_map(|s| Some(format!("{}/{}", s.group_name?, s.name?)));
+        Ok(ids.filter(|id| cx.identity.named(id)).collect())
+    }
+
     async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {
         let (group, name) = parts(id)?;
         let delete = cx

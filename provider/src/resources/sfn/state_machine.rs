@@ -239,6 +239,19 @@ impl CustomResource for StateMachine {
         }))
     }
 
+    async fn left(cx: &Context) -> Result<Vec<String>> {
+        let all = cx
+            .aws
+            .sfn()
+            .list_state_machines()
+            .into_paginator()
+            .items()
+            .send();
+        let all: Vec<_> = all.try_collect().await.during("list the state machines")?;
+        let names = all.into_iter().map(|each| each.state_machine_arn);
+        Ok(names.filter(|name| cx.identity.named(name)).collect())
+    }
+
     async fn delete(cx: &Context, id: &str, state: &State<Self>) -> Result<()> {
         if state.inputs.r#type == StateMachineType::Standard {
             stop_executions(cx, id).await?;

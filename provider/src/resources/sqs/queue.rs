@@ -233,6 +233,13 @@ impl CustomResource for Queue {
         }))
     }
 
+    async fn left(cx: &Context) -> Result<Vec<String>> {
+        let all = cx.aws.sqs().list_queues().into_paginator().items().send();
+        let all: Vec<_> = all.try_collect().await.during("list the queues")?;
+        let names = all.into_iter();
+        Ok(names.filter(|name| cx.identity.named(name)).collect())
+    }
+
     async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {
         cx.aws
             .sqs()

@@ -69,7 +69,18 @@ async fn block(cx: &Context, bucket: &str, block: &BucketPublicAccessBlock) -> R
 
 /// Sets the tags of a bucket: those of `new` and ours.
 pub(super) async fn tag(cx: &Context, bucket: &str, new: &BucketInputs) -> Result<()> {
-    let tags = to_tags(cx.tags(new.tags.as_ref()))?;
+    put_tags(cx, bucket, cx.tags(new.tags.as_ref())).await
+}
+
+/// Takes our marker off a bucket that is kept: it is nobody's from now on.
+pub(super) async fn release(cx: &Context, bucket: &str) -> Result<()> {
+    let mut tags = tags_of(cx, bucket).await?;
+    tags.remove(crate::identity::MARKER);
+    put_tags(cx, bucket, tags).await
+}
+
+async fn put_tags(cx: &Context, bucket: &str, tags: Tags) -> Result<()> {
+    let tags = to_tags(tags)?;
     let tags = Tagging::builder().set_tag_set(Some(tags)).build();
     let put = cx.aws.s3().put_bucket_tagging().bucket(bucket);
     let put = put.tagging(tags.map_err(|e| Error::Bug(e.to_string()))?);
