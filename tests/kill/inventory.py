@@ -11,9 +11,9 @@ VOLATILE = [
     (re.compile(r"\b(vpc-cidr-assoc|rtbassoc|eipassoc|eni|acl|eipalloc|nat|vpc|subnet|sg|rtb|igw|dopt|vpce|sgr)-[0-9a-f]{8,}"), r"\1"),
     (re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "uuid"),
     (re.compile(r"\b(\d{1,3}\.){3}\d{1,3}(?![\d/])"), "address"),
-    (re.compile(r"[a-z2-9]{10}/\d*[a-z2-9]{8}/"), ""),
+    (re.compile(r"[a-z2-9]{10}/\d*[a-z2-9]{10}/"), ""),
     (re.compile(r"(:secret:[^\":]*)-[A-Za-z0-9]{6}(?=[\":])"), r"\1"),
-    (re.compile(r"-\d*[a-z2-9]{8}\""), '"'),
+    (re.compile(r"-\d*[a-z2-9]{10}\""), '"'),
     (re.compile(r"http://address:\d+"), "endpoint"),
 ]
 IGNORED = {"ResponseMetadata", "RoleId", "DbiResourceId", "SecretVersionsToStages", "VersionIdsToStages", "revisionId",

@@ -79,7 +79,10 @@ async fn left(cx: &Context) -> Vec<String> {
         .filter(|r| kinds.contains(&r.token()))
         .map(|resource| async {
             match resource.left(cx).await {
-                Ok(ids) => ids,
+                Ok(ids) => {
+                    let kind = resource.token().trim_start_matches("dbt-aws:");
+                    ids.iter().map(|id| format!("{kind} {id}")).collect()
+                }
                 Err(error) => {
                     cx.warn(&format!(
                         "whether an interrupted run left something is not known: {error}"
