@@ -209,6 +209,17 @@ b = bytearray(600 << 20)
         self.assertEqual(given["arn"], arn)
         self.assertRegex(given["time"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
 
+    def test_addresses_are_found_by_their_tags(self):
+        def allocate(*tags):
+            specification = [{"ResourceType": "elastic-ip", "Tags": [{"Key": "whose", "Value": v} for v in tags]}] if tags else []
+            allocation = self.ec2.allocate_address(Domain="vpc", TagSpecifications=specification)["AllocationId"]
+            self.addCleanup(self.ec2.release_address, AllocationId=allocation)
+            return allocation
+
+        mine, _, _ = allocate(f"{self.name}/1"), allocate("another"), allocate()
+        found = self.ec2.describe_addresses(Filters=[{"Name": "tag:whose", "Values": [f"{self.name}/*"]}])["Addresses"]
+        self.assertEqual([address["AllocationId"] for address in found], [mine])
+
     def test_database_is_reached_from_the_host_and_from_a_task(self):
         network = self.ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
         self.addCleanup(self.ec2.delete_vpc, VpcId=network)

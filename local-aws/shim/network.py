@@ -18,6 +18,7 @@ def install():
     actions["CreateRoute"] = unless(routed, actions["CreateRoute"])
     actions["CreateSubnet"] = unless(overlapping, actions["CreateSubnet"])
     actions["ReleaseAddress"] = unless(in_use, actions["ReleaseAddress"])
+    actions["DescribeAddresses"] = by_tag(actions["DescribeAddresses"])
     actions["DescribeNatGateways"] = with_addresses(actions["DescribeNatGateways"])
 
 
@@ -72,6 +73,20 @@ def in_use(params):
     address = ec2._p(params, "AllocationId")
     if any(nat["AllocationId"] == address and nat["State"] != "deleted" for nat in ec2._nat_gateways.values()):
         return "InvalidIPAddress.InUse", f"Address {address} is in use."
+
+
+def by_tag(original):
+    """AWS tells the addresses that filters choose; the emulator all of them."""
+
+    def describe(params):
+        filters = ec2._parse_filters(params)
+        status, headers, body = original(params)
+        item = re.compile(r"<item>\s*<allocationId>([\w-]+)</allocationId>.*?</tagSet>\s*</item>", re.DOTALL)
+        chosen = item.sub(lambda found: found[0] if ec2._resource_matches_tag_filters(found[1], filters) else "",
+                          body.decode().replace("<tagSet/>", "<tagSet></tagSet>"))
+        return status, headers, chosen.encode()
+
+    return describe
 
 
 def with_addresses(original):
