@@ -25,6 +25,7 @@ class Program:
     """A program in a folder of its own, with one stack."""
 
     def __init__(self, language, folder, example=None):
+        self.language = language
         self.folder = folder / "examples" / (example or language)
         self.file = next(
             path for path in (self.folder / name for name in ("index.ts", "__main__.py", "main.go", "Pulumi.yaml")) if path.exists()
@@ -51,7 +52,6 @@ class Program:
     def go(self):
         shutil.copy(DRIVERS / "driver.go", self.folder)
         run("go", "mod", "tidy", folder=self.folder)
-        run("go", "build", "-o", "program", ".", folder=self.folder)
         return ["./program"]
 
     def __call__(self, verb, *options):
@@ -61,6 +61,8 @@ class Program:
             run("pulumi", verb, "--color", "never", "--non-interactive", "--stack", STACK, *yes, *options,
                 "--event-log", self.events, folder=self.folder, PULUMI_DEBUG_COMMANDS="true")
         else:
+            if self.language == "go":
+                run("go", "build", "-o", "program", ".", folder=self.folder)
             project = next(line for line in (self.folder / "Pulumi.yaml").read_text().splitlines() if line.startswith("name: "))
             config = [f"{project[6:]}:{key}={value}" for key, value in self.image.items()]
             words = [word for pair in config for word in ("--config", pair)]
@@ -71,7 +73,7 @@ class Program:
         """Changes the program."""
         text = self.file.read_text()
         assert old in text
-        self.file.write_text(text.replace(old, new))
+        self.file.write_text(text.replace(old, new, 1))
 
     def urn(self, name):
         """The URN of a resource of the stack."""

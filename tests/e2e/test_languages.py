@@ -5,6 +5,41 @@ from inventory import inventory
 from programs import Program, changes, copy
 
 SCHEDULE = ("dbt-aws:scheduler:Schedule", "nightly-schedule")
+LOGS = ("dbt-aws:logs:LogGroup", "analytics-logs")
+FOUND = ("dbt-aws:ec2:InternetGateway", "found")
+
+# How each language says the changes.
+WORDS = {
+    "yaml": {
+        "tags": ("retainData: false", "retainData: false\n      tags: { team: data }"),
+        "import": [("resources:\n", """resources:
+  found:
+    type: dbt-aws:ec2:InternetGateway
+    options: { import: THERE }
+""")],
+    },
+    "typescript": {
+        "tags": ("retainData: false", 'retainData: false, tags: { team: "data" }'),
+        "import": [("export const warehouse", """new dbt.ec2.InternetGateway("found", {}, { import: "THERE" });
+export const warehouse""")],
+    },
+    "python": {
+        "tags": ("retain_data=False", 'retain_data=False, tags={"team": "data"}'),
+        "import": [('pulumi.export("warehouse"', """dbt.ec2.InternetGateway("found", opts=pulumi.ResourceOptions(import_="THERE"))
+pulumi.export("warehouse\"""")],
+    },
+    "go": {
+        "tags": ("RetainData: ", 'Tags: pulumi.ToStringMap(map[string]string{"team": "data"}), RetainData: '),
+        "import": [
+            ('sdk/go/dbtaws"', 'sdk/go/dbtaws"\n\t"github.com/dbt-aws/pulumi-dbt-aws/sdk/go/dbtaws/ec2"'),
+            ("\tctx.Export(", """\t_, found := ec2.NewInternetGateway(ctx, "found", nil, pulumi.Import(pulumi.ID("THERE")))
+\tif found != nil {
+\t\treturn found
+\t}
+\tctx.Export("""),
+        ],
+    },
+}
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +66,7 @@ def test_language(language, made, tmp_path):
     again = program("up")
     assert changes(again) == {"same": len(up)}
 
-    if language == "yaml":
-        change(program)
+    change(program)
 
     program("destroy")
     assert inventory() == before, "something is left"
@@ -45,10 +79,10 @@ def change(program):
     assert changed(program("preview")) == expected
     assert changed(program("up")) == expected
 
-    program("refresh", "--expect-no-changes")
+    assert changed(program("refresh")) == {}
 
     program.replace("Europe/Rome", "Europe/Madrid")
-    program.replace("retainData: false", "retainData: false\n      tags: {team: data}")
+    program.replace(*WORDS[program.language]["tags"])
     assert changed(program("up", "--target", program.urn(SCHEDULE[1]))) == {SCHEDULE: "update"}
     schedule = boto3.client("scheduler").list_schedules()["Schedules"][0]["Name"]
     assert boto3.client("scheduler").get_schedule(Name=schedule)["ScheduleExpressionTimezone"] == "Europe/Madrid"
@@ -57,11 +91,18 @@ def change(program):
     logs = boto3.client("logs")
     group = next(g["logGroupName"] for g in logs.describe_log_groups()["logGroups"] if "analytics" in g["logGroupName"])
     logs.put_retention_policy(logGroupName=group, retentionInDays=3)
-    program("refresh")
-    assert changed(program("up")) == {("dbt-aws:logs:LogGroup", "analytics-logs"): "update"}
+    assert changed(program("refresh")) == {LOGS: "update"}
+    assert changed(program("up")) == {LOGS: "update"}
     assert logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"][0]["retentionInDays"] == 30
+
+    found = boto3.client("ec2").create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    for old, new in WORDS[program.language]["import"]:
+        program.replace(old, new.replace("THERE", found))
+    assert changed(program("preview")) == {FOUND: "import"}
+    assert changed(program("up")) == {FOUND: "import"}
+    assert changed(program("up")) == {}
 
 
 def changed(found):
     """The operations that are more than a look."""
-    return {resource: operation for resource, operation in found.items() if operation != "same"}
+    return {resource: operation for resource, operation in found.items() if operation not in ("same", "refresh")}
