@@ -10,6 +10,7 @@ pub(crate) mod recorder;
 pub use monitor::{Monitor, Outcome, Registered, Registration};
 
 use crate::{
+    aws::Aws,
     error::{Error, Result},
     output::{Any, Fields, Lift, Output},
     props::{Failure, Props, Table, check::Check},
@@ -43,6 +44,12 @@ pub trait Component: Send + Sync + Sized + 'static {
 
     /// Rules over several properties.
     fn check(_check: &mut Check<'_>) {}
+
+    /// What is wrong with checked inputs that only AWS can say; asked before anything is registered, and only about
+    /// inputs that a program gives.
+    fn look(_aws: &Aws, _inputs: &Properties) -> impl Future<Output = Result<Vec<Failure>>> + Send {
+        std::future::ready(Ok(Vec::new()))
+    }
 
     /// Registers the children and answers the outputs. Which children there are, and their names, depend on plain
     /// inputs alone: a child that is not registered is deleted by the engine.
@@ -291,6 +298,12 @@ pub trait DynamicComponent: Send + Sync {
     fn kinds(&self) -> &'static [&'static str];
     /// What is wrong with the inputs.
     fn check(&self, inputs: &Properties) -> Vec<Failure>;
+    /// What AWS says is wrong with them.
+    fn look<'a>(
+        &'a self,
+        aws: &'a Aws,
+        inputs: &'a Properties,
+    ) -> BoxFuture<'a, Result<Vec<Failure>>>;
     /// Registers the children and answers the outputs.
     fn construct<'a>(
         &'a self,
@@ -328,6 +341,14 @@ impl<C: Component> DynamicComponent for Erased<C> {
         let mut check = Check::new(C::Inputs::table(), inputs);
         C::check(&mut check);
         check.failures
+    }
+
+    fn look<'a>(
+        &'a self,
+        aws: &'a Aws,
+        inputs: &'a Properties,
+    ) -> BoxFuture<'a, Result<Vec<Failure>>> {
+        C::look(aws, inputs).boxed()
     }
 
     fn construct<'a>(

@@ -31,4 +31,4 @@ mod provider;
 
 pub use aws::Call;
 pub use block::{Block, Marked};
-pub use provider::{Made, Provider, Stack, failures, init_failed, properties};
+pub use provider::{Made, Provider, Stack, failures, init_failed, moto, properties};

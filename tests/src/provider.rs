@@ -20,6 +20,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
@@ -34,7 +35,7 @@ use tonic::{
 /// One process of the provider. It ends with this value.
 pub struct Provider {
     client: ResourceProviderClient<Channel>,
-    messages: Arc<Mutex<Vec<String>>>,
+    messages: Said,
     _process: Child,
 }
 
@@ -96,17 +97,22 @@ pub fn init_failed(status: &Status) -> Option<rpc::ErrorResourceInitFailed> {
 impl Provider {
     /// Starts the provider as the engine does, with these variables in an otherwise nearly empty environment.
     pub async fn start(variables: &[(&str, &str)]) -> Self {
-        let engine = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let address = engine.local_addr().expect("an address").to_string();
-        let messages = Arc::new(Mutex::new(Vec::new()));
-        let service = EngineServer::new(Messages(messages.clone()));
-        tokio::spawn(
-            Server::builder()
-                .add_service(service)
-                .serve_with_incoming(TcpIncoming::from(engine)),
-        );
+        let (messages, address) = messages().await;
+        Self::run(variables, Some(&address), messages).await
+    }
+
+    /// Starts the provider as a developer does, and attaches to it.
+    pub async fn attach(variables: &[(&str, &str)]) -> Self {
+        let (messages, address) = messages().await;
+        let provider = Self::run(variables, None, messages).await;
+        let attach = rpc::PluginAttach { address };
+        provider.client().attach(attach).await.expect("attaches");
+        provider
+    }
+
+    async fn run(variables: &[(&str, &str)], engine: Option<&str>, messages: Said) -> Self {
         let mut process = Command::new(program())
-            .arg(address)
+            .args(engine)
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             // No configuration files of whoever runs the tests.
@@ -137,6 +143,17 @@ impl Provider {
     #[must_use]
     pub fn client(&self) -> ResourceProviderClient<Channel> {
         self.client.clone()
+    }
+
+    /// Waits until the provider has told the user something with these words: it arrives beside its answers.
+    pub async fn said(&self, words: &str) {
+        let said = async {
+            while !self.messages().iter().any(|m| m.contains(words)) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let heard = tokio::time::timeout(Duration::from_secs(60), said).await;
+        assert!(heard.is_ok(), "{words:?} is not in {:?}", self.messages());
     }
 
     /// What the provider has told the user so far.
@@ -324,8 +341,25 @@ fn program() -> PathBuf {
     ))
 }
 
+/// What the provider said.
+type Said = Arc<Mutex<Vec<String>>>;
+
 /// The engine's log, kept.
-struct Messages(Arc<Mutex<Vec<String>>>);
+struct Messages(Said);
+
+/// An engine, as far as a plugin speaks to it, and its address.
+async fn messages() -> (Said, String) {
+    let engine = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = engine.local_addr().expect("an address").to_string();
+    let said = Said::default();
+    let service = EngineServer::new(Messages(said.clone()));
+    tokio::spawn(
+        Server::builder()
+            .add_service(service)
+            .serve_with_incoming(TcpIncoming::from(engine)),
+    );
+    (said, address)
+}
 
 #[tonic::async_trait]
 impl Engine for Messages {
@@ -376,6 +410,16 @@ pub struct Stack {
     pub name: String,
 }
 
+/// The environment that leads to moto.
+#[must_use]
+pub fn moto() -> [(&'static str, &'static str); 3] {
+    [
+        ("AWS_ENDPOINT_URL", &aws::moto().url),
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+    ]
+}
+
 const REGIONS: [&str; 15] = [
     "us-east-1",
     "us-east-2",
@@ -397,16 +441,17 @@ const REGIONS: [&str; 15] = [
 impl Stack {
     /// A stack of that name, unique in the test binary.
     pub async fn new(name: &str) -> Self {
+        Self::configured(name, Provider::start(&moto()).await, json!({})).await
+    }
+
+    /// A stack with more configuration than its region, or another provider.
+    pub async fn configured(name: &str, provider: Provider, more: Json) -> Self {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let region = REGIONS[NEXT.fetch_add(1, Ordering::Relaxed) % REGIONS.len()];
-        let provider = Provider::start(&[
-            ("AWS_ENDPOINT_URL", &aws::moto().url),
-            ("AWS_ACCESS_KEY_ID", "test"),
-            ("AWS_SECRET_ACCESS_KEY", "test"),
-        ])
-        .await;
         // What moto does not know is a 500, which one attempt shows soonest.
-        let arguments = json!({"region": region, "maxRetries": 0});
+        let mut arguments = json!({"region": region, "maxRetries": 0});
+        let more = more.as_object().cloned().unwrap_or_default();
+        arguments.as_object_mut().expect("an object").extend(more);
         provider
             .configure(&format!("{name}-{}", random(8)), &arguments)
             .await

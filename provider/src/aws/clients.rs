@@ -140,7 +140,10 @@ impl Aws {
         if let Err(error) = provider.provide_credentials().await {
             let reason = std::error::Error::source(&error)
                 .map_or_else(|| error.to_string(), ToString::to_string);
-            return Err(missing(reason).into());
+            // What follows the first line says of each source that it is not there.
+            let first = reason.lines().next().unwrap_or_default();
+            let first = first.trim_end_matches(". Attempted:").to_owned();
+            return Err(missing(first).into());
         }
         let config = with_endpoint!(aws_sdk_sts, sdk, self.configuration, "sts").build();
         let who = aws_sdk_sts::Client::from_conf(config)

@@ -1,6 +1,9 @@
 //! The provider's configuration.
 
-use crate::props::{Json, Property, Props, Set, Table, Type};
+use crate::props::{
+    Failure, Json, Property, Props, Set, Table, Type,
+    check::{Check, tag},
+};
 use crate::value::{Properties, Value};
 use aws_config::{meta::region::ProvideRegion, profile::region::ProfileFileRegionProvider};
 use std::collections::BTreeMap;
@@ -11,6 +14,7 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, Default, Props)]
 pub struct Configuration {
     /// The region, such as `eu-west-1`. Default: `AWS_REGION`, or the profile's. A change replaces everything.
+    #[prop(check = region)]
     pub region: Option<String>,
     /// The profile in the shared configuration files. Default: `AWS_PROFILE`.
     pub profile: Option<String>,
@@ -64,6 +68,7 @@ pub struct AssumeRole {
 #[derive(Clone, Debug, Default, Props)]
 pub struct DefaultTags {
     /// The tags.
+    #[prop(check = tags)]
     pub tags: Option<BTreeMap<String, String>>,
 }
 
@@ -83,6 +88,43 @@ const SERVICES: [&str; 13] = [
     "sqs",
     "sts",
 ];
+
+/// What the names of regions are made of beside two letters for a part of the world.
+const DIRECTIONS: [&str; 9] = [
+    "central",
+    "east",
+    "north",
+    "northeast",
+    "northwest",
+    "south",
+    "southeast",
+    "southwest",
+    "west",
+];
+
+/// Refuses what is no region. AWS adds regions, so that one is not listed here is no reason.
+fn region(name: &str) -> Result<(), String> {
+    let parts: Vec<_> = name.split('-').collect();
+    let number = parts.last().is_some_and(|last| last.parse::<u8>().is_ok());
+    let lower = |part: &&str| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase());
+    if parts.len() < 3 || !number || !parts[..parts.len() - 1].iter().all(lower) {
+        return Err(format!("{name:?} is not a region such as eu-west-1"));
+    }
+    for part in &parts {
+        let misspelt = |word: &&&str| part.len() > 2 && strsim::osa_distance(word, part) == 1;
+        let nearest = DIRECTIONS.iter().find(misspelt);
+        if let (false, Some(word)) = (DIRECTIONS.contains(part), nearest) {
+            let meant = name.replace(part, word);
+            return Err(format!("{name:?} is not a region; did you mean {meant}?"));
+        }
+    }
+    Ok(())
+}
+
+fn tags(all: &BTreeMap<String, String>) -> Result<(), String> {
+    all.iter()
+        .try_for_each(|(key, value)| tag(key, value).map_err(|reason| format!("{key:?}: {reason}")))
+}
 
 fn retries(count: &i64) -> Result<(), String> {
     if (0..=100).contains(count) {
@@ -142,6 +184,25 @@ pub fn unquoted(table: &Table, properties: &Properties) -> Properties {
 }
 
 impl Configuration {
+    /// What is wrong with a configuration.
+    pub(crate) fn failures(properties: &Properties) -> Vec<Failure> {
+        let properties = unquoted(Self::table(), properties);
+        let mut check = Check::new(Self::table(), &properties);
+        for (one, other) in [("accessKey", "secretKey"), ("secretKey", "accessKey")] {
+            if check.has(one) && !check.has(other) {
+                check.fail(other, format!("is required with {one}"));
+            }
+        }
+        let accounts = ["allowedAccountIds", "forbiddenAccountIds"];
+        if accounts.iter().all(|name| check.has(name)) {
+            check.fail(
+                accounts[1],
+                format!("give only one of {}", accounts.join(", ")),
+            );
+        }
+        check.failures
+    }
+
     /// The configuration in these properties, which were checked.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ pub use network::{NetworkExisting, NetworkMode, NetworkNatGateways, PlatformNetw
 pub use warehouse::{PlatformWarehouseChoice, WarehouseExternal, WarehousePostgres};
 
 use crate::{
+    aws::Aws,
     component::{Component, Scope},
     output::all,
     prelude::*,
@@ -147,6 +148,10 @@ impl Component for DbtPlatform {
     fn check(check: &mut Check<'_>) {
         network::check(check);
         warehouse::check(check);
+    }
+
+    async fn look(aws: &Aws, inputs: &Properties) -> Result<Vec<Failure>> {
+        network::look(aws, inputs).await
     }
 
     fn construct(scope: &Scope, args: DbtPlatformArgs) -> Result<DbtPlatformFields, Failure> {

@@ -1,7 +1,29 @@
 //! Checks properties against their table, collecting every failure with its path.
 
 use super::{Failure, Field, Property, Table, Type, join, join_index};
-use crate::value::{Properties, Value};
+use crate::{
+    context::Tags,
+    value::{Properties, Value},
+};
+
+/// AWS takes 50 on an object, two of which are the provider's own.
+const MOST_TAGS: usize = 48;
+
+/// What is wrong with a tag, wherever it is put.
+pub(crate) fn tag(key: &str, value: &str) -> Result<(), String> {
+    let (key_length, length) = (key.chars().count(), value.chars().count());
+    if key.to_lowercase().starts_with("aws:") {
+        Err("keys that begin with aws: are AWS's own".to_owned())
+    } else if key.starts_with("dbt-aws:") {
+        Err("keys that begin with dbt-aws: are the provider's own".to_owned())
+    } else if !(1..=128).contains(&key_length) {
+        Err(format!("its key has {key_length} characters, 1 to 128 fit"))
+    } else if length > 256 {
+        Err(format!("has {length} characters, at most 256 fit"))
+    } else {
+        Ok(())
+    }
+}
 
 /// Everything that is wrong with these properties. Unknown values are passed over.
 #[must_use]
@@ -20,10 +42,29 @@ pub struct Check<'a> {
 
 impl<'a> Check<'a> {
     pub(crate) fn new(table: &'a Table, properties: &'a Properties) -> Self {
-        Self {
+        let mut check = Self {
             properties,
             table,
             failures: failures(table, properties),
+        };
+        check.tags();
+        check
+    }
+
+    /// Refuses tags that AWS refuses on anything.
+    fn tags(&mut self) {
+        let Some(Some(tags)) = self.get::<Option<Tags>>("tags") else {
+            return;
+        };
+        if tags.len() > MOST_TAGS {
+            let reason = format!("has {} tags, at most {MOST_TAGS} fit", tags.len());
+            self.fail("tags", reason);
+        }
+        for (key, value) in tags {
+            let path = join("tags", &join(&key, ""));
+            if let Err(reason) = tag(&key, &value) {
+                self.fail(path, reason);
+            }
         }
     }
 

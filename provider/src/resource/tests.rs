@@ -295,6 +295,25 @@ async fn a_failure_after_the_object_exists_keeps_it() {
 }
 
 #[tokio::test]
+async fn an_interrupted_create_keeps_what_there_is() {
+    let stack = Stack::new("interrupted");
+    let inputs = stack.check(&Properties::new(), json!({ "width": 3 }));
+    for (step, made) in [("create", false), ("apply", true)] {
+        stack.fail_next(&inputs, step, Class::NotYet);
+        let cx = stack.context(&inputs);
+        cx.cancel.cancel();
+        let partial = stack.shelf.create(&cx, inputs.clone()).await;
+        let partial = partial.expect_err("does not try again");
+        assert!(
+            matches!(partial.error, crate::error::Error::Cancelled(_)),
+            "{}",
+            partial.error
+        );
+        assert_eq!(partial.state.is_some(), made, "{step}");
+    }
+}
+
+#[tokio::test]
 async fn an_update_that_failed_is_seen_by_the_next_diff() {
     let stack = Stack::new("halfway");
     let inputs = stack.check(&Properties::new(), json!({ "width": 3 }));

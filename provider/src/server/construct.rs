@@ -49,12 +49,18 @@ pub(super) async fn construct(
     if !failures.is_empty() {
         return Err(status::invalid(&failures));
     }
+    let configured = provider.configured()?;
+    match component.look(&configured.aws, &inputs).await {
+        Ok(failures) if !failures.is_empty() => return Err(status::invalid(&failures)),
+        // A preview works without credentials.
+        Err(error) if !request.dry_run => return Err(error.into()),
+        _ => {}
+    }
     let registration = client.register_resource(own_registration(&request)).await;
     let urn = registration
         .map_err(|e| Status::failed_precondition(e.message().to_owned()))?
         .into_inner()
         .urn;
-    let configured = provider.configured()?;
     let monitor = EngineMonitor {
         client: client.clone(),
         provider: child_provider(&request, configured),

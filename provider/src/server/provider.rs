@@ -6,7 +6,6 @@ use crate::{
     error::Error,
     props::{
         Failure, Props,
-        check::failures,
         diff::{Kind, changes},
         schema,
     },
@@ -61,15 +60,7 @@ impl ResourceProvider for Provider {
     async fn check_config(&self, request: Request<rpc::CheckRequest>) -> Reply<rpc::CheckResponse> {
         let request = request.into_inner();
         let (olds, mut news) = (from_struct(request.olds), from_struct(request.news));
-        let known: Properties = news
-            .iter()
-            .filter(|(k, _)| *k != "version")
-            .map(|(k, v)| (k.clone(), v.clone()))
-            .collect();
-        let mut found = failures(
-            Configuration::table(),
-            &unquoted(Configuration::table(), &known),
-        );
+        let mut found = Vec::new();
         if news.get("region").is_none_or(Value::is_null) {
             // The old region stays when none is set: another AWS_REGION in the shell must not replace everything.
             let profile = news.get("profile").and_then(Value::as_str);
@@ -82,6 +73,9 @@ impl ResourceProvider for Provider {
                 None => found.push(no_region()),
             }
         }
+        let mut known = news.clone();
+        known.remove("version");
+        found.extend(Configuration::failures(&known));
         Ok(Response::new(checked(&news, found)))
     }
 

@@ -1,6 +1,7 @@
 //! The platform's network: a new one, or one that is there already.
 
 use crate::{
+    aws::Aws,
     component::{Child, Scope},
     output::all,
     prelude::*,
@@ -19,6 +20,7 @@ use crate::{
         subnet::{Subnet, SubnetArgs},
         vpc::{Vpc, VpcArgs},
         vpc_endpoint::{VpcEndpoint, VpcEndpointArgs},
+        zones,
     },
     words,
 };
@@ -145,6 +147,48 @@ pub(super) fn check(check: &mut Check<'_>) {
     if has("natGateways") && given.get("mode").and_then(Value::as_str) == Some("public") {
         check.fail("network.natGateways", "goes with network.mode nat alone");
     }
+}
+
+/// Asks for the region's zones where more are wanted than every region has, or some by name.
+pub(super) async fn look(aws: &Aws, inputs: &Properties) -> Result<Vec<Failure>> {
+    let given = inputs.get("network").map(Value::plain).unwrap_or_default();
+    let (count, names) = (given.field("zoneCount"), given.field("zones"));
+    if names.is_null() && !matches!(count, Value::Number(n) if n > 2.0) {
+        return Ok(Vec::new());
+    }
+    let clients = aws.clients(aws.region()).await?;
+    let there = zones(&clients).await?;
+    let there: Vec<_> = there.iter().map(|zone| zone.name.as_str()).collect();
+    Ok(missing(&count, &names, aws.region(), &there))
+}
+
+/// The zones that a region does not have.
+fn missing(count: &Value, names: &Value, region: &str, there: &[&str]) -> Vec<Failure> {
+    let has = format!(
+        "{region} has {} availability zones: {}",
+        there.len(),
+        there.join(", ")
+    );
+    let failure = |path: String, what: String| Failure {
+        path,
+        reason: format!("{what}; {has}"),
+    };
+    let mut found = Vec::new();
+    if let Value::Number(count) = count
+        && *count > there.len() as f64
+    {
+        let what = format!("{count} are too many");
+        found.push(failure("network.zoneCount".to_owned(), what));
+    }
+    if let Value::List(names) = names {
+        for (index, name) in names.iter().enumerate() {
+            if let Some(name) = name.as_str().filter(|name| !there.contains(name)) {
+                let what = format!("there is no zone {name:?}");
+                found.push(failure(format!("network.zones[{index}]"), what));
+            }
+        }
+    }
+    found
 }
 
 /// Where tasks and the warehouse are.
@@ -386,4 +430,32 @@ pub(super) fn part(block: Cidr, index: u32) -> Cidr {
     let length = block.0.prefix_len() + CUT;
     let first = u32::from(block.0.network()) + (index << (32 - length));
     ipnet::Ipv4Net::new(first.into(), length).map_or(block, Cidr)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::missing;
+    use crate::value::Value;
+    use expect_test::expect;
+
+    #[test]
+    fn zones_that_a_region_does_not_have_are_named() {
+        let there = ["eu-west-1a", "eu-west-1b", "eu-west-1c"];
+        let look = |count, names: &[&str]| {
+            let names = names.iter().map(|name| Value::from(*name)).collect();
+            let found = missing(
+                &Value::Number(count),
+                &Value::List(names),
+                "eu-west-1",
+                &there,
+            );
+            found.iter().map(|f| format!("{f}\n")).collect::<String>()
+        };
+        assert_eq!(look(3.0, &there), "");
+        expect![[r#"
+            network.zoneCount: 4 are too many; eu-west-1 has 3 availability zones: eu-west-1a, eu-west-1b, eu-west-1c
+            network.zones[1]: there is no zone "eu-west-1d"; eu-west-1 has 3 availability zones: eu-west-1a, eu-west-1b, eu-west-1c
+        "#]]
+        .assert_eq(&look(4.0, &["eu-west-1a", "eu-west-1d"]));
+    }
 }
