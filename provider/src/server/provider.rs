@@ -3,6 +3,7 @@
 use super::{Provider, status};
 use crate::{
     aws::{Configuration, ambient_region, no_region, unquoted},
+    context::{Log, Severity},
     error::Error,
     props::{
         Failure, Props,
@@ -122,8 +123,12 @@ impl ResourceProvider for Provider {
             seen: &self.seen,
         };
         // A check may read files.
-        let (news, found) = tokio::task::block_in_place(|| resource.check(&scope, &olds, news));
-        Ok(Response::new(checked(&news, found)))
+        let found = tokio::task::block_in_place(|| resource.check(&scope, &olds, news));
+        for warning in &found.warnings {
+            self.engine()
+                .log(&request.urn, Severity::Warning, warning, false);
+        }
+        Ok(Response::new(checked(&found.inputs, found.failures)))
     }
 
     async fn diff(&self, request: Request<rpc::DiffRequest>) -> Reply<rpc::DiffResponse> {

@@ -332,8 +332,9 @@ mod tests {
             seen: &Seen::default(),
         };
         let news = Value::from_json(given).into_properties();
-        let (news, failures) = erase::<Image>().check(&scope, olds, news);
-        (news, failures.iter().map(ToString::to_string).collect())
+        let found = erase::<Image>().check(&scope, olds, news);
+        let failures = found.failures.iter().map(ToString::to_string);
+        (found.inputs, failures.collect())
     }
 
     fn contents(inputs: &Properties) -> (String, String) {

@@ -7,13 +7,17 @@ mod tests;
 
 use std::collections::BTreeSet;
 
-/// The times of day that a cron expression names.
+/// The times that a cron expression names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cron {
     /// The minutes of the hour.
     pub minutes: BTreeSet<u16>,
     /// The hours of the day.
     pub hours: BTreeSet<u16>,
+    /// The months, from 1.
+    pub months: BTreeSet<u16>,
+    /// The days of the week, from Sunday as 1; none where they do not count, or depend on the month.
+    pub weekdays: BTreeSet<u16>,
 }
 
 /// One of the six fields of a cron expression.
@@ -114,10 +118,10 @@ pub fn cron(text: &str) -> Result<Cron, String> {
     let cron = Cron {
         minutes: f_minutes.values(minutes)?,
         hours: f_hours.values(hours)?,
+        months: f_month.values(month)?,
+        weekdays: f_weekday.values(weekday)?,
     };
     f_day.values(day)?;
-    f_month.values(month)?;
-    f_weekday.values(weekday)?;
     f_year.values(year)?;
     match (day, weekday) {
         ("?", "?") => Err(f_weekday.wrong(

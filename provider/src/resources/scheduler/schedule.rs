@@ -1,6 +1,6 @@
 //! `dbt-aws:scheduler:Schedule`.
 
-use super::{expression, timezone};
+use super::{daylight, expression, timezone};
 use crate::{identity::MARKER, prelude::*, props::Enum as _, words};
 use aws_sdk_scheduler::{
     operation::get_schedule::GetScheduleOutput,
@@ -59,7 +59,8 @@ pub struct ScheduleInputs {
     /// See [schedule types](https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html).
     #[prop(check = expression::check)]
     pub schedule_expression: String,
-    /// The time zone of cron expressions and single times, by its name in the tz database. Default: `UTC`.
+    /// The time zone of cron expressions and single times, by its name in the tz database. A warning says when
+    /// daylight saving time skips a run. Default: `UTC`.
     #[prop(default = "UTC", check = timezone)]
     pub timezone: String,
     /// Before this time it does not call, as RFC 3339 text such as `2026-01-31T00:00:00Z`. A time that has passed
@@ -152,6 +153,18 @@ impl CustomResource for Schedule {
             && end <= start
         {
             check.fail("end", "must be after start");
+        }
+        let expression = check.get::<String>("scheduleExpression");
+        let cron = expression
+            .and_then(|e| expression::cron(e.strip_prefix("cron(")?.strip_suffix(')')?).ok());
+        if let (Some(cron), Some(zone)) = (cron, check.get::<String>("timezone"))
+            && let Some(time) = daylight::skipped(&cron, &zone, jiff::Timestamp::now())
+        {
+            let reason = format!(
+                "daylight saving time skips {}, and AWS then skips the run; choose an hour that {zone} always has",
+                time.strftime("%H:%M on %Y-%m-%d")
+            );
+            check.warn("scheduleExpression", &reason);
         }
     }
 
