@@ -1,6 +1,7 @@
 """What the emulator holds, asked by an independent client, under the ids that the state has."""
 import json
 import re
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
@@ -11,7 +12,7 @@ VOLATILE = [
     (re.compile(r"\b(vpc-cidr-assoc|rtbassoc|eipassoc|eni|acl|eipalloc|nat|vpc|subnet|sg|rtb|igw|dopt|vpce|sgr)-[0-9a-f]{8,}"), r"\1"),
     (re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "uuid"),
     (re.compile(r"\b(\d{1,3}\.){3}\d{1,3}(?![\d/])"), "address"),
-    (re.compile(r"[a-z2-9]{10}/\d*[a-z2-9]{10}/"), ""),
+    (re.compile(r"(uuid|[a-z2-9]{10})/\d*[a-z2-9]{10}/"), ""),
     (re.compile(r"(:secret:[^\":]*)-[A-Za-z0-9]{6}(?=[\":])"), r"\1"),
     (re.compile(r"-\d*[a-z2-9]{10}\""), '"'),
     (re.compile(r"http://address:\d+"), "endpoint"),
@@ -25,7 +26,8 @@ class Inventory:
 
     def __init__(self, url, region):
         services = "ec2", "rds", "ecs", "iam", "secretsmanager", "s3", "logs", "stepfunctions", "scheduler", "sqs"
-        self.clients = {service: boto3.client(service, region, endpoint_url=url) for service in services}
+        session = boto3.Session(region_name=region)
+        self.clients = {service: session.client(service, endpoint_url=url) for service in services}
 
     def ask(self, service, call, items, **arguments):
         """The items of a list call's answer."""
@@ -93,9 +95,11 @@ def containers(aws):
         described = aws.ask("ecs", "describe_clusters", "clusters", clusters=[arn], include=["TAGS", "SETTINGS"])
         if described[0]["status"] != "INACTIVE":
             yield ("ecs:Cluster", arn.rpartition("/")[2]), described
-    for arn in aws.ask("ecs", "list_task_definitions", "taskDefinitionArns"):
-        described = aws.ask("ecs", "describe_task_definition", "taskDefinition", taskDefinition=arn)
-        yield ("ecs:TaskDefinition", described["family"]), described
+    arns = aws.ask("ecs", "list_task_definitions", "taskDefinitionArns")
+    # An update leaves the revisions before it to the runs that are under way; a create leaves none.
+    for family, revisions in Counter(arn.rpartition("/")[2].partition(":")[0] for arn in arns).items():
+        described = aws.ask("ecs", "describe_task_definition", "taskDefinition", taskDefinition=family)
+        yield ("ecs:TaskDefinition", family), {**described, "updated": revisions > 1}
 
 
 def roles(aws):
@@ -112,12 +116,12 @@ def buckets(aws):
     """The buckets with their settings."""
     for bucket in aws.ask("s3", "list_buckets", "Buckets"):
         name, settings = bucket["Name"], {}
-        for setting in ("encryption", "lifecycle_configuration", "policy", "tagging"):
+        for setting in ("bucket_encryption", "bucket_lifecycle_configuration", "bucket_policy", "bucket_tagging",
+                        "public_access_block"):
             try:
-                settings[setting] = getattr(aws.clients["s3"], f"get_bucket_{setting}")(Bucket=name)
+                settings[setting] = getattr(aws.clients["s3"], f"get_{setting}")(Bucket=name)
             except aws.clients["s3"].exceptions.ClientError as error:
                 settings[setting] = error.response["Error"]["Code"]
-        settings["public"] = aws.ask("s3", "get_public_access_block", "PublicAccessBlockConfiguration", Bucket=name)
         yield ("s3:Bucket", name), settings
 
 

@@ -17,6 +17,21 @@ def operation(method, path, headers, body):
     return ("Get " if method in ("GET", "HEAD") else f"{method} ") + path
 
 
+def denial(headers, body):
+    """AWS's refusal of a call, in the service's own form: status, headers, content."""
+    code, message = "AccessDenied", "not now"
+    if "x-amz-target" in headers:
+        return 400, {"content-type": "application/x-amz-json-1.1"}, f'{{"__type":"{code}Exception","message":"{message}"}}'
+    if headers.get("content-type") == "application/json":
+        return 403, {"x-amzn-errortype": f"{code}Exception"}, f'{{"message":"{message}"}}'
+    error = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+    if b"Version=2016-11-15" in body:
+        error = f"<Response><Errors>{error}</Errors></Response>"
+    elif "x-www-form-urlencoded" in headers.get("content-type", ""):
+        error = f"<ErrorResponse>{error}</ErrorResponse>"
+    return 403, {"content-type": "text/xml"}, error
+
+
 class Proxy:
     """Listens on a free port of loopback."""
 
@@ -60,10 +75,17 @@ class Proxy:
         self.url = f"http://127.0.0.1:{server.server_port}"
 
     def arm(self, at=0, answered=False, act=None):
-        """Counts from nothing; calls `act` at that changing call, before or after the emulator has answered it. The
-        call gets no answer."""
+        """Counts from nothing; calls `act` at one call that changes something, before or after the emulator has
+        answered it: the one with that number, or the first whose name begins with that pattern. The call gets the
+        answer of `act`, if there is one."""
         with self.lock:
             self.calls, self.at, self.answered, self.act, self.hit = [], at, answered, act, None
+
+    def chooses(self, name):
+        """Whether to act at the call that came last."""
+        if self.hit:
+            return False
+        return len(self.calls) == self.at if isinstance(self.at, int) else bool(re.match(self.at, name))
 
     def wait(self):
         """Returns when no call is under way."""
@@ -78,14 +100,12 @@ class Proxy:
         with self.lock:
             if not READS.match(name):
                 self.calls.append(name)
-                chosen = len(self.calls) == self.at
-                if chosen:
-                    self.hit = name
+                chosen = self.chooses(name)
+            if chosen:
+                self.hit = name
             if chosen and not self.answered:
-                self.act()
-        if chosen and not self.answered:
-            request.close_connection = True
-            return
+                self.instead(request, self.act(request.headers, body))
+                return
         upstream = http.client.HTTPConnection(self.target.hostname, self.target.port, timeout=60)
         headers = {k: v for k, v in request.headers.items() if k.lower() != "connection"}
         upstream.request(request.command, request.path, body, headers)
@@ -93,8 +113,7 @@ class Proxy:
         content = answer.read()
         upstream.close()
         if chosen:
-            self.act()
-            request.close_connection = True
+            self.instead(request, self.act(request.headers, body))
             return
         request.send_response(answer.status)
         for key, value in answer.getheaders():
@@ -104,3 +123,15 @@ class Proxy:
         request.send_header("content-length", length or str(len(content)))
         request.end_headers()
         request.wfile.write(content)
+
+    @staticmethod
+    def instead(request, answer):
+        """Gives a request that answer, or none."""
+        request.close_connection = True
+        if answer:
+            status, headers, content = answer
+            request.send_response(status)
+            for key, value in {**headers, "content-length": str(len(content))}.items():
+                request.send_header(key, value)
+            request.end_headers()
+            request.wfile.write(content.encode())

@@ -1,0 +1,302 @@
+"""What can come between a program and its infrastructure, each with the true engine. After each, AWS's objects and the
+state's entries are one to one; where a run that nothing disturbed leads to the same, the objects are like its."""
+import copy
+
+import yaml
+
+from stack import HERE, REGION, Wrong, same
+
+ELSEWHERE = "eu-west-1"
+WHOLE = yaml.safe_load((HERE / "Pulumi.yaml").read_text())["resources"]
+# What nobody may remove but who made it.
+DATA = {"rds:Instance", "s3:Bucket", "secretsmanager:Secret"}
+WORLDWIDE = {"iam:Role", "s3:Bucket"}
+
+
+def network(block="10.0"):
+    """A VPC with two subnets, as building blocks."""
+    return {
+        "net": {"type": "dbt-aws:ec2:Vpc", "properties": {"cidrBlock": f"{block}.0.0/16"}},
+        **{f"zone{zone}": {"type": "dbt-aws:ec2:Subnet", "properties": {
+            "vpcId": "${net.vpcId}", "cidrBlock": f"{block}.{zone}.0/24", "zoneIndex": zone}} for zone in (0, 1)},
+    }
+
+
+def platform(options=None, **properties):
+    """A platform in that network, with few children: a security group and a rule, a cluster, a bucket, a log group."""
+    existing = {"vpcId": "${net.vpcId}", "taskSubnetIds": ["${zone0.subnetId}", "${zone1.subnetId}"]}
+    warehouse = {"external": {"adapter": "snowflake", "settings": {"account": "acme"}}}
+    return {"type": "dbt-aws:DbtPlatform", "options": options or {}, "properties": {
+        "network": {"existing": existing}, "warehouse": warehouse, "retainData": False, **properties}}
+
+
+def with_postgres(database):
+    """The network with a platform that has a database."""
+    return {**network(), "one": platform(warehouse={"postgres": {"database": database}})}
+
+
+def public(block):
+    """A platform with a network of its own."""
+    return {"one": platform(network={"mode": "public", "cidrBlock": block})}
+
+
+def changed(program, **properties):
+    """A program with other properties of its resources."""
+    program = copy.deepcopy(program)
+    for name, new in properties.items():
+        program[name]["properties"] |= new
+    return program
+
+
+SMALL = {**network(), "one": platform()}
+MOVED = {**network("10.1"), "one": platform()}
+BOTH = {**SMALL, "two": platform()}
+BLOCKS = {
+    "net": {"type": "dbt-aws:ec2:Vpc", "properties": {"cidrBlock": "10.0.0.0/16"}},
+    "group": {"type": "dbt-aws:ec2:SecurityGroup", "properties": {"vpcId": "${net.vpcId}", "description": "first"}},
+    "lake": {"type": "dbt-aws:s3:Bucket", "properties": {"forceDestroy": True}},
+    "lines": {"type": "dbt-aws:logs:LogGroup", "properties": {}},
+}
+UPDATED = changed(
+    WHOLE,
+    analytics={"tags": {"team": "data"}, "logRetentionDays": 60},
+    jaffle={"image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/jaffle:2", "secrets": {"API_KEY": "another"},
+            "cpu": 2048, "memory": 4096, "tags": {"team": "shop"}},
+    nightly={"cron": "30 7 * * ? *"},
+)
+
+
+def unchanged(before, after):
+    """Refuses another object for a name that there was before."""
+    for name, key in before.items():
+        if after.get(name) != key:
+            raise Wrong(f"{name} was {key} and is {after.get(name)}")
+
+
+def objects(aws):
+    """The keys of what AWS has."""
+    return {key for key, _ in aws.objects()}
+
+
+def replaced(aws, disturbance=None, *at):
+    """A replacement, and what happens on its way."""
+    wanted = aws.reference(SMALL, MOVED)
+    stack = aws.stack()
+    stack.up(SMALL)
+    if disturbance:
+        getattr(stack, disturbance)(*at, resources=MOVED)
+    stack.up(MOVED)
+    same(wanted, stack.compare())
+    stack.destroyed()
+
+
+def renamed(aws, program, names):
+    """Resources get new names by aliases; later ones take the old names; then these, or those, are removed."""
+    kept = {name: resource for name, resource in program.items() if name not in names}
+    later = {name: program[name] for name in names}
+    first = {f"{name}ish": {**program[name], "options": {"aliases": [{"name": name}]}} for name in names}
+    stack = aws.stack()
+    stack.up(program)
+    before = stack.ids()
+    stack.up({**kept, **first})
+    if sorted(stack.ids().values()) != sorted(before.values()):
+        raise Wrong(f"an alias changed {before} to {stack.ids()}")
+    before = stack.ids()
+    stack.up({**kept, **first, **later})
+    stack.compare()
+    unchanged(before, stack.ids())
+    stack.up({**kept, **first})
+    stack.compare()
+    unchanged(before, stack.ids())
+    stack.up({**kept, **first, **later})
+    both = stack.ids()
+    stack.up({**kept, **later})
+    stack.compare()
+    unchanged(stack.ids(), both)
+    stack.destroyed()
+
+
+def made_again(aws):
+    """Removed and added again, destroyed and made again."""
+    wanted = aws.reference(BOTH)
+    stack = aws.stack()
+    for program in BOTH, SMALL, BOTH:
+        stack.up(program)
+    same(wanted, stack.compare())
+    stack.destroyed()
+    stack.up()
+    same(wanted, stack.compare())
+    stack.destroyed()
+
+
+def retained(aws):
+    """What was retained on delete is not touched by what is made under its name later."""
+    stack = aws.stack()
+    stack.up(SMALL)
+    before = objects(aws)
+    stack.up({**SMALL, "two": platform({"retainOnDelete": True})})
+    stack.up(SMALL)
+    apart = objects(aws) - before
+    stack.up(BOTH)
+    stack.compare(apart=apart)
+    stack.up(SMALL)
+    stack.compare(apart=apart)
+
+
+def two_people(aws):
+    """Two people's stacks have the same name, in one account."""
+    wanted = aws.reference(SMALL)
+    one, other = aws.stack(), aws.stack()
+    one.up(SMALL)
+    other.killed("CreateSecurityGroup", True, SMALL)
+    other.up()
+    same(wanted, one.compare(other))
+    same(wanted, other.compare(one))
+    one.destroy()
+    same(wanted, other.compare())
+    other.destroyed()
+
+
+def moved_away(aws):
+    """The state is taken to another machine."""
+    wanted = aws.reference(SMALL, MOVED)
+    here, there = aws.stack(), aws.stack()
+    here.up(SMALL)
+    there.imported(here.exported())
+    there.up(SMALL, "--expect-no-changes")
+    there.killed("CreateSubnet", True, MOVED)
+    there.up()
+    same(wanted, there.compare())
+    there.destroyed()
+
+
+def older_state(aws, old, new):
+    """An older copy of the state comes back. Data that it does not know stays, whatever follows."""
+    stack = aws.stack()
+    stack.up(old)
+    copy_of_it = stack.exported()
+    stack.up(new)
+    data = {key for key in objects(aws) if key[0] in DATA}
+    stack.imported(copy_of_it)
+    stack.up()
+    there, own = objects(aws), set(stack.ids().values())
+    if lost := (data | own) - there:
+        raise Wrong(f"gone: {sorted(lost)}")
+    stack.pulumi("destroy", "--stack=dev", fails=None)
+    if lost := data - own - objects(aws):
+        raise Wrong(f"swept: {sorted(lost)}")
+
+
+def region_changed(aws, at):
+    """The region changes, and that is killed."""
+    stack = aws.stack()
+    stack.up(SMALL)
+    stack.pulumi("config", "set", "dbt-aws:region", ELSEWHERE, "--stack=dev")
+    stack.region = ELSEWHERE
+    stack.killed(at, True)
+    stack.up()
+    stack.compare()
+    if left := {key for key in objects(aws) if key[0] not in WORLDWIDE}:
+        raise Wrong(f"left in {REGION}: {sorted(left)}")
+    stack.destroyed()
+
+
+def other_provider(aws, at):
+    """The first `up` is killed; then the program has a provider of its own."""
+    program = public("10.0.0.0/16")
+    stack = aws.stack()
+    stack.killed(at, True, program)
+    program["one"]["options"] = {"provider": "${own}"}
+    stack.up({"own": {"type": "pulumi:providers:dbt-aws", "properties": {"region": REGION}}, **program})
+    stack.compare()
+    stack.destroyed()
+
+
+def deleted_from_state(aws):
+    """Entries were deleted from the state: the objects are taken over."""
+    program = {**BLOCKS, **network(), "one": platform()}
+    wanted = aws.reference(program)
+    stack = aws.stack()
+    stack.up(program)
+    before = stack.ids()
+    for name in "one-logs", "one-artifacts", "one-cluster", "one-tasks", "lake", "lines", "group":
+        stack.pulumi("state", "delete", stack.urn(name), "--stack=dev", "--target-dependents")
+    stack.up()
+    same(wanted, stack.compare())
+    unchanged({name: key for name, key in before.items() if name != "one-tasks-out"}, stack.ids())
+    stack.destroyed()
+
+
+def renamed_in_state(aws, program, *names):
+    """Entries were renamed in the state: what the program names is there in the end, and nothing else."""
+    wanted = aws.reference(program)
+    stack = aws.stack()
+    stack.up(program)
+    for name in names:
+        stack.pulumi("state", "rename", stack.urn(name), f"{name}ish", "--stack=dev")
+    stack.up()
+    same(wanted, stack.compare())
+    stack.destroyed()
+
+
+def without_generations(aws):
+    """A state has none of the hidden properties, as one that an older version wrote."""
+    wanted = aws.reference(SMALL, MOVED)
+    stack = aws.stack()
+    stack.up(SMALL)
+    state, before = stack.exported(), stack.ids()
+    for resource in state["deployment"]["resources"]:
+        for part in "inputs", "outputs":
+            for hidden in "__generation", "__seed", "__claim":
+                resource.get(part, {}).pop(hidden, None)
+    stack.imported(state)
+    stack.up()
+    unchanged(before, stack.ids())
+    stack.compare()
+    stack.up(MOVED)
+    same(wanted, stack.compare())
+    stack.destroyed()
+
+
+def updated(aws, disturbance, *answered, points=4):
+    """An update, and the same back again, is disturbed at calls all over it; the next `up` ends it."""
+    ways = []
+    for programs in (WHOLE, UPDATED), (WHOLE, UPDATED, WHOLE):
+        ways.append((programs[-1], aws.reference(*programs), aws.calls(*programs)))
+    stack = aws.stack()
+    stack.up(WHOLE)
+    for point in range(points):
+        program, wanted, calls = ways[point % 2]
+        at = 1 + round(point * (calls - 1) / (points - 1))
+        try:
+            getattr(stack, disturbance)(at, *answered, resources=program)
+            stack.up()
+            same(wanted, stack.compare())
+        except Wrong as wrong:
+            raise Wrong(f"at call {at} of {calls}: {wrong}") from None
+    stack.destroyed()
+
+
+CASES = [
+    ("update refused", updated, "refused"),
+    ("update killed-before", updated, "killed", False),
+    ("update killed-after", updated, "killed", True),
+    ("replacement", replaced),
+    ("replacement killed-before", replaced, "killed", "CreateVpc", False),
+    ("replacement killed-after", replaced, "killed", "CreateVpc", True),
+    ("replacement killed-deleting", replaced, "killed", "DeleteSubnet", True),
+    ("replacement delete-failed", replaced, "refused", "DeleteVpc"),
+    ("renamed component", renamed, SMALL, ["one"]),
+    ("made-again", made_again),
+    ("retained", retained),
+    ("two-people", two_people),
+    ("moved-to-another-machine", moved_away),
+    ("older-state added", older_state, SMALL, {**SMALL, "two": public("10.2.0.0/16")["one"], "lake": BLOCKS["lake"]}),
+    ("older-state replaced", older_state, with_postgres("first"), with_postgres("second")),
+    *((f"region-changed {at}", region_changed, at) for at in ("CreateVpc", "CreateCluster", "DeleteSecurityGroup")),
+    *((f"other-provider {at}", other_provider, at) for at in ("CreateVpc", "CreateSubnet", "CreateCluster")),
+    ("deleted-from-state", deleted_from_state),
+    ("renamed-in-state children", renamed_in_state, SMALL, "one-logs", "one-artifacts", "one-cluster"),
+    ("renamed-in-state blocks", renamed_in_state, BLOCKS, "lake", "lines", "group"),
+    ("state-without-generations", without_generations),
+]
