@@ -304,7 +304,7 @@ async fn an_interrupted_create_keeps_what_there_is() {
         stack.fail_next(&inputs, step, Class::NotYet);
         let cx = stack.context(&inputs);
         cx.cancel.cancel();
-        let partial = stack.shelf.create(&cx, inputs.clone()).await;
+        let partial = stack.shelf.create(&cx, &stack.seen, inputs.clone()).await;
         let partial = partial.expect_err("does not try again");
         assert!(
             matches!(partial.error, crate::error::Error::Cancelled(_)),
