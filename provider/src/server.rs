@@ -20,7 +20,7 @@ use std::{
     collections::HashMap,
     io::Write,
     net::Ipv4Addr,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 use tokio::{net::TcpListener, sync::OnceCell};
@@ -38,6 +38,7 @@ pub async fn serve(engine: Option<String>) -> Result<(), Box<dyn std::error::Err
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let port = listener.local_addr()?.port();
     let provider = Arc::new(Provider::new(engine));
+    let started_by = provider.engine();
     let service = ResourceProviderServer::from_arc(provider.clone())
         .max_decoding_message_size(MESSAGE_LIMIT)
         .max_encoding_message_size(MESSAGE_LIMIT);
@@ -60,11 +61,21 @@ pub async fn serve(engine: Option<String>) -> Result<(), Box<dyn std::error::Err
         .serve_with_incoming_shutdown(incoming, async move {
             tokio::select! {
                 () = interrupted(&provider) => {}
-                () = provider.engine_gone() => {}
+                () = gone(started_by) => {}
             }
         })
         .await?;
     Ok(())
+}
+
+/// Resolves when the engine that started this process no longer answers; never, if none did.
+async fn gone(engine: Arc<Engine>) {
+    loop {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        if engine.is_gone().await {
+            return;
+        }
+    }
 }
 
 /// The first interrupt cancels what is under way; the process ends when its calls have ended.
@@ -76,7 +87,8 @@ async fn interrupted(provider: &Provider) {
 /// The provider as one process serves it.
 pub(crate) struct Provider {
     engine: Mutex<Arc<Engine>>,
-    configured: OnceLock<Configured>,
+    /// Of the latest engine: one that attaches configures the process again.
+    configured: Mutex<Option<Arc<Configured>>>,
     seen: Seen,
     /// Whether `seen` holds what the stack has.
     learned: OnceCell<()>,
@@ -98,7 +110,7 @@ impl Provider {
     fn new(engine: Option<String>) -> Self {
         Self {
             engine: Mutex::new(Arc::new(Engine::new(engine))),
-            configured: OnceLock::new(),
+            configured: Mutex::default(),
             seen: Seen::default(),
             learned: OnceCell::new(),
             cancel: CancellationToken::new(),
@@ -124,19 +136,13 @@ impl Provider {
             .clone()
     }
 
-    /// Resolves when the engine that started this process no longer answers.
-    async fn engine_gone(&self) {
-        loop {
-            tokio::time::sleep(Duration::from_secs(5)).await;
-            if self.engine().is_gone().await {
-                return;
-            }
-        }
-    }
-
-    fn configured(&self) -> Result<&Configured> {
-        self.configured
-            .get()
+    fn configured(&self) -> Result<Arc<Configured>> {
+        let configured = self
+            .configured
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        configured
+            .clone()
             .ok_or_else(|| Error::Bug("the engine called before Configure".to_owned()))
     }
 
@@ -215,8 +221,11 @@ impl Provider {
             urn: request.urn.unwrap_or_default(),
             id,
         };
-        self.configured
-            .set(configured)
-            .map_err(|_| Error::Bug("the engine called Configure twice".to_owned()))
+        let mut latest = self
+            .configured
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *latest = Some(Arc::new(configured));
+        Ok(())
     }
 }

@@ -75,10 +75,17 @@ class Program:
         assert old in text
         self.file.write_text(text.replace(old, new, 1))
 
+    def pulumi(self, *words):
+        """Runs a command of Pulumi's on the stack."""
+        return run("pulumi", *words, "--stack", STACK, folder=self.folder)
+
+    def state(self):
+        """The stack's resources."""
+        return json.loads(self.pulumi("stack", "export"))["deployment"]["resources"]
+
     def urn(self, name):
         """The URN of a resource of the stack."""
-        state = json.loads(run("pulumi", "stack", "export", "--stack", STACK, folder=self.folder))
-        return next(r["urn"] for r in state["deployment"]["resources"] if r["urn"].endswith(f"::{name}"))
+        return next(r["urn"] for r in self.state() if r["urn"].endswith(f"::{name}"))
 
 
 def steps(events):

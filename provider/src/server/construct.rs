@@ -63,12 +63,18 @@ pub(super) async fn construct(
         .urn;
     let monitor = EngineMonitor {
         client: client.clone(),
-        provider: child_provider(&request, configured),
+        provider: child_provider(&request, &configured),
         dependencies: request.dependencies.iter().cloned().collect(),
         timeouts: request.custom_timeouts.clone().map(timeouts),
     };
     let scope = Scope::new(&request.name, &urn, request.dry_run, Arc::new(monitor));
-    let state = component.construct(&scope, inputs).await?;
+    let mut state = component.construct(&scope, inputs).await?;
+    // The engine marks those of its own resources, at their registration; a component's outputs come later.
+    for name in &request.additional_secret_outputs {
+        if let Some(value) = state.get_mut(name).filter(|value| !value.is_null()) {
+            *value = Value::secret(std::mem::take(value));
+        }
+    }
     let outputs = rpc::RegisterResourceOutputsRequest {
         urn: urn.clone(),
         outputs: Some(to_struct(&state)),

@@ -260,7 +260,7 @@ impl ResourceProvider for Provider {
                 Error::failed(format!("{} is not a function of dbt-aws", request.tok)).into(),
             );
         };
-        let aws = &self.configured()?.aws;
+        let aws = &self.configured()?.aws.clone();
         let answer = function.call(aws, from_struct(request.args)).await?;
         Ok(Response::new(match answer {
             Ok(answer) => rpc::InvokeResponse {

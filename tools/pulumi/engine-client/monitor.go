@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/pulumi/pulumi/pkg/v3/resource/plugin"
@@ -66,6 +68,7 @@ func (m *monitor) RegisterResource(
 		return answer, nil
 	}
 	m.children++
+	m.wrong = append(m.wrong, m.placed(urn, req))
 	inputs, err := plugin.UnmarshalProperties(req.Object, keep)
 	if err != nil {
 		return nil, err
@@ -87,6 +90,27 @@ func (m *monitor) RegisterResource(
 	}
 	answer.Object, err = plugin.MarshalProperties(made.Properties, keep)
 	return answer, err
+}
+
+// placed is an error unless the child stands where a component's child must: below it, on its provider, after others.
+func (m *monitor) placed(urn resource.URN, req *pulumirpc.RegisterResourceRequest) error {
+	parent, provider := resource.URN(req.Parent), fmt.Sprintf("%s::%s", provURN, provID)
+	err := errors.Join(
+		expect(m.urns[parent] && !strings.Contains(string(parent.QualifiedType()), "$"), "%s is below %q", urn, parent),
+		expect(req.Provider == provider, "%s has the provider %q", urn, req.Provider),
+		expect(req.AcceptSecrets && req.AcceptResources, "%s would lose secrets or resources", urn),
+		expect(req.SupportsPartialValues && req.SupportsResultReporting, "%s would lose what is partly known", urn),
+	)
+	for _, dependency := range req.Dependencies {
+		err = errors.Join(err, expect(m.urns[resource.URN(dependency)], "%s is made before %s", urn, dependency))
+	}
+	for key, of := range req.PropertyDependencies {
+		for _, dependency := range of.Urns {
+			known := slices.Contains(req.Dependencies, dependency)
+			err = errors.Join(err, expect(known, "%s: %s of %s is no dependency", urn, dependency, key))
+		}
+	}
+	return err
 }
 
 func (m *monitor) RegisterResourceOutputs(
