@@ -16,7 +16,7 @@ test: lint
 	$(step) "the engine's own client" tools/check-provider
 	$(step) "the runner" provider/runner/tests/run
 	$(step) "the local AWS" local-aws/check
-	$(step) "the network on the local AWS" tests/on-local-aws
+	$(step) "the building blocks on the local AWS" tests/on-local-aws
 	$(step) "the provider killed between calls" tests/kill/run
 	$(step) "the examples in four languages" tests/e2e/run
 

@@ -1,4 +1,4 @@
-"""Step Functions' calls to other services."""
+"""Step Functions, and its calls to other services."""
 import contextvars
 import json
 
@@ -14,6 +14,8 @@ def install():
     states._poll_ecs_tasks = wait_for_task
     states._invoke_resource_with_timeout = stopping_at_timeout(states._invoke_resource_with_timeout)
     states._invoke_aws_sdk_integration = with_s3_objects(states._invoke_aws_sdk_integration)
+    for action in ("_create_state_machine", "_update_state_machine"):
+        setattr(states, action, with_tracing(getattr(states, action)))
     resolve = ssm.resolve_parameter_value
     # ECS decrypts a SecureString that a task's secrets name; the emulator hands the ciphertext on.
     ssm.resolve_parameter_value = lambda name, version=None, decrypt=True: resolve(name, version=version, decrypt=True)
@@ -45,6 +47,20 @@ def wait_for_task(cluster, arns):
                 raise states._ExecutionError("States.TaskFailed", json.dumps(task))
             return task
     raise states._ExecutionError("States.Timeout", "")
+
+
+def with_tracing(original):
+    """AWS tells whether a state machine is traced; the emulator forgets it."""
+
+    def change(data):
+        answer = original(data)
+        told = json.loads(answer[2])
+        machine = states._state_machines.get(data.get("stateMachineArn") or told.get("stateMachineArn"))
+        if machine and "tracingConfiguration" in data:
+            machine["tracingConfiguration"] = data["tracingConfiguration"]
+        return answer
+
+    return change
 
 
 def stopping_at_timeout(original):

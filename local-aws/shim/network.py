@@ -18,22 +18,29 @@ def install():
     actions["CreateRoute"] = unless(routed, actions["CreateRoute"])
     actions["CreateSubnet"] = unless(overlapping, actions["CreateSubnet"])
     actions["ReleaseAddress"] = unless(in_use, actions["ReleaseAddress"])
+    for action, rules in (("Ingress", "IpPermissions"), ("Egress", "IpPermissionsEgress")):
+        name = f"AuthorizeSecurityGroup{action}"
+        actions[name] = unless(allowed(rules), actions[name])
+    actions["DescribeVpcEndpoints"] = describe_endpoints
     actions["DescribeAddresses"] = by_tag(actions["DescribeAddresses"])
     actions["DescribeNatGateways"] = with_addresses(actions["DescribeNatGateways"])
 
 
 def with_token(action, original):
-    """AWS answers a token that was used with what it made then; the emulator makes another."""
+    """AWS answers a token that was used with what it made then, and refuses it where the parameters differ; the emulator
+    makes another."""
     answers = {}
 
     def create(params):
         token = ec2._p(params, "ClientToken")
         key = get_account_id(), get_region(), token
         if token and key in answers:
-            return answers[key]
+            used, answer = answers[key]
+            mismatch = "IdempotentParameterMismatch", "The client token was used with other parameters."
+            return answer if used == params else ec2._error(*mismatch, 400)
         answer = original(params)
         if token and answer[0] == 200:
-            answers[key] = answer
+            answers[key] = dict(params), answer
         return answer
 
     return create
@@ -73,6 +80,27 @@ def in_use(params):
     address = ec2._p(params, "AllocationId")
     if any(nat["AllocationId"] == address and nat["State"] != "deleted" for nat in ec2._nat_gateways.values()):
         return "InvalidIPAddress.InUse", f"Address {address} is in use."
+
+
+def allowed(rules):
+    """The conflict of a rule with one of the group's rules of that direction."""
+
+    def conflict(params):
+        group = ec2._security_groups.get(ec2._p(params, "GroupId")) or {rules: []}
+        wanted = ec2._parse_ip_permissions(params, "IpPermissions")
+        if any(ec2._rules_match(rule, there) for rule in wanted for there in group[rules]):
+            return "InvalidPermission.Duplicate", "the specified rule already exists"
+
+    return conflict
+
+
+def describe_endpoints(params):
+    """AWS tells the endpoints that filters choose; the emulator all of them."""
+    filters, ids = ec2._parse_filters(params), ec2._parse_member_list(params, "VpcEndpointId")
+    items = [ec2._vpce_fields_xml(endpoint) for key, endpoint in ec2._vpc_endpoints.items()
+             if (not ids or key in ids) and endpoint["VpcId"] in filters.get("vpc-id", [endpoint["VpcId"]])
+             and ec2._resource_matches_tag_filters(key, filters)]
+    return ec2._xml(200, "DescribeVpcEndpointsResponse", f"<vpcEndpointSet>{''.join(items)}</vpcEndpointSet>")
 
 
 def by_tag(original):

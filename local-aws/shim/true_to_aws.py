@@ -5,11 +5,13 @@ Each module says where the emulator differs from AWS and sets that right by repl
 import ministack.app
 
 import containers
+import databases
 import integrations
 import network
 import schedules
 
 containers.install()
+databases.install()
 integrations.install()
 network.install()
 schedules.install()

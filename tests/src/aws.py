@@ -9,9 +9,13 @@ import threading
 from urllib.parse import parse_qs
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.core.exceptions import JsonRESTError
+from moto.ec2.exceptions import EC2ClientError
+from moto.ec2.models import EC2Backend
 from moto.ecs.models import EC2ContainerServiceBackend
 from moto.rds.models import RDSBackend
 from moto.s3.responses import S3Response
+from moto.stepfunctions.models import StepFunctionBackend
 from werkzeug.serving import make_server
 from werkzeug.test import run_wsgi_app
 
@@ -42,8 +46,37 @@ RDSBackend.modify_db_subnet_group = modify_db_subnet_group
 EC2ContainerServiceBackend.list_clusters = list_clusters
 
 
+class Refused(JsonRESTError):
+    """What AWS refuses and moto takes."""
+
+
+def associate_route_table(self, route_table_id, gateway_id=None, subnet_id=None,
+                          associate=EC2Backend.associate_route_table):
+    """EC2 refuses a subnet's second table; moto answers with the association to the first."""
+    tables = self.describe_route_tables(filters={"association.subnet-id": [subnet_id]})
+    if subnet_id and tables and tables[0].id != route_table_id:
+        raise EC2ClientError("Resource.AlreadyAssociated", f"{subnet_id} is associated with {tables[0].id}")
+    return associate(self, route_table_id, gateway_id, subnet_id)
+
+
+def create_state_machine(self, name, definition, *others, create=StepFunctionBackend.create_state_machine, **more):
+    """Step Functions refuses another machine of the same name; moto answers with the one that is there."""
+    for machine in self.state_machines:
+        if machine.name == name and machine.definition != definition:
+            raise Refused("StateMachineAlreadyExists", f"State Machine Already Exists: '{machine.arn}'")
+    return create(self, name, definition, *others, **more)
+
+
+EC2Backend.associate_route_table = associate_route_table
+StepFunctionBackend.create_state_machine = create_state_machine
+
+MISMATCH = b"""<Response><Errors><Error><Code>IdempotentParameterMismatch</Code>
+<Message>The client token was used with other parameters.</Message></Error></Errors><RequestID>1</RequestID></Response>"""
+
+
 class Tokens:
-    """EC2 answers a ClientToken that was used with what it made then; moto's makes another."""
+    """EC2 answers a ClientToken that was used with what it made then, and refuses it where the parameters differ; moto's
+    makes another."""
 
     def __init__(self, app):
         self.app, self.answers, self.lock = app, {}, threading.Lock()
@@ -65,8 +98,10 @@ class Tokens:
                 if not status.startswith("200"):
                     start_response(*answer[:2])
                     return answer[2]
-                self.answers[key] = answer
-            status, headers, body = self.answers[key]
+                self.answers[key] = form, answer
+            used, (status, headers, body) = self.answers[key]
+        if used != form:
+            status, headers, body = "400 Bad Request", [("Content-Type", "text/xml")], [MISMATCH]
         start_response(status, headers)
         return body
 

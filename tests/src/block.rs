@@ -27,6 +27,8 @@ pub struct Block {
     pub unchanged: Vec<(&'static str, &'static str)>,
     /// Inputs that AWS does not tell, so that an import differs in them.
     pub untold: Vec<&'static str>,
+    /// Why a create with other inputs makes another object beside the one that an interrupted create left.
+    pub apart: Option<&'static str>,
     /// How boto3 lists this kind.
     pub listed: Call,
     /// Text by which an item of the list is the object; without it, the marker.
@@ -54,6 +56,7 @@ impl Default for Block {
             replaces: Vec::new(),
             unchanged: Vec::new(),
             untold: Vec::new(),
+            apart: None,
             listed: Call::new("", "", json!({}), ""),
             mentions: None,
             marked: Marked::Item,
@@ -71,7 +74,7 @@ fn merged(base: &Json, over: &Json) -> Json {
 
 impl Stack {
     /// Takes a building block through its life: preview, create, create again, read, updates, replacements, import,
-    /// delete, delete again.
+    /// delete, delete again; then one that an interrupted create of another program left.
     pub async fn test(&self, block: Block) {
         let resources = dbt_aws::resources::all();
         let kind = resources
@@ -101,6 +104,10 @@ impl Stack {
         life.replacements(&made, &inputs).await;
         life.import(&made, &inputs).await;
         life.deletion(&made).await;
+        if let (Some(change), None) = (block.updates.first(), block.apart) {
+            let urn = self.urn(block.token, "taken-over");
+            Life { urn, ..life }.taken_over(change).await;
+        }
     }
 }
 
@@ -240,6 +247,35 @@ impl Life<'_> {
         self.fresh(&again).await;
         self.marked(&again);
         again
+    }
+
+    /// What an interrupted create left is brought to what the program has become since.
+    async fn taken_over(&self, change: &Json) {
+        let provider = &self.stack.provider;
+        let inputs = self.check(&Properties::new(), &self.block.inputs).await;
+        let create = async |inputs: &Properties| {
+            let made = provider.create(&self.urn, inputs, false).await;
+            made.unwrap_or_else(|status| panic!("{}: {change}: {}", self.urn, status.message()))
+        };
+        let left = create(&inputs).await;
+        let news = self
+            .check(&inputs, &merged(&self.block.inputs, change))
+            .await;
+        let made = create(&news).await;
+        assert_eq!(made.id, left.id, "{} made twice", self.urn);
+        self.fresh(&made).await;
+        self.unchanged(&made, &news).await;
+        let found = provider.import(&self.urn, &made.id).await.expect("reads");
+        let found = found.expect("is there");
+        self.unchanged_but_untold(&found, &news).await;
+        self.marked(&made);
+        provider.delete(&made).await.expect("deletes");
+        assert_eq!(
+            self.alive(&made),
+            Vec::<Json>::new(),
+            "{} is left",
+            self.urn
+        );
     }
 
     async fn update(&self, old: &Made, inputs: &Json, change: &Json) -> Made {
@@ -396,7 +432,8 @@ impl Life<'_> {
             Marked::Item => self.objects(&made.id, &made.inputs),
             Marked::Call(call) => call.items(self.stack.region, &made.id),
         };
-        let mut wanted = BTreeMap::from([("Name".to_owned(), "tested".to_owned())]);
+        let name = self.urn.rsplit("::").next().unwrap_or_default();
+        let mut wanted = BTreeMap::from([("Name".to_owned(), name.to_owned())]);
         if let Some(tags) = made.inputs.get("tags") {
             let tags = tags.plain().into_properties();
             wanted.extend(

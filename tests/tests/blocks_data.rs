@@ -666,8 +666,9 @@ async fn what_a_database_does_by_itself_is_no_drift() {
     let inputs =
         json!({"engineVersion": "17", "maxAllocatedStorage": 100, "skipFinalSnapshot": true});
     let made = database(&stack, inputs).await;
-    let grown =
-        json!({"DBInstanceIdentifier": made.id, "AllocatedStorage": 55, "EngineVersion": "17.6"});
+    let grown = json!({
+        "DBInstanceIdentifier": made.id, "AllocatedStorage": 55, "EngineVersion": "17.6", "ApplyImmediately": true,
+    });
     stack
         .aws("rds", "modify_db_instance", &grown)
         .expect("modifies");

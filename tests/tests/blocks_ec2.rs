@@ -396,6 +396,7 @@ async fn security_group_rule_lives() {
                 updates: vec![json!({"protocol": "udp", "fromPort": 53, "toPort": 53})],
                 replaces: replaces(back),
                 unchanged: vec![("description", "moto keeps those of blocks only")],
+                apart: Some("a rule with other ports is another rule to AWS"),
                 listed: listed(),
                 ..Block::default()
             })
@@ -467,10 +468,10 @@ async fn vpc_endpoint_lives() {
             token: "dbt-aws:ec2:VpcEndpoint",
             inputs: json!({"vpcId": vpc.id, "serviceName": "s3", "routeTableIds": [first.id]}),
             updates: vec![
-                json!({"routeTableIds": [second.id, first.id]}),
-                json!({"routeTableIds": [second.id]}),
                 json!({"policy": policy}),
                 json!({"policy": null}),
+                json!({"routeTableIds": [second.id, first.id]}),
+                json!({"routeTableIds": [second.id]}),
                 // moto can only delete an endpoint with the tables that it was made with.
                 json!({"routeTableIds": [first.id]}),
             ],

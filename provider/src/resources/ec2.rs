@@ -289,6 +289,12 @@ pub(crate) async fn lives<R: CustomResource>(
     Ok(found.is_some())
 }
 
+/// Whether AWS refuses a token because it was used with other parameters: by an interrupted create of this very resource,
+/// before the program changed.
+pub(crate) fn used_otherwise(error: &Error) -> bool {
+    error.code() == Some("IdempotentParameterMismatch")
+}
+
 /// Every token leads to an object that has gone.
 pub(crate) fn spent(what: &str) -> Error {
     Error::failed(format!(

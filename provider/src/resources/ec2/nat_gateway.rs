@@ -52,7 +52,14 @@ impl CustomResource for NatGateway {
                 ))
                 .send()
                 .await
-                .during(format!("create {what}"))?;
+                .during(format!("create {what}"));
+            let made = match made {
+                Err(error) if super::used_otherwise(&error) => match left(cx, &what).await? {
+                    Some(id) => return Ok(Created::Adopted(id)),
+                    None => continue,
+                },
+                made => made?,
+            };
             let gateway = made.nat_gateway.unwrap_or_else(|| Found::builder().build());
             let id = gateway.nat_gateway_id().unwrap_or_default();
             if is_new(cx, gateway.create_time()) || lives::<Self>(cx, id, inputs).await? {
@@ -158,4 +165,24 @@ async fn find(cx: &Context, id: &str) -> Result<Option<Found>> {
         .during(format!("read {id}"))
         .gone()?;
     Ok(found.and_then(|f| f.nat_gateways?.into_iter().next()))
+}
+
+/// The gateway that an interrupted create left.
+async fn left(cx: &Context, what: &str) -> Result<Option<String>> {
+    let found = cx
+        .aws
+        .ec2()
+        .describe_nat_gateways()
+        .filter(super::marked(cx))
+        .send()
+        .await
+        .during(format!("look for {what}"))?;
+    let dead = [
+        NatGatewayState::Deleted,
+        NatGatewayState::Deleting,
+        NatGatewayState::Failed,
+    ];
+    let mut there = found.nat_gateways.unwrap_or_default().into_iter();
+    let alive = there.find(|g| g.state().is_some_and(|state| !dead.contains(state)));
+    Ok(alive.and_then(|g| g.nat_gateway_id))
 }

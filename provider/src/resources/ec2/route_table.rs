@@ -48,7 +48,14 @@ impl CustomResource for RouteTable {
                 ))
                 .send()
                 .await
-                .during(format!("create {what}"))?;
+                .during(format!("create {what}"));
+            let made = match made {
+                Err(error) if super::used_otherwise(&error) => match left(cx, &what).await? {
+                    Some(id) => return Ok(Created::Adopted(id)),
+                    None => continue,
+                },
+                made => made?,
+            };
             let id = made.route_table.and_then(|t| t.route_table_id);
             let id = id.unwrap_or_default();
             if lives::<Self>(cx, &id, inputs).await? {
@@ -102,4 +109,18 @@ impl CustomResource for RouteTable {
             .during(format!("delete {id}"))?;
         Ok(())
     }
+}
+
+/// The table that an interrupted create left.
+async fn left(cx: &Context, what: &str) -> Result<Option<String>> {
+    let found = cx
+        .aws
+        .ec2()
+        .describe_route_tables()
+        .filters(super::marked(cx))
+        .send()
+        .await
+        .during(format!("look for {what}"))?;
+    let mut there = found.route_tables.unwrap_or_default().into_iter();
+    Ok(there.next().and_then(|table| table.route_table_id))
 }

@@ -104,7 +104,14 @@ impl CustomResource for VpcEndpoint {
                 ))
                 .send()
                 .await
-                .during(format!("create {what}"))?;
+                .during(format!("create {what}"));
+            let made = match made {
+                Err(error) if super::used_otherwise(&error) => match left(cx, &what).await? {
+                    Some(id) => return Ok(Created::Adopted(id)),
+                    None => continue,
+                },
+                made => made?,
+            };
             let endpoint = made.vpc_endpoint.as_ref();
             let id = endpoint
                 .and_then(|e| e.vpc_endpoint_id())
@@ -233,4 +240,24 @@ fn allows_everything(policy: &serde_json::Value) -> bool {
         one => vec![one.clone()],
     };
     statement(policy) == statement(&everything())
+}
+
+/// The endpoint that an interrupted create left.
+async fn left(cx: &Context, what: &str) -> Result<Option<String>> {
+    let found = cx
+        .aws
+        .ec2()
+        .describe_vpc_endpoints()
+        .filters(super::marked(cx))
+        .send()
+        .await
+        .during(format!("look for {what}"))?;
+    let dead = [
+        EndpointState::Deleted,
+        EndpointState::Deleting,
+        EndpointState::Failed,
+    ];
+    let mut there = found.vpc_endpoints.unwrap_or_default().into_iter();
+    let alive = there.find(|e| e.state().is_some_and(|state| !dead.contains(state)));
+    Ok(alive.and_then(|e| e.vpc_endpoint_id))
 }

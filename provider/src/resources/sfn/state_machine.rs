@@ -1,6 +1,6 @@
 //! `dbt-aws:sfn:StateMachine`.
 
-use super::definition;
+use super::{super::ec2::is_new, definition};
 use crate::{prelude::*, props::Enum as _, words};
 use aws_sdk_sfn::{
     operation::describe_state_machine::DescribeStateMachineOutput,
@@ -144,6 +144,10 @@ impl CustomResource for StateMachine {
             .await
             .during(format!("create {what}"));
         match made {
+            // AWS answers a create that differs in role or tags alone with the machine that an earlier one left.
+            Ok(made) if !is_new(cx, Some(&made.creation_date)) => {
+                Ok(Created::Adopted(made.state_machine_arn))
+            }
             Ok(made) => Ok(made.state_machine_arn.into()),
             Err(error) if error.is_already_exists() => match there(cx, &name).await? {
                 Some((arn, tags)) => cx.adopt(arn, &what, &tags),
