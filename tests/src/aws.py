@@ -8,6 +8,7 @@ import sys
 import threading
 from urllib.parse import parse_qs
 
+import xmltodict
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.core.exceptions import JsonRESTError
 from moto.ec2.exceptions import EC2ClientError
@@ -29,6 +30,16 @@ def get_bucket_versioning(self):
     return f'<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">{inner}</VersioningConfiguration>'
 
 
+def put_bucket(self, request, bucket_name, query, put=S3Response._bucket_response_put):
+    """S3 takes tags with the create of a bucket; moto does not."""
+    new = not query and bucket_name not in self.backend.buckets
+    answer = put(self, request, bucket_name, query)
+    if new and b"<Tags>" in self.body:
+        tags = xmltodict.parse(self.body, force_list={"Tag"})["CreateBucketConfiguration"]["Tags"]["Tag"]
+        self.backend.put_bucket_tagging(bucket_name, {tag["Key"]: tag["Value"] or "" for tag in tags})
+    return answer
+
+
 def list_clusters(self):
     """ECS lists active clusters; moto's those that were deleted too."""
     return [cluster.arn for cluster in self.clusters.values() if cluster.status == "ACTIVE"]
@@ -41,6 +52,7 @@ def modify_db_subnet_group(self, subnet_name, description, subnets, modify=RDSBa
     return group
 
 
+S3Response._bucket_response_put = put_bucket
 S3Response.get_bucket_versioning = get_bucket_versioning
 RDSBackend.modify_db_subnet_group = modify_db_subnet_group
 EC2ContainerServiceBackend.list_clusters = list_clusters

@@ -57,6 +57,13 @@ def parameter_group(rds, name):
     yield from (i for i in rds.databases.values() if i.db_parameter_group_name == name)
 
 
+def end_associations(self, subnet_id, delete=EC2Backend.delete_subnet):
+    """AWS ends a subnet's association with a route table; moto's stays."""
+    for table in self.route_tables.values():
+        table._associations = {key: each for key, each in table._associations.items() if each != subnet_id}
+    return delete(self, subnet_id)
+
+
 def guard(backend, call, users, error, code):
     """Has a delete call look for users first."""
     delete = getattr(backend, call)
@@ -70,6 +77,7 @@ def guard(backend, call, users, error, code):
     setattr(backend, call, guarded)
 
 
+EC2Backend.delete_subnet = end_associations
 for each in (
     (EC2Backend, "delete_vpc", vpc, EC2ClientError, "DependencyViolation"),
     (EC2Backend, "delete_subnet", subnet, EC2ClientError, "DependencyViolation"),
