@@ -4,8 +4,9 @@ pub mod instance;
 pub mod parameter_group;
 pub mod subnet_group;
 
+use super::ec2::lingers;
 use crate::prelude::*;
-use aws_sdk_rds::types::Tag;
+use aws_sdk_rds::types::{DbInstance, Tag};
 
 /// The tags of a new object.
 pub(crate) fn to_tags(tags: Tags) -> Vec<Tag> {
@@ -43,6 +44,37 @@ pub(crate) async fn tags_of(cx: &Context, arn: &str) -> Result<Tags> {
         .await
         .during(format!("list the tags of {arn}"))?;
     Ok(from_tags(tags.tag_list()))
+}
+
+/// The refusal of a delete, naming the databases that use the object and that nobody deletes: no waiting ends that.
+pub(crate) async fn held(
+    cx: &Context,
+    id: &str,
+    error: Error,
+    uses: impl Fn(&DbInstance) -> bool,
+) -> Error {
+    if !lingers(cx, &error) {
+        return error;
+    }
+    let all = cx.aws.rds().describe_db_instances().into_paginator();
+    let all: Vec<_> = match all.items().send().try_collect().await {
+        Ok(all) => all,
+        Err(_) => return error,
+    };
+    let stays = |i: &&DbInstance| i.db_instance_status() != Some("deleting") && uses(i);
+    let names: Vec<_> = all
+        .iter()
+        .filter(stays)
+        .filter_map(DbInstance::db_instance_identifier)
+        .collect();
+    if names.is_empty() {
+        return error;
+    }
+    Error::failed(format!(
+        "could not delete {id}: the database {} uses it, and nothing deletes that; if an interrupted run left it, run \
+         `pulumi up` and then this command again, or else delete it by hand",
+        names.join(", ")
+    ))
 }
 
 /// Brings the tags of an object from `old` to `new`.

@@ -1,8 +1,9 @@
 //! `dbt-aws:ec2:SecurityGroup`.
 
 use super::{filter, from_tags, lingers, refused, retag, seeded, tag_specification};
-use crate::prelude::*;
+use crate::{prelude::*, resources::rds::held};
 use aws_sdk_ec2::types::{IpPermission, IpRange, Ipv6Range, ResourceType};
+use aws_sdk_rds::types::DbInstance;
 
 /// What may reach a network interface, and what it may reach.
 #[derive(Debug)]
@@ -168,6 +169,11 @@ impl CustomResource for SecurityGroup {
         match deleted.during(format!("delete {id}")) {
             Ok(_) => Ok(()),
             Err(error) if lingers(cx, &error) => {
+                let uses = |i: &DbInstance| {
+                    let mut groups = i.vpc_security_groups().iter();
+                    groups.any(|g| g.vpc_security_group_id() == Some(id))
+                };
+                let error = held(cx, id, error, uses).await;
                 Err(refused(cx, error, filter("group-id", id)).await)
             }
             Err(error) => Err(error),

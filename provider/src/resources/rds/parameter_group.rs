@@ -1,8 +1,8 @@
 //! `dbt-aws:rds:ParameterGroup`.
 
-use super::{arn, check_name, retag, tags_of, to_tags};
+use super::{arn, check_name, held, retag, tags_of, to_tags};
 use crate::prelude::*;
-use aws_sdk_rds::types::{ApplyMethod, Parameter};
+use aws_sdk_rds::types::{ApplyMethod, DbInstance, Parameter};
 use std::collections::BTreeSet;
 
 /// What RDS takes in one call.
@@ -237,14 +237,16 @@ impl CustomResource for ParameterGroup {
     }
 
     async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {
-        cx.aws
-            .rds()
-            .delete_db_parameter_group()
-            .db_parameter_group_name(id)
-            .send()
-            .await
-            .during(format!("delete the DB parameter group {id}"))?;
-        Ok(())
+        let delete = cx.aws.rds().delete_db_parameter_group();
+        let deleted = delete.db_parameter_group_name(id).send().await;
+        let Err(error) = deleted.during(format!("delete the DB parameter group {id}")) else {
+            return Ok(());
+        };
+        let uses = |i: &DbInstance| {
+            let mut groups = i.db_parameter_groups().iter();
+            groups.any(|g| g.db_parameter_group_name() == Some(id))
+        };
+        Err(held(cx, id, error, uses).await)
     }
 }
 

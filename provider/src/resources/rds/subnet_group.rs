@@ -1,7 +1,8 @@
 //! `dbt-aws:rds:SubnetGroup`.
 
-use super::{arn, check_name, retag, tags_of, to_tags};
+use super::{arn, check_name, held, retag, tags_of, to_tags};
 use crate::prelude::*;
+use aws_sdk_rds::types::DbInstance;
 
 /// The subnets that a database may be in.
 #[derive(Debug)]
@@ -175,13 +176,16 @@ impl CustomResource for SubnetGroup {
     }
 
     async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {
-        cx.aws
-            .rds()
-            .delete_db_subnet_group()
-            .db_subnet_group_name(id)
-            .send()
-            .await
-            .during(format!("delete the DB subnet group {id}"))?;
-        Ok(())
+        let delete = cx.aws.rds().delete_db_subnet_group();
+        let deleted = delete.db_subnet_group_name(id).send().await;
+        let Err(error) = deleted.during(format!("delete the DB subnet group {id}")) else {
+            return Ok(());
+        };
+        let group = |i: &DbInstance| {
+            i.db_subnet_group()?
+                .db_subnet_group_name()
+                .map(str::to_owned)
+        };
+        Err(held(cx, id, error, |i| group(i).as_deref() == Some(id)).await)
     }
 }
