@@ -3,6 +3,7 @@
 use super::{container, container::TaskDefinitionContainer, from_tags, retag, to_tags};
 use crate::{prelude::*, props::Enum as _, words};
 use aws_sdk_ecs::{
+    config::{Builder as Config, retry::RetryConfig},
     operation::describe_task_definition::DescribeTaskDefinitionOutput,
     types::{
         Compatibility, CpuArchitecture, EphemeralStorage, NetworkMode, OsFamily, RuntimePlatform,
@@ -201,7 +202,9 @@ impl CustomResource for TaskDefinition {
             let what = format!("the task definition {family}");
             return cx.adopt(family, &what, &from_tags(there.tags()));
         }
-        register(cx, &family, inputs).await?;
+        // The SDK would register a second when the answer to the first is lost.
+        let once = Config::new().retry_config(RetryConfig::disabled());
+        register(cx, &family, inputs, once).await?;
         Ok(family.into())
     }
 
@@ -213,7 +216,7 @@ impl CustomResource for TaskDefinition {
     ) -> Result<()> {
         let Some(old) = old else { return Ok(()) };
         if differs(&old.inputs, new) {
-            let arn = register(cx, id, new).await?;
+            let arn = register(cx, id, new, Config::new()).await?;
             // What depends on it takes the revision from the read that follows.
             cx.wait(&format!("the task definition {id}"), async || {
                 let newest = describe(cx, id).await?;
@@ -389,7 +392,12 @@ async fn describe(cx: &Context, family: &str) -> Result<Option<DescribeTaskDefin
 }
 
 /// Registers a revision; its ARN.
-async fn register(cx: &Context, family: &str, inputs: &TaskDefinitionInputs) -> Result<String> {
+async fn register(
+    cx: &Context,
+    family: &str,
+    inputs: &TaskDefinitionInputs,
+    config: Config,
+) -> Result<String> {
     let containers = inputs
         .container_definitions
         .iter()
@@ -423,6 +431,8 @@ async fn register(cx: &Context, family: &str, inputs: &TaskDefinitionInputs) -> 
         .set_runtime_platform(platform)
         .set_ephemeral_storage(inputs.ephemeral_storage_gb.map(disk))
         .set_tags(Some(to_tags(cx.tags(inputs.tags.as_ref()))))
+        .customize()
+        .config_override(config)
         .send()
         .await
         .during(format!("register the task definition {family}"))?;
