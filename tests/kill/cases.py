@@ -78,6 +78,46 @@ def objects(aws):
     return {key for key, _ in aws.objects()}
 
 
+def by_hand(aws, kind, identifier):
+    """Removes an object as a person would."""
+    if kind == "ec2:Vpc":
+        aws.client("ec2").delete_vpc(VpcId=identifier)
+    else:
+        aws.client("rds").delete_db_instance(DBInstanceIdentifier=identifier, SkipFinalSnapshot=True)
+
+
+def destroy_or_name(stack):
+    """`pulumi destroy`, which leaves nothing, or refuses and names what it leaves; what that is."""
+    output = stack.pulumi("destroy", "--stack=dev", fails=None)
+    refused = stack.running.returncode
+    left = objects(stack.aws) - set(stack.ids().values())
+    silent = sorted(key for key in left if not refused or key[1] not in output)
+    if silent:
+        raise Wrong(f"`pulumi destroy` left {silent} without a word:\n{output}")
+    return left
+
+
+def destroyed_at_once(aws, program, at):
+    """The first `up` is killed, and `destroy` follows instead of another `up`."""
+    stack = aws.stack()
+    stack.killed(at, True, program)
+    destroy_or_name(stack)
+    stack.up()
+    stack.compare()
+    stack.destroyed()
+
+
+def answers_lost(aws):
+    """The first answer to every call of `up`, of an update and of `destroy` is lost; the SDK repeats them."""
+    first, second = aws.reference(WHOLE), aws.reference(WHOLE, UPDATED)
+    stack = aws.stack()
+    stack.proxy.deaf = True
+    for program, wanted in (WHOLE, first), (UPDATED, second):
+        stack.up(program)
+        same(wanted, stack.compare())
+    stack.destroyed()
+
+
 def replaced(aws, disturbance=None, *at):
     """A replacement, and what happens on its way."""
     wanted = aws.reference(SMALL, MOVED)
@@ -87,6 +127,41 @@ def replaced(aws, disturbance=None, *at):
         getattr(stack, disturbance)(*at, resources=MOVED)
     stack.up(MOVED)
     same(wanted, stack.compare())
+    stack.destroyed()
+
+
+def taken_back(aws, program, other, at, *named):
+    """A change is killed once the new object was made, and then taken back. What is left is named if it holds data or
+    is a whole network, and else removed with the rest."""
+    wanted = aws.reference(program)
+    stack = aws.stack()
+    stack.up(program)
+    before = objects(aws)
+    stack.killed(at, True, other)
+    stack.up(program)
+    same(wanted, stack.compare(apart=objects(aws) - before))
+    left = destroy_or_name(stack)
+    if {kind for kind, _ in left} != set(named):
+        raise Wrong(f"`pulumi destroy` left {sorted(left)}")
+    for kind, identifier in left:
+        by_hand(aws, kind, identifier)
+    if left:
+        stack.destroyed()
+
+
+def replaced_by_hand(aws):
+    """`pulumi up --replace`, one resource after another."""
+    stack = aws.stack()
+    stack.up(WHOLE)
+    for name, options, stays in (
+        ("jaffle-task-role", [], False), ("analytics-logs", [], False), ("analytics-warehouse", [], False),
+        ("analytics-private-0", [], True), ("analytics-private-0", ["--refresh"], True),
+    ):
+        before = stack.ids()[name]
+        stack.up(None, "--replace", stack.urn(name), *options)
+        stack.compare()
+        if (stack.ids()[name] == before) != stays:
+            raise Wrong(f"{name} {' '.join(options)} was {before} and is {stack.ids()[name]}")
     stack.destroyed()
 
 
@@ -239,6 +314,23 @@ def renamed_in_state(aws, program, *names):
     stack.destroyed()
 
 
+def imported_elsewhere(aws):
+    """An object that is another resource's by now is not taken over."""
+    stack = aws.stack()
+    stack.up(SMALL)
+    name = stack.ids()["one-logs"][1]
+    stack.pulumi("state", "delete", stack.urn("one-logs"), "--stack=dev")
+    stack.pulumi("import", "dbt-aws:logs:LogGroup", "mine", name, "--stack=dev", "--protect=false", "--generate-code=false")
+    mine = {"type": "dbt-aws:logs:LogGroup", "properties": {"name": name, "retentionDays": 30}}
+    output = stack.up({**SMALL, "mine": mine}, fails=True)
+    if name not in output:
+        raise Wrong(f"{name} is not named:\n{output}")
+    stack.pulumi("state", "delete", stack.urn("mine"), "--stack=dev")
+    stack.up(SMALL)
+    stack.compare()
+    stack.destroyed()
+
+
 def without_generations(aws):
     """A state has none of the hidden properties, as one that an older version wrote."""
     wanted = aws.reference(SMALL, MOVED)
@@ -281,11 +373,21 @@ CASES = [
     ("update refused", updated, "refused"),
     ("update killed-before", updated, "killed", False),
     ("update killed-after", updated, "killed", True),
+    *((f"first-up-killed-then-destroy {at}", destroyed_at_once, public("10.0.0.0/16"), at)
+      for at in ("CreateVpc", "CreateSubnet", "CreateSecurityGroup", "PUT /one-artifacts")),
+    ("first-up-killed-then-destroy CreateDBInstance", destroyed_at_once, with_postgres("first"), "CreateDBInstance"),
+    ("answers-lost", answers_lost),
     ("replacement", replaced),
     ("replacement killed-before", replaced, "killed", "CreateVpc", False),
     ("replacement killed-after", replaced, "killed", "CreateVpc", True),
     ("replacement killed-deleting", replaced, "killed", "DeleteSubnet", True),
+    ("replacement answer-lost", replaced, "unanswered", "CreateVpc"),
     ("replacement delete-failed", replaced, "refused", "DeleteVpc"),
+    ("taken-back group", taken_back, BLOCKS, changed(BLOCKS, group={"description": "second"}), "CreateSecurityGroup"),
+    ("taken-back network", taken_back, public("10.0.0.0/16"), public("10.1.0.0/16"), "CreateVpc", "ec2:Vpc"),
+    ("taken-back database", taken_back, with_postgres("first"), with_postgres("second"), "CreateDBInstance",
+     "rds:Instance"),
+    ("replaced-by-hand", replaced_by_hand),
     ("renamed component", renamed, SMALL, ["one"]),
     ("made-again", made_again),
     ("retained", retained),
@@ -298,5 +400,6 @@ CASES = [
     ("deleted-from-state", deleted_from_state),
     ("renamed-in-state children", renamed_in_state, SMALL, "one-logs", "one-artifacts", "one-cluster"),
     ("renamed-in-state blocks", renamed_in_state, BLOCKS, "lake", "lines", "group"),
+    ("imported-elsewhere", imported_elsewhere),
     ("state-without-generations", without_generations),
 ]

@@ -80,6 +80,7 @@ class Proxy:
         answer of `act`, if there is one."""
         with self.lock:
             self.calls, self.at, self.answered, self.act, self.hit = [], at, answered, act, None
+            self.deaf, self.heard = False, set()
 
     def chooses(self, name):
         """Whether to act at the call that came last."""
@@ -96,11 +97,13 @@ class Proxy:
         """Answers a request with what the emulator answers."""
         body = request.rfile.read(int(request.headers.get("content-length") or 0))
         name = operation(request.command, request.path, request.headers, body)
-        chosen = False
+        chosen = lost = False
         with self.lock:
             if not READS.match(name):
                 self.calls.append(name)
                 chosen = self.chooses(name)
+                lost = self.deaf and (name, body) not in self.heard
+                self.heard.add((name, body))
             if chosen:
                 self.hit = name
             if chosen and not self.answered:
@@ -114,6 +117,9 @@ class Proxy:
         upstream.close()
         if chosen:
             self.instead(request, self.act(request.headers, body))
+            return
+        if lost:
+            request.close_connection = True
             return
         request.send_response(answer.status)
         for key, value in answer.getheaders():
