@@ -6,11 +6,15 @@ use crate::{
     error::{Error, Result},
     identity::{Identity, MARKER},
     props::Property,
+    resource::{Created, CustomResource},
     value::Properties,
 };
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 use tokio_util::sync::CancellationToken;
@@ -50,6 +54,7 @@ pub struct Context {
     pub(crate) default_tags: Tags,
     pub(crate) status: Mutex<String>,
     pub(crate) state: Mutex<Properties>,
+    pub(crate) first: AtomicBool,
 }
 
 /// What a look at something that is under way shows.
@@ -118,7 +123,15 @@ impl Context {
             default_tags: self.default_tags.clone(),
             status: Mutex::default(),
             state: Mutex::default(),
+            first: AtomicBool::default(),
         }
+    }
+
+    /// Whether there can be nothing that carries the seed and was left by an interrupted create: this process has made
+    /// the seed, and this is the first attempt.
+    #[must_use]
+    pub fn is_first(&self) -> bool {
+        self.first.load(Ordering::Relaxed)
     }
 
     /// The ARN of an object in the resource's region.
@@ -137,14 +150,14 @@ impl Context {
     ///
     /// # Errors
     /// The object is somebody else's.
-    pub fn adopt(
+    pub fn adopt<R: CustomResource>(
         &self,
         id: impl Into<String>,
         what: &str,
         tags: &Tags,
-    ) -> Result<crate::resource::Created> {
+    ) -> Result<Created<R>> {
         if self.identity.owns(tags) {
-            return Ok(crate::resource::Created::Adopted(id.into()));
+            return Ok(Created::Adopted(id.into()));
         }
         let urn = &self.identity.urn;
         Err(Error::failed(format!(

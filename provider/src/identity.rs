@@ -6,7 +6,7 @@ use crate::value::Urn;
 use data_encoding::Encoding;
 use sha2::{Digest, Sha256};
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::{LazyLock, Mutex, PoisonError},
 };
 
@@ -210,6 +210,7 @@ pub struct Seen {
     generations: Mutex<HashMap<Urn, String>>,
     claims: Mutex<HashMap<(&'static str, String), String>>,
     holders: Mutex<HashMap<(String, String), Urn>>,
+    seeds: Mutex<HashSet<String>>,
 }
 
 impl Seen {
@@ -261,6 +262,23 @@ impl Seen {
             .get(&(token.to_owned(), object.to_owned()))
             .filter(|holder| *holder != urn)
             .cloned()
+    }
+
+    /// Remembers a seed that this process has made.
+    pub fn seed(&self, seed: &str) {
+        self.seeds
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(seed.to_owned());
+    }
+
+    /// Whether this process has made the seed.
+    #[must_use]
+    pub fn has_made(&self, seed: &str) -> bool {
+        self.seeds
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(seed)
     }
 
     /// Remembers who created an object of that type and id last.
@@ -315,6 +333,13 @@ mod tests {
         seen.generation("renamed", &first_generation("seed", "old"));
         let taken = seen.fresh_generation("seed", "old");
         assert_eq!(taken, next_generation(&first_generation("seed", "old")));
+    }
+
+    #[test]
+    fn a_process_knows_the_seeds_that_it_made() {
+        let seen = Seen::default();
+        seen.seed("made");
+        assert!(seen.has_made("made") && !seen.has_made("kept"));
     }
 
     #[test]

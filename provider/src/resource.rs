@@ -31,7 +31,7 @@ pub trait CustomResource: Send + Sync + Sized + 'static {
     /// How long a create, update or delete may take, unless `customTimeouts` says otherwise.
     const TIMEOUT: Duration = Duration::from_secs(20 * 60);
     /// What a program sets.
-    type Inputs: Fields;
+    type Inputs: Fields + Clone;
     /// What AWS adds.
     type Outputs: Fields;
 
@@ -52,7 +52,10 @@ pub trait CustomResource: Send + Sync + Sized + 'static {
     }
 
     /// Makes the object, or finds the one that an interrupted create left.
-    fn create(cx: &Context, inputs: &Self::Inputs) -> impl Future<Output = Result<Created>> + Send;
+    fn create(
+        cx: &Context,
+        inputs: &Self::Inputs,
+    ) -> impl Future<Output = Result<Created<Self>>> + Send;
 
     /// Gives the object the settings of `new` that a create does not or that changed since `old`. Follows a create
     /// (without `old`) and is the update.
@@ -65,9 +68,12 @@ pub trait CustomResource: Send + Sync + Sized + 'static {
         async { Ok(()) }
     }
 
-    /// Waits until the object can be used.
-    fn ready(_cx: &Context, _id: &str) -> impl Future<Output = Result<()>> + Send {
-        async { Ok(()) }
+    /// Waits until the object can be used. Answers the outputs where the wait has seen them.
+    fn ready(
+        _cx: &Context,
+        _id: &str,
+    ) -> impl Future<Output = Result<Option<Self::Outputs>>> + Send {
+        async { Ok(None) }
     }
 
     /// The object as AWS has it, `None` when it is gone. `known` holds the inputs, but for an import; what AWS does
@@ -102,15 +108,26 @@ pub struct State<R: CustomResource> {
 }
 
 /// What a create did.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Created {
-    /// The object of this id was made as the inputs say.
+pub enum Created<R: CustomResource> {
+    /// The object of this id was made as the inputs say, and is read when it is ready.
     New(String),
+    /// The same, and AWS's answer has all outputs: there is no need to read it.
+    Known(String, R::Outputs),
     /// The object of this id was there, made by an interrupted create: it may differ.
     Adopted(String),
 }
 
-impl<T: Into<String>> From<T> for Created {
+impl<R: CustomResource> Created<R> {
+    /// The object's id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        match self {
+            Self::New(id) | Self::Known(id, _) | Self::Adopted(id) => id,
+        }
+    }
+}
+
+impl<R: CustomResource, T: Into<String>> From<T> for Created<R> {
     fn from(id: T) -> Self {
         Self::New(id.into())
     }

@@ -20,7 +20,7 @@ use std::{
     collections::HashMap,
     io::Write,
     net::Ipv4Addr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicBool},
     time::{Duration, Instant},
 };
 use tokio::{net::TcpListener, sync::OnceCell};
@@ -174,6 +174,7 @@ impl Provider {
         let seed = text(SEED)
             .or_else(|| configured.id.clone())
             .unwrap_or_default();
+        let first = self.seen.has_made(&seed);
         let aws = configured.aws.clients(&region).await?;
         let tags = configured
             .aws
@@ -200,6 +201,7 @@ impl Provider {
             default_tags: tags.unwrap_or_default(),
             status: Mutex::default(),
             state: Mutex::new(properties.clone()),
+            first: AtomicBool::new(first),
         })
     }
 
@@ -227,5 +229,40 @@ impl Provider {
             .unwrap_or_else(PoisonError::into_inner);
         *latest = Some(Arc::new(configured));
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{resource::CustomResource, resources::seed::Seed, wire::to_struct};
+    use rpc::resource_provider_server::ResourceProvider;
+    use tonic::Request;
+
+    #[tokio::test]
+    async fn nothing_was_left_with_a_seed_that_this_process_has_made() {
+        let provider = Provider::new(None);
+        let args = [
+            ("region".to_owned(), "eu-west-1".into()),
+            ("skipCredentialsValidation".to_owned(), Value::Bool(true)),
+        ];
+        let request = rpc::ConfigureRequest {
+            args: Some(to_struct(&args.into())),
+            ..Default::default()
+        };
+        provider.configure(request).await.expect("configures");
+        let request = rpc::CreateRequest {
+            urn: format!("urn:pulumi:dev::demo::{}::shop-seed", Seed::TOKEN),
+            ..Default::default()
+        };
+        let made = provider.create(Request::new(request)).await;
+        let made = made.expect("creates").into_inner();
+        let is_first = async |seed: &str| {
+            let properties = [(SEED.to_owned(), seed.into())].into();
+            let urn = "urn:pulumi:dev::demo::dbt-aws:ec2:Vpc::shop-vpc";
+            let cx = provider.context(urn, &properties, 0.0, Duration::ZERO);
+            cx.await.expect("needs no network").is_first()
+        };
+        assert!(is_first(&made.id).await && !is_first("kept").await);
     }
 }

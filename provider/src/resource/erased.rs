@@ -18,7 +18,7 @@ use futures::{
     FutureExt,
     future::{BoxFuture, try_join_all},
 };
-use std::{marker::PhantomData, time::Duration};
+use std::{marker::PhantomData, sync::atomic::Ordering, time::Duration};
 
 /// The hidden input that ties a resource to its stack.
 pub const SEED: &str = "__seed";
@@ -283,16 +283,18 @@ impl<R: CustomResource> Dynamic for Erased<R> {
         async move {
             let typed: R::Inputs = decode(&plain(&inputs)).map_err(Error::from)?;
             let created = cx
-                .retry("creating", Phase::Create, || R::create(cx, &typed))
+                .retry("creating", Phase::Create, async || {
+                    let made = R::create(cx, &typed).await;
+                    cx.first.store(false, Ordering::Relaxed);
+                    made
+                })
                 .await?;
-            let id = match &created {
-                Created::New(id) | Created::Adopted(id) => id.clone(),
-            };
+            let id = created.id().to_owned();
             if let Created::Adopted(id) = &created {
                 let found = self.read_back(cx, id, &typed).await?;
                 refuse_held::<R>(cx, seen, id, &found)?;
             }
-            match self.settle(cx, &created, &id, &typed).await {
+            match self.settle(cx, created, &typed).await {
                 Ok(state) => Ok((
                     id,
                     remember::<R>(&state, &inputs, Some(identity::random(12))),
@@ -452,29 +454,37 @@ impl<R: CustomResource> Erased<R> {
         R::foresee(&typed, old.as_ref())
     }
 
-    /// Takes an object from made to ready, and reads it.
+    /// Takes an object from made to ready, and to what the engine keeps of it.
     async fn settle(
         &self,
         cx: &Context,
-        created: &Created,
-        id: &str,
+        created: Created<R>,
         inputs: &R::Inputs,
     ) -> Result<State<R>> {
-        let old = match created {
-            Created::New(_) => None,
+        let id = created.id().to_owned();
+        let (old, outputs) = match created {
+            Created::New(_) => (None, None),
+            Created::Known(_, outputs) => (None, Some(outputs)),
             Created::Adopted(_) => {
-                R::ready(cx, id).await?;
-                let found = self.read_back(cx, id, inputs).await?;
-                refuse_replacement::<R>(cx, id, &found, inputs)?;
-                Some(found)
+                R::ready(cx, &id).await?;
+                let found = self.read_back(cx, &id, inputs).await?;
+                refuse_replacement::<R>(cx, &id, &found, inputs)?;
+                (Some(found), None)
             }
         };
         cx.retry("configuring", Phase::Update, || {
-            R::apply(cx, id, inputs, old.as_ref())
+            R::apply(cx, &id, inputs, old.as_ref())
         })
         .await?;
-        R::ready(cx, id).await?;
-        self.read_back(cx, id, inputs).await
+        let seen = R::ready(cx, &id).await?;
+        match seen.or(outputs).filter(|_| old.is_none()) {
+            // A new object is as the inputs say.
+            Some(outputs) => Ok(State {
+                inputs: inputs.clone(),
+                outputs,
+            }),
+            None => self.read_back(cx, &id, inputs).await,
+        }
     }
 
     /// Reads what was just made; AWS may need a moment to show it.

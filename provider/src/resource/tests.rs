@@ -21,6 +21,12 @@ use std::{
 struct Cloud {
     shelves: BTreeMap<String, (ShelfInputs, u32)>,
     fail: Option<(&'static str, Class)>,
+    /// Whether a create's answer, or the wait for it, tells the outputs.
+    answers: bool,
+    waits: bool,
+    reads: usize,
+    /// Whether each attempt to create was a first one.
+    firsts: Vec<bool>,
 }
 
 static CLOUD: LazyLock<Mutex<BTreeMap<String, Cloud>>> = LazyLock::new(Mutex::default);
@@ -86,14 +92,18 @@ impl CustomResource for Shelf {
     type Inputs = ShelfInputs;
     type Outputs = ShelfOutputs;
 
-    async fn create(cx: &Context, inputs: &ShelfInputs) -> Result<Created> {
+    async fn create(cx: &Context, inputs: &ShelfInputs) -> Result<Created<Self>> {
+        cloud(cx, |c| c.firsts.push(cx.is_first()));
         failing(cx, "create")?;
         let id = inputs.name.clone().unwrap_or_default();
         Ok(cloud(cx, |c| match c.shelves.contains_key(&id) {
             true => Created::Adopted(id),
             false => {
                 c.shelves.insert(id.clone(), (inputs.clone(), 1));
-                Created::New(id)
+                match c.answers {
+                    true => Created::Known(id.clone(), outputs(&id, 1)),
+                    false => Created::New(id),
+                }
             }
         }))
     }
@@ -120,21 +130,25 @@ impl CustomResource for Shelf {
         failing(cx, "apply")
     }
 
+    async fn ready(cx: &Context, id: &str) -> Result<Option<ShelfOutputs>> {
+        Ok(cloud(cx, |c| {
+            c.waits.then(|| outputs(id, c.shelves[id].1.into()))
+        }))
+    }
+
     async fn read(
         cx: &Context,
         id: &str,
         known: Option<&ShelfInputs>,
     ) -> Result<Option<State<Self>>> {
+        cloud(cx, |c| c.reads += 1);
         Ok(
             cloud(cx, |c| c.shelves.get(id).cloned()).map(|(inputs, revision)| State {
                 inputs: ShelfInputs {
                     password: known.and_then(|k| k.password.clone()),
                     ..inputs
                 },
-                outputs: ShelfOutputs {
-                    arn: format!("arn:{id}"),
-                    revision: revision.into(),
-                },
+                outputs: outputs(id, revision.into()),
             }),
         )
     }
@@ -143,6 +157,13 @@ impl CustomResource for Shelf {
         failing(cx, "delete")?;
         cloud(cx, |c| c.shelves.remove(id));
         Ok(())
+    }
+}
+
+fn outputs(id: &str, revision: i64) -> ShelfOutputs {
+    ShelfOutputs {
+        arn: format!("arn:{id}"),
+        revision,
     }
 }
 
@@ -212,6 +233,7 @@ impl Stack {
             default_tags: Tags::default(),
             status: Mutex::default(),
             state: Mutex::default(),
+            first: Default::default(),
         }
     }
 
@@ -272,6 +294,47 @@ async fn what_another_resource_of_the_stack_has_is_not_taken_over() {
         said.contains(&expected) && refused.state.is_none(),
         "{said}"
     );
+}
+
+#[tokio::test]
+async fn what_a_create_tells_is_not_asked_again() {
+    for (answers, waits) in [(true, false), (false, true), (false, false)] {
+        let stack = Stack::new(&format!("told-{answers}-{waits}"));
+        let inputs = stack.check(&Properties::new(), json!({ "width": 3, "password": "p" }));
+        let cx = stack.context(&inputs);
+        cloud(&cx, |c| (c.answers, c.waits) = (answers, waits));
+        let (id, mut told) = stack.create(&inputs).await.expect("creates");
+        assert_eq!(
+            cloud(&cx, |c| c.reads),
+            usize::from(!answers && !waits),
+            "{answers} {waits}"
+        );
+        let (read, _) = stack
+            .shelf
+            .read(&cx, &id, Some(inputs.clone()))
+            .await
+            .expect("reads")
+            .expect("is there");
+        told.remove(CLAIM);
+        assert_eq!(told, read, "{answers} {waits}");
+        stack.create(&inputs).await.expect("takes over");
+        assert!(
+            cloud(&cx, |c| c.reads) > 2,
+            "what was there may differ, and is read"
+        );
+    }
+}
+
+#[tokio::test]
+async fn only_the_first_attempt_with_a_new_seed_finds_nothing_for_certain() {
+    let stack = Stack::new("first");
+    let inputs = stack.check(&Properties::new(), json!({ "width": 3 }));
+    stack.fail_next(&inputs, "create", Class::NotYet);
+    let cx = stack.context(&inputs);
+    cx.first.store(true, std::sync::atomic::Ordering::Relaxed);
+    let create = stack.shelf.create(&cx, &stack.seen, inputs.clone());
+    create.await.expect("creates at the second try");
+    assert_eq!(cloud(&cx, |c| c.firsts.clone()), [true, false]);
 }
 
 #[tokio::test]

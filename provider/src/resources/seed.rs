@@ -23,8 +23,8 @@ impl CustomResource for Seed {
     type Inputs = SeedInputs;
     type Outputs = SeedOutputs;
 
-    async fn create(_cx: &Context, _inputs: &SeedInputs) -> Result<Created> {
-        Ok(random(10).into())
+    async fn create(_cx: &Context, _inputs: &SeedInputs) -> Result<Created<Self>> {
+        Ok(Created::Known(random(10), SeedOutputs {}))
     }
 
     async fn read(

@@ -11,7 +11,8 @@ use crate::{
         schema,
     },
     pulumirpc::{self as rpc, resource_provider_server::ResourceProvider},
-    resource::CheckScope,
+    resource::{CheckScope, CustomResource},
+    resources::seed::Seed,
     value::{Properties, Value},
     wire::{from_struct, to_struct},
 };
@@ -169,6 +170,9 @@ impl ResourceProvider for Provider {
             }
         };
         self.claim(resource.token(), &id, &properties);
+        if resource.token() == Seed::TOKEN {
+            self.seen.seed(&id);
+        }
         Ok(Response::new(rpc::CreateResponse {
             id,
             properties: Some(to_struct(&properties)),

@@ -328,7 +328,7 @@ fn made(scope: &Scope, network: PlatformNetworkArgs, tags: &Output<Tags>) -> Pla
         gateway_id: gateway.id.clone(),
         ..Default::default()
     };
-    let public_route = scope.child::<Route>("public-route", out);
+    scope.child::<Route>("public-route", out);
     for (zone, subnet) in public.iter().enumerate() {
         associate("public", zone, subnet, &public_table);
     }
@@ -346,17 +346,17 @@ fn made(scope: &Scope, network: PlatformNetworkArgs, tags: &Output<Tags>) -> Pla
         };
         let nats: Vec<_> = (0..gateways)
             .map(|zone| {
-                let address = scope.child_after::<ElasticIp>(
+                let address = scope.child::<ElasticIp>(
                     &format!("nat-address-{zone}"),
                     ElasticIpArgs { tags: tags.clone() },
-                    [gateway.id.erase()],
                 );
                 let args = NatGatewayArgs {
                     allocation_id: address.id.clone(),
                     subnet_id: public[zone].id.clone(),
                     tags: tags.clone(),
                 };
-                scope.child_after::<Nat>(&format!("nat-{zone}"), args, [public_route.id.erase()])
+                // AWS makes none in a VPC without a way to the internet.
+                scope.child_after::<Nat>(&format!("nat-{zone}"), args, [gateway.id.erase()])
             })
             .collect();
         for (zone, table) in private_tables.iter().enumerate() {

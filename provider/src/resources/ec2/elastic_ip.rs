@@ -30,19 +30,21 @@ impl CustomResource for ElasticIp {
     type Inputs = ElasticIpInputs;
     type Outputs = ElasticIpOutputs;
 
-    async fn create(cx: &Context, inputs: &ElasticIpInputs) -> Result<Created> {
+    async fn create(cx: &Context, inputs: &ElasticIpInputs) -> Result<Created<Self>> {
         let what = format!("the elastic IP {}", cx.identity.name());
         // AWS takes no token here: look for what an interrupted create left.
-        let left = cx
-            .aws
-            .ec2()
-            .describe_addresses()
-            .filters(marked(cx))
-            .send()
-            .await
-            .during(format!("look for {what}"))?;
-        if let Some(id) = left.addresses().first().and_then(|a| a.allocation_id()) {
-            return Ok(Created::Adopted(id.to_owned()));
+        if !cx.is_first() {
+            let left = cx
+                .aws
+                .ec2()
+                .describe_addresses()
+                .filters(marked(cx))
+                .send()
+                .await
+                .during(format!("look for {what}"))?;
+            if let Some(id) = left.addresses().first().and_then(|a| a.allocation_id()) {
+                return Ok(Created::Adopted(id.to_owned()));
+            }
         }
         let made = cx
             .aws
@@ -58,7 +60,12 @@ impl CustomResource for ElasticIp {
             .send()
             .await
             .during(format!("allocate {what}"))?;
-        Ok(made.allocation_id.unwrap_or_default().into())
+        let id = made.allocation_id.unwrap_or_default();
+        let outputs = ElasticIpOutputs {
+            allocation_id: id.clone(),
+            public_ip: made.public_ip.unwrap_or_default(),
+        };
+        Ok(Created::Known(id, outputs))
     }
 
     async fn apply(

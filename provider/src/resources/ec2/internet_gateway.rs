@@ -2,7 +2,7 @@
 
 use super::{from_tags, marked, once, retag, seeded, tag_specification};
 use crate::prelude::*;
-use aws_sdk_ec2::types::ResourceType;
+use aws_sdk_ec2::types::{InternetGateway as Found, ResourceType};
 
 /// A VPC's way to the internet.
 #[derive(Debug)]
@@ -33,23 +33,25 @@ impl CustomResource for InternetGateway {
     type Inputs = InternetGatewayInputs;
     type Outputs = InternetGatewayOutputs;
 
-    async fn create(cx: &Context, inputs: &InternetGatewayInputs) -> Result<Created> {
+    async fn create(cx: &Context, inputs: &InternetGatewayInputs) -> Result<Created<Self>> {
         let what = format!("the internet gateway {}", cx.identity.name());
         // AWS takes no token here: look for what an interrupted create left.
-        let left = cx
-            .aws
-            .ec2()
-            .describe_internet_gateways()
-            .filters(marked(cx))
-            .send()
-            .await
-            .during(format!("look for {what}"))?;
-        if let Some(left) = left.internet_gateways().first() {
-            let id = left.internet_gateway_id().unwrap_or_default();
-            if let (Some(vpc), []) = (&inputs.vpc_id, left.attachments()) {
-                attach(cx, id, vpc).await?;
+        if !cx.is_first() {
+            let left = cx
+                .aws
+                .ec2()
+                .describe_internet_gateways()
+                .filters(marked(cx))
+                .send()
+                .await
+                .during(format!("look for {what}"))?;
+            if let Some(left) = left.internet_gateways().first() {
+                let id = left.internet_gateway_id().unwrap_or_default();
+                if let (Some(vpc), []) = (&inputs.vpc_id, left.attachments()) {
+                    attach(cx, id, vpc).await?;
+                }
+                return Ok(Created::Adopted(id.to_owned()));
             }
-            return Ok(Created::Adopted(id.to_owned()));
         }
         let made = cx
             .aws
@@ -64,8 +66,11 @@ impl CustomResource for InternetGateway {
             .send()
             .await
             .during(format!("create {what}"))?;
-        let id = made.internet_gateway.and_then(|g| g.internet_gateway_id);
-        Ok(id.unwrap_or_default().into())
+        let gateway = made
+            .internet_gateway
+            .unwrap_or_else(|| Found::builder().build());
+        let id = gateway.internet_gateway_id().unwrap_or_default();
+        Ok(Created::Known(id.to_owned(), outputs(cx, &gateway)))
     }
 
     async fn apply(
@@ -103,7 +108,6 @@ impl CustomResource for InternetGateway {
             return Ok(None);
         };
         let own = known.and_then(|k| k.tags.as_ref());
-        let account = gateway.owner_id().unwrap_or_default();
         Ok(Some(State {
             inputs: InternetGatewayInputs {
                 vpc_id: gateway
@@ -112,10 +116,7 @@ impl CustomResource for InternetGateway {
                     .and_then(|a| a.vpc_id().map(str::to_owned)),
                 tags: cx.user_tags(&from_tags(gateway.tags()), own),
             },
-            outputs: InternetGatewayOutputs {
-                internet_gateway_id: id.to_owned(),
-                arn: cx.arn("ec2", account, &format!("internet-gateway/{id}")),
-            },
+            outputs: outputs(cx, gateway),
         }))
     }
 
@@ -155,6 +156,15 @@ impl CustomResource for InternetGateway {
             .await
             .during(format!("delete {id}"))?;
         Ok(())
+    }
+}
+
+fn outputs(cx: &Context, gateway: &Found) -> InternetGatewayOutputs {
+    let id = gateway.internet_gateway_id().unwrap_or_default();
+    let account = gateway.owner_id().unwrap_or_default();
+    InternetGatewayOutputs {
+        internet_gateway_id: id.to_owned(),
+        arn: cx.arn("ec2", account, &format!("internet-gateway/{id}")),
     }
 }
 

@@ -36,7 +36,7 @@ impl CustomResource for NatGateway {
     type Inputs = NatGatewayInputs;
     type Outputs = NatGatewayOutputs;
 
-    async fn create(cx: &Context, inputs: &NatGatewayInputs) -> Result<Created> {
+    async fn create(cx: &Context, inputs: &NatGatewayInputs) -> Result<Created<Self>> {
         let what = format!("the NAT gateway {}", cx.identity.name());
         for token in cx.identity.tokens() {
             let made = cx
@@ -81,12 +81,14 @@ impl CustomResource for NatGateway {
         }
     }
 
-    async fn ready(cx: &Context, id: &str) -> Result<()> {
+    async fn ready(cx: &Context, id: &str) -> Result<Option<NatGatewayOutputs>> {
         cx.wait(&format!("creating {id}"), || async {
             let found = find(cx, id).await?;
             let state = found.as_ref().and_then(Found::state).cloned();
             match state {
-                Some(NatGatewayState::Available) => Ok(Progress::Done(())),
+                Some(NatGatewayState::Available) => {
+                    Ok(Progress::Done(found.map(|found| outputs(id, &found))))
+                }
                 Some(NatGatewayState::Failed) => Err(Error::failed(format!(
                     "AWS could not make {id}: {}; correct that, run `pulumi refresh`, then `pulumi up`",
                     found.as_ref().and_then(Found::failure_message).unwrap_or("it gave no reason")
@@ -121,10 +123,7 @@ impl CustomResource for NatGateway {
                 subnet_id: text(gateway.subnet_id()),
                 tags: cx.user_tags(&from_tags(gateway.tags()), own),
             },
-            outputs: NatGatewayOutputs {
-                nat_gateway_id: id.to_owned(),
-                public_ip: text(address.and_then(|a| a.public_ip())),
-            },
+            outputs: outputs(id, &gateway),
         }))
     }
 
@@ -145,6 +144,15 @@ impl CustomResource for NatGateway {
             }
         })
         .await
+    }
+}
+
+fn outputs(id: &str, gateway: &Found) -> NatGatewayOutputs {
+    let address = gateway.nat_gateway_addresses().first();
+    let public_ip = address.and_then(|a| a.public_ip()).unwrap_or_default();
+    NatGatewayOutputs {
+        nat_gateway_id: id.to_owned(),
+        public_ip: public_ip.to_owned(),
     }
 }
 

@@ -36,7 +36,7 @@ impl CustomResource for Route {
         check.exactly_one(&["gatewayId", "natGatewayId"]);
     }
 
-    async fn create(cx: &Context, inputs: &RouteInputs) -> Result<Created> {
+    async fn create(cx: &Context, inputs: &RouteInputs) -> Result<Created<Self>> {
         let (table, to) = (&inputs.route_table_id, &inputs.destination_cidr_block);
         let id = format!("{table}_{to}");
         let made = cx
@@ -51,7 +51,7 @@ impl CustomResource for Route {
             .await
             .during(format!("create the route to {to} in {table}"));
         match made {
-            Ok(_) => Ok(id.into()),
+            Ok(_) => Ok(Created::Known(id, RouteOutputs {})),
             // A route carries no tags: it belongs to whoever made the table.
             Err(error) if error.is_already_exists() => match super::route_table(cx, table).await? {
                 Some(found) if cx.identity.shares_seed(&from_tags(found.tags())) => {

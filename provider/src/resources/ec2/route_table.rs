@@ -2,7 +2,7 @@
 
 use super::{from_tags, lives, retag, tag_specification};
 use crate::prelude::*;
-use aws_sdk_ec2::types::ResourceType;
+use aws_sdk_ec2::types::{ResourceType, RouteTable as Found};
 
 /// Where packets that leave a subnet go.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ impl CustomResource for RouteTable {
     type Inputs = RouteTableInputs;
     type Outputs = RouteTableOutputs;
 
-    async fn create(cx: &Context, inputs: &RouteTableInputs) -> Result<Created> {
+    async fn create(cx: &Context, inputs: &RouteTableInputs) -> Result<Created<Self>> {
         let what = format!("the route table {}", cx.identity.name());
         for token in cx.identity.tokens() {
             let made = cx
@@ -56,10 +56,10 @@ impl CustomResource for RouteTable {
                 },
                 made => made?,
             };
-            let id = made.route_table.and_then(|t| t.route_table_id);
-            let id = id.unwrap_or_default();
-            if lives::<Self>(cx, &id, inputs).await? {
-                return Ok(id.into());
+            let table = made.route_table.unwrap_or_else(|| Found::builder().build());
+            let id = table.route_table_id().unwrap_or_default();
+            if cx.is_first() || lives::<Self>(cx, id, inputs).await? {
+                return Ok(Created::Known(id.to_owned(), outputs(cx, &table)));
             }
         }
         Err(super::spent(&what))
@@ -86,16 +86,12 @@ impl CustomResource for RouteTable {
             return Ok(None);
         };
         let own = known.and_then(|k| k.tags.as_ref());
-        let account = table.owner_id().unwrap_or_default();
         Ok(Some(State {
             inputs: RouteTableInputs {
                 vpc_id: table.vpc_id().unwrap_or_default().to_owned(),
                 tags: cx.user_tags(&from_tags(table.tags()), own),
             },
-            outputs: RouteTableOutputs {
-                route_table_id: id.to_owned(),
-                arn: cx.arn("ec2", account, &format!("route-table/{id}")),
-            },
+            outputs: outputs(cx, &table),
         }))
     }
 
@@ -123,4 +119,13 @@ async fn left(cx: &Context, what: &str) -> Result<Option<String>> {
         .during(format!("look for {what}"))?;
     let mut there = found.route_tables.unwrap_or_default().into_iter();
     Ok(there.next().and_then(|table| table.route_table_id))
+}
+
+fn outputs(cx: &Context, table: &Found) -> RouteTableOutputs {
+    let id = table.route_table_id().unwrap_or_default();
+    let account = table.owner_id().unwrap_or_default();
+    RouteTableOutputs {
+        route_table_id: id.to_owned(),
+        arn: cx.arn("ec2", account, &format!("route-table/{id}")),
+    }
 }

@@ -32,7 +32,7 @@ impl CustomResource for RouteTableAssociation {
     type Inputs = RouteTableAssociationInputs;
     type Outputs = RouteTableAssociationOutputs;
 
-    async fn create(cx: &Context, inputs: &RouteTableAssociationInputs) -> Result<Created> {
+    async fn create(cx: &Context, inputs: &RouteTableAssociationInputs) -> Result<Created<Self>> {
         let subnet = &inputs.subnet_id;
         let what = format!("the association of {subnet} with {}", inputs.route_table_id);
         let made = cx
@@ -45,7 +45,12 @@ impl CustomResource for RouteTableAssociation {
             .await
             .during(format!("create {what}"));
         match made {
-            Ok(_) => Ok(subnet.clone().into()),
+            Ok(made) => Ok(Created::Known(
+                subnet.clone(),
+                RouteTableAssociationOutputs {
+                    association_id: made.association_id.unwrap_or_default(),
+                },
+            )),
             // An association carries no tags: it belongs to whoever made the table.
             Err(error) if error.is_already_exists() => match find(cx, subnet).await? {
                 Some((table, _)) if cx.identity.shares_seed(&from_tags(table.tags())) => {

@@ -57,7 +57,7 @@ impl CustomResource for SecurityGroup {
     type Inputs = SecurityGroupInputs;
     type Outputs = SecurityGroupOutputs;
 
-    async fn create(cx: &Context, inputs: &SecurityGroupInputs) -> Result<Created> {
+    async fn create(cx: &Context, inputs: &SecurityGroupInputs) -> Result<Created<Self>> {
         let name = inputs.name.as_deref().unwrap_or_default();
         let what = format!("the security group {name}");
         let made = cx
@@ -75,7 +75,20 @@ impl CustomResource for SecurityGroup {
             .await
             .during(format!("create {what}"));
         let error = match made {
-            Ok(made) => return Ok(made.group_id.unwrap_or_default().into()),
+            Ok(made) => {
+                let id = made.group_id.unwrap_or_default();
+                return Ok(match made.security_group_arn {
+                    Some(arn) => {
+                        let security_group_id = id.clone();
+                        let outputs = SecurityGroupOutputs {
+                            security_group_id,
+                            arn,
+                        };
+                        Created::Known(id, outputs)
+                    }
+                    None => id.into(),
+                });
+            }
             Err(error) if error.is_already_exists() => error,
             Err(error) => return Err(error),
         };

@@ -125,7 +125,7 @@ impl CustomResource for SecurityGroupRule {
         }
     }
 
-    async fn create(cx: &Context, inputs: &SecurityGroupRuleInputs) -> Result<Created> {
+    async fn create(cx: &Context, inputs: &SecurityGroupRuleInputs) -> Result<Created<Self>> {
         let group = &inputs.security_group_id;
         let what = format!("the rule {} of {group}", cx.identity.name());
         let tags = tag_specification(
@@ -157,7 +157,14 @@ impl CustomResource for SecurityGroupRule {
             Ok(rules) => {
                 let rule = rules.and_then(|r| r.into_iter().next());
                 let id = rule.and_then(|r| r.security_group_rule_id);
-                return Ok(id.unwrap_or_default().into());
+                let id = id.unwrap_or_default();
+                let security_group_rule_id = id.clone();
+                return Ok(Created::Known(
+                    id,
+                    SecurityGroupRuleOutputs {
+                        security_group_rule_id,
+                    },
+                ));
             }
             Err(error) if error.is_already_exists() => error,
             Err(error) => return Err(error),

@@ -2,7 +2,7 @@
 
 use super::{filter, from_tags, lingers, refused, retag, sweep_nat_gateways, tag_specification};
 use crate::prelude::*;
-use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType};
+use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, Subnet as Found};
 
 /// A part of a VPC's addresses, in one availability zone.
 #[derive(Debug)]
@@ -70,7 +70,7 @@ impl CustomResource for Subnet {
         }
     }
 
-    async fn create(cx: &Context, inputs: &SubnetInputs) -> Result<Created> {
+    async fn create(cx: &Context, inputs: &SubnetInputs) -> Result<Created<Self>> {
         let what = format!("the subnet {} ({})", cx.identity.name(), inputs.cidr_block);
         let zone = match &inputs.availability_zone {
             Some(zone) => zone.clone(),
@@ -92,11 +92,9 @@ impl CustomResource for Subnet {
             .during(format!("create {what}"));
         let error = match made {
             Ok(made) => {
-                return Ok(made
-                    .subnet
-                    .and_then(|s| s.subnet_id)
-                    .unwrap_or_default()
-                    .into());
+                let subnet = made.subnet.unwrap_or_else(|| Found::builder().build());
+                let id = subnet.subnet_id().unwrap_or_default();
+                return Ok(Created::Known(id.to_owned(), outputs(&subnet)));
             }
             Err(error) if error.is_already_exists() => error,
             Err(error) => return Err(error),
@@ -182,11 +180,7 @@ impl CustomResource for Subnet {
                     known.and_then(|k| k.tags.as_ref()),
                 ),
             },
-            outputs: SubnetOutputs {
-                subnet_id: id.to_owned(),
-                arn: subnet.subnet_arn().unwrap_or_default().to_owned(),
-                availability_zone: zone,
-            },
+            outputs: outputs(subnet),
         }))
     }
 
@@ -200,6 +194,15 @@ impl CustomResource for Subnet {
             }
             Err(error) => Err(error),
         }
+    }
+}
+
+fn outputs(subnet: &Found) -> SubnetOutputs {
+    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+    SubnetOutputs {
+        subnet_id: text(subnet.subnet_id()),
+        arn: text(subnet.subnet_arn()),
+        availability_zone: text(subnet.availability_zone()),
     }
 }
 

@@ -4,7 +4,7 @@ use super::{
     filter, from_tags, lingers, marked, once, refused, retag, seeded, sweep, tag_specification,
 };
 use crate::prelude::*;
-use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, VpcAttributeName};
+use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, Vpc as Found, VpcAttributeName};
 
 /// A network of its own.
 #[derive(Debug)]
@@ -58,19 +58,21 @@ impl CustomResource for Vpc {
         }
     }
 
-    async fn create(cx: &Context, inputs: &VpcInputs) -> Result<Created> {
+    async fn create(cx: &Context, inputs: &VpcInputs) -> Result<Created<Self>> {
         let what = format!("the VPC {}", cx.identity.name());
         // AWS takes no token here: look for what an interrupted create left.
-        let left = cx
-            .aws
-            .ec2()
-            .describe_vpcs()
-            .filters(marked(cx))
-            .send()
-            .await
-            .during(format!("look for {what}"))?;
-        if let Some(id) = left.vpcs().first().and_then(|v| v.vpc_id()) {
-            return Ok(Created::Adopted(id.to_owned()));
+        if !cx.is_first() {
+            let left = cx
+                .aws
+                .ec2()
+                .describe_vpcs()
+                .filters(marked(cx))
+                .send()
+                .await
+                .during(format!("look for {what}"))?;
+            if let Some(id) = left.vpcs().first().and_then(|v| v.vpc_id()) {
+                return Ok(Created::Adopted(id.to_owned()));
+            }
         }
         let made = cx
             .aws
@@ -86,7 +88,9 @@ impl CustomResource for Vpc {
             .send()
             .await
             .during(format!("create {what}"))?;
-        Ok(made.vpc.and_then(|v| v.vpc_id).unwrap_or_default().into())
+        let vpc = made.vpc.unwrap_or_else(|| Found::builder().build());
+        let id = vpc.vpc_id().unwrap_or_default();
+        Ok(Created::Known(id.to_owned(), outputs(cx, &vpc)))
     }
 
     async fn apply(
@@ -157,7 +161,6 @@ impl CustomResource for Vpc {
         };
         let (hostnames, support) = (hostnames.during(&what)?, support.during(&what)?);
         let own = known.and_then(|k| k.tags.as_ref());
-        let account = vpc.owner_id().unwrap_or_default();
         Ok(Some(State {
             inputs: VpcInputs {
                 cidr_block: Cidr::parse(vpc.cidr_block().unwrap_or_default())
@@ -172,10 +175,7 @@ impl CustomResource for Vpc {
                     .unwrap_or(true),
                 tags: cx.user_tags(&from_tags(vpc.tags()), own),
             },
-            outputs: VpcOutputs {
-                vpc_id: id.to_owned(),
-                arn: cx.arn("ec2", account, &format!("vpc/{id}")),
-            },
+            outputs: outputs(cx, vpc),
         }))
     }
 
@@ -205,5 +205,14 @@ impl CustomResource for Vpc {
         }
         sweep(cx, id).await?;
         Err(refused(cx, error, filter("vpc-id", id)).await)
+    }
+}
+
+fn outputs(cx: &Context, vpc: &Found) -> VpcOutputs {
+    let id = vpc.vpc_id().unwrap_or_default();
+    let account = vpc.owner_id().unwrap_or_default();
+    VpcOutputs {
+        vpc_id: id.to_owned(),
+        arn: cx.arn("ec2", account, &format!("vpc/{id}")),
     }
 }

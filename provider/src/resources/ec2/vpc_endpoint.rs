@@ -6,7 +6,9 @@ use crate::{
     prelude::*,
     props::{Text, Type},
 };
-use aws_sdk_ec2::types::{ResourceType, State as EndpointState, VpcEndpointType};
+use aws_sdk_ec2::types::{
+    ResourceType, State as EndpointState, VpcEndpoint as Found, VpcEndpointType,
+};
 
 /// A way to S3 or DynamoDB that does not leave AWS's network.
 #[derive(Debug)]
@@ -84,7 +86,7 @@ impl CustomResource for VpcEndpoint {
     type Inputs = VpcEndpointInputs;
     type Outputs = VpcEndpointOutputs;
 
-    async fn create(cx: &Context, inputs: &VpcEndpointInputs) -> Result<Created> {
+    async fn create(cx: &Context, inputs: &VpcEndpointInputs) -> Result<Created<Self>> {
         let what = format!("the VPC endpoint {}", cx.identity.name());
         for token in cx.identity.tokens() {
             let tables = inputs.route_table_ids.iter().flatten().cloned().collect();
@@ -118,7 +120,10 @@ impl CustomResource for VpcEndpoint {
                 .unwrap_or_default();
             let made_at = endpoint.and_then(|e| e.creation_timestamp());
             if is_new(cx, made_at) || lives::<Self>(cx, id, inputs).await? {
-                return Ok(id.into());
+                return Ok(match endpoint {
+                    Some(endpoint) => Created::Known(id.to_owned(), outputs(cx, id, endpoint)),
+                    None => id.into(),
+                });
             }
         }
         Err(super::spent(&what))
@@ -181,7 +186,6 @@ impl CustomResource for VpcEndpoint {
             .and_then(|text| serde_json::from_str(text).ok())
             .filter(|policy| given(|k| k.policy.is_some()) || !allows_everything(policy));
         let own = known.and_then(|k| k.tags.as_ref());
-        let account = endpoint.owner_id().unwrap_or_default();
         Ok(Some(State {
             inputs: VpcEndpointInputs {
                 vpc_id: endpoint.vpc_id().unwrap_or_default().to_owned(),
@@ -191,10 +195,7 @@ impl CustomResource for VpcEndpoint {
                 policy: policy.map(Json),
                 tags: cx.user_tags(&from_tags(endpoint.tags()), own),
             },
-            outputs: VpcEndpointOutputs {
-                vpc_endpoint_id: id.to_owned(),
-                arn: cx.arn("ec2", account, &format!("vpc-endpoint/{id}")),
-            },
+            outputs: outputs(cx, id, endpoint),
         }))
     }
 
@@ -216,6 +217,14 @@ impl CustomResource for VpcEndpoint {
             }
             None => Ok(()),
         }
+    }
+}
+
+fn outputs(cx: &Context, id: &str, endpoint: &Found) -> VpcEndpointOutputs {
+    let account = endpoint.owner_id().unwrap_or_default();
+    VpcEndpointOutputs {
+        vpc_endpoint_id: id.to_owned(),
+        arn: cx.arn("ec2", account, &format!("vpc-endpoint/{id}")),
     }
 }
 

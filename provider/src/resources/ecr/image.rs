@@ -145,10 +145,11 @@ impl CustomResource for Image {
         known.collect()
     }
 
-    async fn create(cx: &Context, inputs: &ImageInputs) -> Result<Created> {
-        push(cx, inputs, None).await?;
+    async fn create(cx: &Context, inputs: &ImageInputs) -> Result<Created<Self>> {
+        let outputs = push(cx, inputs, None).await?;
         let (_, repository) = repository(&inputs.repository_url)?;
-        Ok(format!("{repository}:{}", cx.identity.generation).into())
+        let id = format!("{repository}:{}", cx.identity.generation);
+        Ok(Created::Known(id, outputs))
     }
 
     async fn apply(
@@ -158,7 +159,9 @@ impl CustomResource for Image {
         old: Option<&State<Self>>,
     ) -> Result<()> {
         match old {
-            Some(old) => push(cx, new, built(&old.outputs.layers).as_ref()).await,
+            Some(old) => push(cx, new, built(&old.outputs.layers).as_ref())
+                .await
+                .map(drop),
             None => Ok(()),
         }
     }
@@ -196,11 +199,7 @@ impl CustomResource for Image {
         }
         Ok(Some(State {
             inputs: inputs.clone(),
-            outputs: ImageOutputs {
-                image_uri: format!("{}@{}", inputs.repository_url, built.digest),
-                digest: built.digest,
-                layers,
-            },
+            outputs: outputs(inputs, built.digest, layers),
         }))
     }
 
@@ -220,7 +219,11 @@ impl CustomResource for Image {
 }
 
 /// Makes and pushes the image, and keeps its layers for the read that follows.
-async fn push(cx: &Context, inputs: &ImageInputs, previous: Option<&Built>) -> Result<()> {
+async fn push(
+    cx: &Context,
+    inputs: &ImageInputs,
+    previous: Option<&Built>,
+) -> Result<ImageOutputs> {
     let (host, name) = repository(&inputs.repository_url)?;
     let token = cx
         .aws
@@ -263,8 +266,17 @@ async fn push(cx: &Context, inputs: &ImageInputs, previous: Option<&Built>) -> R
     let made = made
         .map_err(|e| Error::failed(format!("could not make the image of {}: {e}", inputs.path)))?;
     let layers = serde_json::to_value(&made).map_err(|e| Error::Bug(e.to_string()))?;
-    cx.keep("layers", &Json(layers));
-    Ok(())
+    let layers = Json(layers);
+    cx.keep("layers", &layers);
+    Ok(outputs(inputs, made.digest, layers))
+}
+
+fn outputs(inputs: &ImageInputs, digest: String, layers: Json) -> ImageOutputs {
+    ImageOutputs {
+        image_uri: format!("{}@{digest}", inputs.repository_url),
+        digest,
+        layers,
+    }
 }
 
 fn built(layers: &Json) -> Option<Built> {

@@ -2,7 +2,7 @@
 
 use crate::{prelude::*, props::Enum as _, words};
 use aws_sdk_ecr::types::{
-    EncryptionConfiguration, EncryptionType, ImageScanningConfiguration, Tag,
+    EncryptionConfiguration, EncryptionType, ImageScanningConfiguration, Repository as Found, Tag,
 };
 
 /// A place for a container image's versions.
@@ -130,7 +130,7 @@ impl CustomResource for Repository {
     type Inputs = RepositoryInputs;
     type Outputs = RepositoryOutputs;
 
-    async fn create(cx: &Context, inputs: &RepositoryInputs) -> Result<Created> {
+    async fn create(cx: &Context, inputs: &RepositoryInputs) -> Result<Created<Self>> {
         let name = inputs.name.clone().unwrap_or_default();
         let what = format!("the repository {name}");
         let encryption = inputs.kms_key_arn.as_ref().map(|key| {
@@ -152,7 +152,10 @@ impl CustomResource for Repository {
             .await
             .during(format!("create {what}"));
         match made {
-            Ok(_) => Ok(name.into()),
+            Ok(made) => Ok(match made.repository {
+                Some(repository) => Created::Known(name, outputs(&repository)),
+                None => name.into(),
+            }),
             Err(error) if error.is_already_exists() => {
                 let there = cx
                     .aws
@@ -271,7 +274,7 @@ impl CustomResource for Repository {
             .flatten()
             .and_then(|p| p.lifecycle_policy_text);
         let policy = policy.and_then(|text| serde_json::from_str(&text).ok());
-        let arn = repository.repository_arn().unwrap_or_default().to_owned();
+        let arn = repository.repository_arn().unwrap_or_default();
         let mutability = repository.image_tag_mutability().map(|m| m.as_str());
         let encryption = repository.encryption_configuration();
         Ok(Some(State {
@@ -288,13 +291,9 @@ impl CustomResource for Repository {
                     .and_then(|e| e.kms_key().map(str::to_owned)),
                 lifecycle_policy: policy.map(Json),
                 force_delete: known.is_some_and(|k| k.force_delete),
-                tags: cx.user_tags(&tags(cx, &arn).await?, known.and_then(|k| k.tags.as_ref())),
+                tags: cx.user_tags(&tags(cx, arn).await?, known.and_then(|k| k.tags.as_ref())),
             },
-            outputs: RepositoryOutputs {
-                repository_url: repository.repository_uri().unwrap_or_default().to_owned(),
-                arn,
-                registry_id: repository.registry_id().unwrap_or_default().to_owned(),
-            },
+            outputs: outputs(repository),
         }))
     }
 
@@ -330,6 +329,15 @@ impl CustomResource for Repository {
             }
             other => other.map(drop),
         }
+    }
+}
+
+fn outputs(repository: &Found) -> RepositoryOutputs {
+    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+    RepositoryOutputs {
+        repository_url: text(repository.repository_uri()),
+        arn: text(repository.repository_arn()),
+        registry_id: text(repository.registry_id()),
     }
 }
 

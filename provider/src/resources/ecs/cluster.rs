@@ -57,11 +57,13 @@ impl CustomResource for Cluster {
     type Inputs = ClusterInputs;
     type Outputs = ClusterOutputs;
 
-    async fn create(cx: &Context, inputs: &ClusterInputs) -> Result<Created> {
+    async fn create(cx: &Context, inputs: &ClusterInputs) -> Result<Created<Self>> {
         let name = inputs.name.clone().unwrap_or_default();
         let what = format!("the cluster {name}");
         // Where a cluster of that name is, AWS answers with it instead of refusing.
-        if let Some(there) = describe(cx, &name).await? {
+        let made_here = Naming::is_ours(&name, &cx.identity.generation);
+        let may_be_there = !made_here || !cx.is_first();
+        if may_be_there && let Some(there) = describe(cx, &name).await? {
             return cx.adopt(name, &what, &from_tags(there.tags()));
         }
         cx.aws
@@ -115,7 +117,7 @@ impl CustomResource for Cluster {
         .await
     }
 
-    async fn ready(cx: &Context, id: &str) -> Result<()> {
+    async fn ready(cx: &Context, id: &str) -> Result<Option<ClusterOutputs>> {
         cx.wait(&format!("the cluster {id}"), async || {
             let Some(there) = describe(cx, id).await? else {
                 return Ok(Progress::Pending("not visible yet".to_owned()));
@@ -127,7 +129,7 @@ impl CustomResource for Cluster {
                 (Some("ACTIVE"), Some("UPDATE_IN_PROGRESS")) => {
                     Ok(Progress::Pending("attaching capacity providers".to_owned()))
                 }
-                (Some("ACTIVE"), _) => Ok(Progress::Done(())),
+                (Some("ACTIVE"), _) => Ok(Progress::Done(Some(outputs(&there)))),
                 (status, _) => Ok(Progress::Pending(status.unwrap_or_default().to_lowercase())),
             }
         })
@@ -159,9 +161,7 @@ impl CustomResource for Cluster {
                     known.and_then(|k| k.tags.as_ref()),
                 ),
             },
-            outputs: ClusterOutputs {
-                arn: there.cluster_arn().unwrap_or_default().to_owned(),
-            },
+            outputs: outputs(&there),
         }))
     }
 
@@ -184,6 +184,12 @@ impl CustomResource for Cluster {
             stop_tasks(cx, id).await?;
         }
         Err(error)
+    }
+}
+
+fn outputs(cluster: &Described) -> ClusterOutputs {
+    ClusterOutputs {
+        arn: cluster.cluster_arn().unwrap_or_default().to_owned(),
     }
 }
 

@@ -7,7 +7,7 @@ use aws_sdk_ecs::{
     operation::describe_task_definition::DescribeTaskDefinitionOutput,
     types::{
         Compatibility, CpuArchitecture, EphemeralStorage, NetworkMode, OsFamily, RuntimePlatform,
-        TaskDefinitionField, TaskDefinitionStatus, Volume,
+        TaskDefinition as Registered, TaskDefinitionField, TaskDefinitionStatus, Volume,
     },
 };
 use futures::future::try_join_all;
@@ -195,17 +195,19 @@ impl CustomResource for TaskDefinition {
         }
     }
 
-    async fn create(cx: &Context, inputs: &TaskDefinitionInputs) -> Result<Created> {
+    async fn create(cx: &Context, inputs: &TaskDefinitionInputs) -> Result<Created<Self>> {
         let family = inputs.family.clone().unwrap_or_default();
         // AWS takes any number of revisions: an interrupted create may have left the first.
-        if let Some(there) = describe(cx, &family).await? {
+        let made_here = Naming::is_ours(&family, &cx.identity.generation);
+        let may_be_there = !made_here || !cx.is_first();
+        if may_be_there && let Some(there) = describe(cx, &family).await? {
             let what = format!("the task definition {family}");
             return cx.adopt(family, &what, &from_tags(there.tags()));
         }
         // The SDK would register a second when the answer to the first is lost.
         let once = Config::new().retry_config(RetryConfig::disabled());
-        register(cx, &family, inputs, once).await?;
-        Ok(family.into())
+        let made = register(cx, &family, inputs, once).await?;
+        Ok(Created::Known(family, outputs(&made)))
     }
 
     async fn apply(
@@ -216,7 +218,7 @@ impl CustomResource for TaskDefinition {
     ) -> Result<()> {
         let Some(old) = old else { return Ok(()) };
         if differs(&old.inputs, new) {
-            let arn = register(cx, id, new, Config::new()).await?;
+            let arn = outputs(&register(cx, id, new, Config::new()).await?).arn;
             // What depends on it takes the revision from the read that follows.
             cx.wait(&format!("the task definition {id}"), async || {
                 let newest = describe(cx, id).await?;
@@ -278,7 +280,6 @@ impl CustomResource for TaskDefinition {
             })
             .collect();
         let no_volumes = known.is_none_or(|k| k.volumes.is_none()) && volumes.is_empty();
-        let arn = definition.task_definition_arn().unwrap_or_default();
         let text = |text: Option<&str>| text.filter(|t| !t.is_empty()).map(str::to_owned);
         Ok(Some(State {
             inputs: TaskDefinitionInputs {
@@ -299,14 +300,7 @@ impl CustomResource for TaskDefinition {
                     known.and_then(|k| k.tags.as_ref()),
                 ),
             },
-            outputs: TaskDefinitionOutputs {
-                arn: arn.to_owned(),
-                family_arn: arn
-                    .rsplit_once(':')
-                    .map_or(arn, |(family, _)| family)
-                    .to_owned(),
-                revision: definition.revision(),
-            },
+            outputs: outputs(definition),
         }))
     }
 
@@ -391,13 +385,13 @@ async fn describe(cx: &Context, family: &str) -> Result<Option<DescribeTaskDefin
     Ok(found.filter(active))
 }
 
-/// Registers a revision; its ARN.
+/// Registers a revision.
 async fn register(
     cx: &Context,
     family: &str,
     inputs: &TaskDefinitionInputs,
     config: Config,
-) -> Result<String> {
+) -> Result<Registered> {
     let containers = inputs
         .container_definitions
         .iter()
@@ -436,8 +430,21 @@ async fn register(
         .send()
         .await
         .during(format!("register the task definition {family}"))?;
-    let arn = made.task_definition.and_then(|t| t.task_definition_arn);
-    Ok(arn.unwrap_or_default())
+    Ok(made
+        .task_definition
+        .unwrap_or_else(|| Registered::builder().build()))
+}
+
+fn outputs(definition: &Registered) -> TaskDefinitionOutputs {
+    let arn = definition.task_definition_arn().unwrap_or_default();
+    TaskDefinitionOutputs {
+        arn: arn.to_owned(),
+        family_arn: arn
+            .rsplit_once(':')
+            .map_or(arn, |(family, _)| family)
+            .to_owned(),
+        revision: definition.revision(),
+    }
 }
 
 /// The ARNs of a family's revisions, the newest first.

@@ -6,6 +6,7 @@ use super::{
     retag, to_tags,
 };
 use crate::prelude::*;
+use aws_sdk_iam::types::Role as Found;
 use futures::future::try_join_all;
 
 /// An identity that services, tasks and people assume.
@@ -142,7 +143,7 @@ impl CustomResource for Role {
         }
     }
 
-    async fn create(cx: &Context, inputs: &RoleInputs) -> Result<Created> {
+    async fn create(cx: &Context, inputs: &RoleInputs) -> Result<Created<Self>> {
         let name = inputs.name.clone().unwrap_or_default();
         let what = format!("the role {name}");
         let made = cx
@@ -160,7 +161,10 @@ impl CustomResource for Role {
             .await
             .during(format!("create {what}"));
         match made {
-            Ok(_) => Ok(name.into()),
+            Ok(made) => Ok(match made.role {
+                Some(role) => Created::Known(name, outputs(&role)),
+                None => name.into(),
+            }),
             Err(error) if error.is_already_exists() => {
                 let there = cx.aws.iam().get_role().role_name(&name).send().await;
                 let there = there.during(format!("look at {what}"))?;
@@ -249,10 +253,7 @@ impl CustomResource for Role {
                 max_session_duration: role.max_session_duration().unwrap_or(3600),
                 tags: cx.user_tags(&from_tags(role.tags()), known.and_then(|k| k.tags.as_ref())),
             },
-            outputs: RoleOutputs {
-                arn: role.arn().to_owned(),
-                unique_id: role.role_id().to_owned(),
-            },
+            outputs: outputs(&role),
         }))
     }
 
@@ -263,18 +264,25 @@ impl CustomResource for Role {
         Ok(names.filter(|name| cx.identity.named(name)).collect())
     }
 
-    async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {
-        let (inline, managed) = tokio::try_join!(inline_names(cx, id), attached_policies(cx, id))?;
-        tokio::try_join!(
-            try_join_all(inline.iter().map(|name| remove_inline(cx, id, name))),
-            try_join_all(managed.iter().map(|arn| detach(cx, id, arn))),
-        )?;
-        let deleted = cx.aws.iam().delete_role().role_name(id).send().await;
-        let Err(error) = deleted.during(format!("delete the role {id}")) else {
+    async fn delete(cx: &Context, id: &str, state: &State<Self>) -> Result<()> {
+        let delete = async || {
+            let deleted = cx.aws.iam().delete_role().role_name(id).send().await;
+            deleted.during(format!("delete the role {id}")).map(drop)
+        };
+        let inline = state.inputs.inline_policies.iter().flatten();
+        let managed = state.inputs.managed_policy_arns.iter().flatten();
+        strip(cx, id, inline.map(|(name, _)| name), managed).await?;
+        let Err(error) = delete().await else {
             return Ok(());
         };
         if error.class() != Some(crate::aws::Class::InUse) {
             return Err(error);
+        }
+        // Somebody else may have given it more.
+        let (inline, managed) = tokio::try_join!(inline_names(cx, id), attached_policies(cx, id))?;
+        if !inline.is_empty() || !managed.is_empty() {
+            strip(cx, id, inline.iter(), managed.iter()).await?;
+            return delete().await;
         }
         // An instance profile does not go by itself; a policy that was just detached does.
         let holders = cx
@@ -293,6 +301,13 @@ impl CustomResource for Role {
             ))),
             None => Err(error),
         }
+    }
+}
+
+fn outputs(role: &Found) -> RoleOutputs {
+    RoleOutputs {
+        arn: role.arn().to_owned(),
+        unique_id: role.role_id().to_owned(),
     }
 }
 
@@ -387,6 +402,20 @@ async fn attached(
             .during(format!("attach {arn} to the role {id}"))
     }))
     .await?;
+    Ok(())
+}
+
+/// Takes policies away from a role.
+async fn strip(
+    cx: &Context,
+    id: &str,
+    inline: impl Iterator<Item = &String>,
+    managed: impl Iterator<Item = &String>,
+) -> Result<()> {
+    tokio::try_join!(
+        try_join_all(inline.map(|name| remove_inline(cx, id, name))),
+        try_join_all(managed.map(|arn| detach(cx, id, arn))),
+    )?;
     Ok(())
 }
 

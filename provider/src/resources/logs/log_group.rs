@@ -73,7 +73,7 @@ impl CustomResource for LogGroup {
     type Inputs = LogGroupInputs;
     type Outputs = LogGroupOutputs;
 
-    async fn create(cx: &Context, inputs: &LogGroupInputs) -> Result<Created> {
+    async fn create(cx: &Context, inputs: &LogGroupInputs) -> Result<Created<Self>> {
         let name = inputs.name.as_deref().unwrap_or_default();
         let what = format!("the log group {name}");
         let made = cx
@@ -87,7 +87,10 @@ impl CustomResource for LogGroup {
             .await
             .during(format!("create {what}"));
         match made {
-            Ok(_) => Ok(name.into()),
+            Ok(_) => {
+                let arn = arn(cx, name).await?;
+                Ok(Created::Known(name.to_owned(), LogGroupOutputs { arn }))
+            }
             Err(error) if error.is_already_exists() => {
                 cx.adopt(name, &what, &tags_of(cx, &arn(cx, name).await?).await?)
             }

@@ -184,7 +184,7 @@ impl CustomResource for Instance {
         rules::check(check);
     }
 
-    async fn create(cx: &Context, inputs: &InstanceInputs) -> Result<Created> {
+    async fn create(cx: &Context, inputs: &InstanceInputs) -> Result<Created<Self>> {
         let id = inputs.identifier.as_deref().unwrap_or_default();
         let what = format!("the database {id}");
         let make = || async {
@@ -229,8 +229,9 @@ impl CustomResource for Instance {
         update(cx, id, new, &restored).await
     }
 
-    async fn ready(cx: &Context, id: &str) -> Result<()> {
-        calls::wait_until_available(cx, id).await
+    async fn ready(cx: &Context, id: &str) -> Result<Option<InstanceOutputs>> {
+        let instance = calls::wait_until_available(cx, id).await?;
+        Ok(Some(outputs(&instance)))
     }
 
     async fn read(
@@ -325,14 +326,13 @@ fn state(
     let groups = instance.vpc_security_groups().iter();
     let parameters = instance.db_parameter_groups().first();
     let subnets = instance.db_subnet_group();
-    let endpoint = instance.endpoint();
     State {
         inputs: InstanceInputs {
             identifier: Some(id.to_owned()),
             engine: text(instance.engine()),
             engine_version: Some(match known.and_then(|k| k.engine_version.as_ref()) {
                 Some(wanted) if rules::fulfils(&version, wanted, known) => wanted.clone(),
-                _ => version.clone(),
+                _ => version,
             }),
             engine_lifecycle_support: word(instance.engine_lifecycle_support())
                 .and_then(|w| Property::decode(&w).ok())
@@ -379,14 +379,20 @@ fn state(
                 known.and_then(|k| k.tags.as_ref()),
             ),
         },
-        outputs: InstanceOutputs {
-            address: text(endpoint.and_then(|e| e.address())),
-            port: endpoint.and_then(|e| e.port()).unwrap_or_default(),
-            arn: text(instance.db_instance_arn()),
-            resource_id: text(instance.dbi_resource_id()),
-            engine_version_actual: version,
-            allocated_storage_actual: storage,
-            availability_zone: text(instance.availability_zone()),
-        },
+        outputs: outputs(instance),
+    }
+}
+
+fn outputs(instance: &DbInstance) -> InstanceOutputs {
+    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+    let endpoint = instance.endpoint();
+    InstanceOutputs {
+        address: text(endpoint.and_then(|e| e.address())),
+        port: endpoint.and_then(|e| e.port()).unwrap_or_default(),
+        arn: text(instance.db_instance_arn()),
+        resource_id: text(instance.dbi_resource_id()),
+        engine_version_actual: text(instance.engine_version()),
+        allocated_storage_actual: instance.allocated_storage().unwrap_or_default(),
+        availability_zone: text(instance.availability_zone()),
     }
 }

@@ -71,7 +71,7 @@ impl CustomResource for ParameterGroup {
     type Inputs = ParameterGroupInputs;
     type Outputs = ParameterGroupOutputs;
 
-    async fn create(cx: &Context, inputs: &ParameterGroupInputs) -> Result<Created> {
+    async fn create(cx: &Context, inputs: &ParameterGroupInputs) -> Result<Created<Self>> {
         let name = inputs.name.as_deref().unwrap_or_default();
         let what = format!("the DB parameter group {name}");
         let made = cx
@@ -86,7 +86,15 @@ impl CustomResource for ParameterGroup {
             .await
             .during(format!("create {what}"));
         match made {
-            Ok(_) => Ok(name.into()),
+            Ok(made) => Ok(
+                match made
+                    .db_parameter_group
+                    .and_then(|g| g.db_parameter_group_arn)
+                {
+                    Some(arn) => Created::Known(name.to_owned(), ParameterGroupOutputs { arn }),
+                    None => name.into(),
+                },
+            ),
             Err(error) if error.is_already_exists() => {
                 let arn = arn(cx, "pg", name).await?;
                 cx.adopt(name, &what, &tags_of(cx, &arn).await?)

@@ -2,7 +2,7 @@
 
 use super::{arn, check_name, held, retag, tags_of, to_tags};
 use crate::prelude::*;
-use aws_sdk_rds::types::DbInstance;
+use aws_sdk_rds::types::{DbInstance, DbSubnetGroup};
 
 /// The subnets that a database may be in.
 #[derive(Debug)]
@@ -71,7 +71,7 @@ impl CustomResource for SubnetGroup {
     type Inputs = SubnetGroupInputs;
     type Outputs = SubnetGroupOutputs;
 
-    async fn create(cx: &Context, inputs: &SubnetGroupInputs) -> Result<Created> {
+    async fn create(cx: &Context, inputs: &SubnetGroupInputs) -> Result<Created<Self>> {
         let name = inputs.name.as_deref().unwrap_or_default();
         let what = format!("the DB subnet group {name}");
         let made = cx
@@ -86,7 +86,10 @@ impl CustomResource for SubnetGroup {
             .await
             .during(format!("create {what}"));
         match made {
-            Ok(_) => Ok(name.into()),
+            Ok(made) => Ok(match made.db_subnet_group {
+                Some(group) => Created::Known(name.to_owned(), outputs(&group)),
+                None => name.into(),
+            }),
             Err(error) if error.is_already_exists() => {
                 let arn = arn(cx, "subgrp", name).await?;
                 cx.adopt(name, &what, &tags_of(cx, &arn).await?)
@@ -155,10 +158,7 @@ impl CustomResource for SubnetGroup {
                     .collect(),
                 tags: cx.user_tags(&tags?, known.and_then(|k| k.tags.as_ref())),
             },
-            outputs: SubnetGroupOutputs {
-                arn,
-                vpc_id: group.vpc_id().unwrap_or_default().to_owned(),
-            },
+            outputs: outputs(group),
         }))
     }
 
@@ -187,5 +187,12 @@ impl CustomResource for SubnetGroup {
                 .map(str::to_owned)
         };
         Err(held(cx, id, error, |i| group(i).as_deref() == Some(id)).await)
+    }
+}
+
+fn outputs(group: &DbSubnetGroup) -> SubnetGroupOutputs {
+    SubnetGroupOutputs {
+        arn: group.db_subnet_group_arn().unwrap_or_default().to_owned(),
+        vpc_id: group.vpc_id().unwrap_or_default().to_owned(),
     }
 }

@@ -188,13 +188,14 @@ impl CustomResource for Bucket {
         }
     }
 
-    async fn create(cx: &Context, inputs: &BucketInputs) -> Result<Created> {
+    async fn create(cx: &Context, inputs: &BucketInputs) -> Result<Created<Self>> {
         let name = inputs.bucket.as_deref().unwrap_or_default();
         let what = format!("the bucket {name}");
         let region = cx.aws.region();
         let made_here = Naming::is_ours(name, &cx.identity.generation);
         // In us-east-1 S3 answers a create of one's own bucket as if it had made it.
-        if (region == "us-east-1" || !made_here) && exists(cx, name).await? {
+        let may_be_there = !made_here || region == "us-east-1" && !cx.is_first();
+        if may_be_there && exists(cx, name).await? {
             return adopt(cx, name, inputs, made_here).await;
         }
         let location = (region != "us-east-1").then(|| BucketLocationConstraint::from(region));
@@ -213,7 +214,10 @@ impl CustomResource for Bucket {
             .await
             .during(format!("create {what}"));
         match made {
-            Ok(_) => Ok(name.into()),
+            Ok(_) => {
+                let arn = settings::arn(cx, name);
+                Ok(Created::Known(name.to_owned(), BucketOutputs { arn }))
+            }
             Err(error) if error.code() == Some("BucketAlreadyOwnedByYou") => {
                 adopt(cx, name, inputs, made_here).await
             }
@@ -304,7 +308,7 @@ async fn adopt(
     name: &str,
     inputs: &BucketInputs,
     made_here: bool,
-) -> Result<Created> {
+) -> Result<Created<Bucket>> {
     let tags = settings::tags_of(cx, name).await?;
     if made_here && !cx.identity.owns(&tags) {
         // The run that made it was interrupted before it could tag it.

@@ -168,7 +168,7 @@ impl CustomResource for Schedule {
         }
     }
 
-    async fn create(cx: &Context, inputs: &ScheduleInputs) -> Result<Created> {
+    async fn create(cx: &Context, inputs: &ScheduleInputs) -> Result<Created<Self>> {
         let name = inputs.name.clone().unwrap_or_default();
         let group = &inputs.group_name;
         let id = format!("{group}/{name}");
@@ -193,7 +193,10 @@ impl CustomResource for Schedule {
             .await
             .during(format!("create {what}"));
         match made {
-            Ok(_) => Ok(id.into()),
+            Ok(made) => {
+                let arn = made.schedule_arn;
+                Ok(Created::Known(id, ScheduleOutputs { arn }))
+            }
             Err(error) if error.is_already_exists() => {
                 let there = get(cx, &id).await?;
                 let tags = there.map(|t| marker(t.description())).unwrap_or_default();

@@ -150,7 +150,7 @@ impl CustomResource for Secret {
         }
     }
 
-    async fn create(cx: &Context, inputs: &SecretInputs) -> Result<Created> {
+    async fn create(cx: &Context, inputs: &SecretInputs) -> Result<Created<Self>> {
         let name = inputs.name.as_deref().unwrap_or_default();
         let what = format!("the secret {name}");
         let value = match (&inputs.secret_string, &inputs.generate) {
@@ -172,6 +172,13 @@ impl CustomResource for Secret {
             .await
             .during(format!("create {what}"));
         let error = match made {
+            Ok(made) if cx.is_first() => {
+                let outputs = SecretOutputs {
+                    arn: made.arn.unwrap_or_default(),
+                    version_id: made.version_id.unwrap_or_default(),
+                };
+                return Ok(Created::Known(name.to_owned(), outputs));
+            }
             Ok(_) => return Ok(name.into()),
             Err(error) if error.is_already_exists() => error,
             Err(error) => return Err(error),

@@ -120,7 +120,7 @@ impl CustomResource for StateMachine {
         }
     }
 
-    async fn create(cx: &Context, inputs: &StateMachineInputs) -> Result<Created> {
+    async fn create(cx: &Context, inputs: &StateMachineInputs) -> Result<Created<Self>> {
         let name = inputs.name.clone().unwrap_or_default();
         let what = format!("the state machine {name}");
         // AWS answers a second create of the same machine like the first: a name of somebody's choice may be taken.
@@ -144,11 +144,14 @@ impl CustomResource for StateMachine {
             .await
             .during(format!("create {what}"));
         match made {
-            // AWS answers a create that differs in role or tags alone with the machine that an earlier one left.
-            Ok(made) if !is_new(cx, Some(&made.creation_date)) => {
-                Ok(Created::Adopted(made.state_machine_arn))
+            Ok(made) => {
+                let arn = made.state_machine_arn;
+                // AWS answers a create that differs in role or tags alone with the machine that an earlier one left.
+                Ok(match is_new(cx, Some(&made.creation_date)) {
+                    true => Created::Known(arn.clone(), StateMachineOutputs { arn }),
+                    false => Created::Adopted(arn),
+                })
             }
-            Ok(made) => Ok(made.state_machine_arn.into()),
             Err(error) if error.is_already_exists() => match there(cx, &name).await? {
                 Some((arn, tags)) => cx.adopt(arn, &what, &tags),
                 None => Err(error),

@@ -104,7 +104,7 @@ impl CustomResource for Queue {
         }
     }
 
-    async fn create(cx: &Context, inputs: &QueueInputs) -> Result<Created> {
+    async fn create(cx: &Context, inputs: &QueueInputs) -> Result<Created<Self>> {
         let name = inputs.name.as_deref().unwrap_or_default();
         let what = format!("the queue {name}");
         // SQS answers a create of a queue that is there and has the same attributes as if it had made it.
@@ -127,7 +127,15 @@ impl CustomResource for Queue {
             .await
             .during(format!("create {what}"));
         match made {
-            Ok(made) => Ok(made.queue_url.unwrap_or_default().into()),
+            Ok(made) => {
+                let url = made.queue_url.unwrap_or_default();
+                if !cx.is_first() {
+                    return Ok(url.into());
+                }
+                let account = cx.account.caller().await?.account_id;
+                let arn = cx.arn("sqs", &account, name);
+                Ok(Created::Known(url.clone(), QueueOutputs { arn, url }))
+            }
             Err(error) if error.is_already_exists() => match self::url(cx, name).await? {
                 Some(url) => cx.adopt(&url, &what, &tags_of(cx, &url).await?),
                 None => Err(error),

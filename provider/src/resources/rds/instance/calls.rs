@@ -293,7 +293,7 @@ pub(super) async fn described(cx: &Context, id: &str) -> Result<Option<DbInstanc
 }
 
 /// Waits until the instance takes connections.
-pub(super) async fn wait_until_available(cx: &Context, id: &str) -> Result<()> {
+pub(super) async fn wait_until_available(cx: &Context, id: &str) -> Result<DbInstance> {
     wait(cx, id, |_| None).await
 }
 
@@ -309,14 +309,14 @@ async fn wait_until_settled(cx: &Context, id: &str) -> Result<()> {
             pending.additional_storage_volumes.filter(|v| !v.is_empty());
         (pending != empty).then(|| "modifying".to_owned())
     };
-    wait(cx, id, pending).await
+    wait(cx, id, pending).await.map(drop)
 }
 
 async fn wait(
     cx: &Context,
     id: &str,
     pending: impl Fn(&DbInstance) -> Option<String> + Sync,
-) -> Result<()> {
+) -> Result<DbInstance> {
     let look = || async {
         let Some(instance) = described(cx, id).await? else {
             return Err(Error::failed(format!(
@@ -327,7 +327,7 @@ async fn wait(
             // A database whose storage is being optimized takes connections.
             "available" | "storage-optimization" => Ok(match pending(&instance) {
                 Some(state) => Progress::Pending(state),
-                None => Progress::Done(()),
+                None => Progress::Done(instance),
             }),
             status if FAILED.contains(&status) => Err(Error::failed(format!(
                 "the database {id} is in the state {status}; look at its events in the AWS console, repair it or \
