@@ -4,7 +4,7 @@
 use crate::{
     aws::{Aws, Class, Clients},
     error::{Error, Result},
-    identity::{Identity, MARKER},
+    identity::{Identity, MARKER, Seen},
     props::Property,
     resource::{Created, CustomResource},
     value::Properties,
@@ -55,6 +55,10 @@ pub struct Context {
     pub(crate) status: Mutex<String>,
     pub(crate) state: Mutex<Properties>,
     pub(crate) first: AtomicBool,
+    pub(crate) seen: Arc<Seen>,
+    /// Whether the seed is that of all resources outside of components.
+    pub(crate) alone: bool,
+    pub(crate) found: Mutex<Option<Tags>>,
 }
 
 /// What a look at something that is under way shows.
@@ -70,7 +74,7 @@ impl Context {
     #[must_use]
     pub fn tags(&self, own: Option<&Tags>) -> Tags {
         let mut tags = self.default_tags.clone();
-        tags.insert("Name".to_owned(), self.identity.name().to_owned());
+        tags.insert("Name".to_owned(), self.identity.label());
         tags.extend(own.cloned().unwrap_or_default());
         tags.insert(MARKER.to_owned(), self.identity.marker());
         tags
@@ -79,6 +83,7 @@ impl Context {
     /// The tags of an object less those that [`Context::tags`] adds: what the user set, or somebody else.
     #[must_use]
     pub fn user_tags(&self, all: &Tags, own: Option<&Tags>) -> Option<Tags> {
+        *self.found.lock().unwrap_or_else(PoisonError::into_inner) = Some(all.clone());
         let added = self.tags(None);
         let mine = |key: &String| own.is_some_and(|own| own.contains_key(key));
         let keep = |key: &String, value: &String| mine(key) || added.get(key) != Some(value);
@@ -99,9 +104,12 @@ impl Context {
             .filter(|k| !after.contains_key(*k))
             .cloned()
             .collect();
+        // What was read counts: the default tags may have changed since.
+        let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        let there = found.as_ref().unwrap_or(&before);
         let set = after
             .into_iter()
-            .filter(|(k, v)| before.get(k) != Some(v))
+            .filter(|(k, v)| there.get(k) != Some(v))
             .collect();
         (set, removed)
     }
@@ -124,6 +132,9 @@ impl Context {
             status: Mutex::default(),
             state: Mutex::default(),
             first: AtomicBool::default(),
+            seen: self.seen.clone(),
+            alone: self.alone,
+            found: Mutex::default(),
         }
     }
 
@@ -252,7 +263,8 @@ impl Context {
             if matches!(error.class(), Some(Class::Unreachable | Class::Failed)) {
                 delay = delay.max(Duration::from_secs(3));
             }
-            if started.elapsed() + delay > patience {
+            if started.elapsed() + delay > patience || self.started.elapsed() + delay > self.timeout
+            {
                 return Err(error);
             }
             let state = error.code().unwrap_or("not yet").to_owned();

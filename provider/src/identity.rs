@@ -90,19 +90,21 @@ impl Identity {
     /// The marker tag's value: seed, generation, a hash of the URN, and the name for people.
     #[must_use]
     pub fn marker(&self) -> String {
-        let allowed = |c: char| c.is_ascii_alphanumeric() || "+-=._:/@ ".contains(c);
-        let name: String = self
-            .name()
-            .chars()
-            .map(|c| if allowed(c) { c } else { '_' })
-            .take(200)
-            .collect();
         format!(
-            "{}/{}/{}/{name}",
+            "{}/{}/{}/{}",
             self.seed,
             self.generation,
-            digest(&[&self.urn], 8)
+            digest(&[&self.urn], 8),
+            self.label()
         )
+    }
+
+    /// The resource's name as every AWS service takes it in a tag, cut so that the marker fits.
+    #[must_use]
+    pub fn label(&self) -> String {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "+-=._:/@ ".contains(c);
+        let fits = |c: char| if allowed(c) { c } else { '_' };
+        self.name().chars().map(fits).take(180).collect()
     }
 
     /// Whether an object with these tags was made for this resource, in whatever generation.
@@ -211,6 +213,7 @@ pub struct Seen {
     claims: Mutex<HashMap<(&'static str, String), String>>,
     holders: Mutex<HashMap<(String, String), Urn>>,
     seeds: Mutex<HashSet<String>>,
+    gone: Mutex<HashSet<(&'static str, String)>>,
 }
 
 impl Seen {
@@ -279,6 +282,23 @@ impl Seen {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .contains(seed)
+    }
+
+    /// Remembers what this process has deleted.
+    pub fn gone(&self, token: &'static str, id: &str) {
+        self.gone
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert((token, id.to_owned()));
+    }
+
+    /// Whether this process has deleted it.
+    #[must_use]
+    pub fn is_gone(&self, token: &'static str, id: &str) -> bool {
+        self.gone
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(&(token, id.to_owned()))
     }
 
     /// Remembers who created an object of that type and id last.

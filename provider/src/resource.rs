@@ -28,6 +28,9 @@ pub trait CustomResource: Send + Sync + Sized + 'static {
     const DOC: &'static str;
     /// How its physical name is made when none is given.
     const NAMING: Option<Naming> = None;
+    /// The inputs that name a place for one object alone, beside which AWS makes no other: a replacement that stays
+    /// there deletes first.
+    const PLACE: &'static [&'static str] = &[];
     /// How long a create, update or delete may take, unless `customTimeouts` says otherwise.
     const TIMEOUT: Duration = Duration::from_secs(20 * 60);
     /// What a program sets.

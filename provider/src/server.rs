@@ -81,7 +81,7 @@ async fn gone(engine: Arc<Engine>) {
 /// The first interrupt cancels what is under way; the process ends when its calls have ended.
 async fn interrupted(provider: &Provider) {
     let _ = tokio::signal::ctrl_c().await;
-    provider.cancel.cancel();
+    provider.cancel_all();
 }
 
 /// The provider as one process serves it.
@@ -89,18 +89,18 @@ pub(crate) struct Provider {
     engine: Mutex<Arc<Engine>>,
     /// Of the latest engine: one that attaches configures the process again.
     configured: Mutex<Option<Arc<Configured>>>,
-    seen: Seen,
-    /// Whether `seen` holds what the stack has.
-    learned: OnceCell<()>,
-    cancel: CancellationToken,
     components: HashMap<&'static str, Box<dyn DynamicComponent>>,
     resources: HashMap<&'static str, Box<dyn Dynamic>>,
     functions: HashMap<&'static str, Box<dyn DynamicFunction>>,
 }
 
-/// What `Configure` brings.
+/// What `Configure` brings, and what belongs to the engine that calls it.
 struct Configured {
     aws: Arc<Aws>,
+    seen: Arc<Seen>,
+    /// Whether `seen` holds what the stack has.
+    learned: OnceCell<()>,
+    cancel: CancellationToken,
     /// The provider resource's own URN and id, for the children of components.
     urn: String,
     id: Option<String>,
@@ -111,9 +111,6 @@ impl Provider {
         Self {
             engine: Mutex::new(Arc::new(Engine::new(engine))),
             configured: Mutex::default(),
-            seen: Seen::default(),
-            learned: OnceCell::new(),
-            cancel: CancellationToken::new(),
             components: crate::components::all()
                 .into_iter()
                 .map(|c| (c.token(), c))
@@ -146,6 +143,13 @@ impl Provider {
             .ok_or_else(|| Error::Bug("the engine called before Configure".to_owned()))
     }
 
+    /// Ends what is under way.
+    fn cancel_all(&self) {
+        if let Ok(configured) = self.configured() {
+            configured.cancel.cancel();
+        }
+    }
+
     fn resource(&self, token: &str) -> Result<&dyn Dynamic> {
         self.resources.get(token).map(AsRef::as_ref).ok_or_else(|| {
             Error::failed(format!(
@@ -174,14 +178,8 @@ impl Provider {
         let seed = text(SEED)
             .or_else(|| configured.id.clone())
             .unwrap_or_default();
-        let first = self.seen.has_made(&seed);
+        let first = configured.seen.has_made(&seed);
         let aws = configured.aws.clients(&region).await?;
-        let tags = configured
-            .aws
-            .configuration()
-            .default_tags
-            .as_ref()
-            .and_then(|d| d.tags.clone());
         Ok(Context {
             aws,
             account: configured.aws.clone(),
@@ -191,16 +189,18 @@ impl Provider {
                 generation: text(GENERATION).unwrap_or_default(),
             },
             log: self.engine(),
-            cancel: self.cancel.clone(),
+            cancel: configured.cancel.clone(),
             started: Instant::now(),
-            timeout: if timeout > 0.0 {
-                Duration::from_secs_f64(timeout)
-            } else {
-                usual
-            },
-            default_tags: tags.unwrap_or_default(),
+            timeout: Duration::try_from_secs_f64(timeout)
+                .ok()
+                .filter(|given| !given.is_zero())
+                .unwrap_or(usual),
+            seen: configured.seen.clone(),
+            alone: text(SEED).is_none() || text(SEED) == configured.id,
+            default_tags: configured.aws.default_tags(),
             status: Mutex::default(),
             state: Mutex::new(properties.clone()),
+            found: Mutex::default(),
             first: AtomicBool::new(first),
         })
     }
@@ -220,6 +220,9 @@ impl Provider {
             .filter(|id| !id.is_empty() && id != crate::wire::UNKNOWN);
         let configured = Configured {
             aws,
+            seen: Arc::default(),
+            learned: OnceCell::new(),
+            cancel: CancellationToken::new(),
             urn: request.urn.unwrap_or_default(),
             id,
         };

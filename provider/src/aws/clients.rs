@@ -1,7 +1,10 @@
 //! One client per service and region, made when it is first used.
 
 use super::{Class, Configuration, During};
-use crate::error::{Error, Result};
+use crate::{
+    context::Tags,
+    error::{Error, Result},
+};
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, sts::AssumeRoleProvider};
 use aws_credential_types::{Credentials, provider::ProvideCredentials};
 use aws_smithy_http_client::{
@@ -77,6 +80,13 @@ impl Aws {
     #[must_use]
     pub fn configuration(&self) -> &Configuration {
         &self.configuration
+    }
+
+    /// The tags to put on everything.
+    #[must_use]
+    pub fn default_tags(&self) -> Tags {
+        let configured = self.configuration.default_tags.as_ref();
+        configured.and_then(|d| d.tags.clone()).unwrap_or_default()
     }
 
     /// The configured region.

@@ -102,6 +102,7 @@ impl Monitor for Recorder {
                 provider_id: None,
                 region: "eu-west-1",
                 seen: &seen,
+                default_tags: &BTreeMap::new(),
             };
             let plain = |p: &Properties| {
                 p.iter()

@@ -2,11 +2,11 @@
 
 use super::{Created, CustomResource, State};
 use crate::{
-    context::{Context, Phase, Severity},
+    context::{Context, Phase, Severity, Tags},
     error::{Error, Gone, Result},
     identity::{self, Naming, Seen},
     props::{
-        Failure, Field, Props, Table,
+        Failure, Field, Property, Props, Table,
         check::Check,
         decode,
         diff::{Change, Kind, changes, project, same, without_defaults},
@@ -26,6 +26,8 @@ pub const SEED: &str = "__seed";
 pub const GENERATION: &str = "__generation";
 /// The hidden input with the region that the object is in.
 pub const REGION: &str = "__region";
+/// The hidden input with the provider's default tags, of what can carry tags.
+pub(super) const DEFAULT_TAGS: &str = "__defaultTags";
 /// The hidden output that says which create made the object.
 pub const CLAIM: &str = "__claim";
 
@@ -39,6 +41,8 @@ pub struct CheckScope<'a> {
     pub region: &'a str,
     /// What this process has seen.
     pub seen: &'a Seen,
+    /// The tags that the provider puts on everything.
+    pub default_tags: &'a Tags,
 }
 
 /// The answer to a check.
@@ -109,7 +113,6 @@ pub trait Dynamic: Send + Sync {
     fn create<'a>(
         &'a self,
         cx: &'a Context,
-        seen: &'a Seen,
         inputs: Properties,
     ) -> BoxFuture<'a, Result<(String, Properties), Partial>>;
     /// The object's properties and inputs; `None` when it is gone. Without inputs it is an import.
@@ -133,7 +136,6 @@ pub trait Dynamic: Send + Sync {
         &'a self,
         cx: &'a Context,
         id: &'a str,
-        seen: &'a Seen,
         olds: Properties,
     ) -> BoxFuture<'a, Result<()>>;
     /// The ids of the objects of this kind that carry the seed of `cx.identity` and are still there.
@@ -176,6 +178,9 @@ impl<R: CustomResource> Dynamic for Erased<R> {
             ..
         } = check;
         identify(scope, olds, &mut news);
+        if R::Inputs::table().field("tags").is_some() && !scope.default_tags.is_empty() {
+            news.insert(DEFAULT_TAGS.to_owned(), scope.default_tags.encode());
+        }
         if let Some(naming) = R::NAMING {
             name(naming, scope.urn, olds, &mut news);
         }
@@ -214,7 +219,17 @@ impl<R: CustomResource> Dynamic for Erased<R> {
                 replace: true,
             });
         }
+        let default_tags = |p: &Properties| p.get(DEFAULT_TAGS).map(Value::plain);
+        if default_tags(old_inputs) != default_tags(news) {
+            found.push(Change {
+                name: "tags",
+                path: DEFAULT_TAGS.to_owned(),
+                kind: Kind::Update,
+                replace: false,
+            });
+        }
         let replaced = found.iter().any(|c| c.replace);
+        let moved = found.iter().any(|c| R::PLACE.contains(&c.name));
         let kept_name = R::NAMING.is_some_and(|naming| {
             let name = |p: &Properties| p.get(naming.field).map(Value::plain);
             let generation = old_inputs
@@ -227,7 +242,7 @@ impl<R: CustomResource> Dynamic for Erased<R> {
         });
         Diffed {
             changes: found,
-            delete_before_replace: replaced && kept_name,
+            delete_before_replace: replaced && (kept_name || !R::PLACE.is_empty() && !moved),
         }
     }
 
@@ -277,7 +292,6 @@ impl<R: CustomResource> Dynamic for Erased<R> {
     fn create<'a>(
         &'a self,
         cx: &'a Context,
-        seen: &'a Seen,
         inputs: Properties,
     ) -> BoxFuture<'a, Result<(String, Properties), Partial>> {
         async move {
@@ -292,18 +306,21 @@ impl<R: CustomResource> Dynamic for Erased<R> {
             let id = created.id().to_owned();
             if let Created::Adopted(id) = &created {
                 let found = self.read_back(cx, id, &typed).await?;
-                refuse_held::<R>(cx, seen, id, &found)?;
+                refuse_held::<R>(cx, id, &found)?;
             }
+            let claim = identity::random(12);
+            cx.seen.claim(R::TOKEN, &id, &claim);
             match self.settle(cx, created, &typed).await {
-                Ok(state) => Ok((
-                    id,
-                    remember::<R>(&state, &inputs, Some(identity::random(12))),
-                )),
+                Ok(state) => Ok((id, remember::<R>(&state, &inputs, Some(claim)))),
                 Err(error) => {
                     let read = R::read(cx, &id, Some(&typed)).await.ok().flatten();
                     let outputs = match read {
-                        Some(state) => remember::<R>(&state, &inputs, Some(identity::random(12))),
-                        None => echo::<R>(&inputs),
+                        Some(state) => remember::<R>(&state, &inputs, Some(claim)),
+                        None => {
+                            let mut echoed = echo::<R>(&inputs);
+                            echoed.insert(CLAIM.to_owned(), claim.into());
+                            echoed
+                        }
                     };
                     Err(Partial {
                         error,
@@ -390,11 +407,13 @@ impl<R: CustomResource> Dynamic for Erased<R> {
         &'a self,
         cx: &'a Context,
         id: &'a str,
-        seen: &'a Seen,
         olds: Properties,
     ) -> BoxFuture<'a, Result<()>> {
         async move {
-            if seen.is_superseded(R::TOKEN, id, olds.get(CLAIM).and_then(Value::as_str)) {
+            if cx
+                .seen
+                .is_superseded(R::TOKEN, id, olds.get(CLAIM).and_then(Value::as_str))
+            {
                 let message =
                     format!("{id} was taken over by a newer create of this resource and is kept");
                 cx.log
@@ -415,8 +434,9 @@ impl<R: CustomResource> Dynamic for Erased<R> {
             };
             cx.retry("deleting", Phase::Delete, || R::delete(cx, id, &state))
                 .await
-                .gone()
-                .map(drop)
+                .gone()?;
+            cx.seen.gone(R::TOKEN, id);
+            Ok(())
         }
         .boxed()
     }
@@ -424,8 +444,11 @@ impl<R: CustomResource> Dynamic for Erased<R> {
     fn left<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<Vec<String>>> {
         async move {
             let found = R::left(cx).await?;
-            // Lists of AWS show for a while what has gone.
-            let looks = found.into_iter().map(|id| async move {
+            // Lists of AWS show for a while what has gone, and SQS's reads do so too.
+            let found = found
+                .into_iter()
+                .filter(|id| !cx.seen.is_gone(R::TOKEN, id));
+            let looks = found.map(|id| async move {
                 let read = R::read(cx, &id, None).await.gone()?.flatten();
                 Ok::<_, Error>(read.map(|_| id))
             });
@@ -507,15 +530,10 @@ impl<R: CustomResource> Erased<R> {
 }
 
 /// An object that another resource of the stack has, because it was imported or renamed, is not taken over.
-fn refuse_held<R: CustomResource>(
-    cx: &Context,
-    seen: &Seen,
-    id: &str,
-    found: &State<R>,
-) -> Result<()> {
+fn refuse_held<R: CustomResource>(cx: &Context, id: &str, found: &State<R>) -> Result<()> {
     let urn = &cx.identity.urn;
     let object = object_of(&encode(&found.outputs), R::Outputs::table());
-    match object.and_then(|object| seen.other_holder(R::TOKEN, &object, urn)) {
+    match object.and_then(|object| cx.seen.other_holder(R::TOKEN, &object, urn)) {
         Some(holder) => Err(Error::failed(format!(
             "could not create {}: {id} was made for it, but {holder} has it in this stack's state; remove one of the \
              two from the program, or run `pulumi state delete` for the one that is wrong",

@@ -179,7 +179,8 @@ const URN: &str = "urn:pulumi:dev::shop::dbt-aws:test:Shelf::wide";
 struct Stack {
     shelf: Box<dyn Dynamic>,
     seed: String,
-    seen: Seen,
+    seen: Arc<Seen>,
+    default_tags: Tags,
 }
 
 impl Stack {
@@ -187,7 +188,8 @@ impl Stack {
         Self {
             shelf: erase::<Shelf>(),
             seed: seed.to_owned(),
-            seen: Seen::default(),
+            seen: Arc::default(),
+            default_tags: Tags::new(),
         }
     }
 
@@ -197,6 +199,7 @@ impl Stack {
             provider_id: Some(&self.seed),
             region: "eu-west-1",
             seen: &self.seen,
+            default_tags: &self.default_tags,
         };
         let Checked {
             inputs, failures, ..
@@ -230,7 +233,10 @@ impl Stack {
             cancel: Default::default(),
             started: Instant::now(),
             timeout: Duration::from_secs(60),
-            default_tags: Tags::default(),
+            default_tags: self.default_tags.clone(),
+            seen: self.seen.clone(),
+            alone: false,
+            found: Mutex::default(),
             status: Mutex::default(),
             state: Mutex::default(),
             first: Default::default(),
@@ -239,7 +245,7 @@ impl Stack {
 
     async fn create(&self, inputs: &Properties) -> Result<(String, Properties), Partial> {
         self.shelf
-            .create(&self.context(inputs), &self.seen, inputs.clone())
+            .create(&self.context(inputs), inputs.clone())
             .await
     }
 
@@ -279,6 +285,42 @@ async fn a_create_can_be_repeated_and_a_replacement_is_another() {
         .await
         .expect("creates the replacement");
     assert_ne!(other, id, "a replacement does not find the live object");
+}
+
+#[tokio::test]
+async fn a_new_default_tag_changes_what_is_there() {
+    let mut stack = Stack::new("tags");
+    let before = stack.check(&Properties::new(), json!({ "width": 3 }));
+    let (_, made) = stack.create(&before).await.expect("creates");
+    let tags = |team: &str| Tags::from([("team".to_owned(), team.to_owned())]);
+    stack.default_tags = tags("data");
+    let after = stack.check(&before, json!({ "width": 3 }));
+    let diff = stack.shelf.diff(&before, &made, &after, &[]);
+    let changed: Vec<_> = diff.changes.iter().map(|c| (c.name, c.replace)).collect();
+    assert_eq!(changed, [("tags", false)]);
+
+    let cx = stack.context(&after);
+    let mut found = cx.tags(None);
+    found.insert("team".to_owned(), "sales".to_owned());
+    let user = cx.user_tags(&found, None);
+    assert_eq!(cx.tag_changes(user.as_ref(), None), (tags("data"), vec![]));
+}
+
+#[tokio::test]
+async fn what_stays_in_its_place_goes_before_the_new_one_comes() {
+    let subnet = erase::<crate::resources::ec2::subnet::Subnet>();
+    let inputs = |vpc: &str, block: &str| {
+        let inputs = json!({ "vpcId": vpc, "cidrBlock": block, "availabilityZone": "eu-west-1a" });
+        Value::from_json(&inputs).into_properties()
+    };
+    let old = inputs("vpc-1", "10.0.0.0/24");
+    let first = |new: Properties| {
+        subnet
+            .diff(&old, &Properties::new(), &new, &[])
+            .delete_before_replace
+    };
+    assert!(first(inputs("vpc-1", "10.0.0.0/20")));
+    assert!(!first(inputs("vpc-2", "10.0.0.0/20")) && !first(old.clone()));
 }
 
 #[tokio::test]
@@ -332,7 +374,7 @@ async fn only_the_first_attempt_with_a_new_seed_finds_nothing_for_certain() {
     stack.fail_next(&inputs, "create", Class::NotYet);
     let cx = stack.context(&inputs);
     cx.first.store(true, std::sync::atomic::Ordering::Relaxed);
-    let create = stack.shelf.create(&cx, &stack.seen, inputs.clone());
+    let create = stack.shelf.create(&cx, inputs.clone());
     create.await.expect("creates at the second try");
     assert_eq!(cloud(&cx, |c| c.firsts.clone()), [true, false]);
 }
@@ -367,7 +409,7 @@ async fn an_interrupted_create_keeps_what_there_is() {
         stack.fail_next(&inputs, step, Class::NotYet);
         let cx = stack.context(&inputs);
         cx.cancel.cancel();
-        let partial = stack.shelf.create(&cx, &stack.seen, inputs.clone()).await;
+        let partial = stack.shelf.create(&cx, inputs.clone()).await;
         let partial = partial.expect_err("does not try again");
         assert!(
             matches!(partial.error, crate::error::Error::Cancelled(_)),
@@ -448,28 +490,27 @@ async fn what_is_not_visible_yet_is_tried_again() {
     stack.fail_next(&inputs, "delete", Class::InUse);
     stack
         .shelf
-        .delete(&cx, &id, &stack.seen, state.clone())
+        .delete(&cx, &id, state.clone())
         .await
         .expect("deletes at the second try");
     stack.fail_next(&inputs, "delete", Class::NotFound);
     stack
         .shelf
-        .delete(&cx, &id, &stack.seen, state)
+        .delete(&cx, &id, state)
         .await
         .expect("gone is gone");
 }
 
 #[tokio::test]
 async fn a_delete_needs_no_outputs_in_the_state() {
-    let stack = Stack::new("bare");
+    let mut stack = Stack::new("bare");
     let inputs = stack.check(&Properties::new(), json!({ "width": 3 }));
     let (id, _) = stack.create(&inputs).await.expect("creates");
+    // A later command is another process.
+    stack.seen = Arc::default();
     let delete = || async {
         let cx = stack.context(&inputs);
-        stack
-            .shelf
-            .delete(&cx, &id, &stack.seen, inputs.clone())
-            .await
+        stack.shelf.delete(&cx, &id, inputs.clone()).await
     };
     delete().await.expect("deletes");
     assert_eq!(stack.count(), 0);
@@ -482,23 +523,14 @@ async fn a_delete_spares_what_a_newer_create_took_over() {
     let inputs = stack.check(&Properties::new(), json!({ "width": 3 }));
     let (id, old) = stack.create(&inputs).await.expect("creates");
     let (_, new) = stack.create(&inputs).await.expect("takes over");
-    stack.seen.claim(
-        stack.shelf.token(),
-        &id,
-        new[CLAIM].as_str().expect("a claim"),
-    );
     let cx = stack.context(&inputs);
     stack
         .shelf
-        .delete(&cx, &id, &stack.seen, old)
+        .delete(&cx, &id, old)
         .await
         .expect("does nothing");
     assert_eq!(stack.count(), 1);
-    stack
-        .shelf
-        .delete(&cx, &id, &stack.seen, new)
-        .await
-        .expect("deletes");
+    stack.shelf.delete(&cx, &id, new).await.expect("deletes");
     assert_eq!(stack.count(), 0);
 }
 

@@ -144,6 +144,10 @@ pub(crate) async fn refused(cx: &Context, error: Error, within: Filter) -> Error
 
 /// Removes the NAT gateways that an interrupted run left in a VPC or subnet, found by that filter.
 pub(crate) async fn sweep_nat_gateways(cx: &Context, within: Filter) -> Result<()> {
+    // Another resource of the program may have made what shares the seed, and keep it.
+    if cx.alone {
+        return Ok(());
+    }
     let gateways = cx
         .aws
         .ec2()
@@ -163,6 +167,9 @@ pub(crate) async fn sweep_nat_gateways(cx: &Context, within: Filter) -> Result<(
 
 /// Removes what an interrupted run left in a VPC that AWS refuses to delete: what carries our seed, and no data.
 pub(crate) async fn sweep(cx: &Context, vpc: &str) -> Result<()> {
+    if cx.alone {
+        return Ok(());
+    }
     sweep_nat_gateways(cx, filter("vpc-id", vpc)).await?;
     let (ec2, what) = (cx.aws.ec2(), format!("look for what is left in {vpc}"));
     let here = || vec![filter("vpc-id", vpc), seeded(cx)];

@@ -23,8 +23,10 @@ impl CustomResource for Seed {
     type Inputs = SeedInputs;
     type Outputs = SeedOutputs;
 
-    async fn create(_cx: &Context, _inputs: &SeedInputs) -> Result<Created<Self>> {
-        Ok(Created::Known(random(10), SeedOutputs {}))
+    async fn create(cx: &Context, _inputs: &SeedInputs) -> Result<Created<Self>> {
+        let id = random(10);
+        cx.seen.seed(&id);
+        Ok(Created::Known(id, SeedOutputs {}))
     }
 
     async fn read(

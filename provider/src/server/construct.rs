@@ -9,6 +9,7 @@ use super::{
 use crate::{
     component::Scope,
     error::Error,
+    identity::Seen,
     props::Table,
     pulumirpc::{self as rpc, resource_monitor_client::ResourceMonitorClient},
     value::{Properties, Value},
@@ -37,9 +38,10 @@ pub(super) async fn construct(
     let mut client = Client::new(channel)
         .max_decoding_message_size(super::MESSAGE_LIMIT)
         .max_encoding_message_size(super::MESSAGE_LIMIT);
-    provider
+    let configured = provider.configured()?;
+    configured
         .learned
-        .get_or_init(|| learn(provider, client.clone(), &request))
+        .get_or_init(|| learn(provider, &configured.seen, client.clone(), &request))
         .await;
     let mut inputs = inputs(&request);
     if request.dry_run {
@@ -156,7 +158,12 @@ async fn handle_of(client: &mut Client, urn: &str) -> Option<Value> {
 
 /// Remembers which resources the stack has. The function is not documented by Pulumi: an engine or a backend that
 /// refuses it is no reason to fail.
-async fn learn(provider: &Provider, mut client: Client, request: &rpc::ConstructRequest) {
+async fn learn(
+    provider: &Provider,
+    seen: &Seen,
+    mut client: Client,
+    request: &rpc::ConstructRequest,
+) {
     let rpc::ConstructRequest {
         organization,
         project,
@@ -175,11 +182,7 @@ async fn learn(provider: &Provider, mut client: Client, request: &rpc::Construct
         .into_properties()
     {
         if let Ok(resource) = provider.resource(token_of(&urn)) {
-            resource.live(
-                &provider.seen,
-                &urn,
-                &found.field("outputs").into_properties(),
-            );
+            resource.live(seen, &urn, &found.field("outputs").into_properties());
         }
     }
 }

@@ -5,14 +5,14 @@ use crate::{
     aws::{Configuration, ambient_region, no_region, unquoted},
     context::{Log, Severity},
     error::Error,
+    identity::Seen,
     props::{
         Failure, Props,
         diff::{Kind, changes},
         schema,
     },
     pulumirpc::{self as rpc, resource_provider_server::ResourceProvider},
-    resource::{CheckScope, CustomResource},
-    resources::seed::Seed,
+    resource::{CheckScope, GENERATION},
     value::{Properties, Value},
     wire::{from_struct, to_struct},
 };
@@ -121,7 +121,8 @@ impl ResourceProvider for Provider {
             urn: &request.urn,
             provider_id: configured.id.as_deref(),
             region: configured.aws.region(),
-            seen: &self.seen,
+            seen: &configured.seen,
+            default_tags: &configured.aws.default_tags(),
         };
         // A check may read files.
         let found = tokio::task::block_in_place(|| resource.check(&scope, &olds, news));
@@ -137,7 +138,7 @@ impl ResourceProvider for Provider {
         let resource = self.resource(token_of(&request.urn))?;
         let (old_inputs, olds) = (from_struct(request.old_inputs), from_struct(request.olds));
         let news = from_struct(request.news);
-        self.remember(&request.urn, &old_inputs);
+        remember(&self.configured()?.seen, &request.urn, &old_inputs);
         Ok(Response::new(diffed(resource.diff(
             &old_inputs,
             &olds,
@@ -160,19 +161,10 @@ impl ResourceProvider for Provider {
         let cx = self
             .context(&request.urn, &inputs, request.timeout, resource.timeout())
             .await?;
-        let (id, properties) = match resource.create(&cx, &self.seen, inputs).await {
-            Ok(made) => made,
-            Err(partial) => {
-                if let Some((id, properties, _)) = &partial.state {
-                    self.claim(resource.token(), id, properties);
-                }
-                return Err(status::partial(partial));
-            }
-        };
-        self.claim(resource.token(), &id, &properties);
-        if resource.token() == Seed::TOKEN {
-            self.seen.seed(&id);
-        }
+        let (id, properties) = resource
+            .create(&cx, inputs)
+            .await
+            .map_err(status::partial)?;
         Ok(Response::new(rpc::CreateResponse {
             id,
             properties: Some(to_struct(&properties)),
@@ -185,7 +177,7 @@ impl ResourceProvider for Provider {
         let resource = self.resource(token_of(&request.urn))?;
         let imported = request.inputs.is_none();
         let (inputs, state) = (from_struct(request.inputs), from_struct(request.properties));
-        self.remember(&request.urn, &inputs);
+        remember(&self.configured()?.seen, &request.urn, &inputs);
         let known = if inputs.is_empty() { &state } else { &inputs };
         let mut cx = self
             .context(&request.urn, known, 0.0, resource.timeout())
@@ -244,7 +236,7 @@ impl ResourceProvider for Provider {
         let cx = self
             .context(&request.urn, &state, request.timeout, resource.timeout())
             .await?;
-        resource.delete(&cx, &request.id, &self.seen, state).await?;
+        resource.delete(&cx, &request.id, state).await?;
         Ok(Response::new(()))
     }
 
@@ -302,7 +294,7 @@ impl ResourceProvider for Provider {
     }
 
     async fn cancel(&self, _: Request<()>) -> Reply<()> {
-        self.cancel.cancel();
+        self.cancel_all();
         Ok(Response::new(()))
     }
 
@@ -410,27 +402,14 @@ fn diffed(diffed: crate::resource::Diffed) -> rpc::DiffResponse {
     }
 }
 
+/// Remembers the generation in properties that the engine knows.
+fn remember(seen: &Seen, urn: &str, properties: &Properties) {
+    if let Some(generation) = properties.get(GENERATION).and_then(Value::as_str) {
+        seen.generation(urn, generation);
+    }
+}
+
 impl Provider {
-    /// Remembers the generation in properties that the engine knows.
-    fn remember(&self, urn: &str, properties: &Properties) {
-        if let Some(generation) = properties
-            .get(crate::resource::GENERATION)
-            .and_then(Value::as_str)
-        {
-            self.seen.generation(urn, generation);
-        }
-    }
-
-    /// Remembers which create in this process has the object.
-    fn claim(&self, token: &'static str, id: &str, properties: &Properties) {
-        if let Some(claim) = properties
-            .get(crate::resource::CLAIM)
-            .and_then(Value::as_str)
-        {
-            self.seen.claim(token, id, claim);
-        }
-    }
-
     fn attach_to(&self, address: String) {
         let engine = Arc::new(super::Engine::new(Some(address)));
         *self

@@ -33,6 +33,7 @@ pub struct NatGatewayOutputs {
 impl CustomResource for NatGateway {
     const TOKEN: &'static str = "dbt-aws:ec2:NatGateway";
     const DOC: &'static str = "A way out to the internet for subnets without public addresses. Making one takes about two minutes, and it costs by the hour.\n\nImport with the gateway's id, `nat-...`. See [NAT gateways](https://docs.aws.amazon.com/vpc/latest/userguide/vpc-nat-gateway.html).";
+    const PLACE: &'static [&'static str] = &["allocationId"];
     type Inputs = NatGatewayInputs;
     type Outputs = NatGatewayOutputs;
 
