@@ -56,7 +56,7 @@ pub struct DbtPlatformInputs {
 /// The ECS cluster.
 #[derive(Clone, Debug, Props)]
 pub struct PlatformCluster {
-    /// A cluster made elsewhere.
+    /// A cluster made elsewhere. Excludes `containerInsights`.
     #[prop(given)]
     pub existing_arn: Option<String>,
     /// Container Insights. Default: `disabled`.
@@ -68,13 +68,14 @@ pub struct PlatformCluster {
 /// `<project>/<target>/latest/`.
 #[derive(Clone, Debug, Props)]
 pub struct PlatformArtifacts {
-    /// The name of a bucket made elsewhere. Excludes the rest.
+    /// The name of a bucket made elsewhere. Excludes `expireRunsAfterDays`.
     #[prop(given)]
     pub bucket: Option<String>,
     /// After how many days what runs left expires. Default: 90.
     #[prop(default = 90, check = positive)]
     pub expire_runs_after_days: i32,
-    /// The KMS key that encrypts the bucket. Default: S3's own key.
+    /// The KMS key that encrypts the bucket, also one made elsewhere: the roles of projects may use it. Default: S3's
+    /// own key.
     pub kms_key_arn: Option<String>,
 }
 
@@ -126,6 +127,20 @@ fn positive(days: &i32) -> Result<(), String> {
     }
 }
 
+/// Refuses what only something new can have where it is made elsewhere.
+fn made_elsewhere(check: &mut Check<'_>, part: &str, elsewhere: &str, own: &str) {
+    let given = check.value(part).unwrap_or_default();
+    if [elsewhere, own]
+        .iter()
+        .all(|key| !given.field(key).is_null())
+    {
+        check.fail(
+            format!("{part}.{own}"),
+            format!("goes with a new one, not with {part}.{elsewhere}; give only one of them"),
+        );
+    }
+}
+
 impl Component for DbtPlatform {
     const TOKEN: &'static str = "dbt-aws:index:DbtPlatform";
     const DOC: &'static str = include_str!("platform/platform.md");
@@ -148,6 +163,8 @@ impl Component for DbtPlatform {
     fn check(check: &mut Check<'_>) {
         network::check(check);
         warehouse::check(check);
+        made_elsewhere(check, "artifacts", "bucket", "expireRunsAfterDays");
+        made_elsewhere(check, "cluster", "existingArn", "containerInsights");
     }
 
     async fn look(aws: &Aws, inputs: &Properties) -> Result<Vec<Failure>> {
@@ -159,6 +176,10 @@ impl Component for DbtPlatform {
         let place = network::expand(scope, args.network, tags);
         let warehouse = warehouse::expand(scope, args.warehouse, &place, &args.retain_data, tags)?;
         let cluster_arn = cluster(scope, args.cluster, tags);
+        let artifacts_key = match &args.artifacts {
+            Some(artifacts) => artifacts.kms_key_arn.clone(),
+            None => Output::default(),
+        };
         let bucket = bucket(scope, args.artifacts, &args.retain_data, tags);
         let logs = LogGroupArgs {
             retention_days: args.log_retention_days,
@@ -186,6 +207,7 @@ impl Component for DbtPlatform {
             ("clusterArn", cluster_arn.clone()),
             ("artifactsBucket", bucket.clone()),
             ("artifactsBucketArn", bucket_arn),
+            ("artifactsKmsKeyArn", artifacts_key),
             ("logGroupName", logs.id.clone()),
             ("logGroupArn", logs.arn.clone()),
             ("permissionsBoundaryArn", args.permissions_boundary_arn),

@@ -250,7 +250,7 @@ impl Component for DbtProject {
             "task-role",
             roles.trust("ecs-tasks.amazonaws.com"),
             all((
-                pick(platform, ["artifactsBucketArn"]),
+                pick(platform, ["artifactsBucketArn", "artifactsKmsKeyArn"]),
                 prefix.clone(),
                 args.policy_statements.optional(),
             ))
@@ -320,7 +320,13 @@ impl Component for DbtProject {
             all((
                 pick(
                     platform,
-                    ["accountId", "artifactsBucketArn", "clusterArn", "region"],
+                    [
+                        "accountId",
+                        "artifactsBucketArn",
+                        "artifactsKmsKeyArn",
+                        "clusterArn",
+                        "region",
+                    ],
                 ),
                 prefix.clone(),
                 task_definition.family_arn.clone(),

@@ -47,7 +47,8 @@ pub struct DbtScheduleInputs {
     /// dbt command lines, run in order in one process until one fails. Default: `["dbt build"]`.
     #[prop(check = commands)]
     pub commands: Option<Vec<String>>,
-    /// Environment variables of these runs, over the project's. Together with `commands`, 6,000 characters at most.
+    /// Environment variables of these runs, over the project's. Values are plain text in AWS. Together with `commands`,
+    /// 6,000 characters at most.
     pub environment: Option<BTreeMap<String, String>>,
     /// CPU units of these runs. Default: the project's.
     pub cpu: Option<i32>,

@@ -52,13 +52,31 @@ async fn public() {
 }
 
 #[tokio::test]
+async fn a_public_warehouse_in_an_existing_network_is_in_its_subnets() {
+    let existing = json!({
+        "vpcId": "vpc-1", "taskSubnetIds": ["subnet-1"], "warehouseSubnetIds": ["subnet-2", "subnet-3"],
+    });
+    let input = json!({
+        "network": { "existing": existing }, "warehouse": { "postgres": { "publiclyAccessible": true } },
+    });
+    let platform = erase::<DbtPlatform>();
+    let (recording, _) = record(platform.as_ref(), inputs(&input), As::Update).await;
+    let subnets = &recording.registrations["shop-warehouse-subnets"].inputs["subnetIds"];
+    assert_eq!(
+        subnets.plain(),
+        Value::List(vec!["subnet-2".into(), "subnet-3".into()])
+    );
+}
+
+#[tokio::test]
 async fn existing_network_and_warehouse() {
     let existing =
         json!({ "vpcId": "vpc-1", "taskSubnetIds": ["subnet-1"], "securityGroupIds": ["sg-1"] });
     let external = json!({ "adapter": "snowflake", "settings": { "account": "a" }, "secretArn": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:s" });
     let input = json!({
         "network": { "existing": existing }, "warehouse": { "external": external },
-        "cluster": { "existingArn": "arn:aws:ecs:eu-west-1:123456789012:cluster/c" }, "artifacts": { "bucket": "b" },
+        "cluster": { "existingArn": "arn:aws:ecs:eu-west-1:123456789012:cluster/c" },
+        "artifacts": { "bucket": "b", "kmsKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/k" },
     });
     check(input, As::Update, expect_file!["snapshots/existing.txt"]).await;
 }
@@ -153,6 +171,21 @@ fn wrong_inputs() {
     check(
         json!({ "artifacts": { "expireRunsAfterDays": 0 } }),
         expect![["artifacts.expireRunsAfterDays: must be 1 or more"]],
+    );
+    check(
+        json!({
+            "artifacts": { "bucket": "b", "expireRunsAfterDays": 7 },
+            "cluster": { "existingArn": "arn:aws:ecs:eu-west-1:123456789012:cluster/c", "containerInsights": "enabled" },
+        }),
+        expect![[r#"
+            artifacts.expireRunsAfterDays: goes with a new one, not with artifacts.bucket; give only one of them
+            cluster.containerInsights: goes with a new one, not with cluster.existingArn; give only one of them"#]],
+    );
+    check(
+        json!({ "warehouse": { "postgres": { "allowFrom": ["192.0.2.0/24", "office", "sg-1", "192.0.2.1/24"] } } }),
+        expect![[r#"
+            warehouse.postgres.allowFrom[1]: "office" is not an IPv4 block such as 10.0.0.0/16, nor the id of a security group
+            warehouse.postgres.allowFrom[3]: 192.0.2.1/24 is not aligned; the block of that size that holds it is 192.0.2.0/24"#]],
     );
 }
 

@@ -72,7 +72,8 @@ pub struct WarehousePostgres {
     /// Who else may connect, beside the tasks: CIDR blocks or security group ids.
     #[prop(plain)]
     pub allow_from: Option<Vec<String>>,
-    /// Whether it has a public address; it is then in the public subnets. Default: `false`.
+    /// Whether it has a public address; it is then in the public subnets, or in a network made elsewhere in
+    /// `warehouseSubnetIds`. Default: `false`.
     #[prop(plain)]
     pub publicly_accessible: Option<bool>,
     /// [Database Insights](https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_DatabaseInsights.html).
@@ -118,6 +119,31 @@ pub(super) fn check(check: &mut Check<'_>) {
         1 => {}
         _ => check.fail("warehouse", "give exactly one of postgres, external"),
     }
+    let allowed = given
+        .get("postgres")
+        .map(|p| p.field("allowFrom"))
+        .unwrap_or_default();
+    if let Value::List(items) = allowed.peel() {
+        for (index, item) in items.iter().enumerate() {
+            if let Some(Err(reason)) = item.as_str().map(source) {
+                check.fail(format!("warehouse.postgres.allowFrom[{index}]"), reason);
+            }
+        }
+    }
+}
+
+/// The block of addresses that may connect; none where a security group may.
+fn source(from: &str) -> Result<Option<Cidr>, String> {
+    if from.starts_with("sg-") {
+        return Ok(None);
+    }
+    Cidr::parse(from).map(Some).map_err(|reason| {
+        if from.contains('/') {
+            reason
+        } else {
+            format!("{reason}, nor the id of a security group")
+        }
+    })
 }
 
 /// The warehouse as the handle and the outputs describe it.
@@ -221,10 +247,7 @@ fn postgres_instance(
         let group = from
             .map(|from| from.starts_with("sg-").then_some(from))
             .flatten();
-        let block = from.try_map(|from| match from.starts_with("sg-") {
-            true => Ok(None),
-            false => Cidr::parse(&from).map(Some).map_err(Failure::here),
-        });
+        let block = from.try_map(|from| source(&from).map_err(Failure::here));
         let args = SecurityGroupRuleArgs {
             source_security_group_id: group,
             cidr_block: block.flatten(),
@@ -250,11 +273,7 @@ fn postgres_instance(
     let subnets = scope.child::<SubnetGroup>(
         "warehouse-subnets",
         SubnetGroupArgs {
-            subnet_ids: as_set(if public {
-                &place.public_subnets
-            } else {
-                &place.private_subnets
-            }),
+            subnet_ids: subnets(place, public),
             tags: tags.clone(),
             ..Default::default()
         },
@@ -315,6 +334,14 @@ fn postgres_instance(
     }
 }
 
-fn as_set(ids: &Output<Vec<String>>) -> Output<Set<String>> {
-    ids.map(|ids| ids.into_iter().collect())
+/// Where the database is. Of a network made elsewhere no subnet is known to be public: the user has chosen them.
+fn subnets(place: &Place, public: bool) -> Output<Set<String>> {
+    let own = place.private_subnets.map(Set::from_iter);
+    if !public {
+        return own;
+    }
+    all((place.public_subnets.clone(), own)).map(|(public, own)| match public.is_empty() {
+        true => own,
+        false => public.into_iter().collect(),
+    })
 }

@@ -102,6 +102,7 @@ pub(super) fn task(platform: &Handle, prefix: &str, own: Vec<PolicyStatement>) -
         allow(&["s3:GetObject"], [format!("{place}/partial_parse/*")]),
         list(platform, &format!("{prefix}/partial_parse/*")),
     ];
+    statements.extend(use_of_key(platform));
     statements.extend(own);
     Policy::new(statements)
 }
@@ -112,6 +113,15 @@ fn list(platform: &Handle, prefix: &str) -> PolicyStatement {
         allow(&["s3:ListBucket"], [platform.text("artifactsBucketArn")]),
         json!({"StringLike": {"s3:prefix": prefix}}),
     )
+}
+
+/// What S3 does in the name of whoever reads and writes a bucket that a KMS key encrypts.
+fn use_of_key(platform: &Handle) -> Option<PolicyStatement> {
+    let key = platform.0.get("artifactsKmsKeyArn")?;
+    Some(when(
+        allow(&["kms:Decrypt", "kms:GenerateDataKey"], [key]),
+        json!({"StringLike": {"kms:ViaService": "s3.*"}}),
+    ))
 }
 
 /// What the state machine does: claim a time, run the task, follow it, stop it, and read its outcome.
@@ -125,7 +135,7 @@ pub(super) fn machine(platform: &Handle, prefix: &str, family: &str, roles: [&st
         "arn:{partition}:events:{region}:{account}:rule/StepFunctionsGetEventsForECSTaskRule"
     );
     let place = format!("{}/{prefix}", platform.text("artifactsBucketArn"));
-    Policy::new(vec![
+    let mut statements = vec![
         when(
             allow(&["ecs:RunTask"], [family.to_owned(), format!("{family}:*")]),
             on_cluster.clone(),
@@ -154,7 +164,9 @@ pub(super) fn machine(platform: &Handle, prefix: &str, family: &str, roles: [&st
         ),
         allow(&["s3:GetObject"], [format!("{place}/runs/*")]),
         list(platform, &format!("{prefix}/*")),
-    ])
+    ];
+    statements.extend(use_of_key(platform));
+    Policy::new(statements)
 }
 
 /// What schedules do: start the state machine, and leave what could not be started.

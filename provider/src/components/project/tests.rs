@@ -39,8 +39,10 @@ fn inputs(json: &Document) -> Properties {
 }
 
 fn everything() -> Properties {
+    let mut platform = platform();
+    platform["artifactsKmsKeyArn"] = "arn:aws:kms:eu-west-1:111122223333:key/artifacts".into();
     let mut all = inputs(&json!({
-        "platform": platform(),
+        "platform": platform,
         "path": PATH,
         "dbt": {"version": "1.11", "adapter": "postgres"},
         "baseImage": "ghcr.io/team/python:3.12",
