@@ -187,6 +187,16 @@ pub(crate) fn join(key: &str, rest: &str) -> String {
     }
 }
 
+/// `key` below `path`.
+pub(crate) fn below(path: &str, key: &str) -> String {
+    let key = join(key, "");
+    if path.is_empty() || key.starts_with('[') {
+        format!("{path}{key}")
+    } else {
+        format!("{path}.{key}")
+    }
+}
+
 /// `rest` below the item at `index`.
 pub(crate) fn join_index(index: usize, rest: &str) -> String {
     match rest.chars().next() {

@@ -97,6 +97,28 @@ impl Value {
         self.any(&|v| matches!(v, Self::Secret(_)))
     }
 
+    /// The texts and numbers of all secrets.
+    #[must_use]
+    pub fn secret_texts(&self) -> Vec<String> {
+        match self {
+            Self::Secret(value) => value.plain().texts(),
+            Self::Output { value, .. } => value.secret_texts(),
+            Self::List(items) => items.iter().flat_map(Self::secret_texts).collect(),
+            Self::Object(fields) => fields.values().flat_map(Self::secret_texts).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn texts(&self) -> Vec<String> {
+        match self {
+            Self::String(text) => vec![text.clone()],
+            Self::Number(number) => vec![number.to_string()],
+            Self::List(items) => items.iter().flat_map(Self::texts).collect(),
+            Self::Object(fields) => fields.values().flat_map(Self::texts).collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// The URNs that any leaf depends on.
     #[must_use]
     pub fn dependencies(&self) -> BTreeSet<Urn> {

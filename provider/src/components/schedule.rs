@@ -8,6 +8,7 @@ use crate::{
     component::{Component, Scope},
     output::all,
     prelude::*,
+    props::below,
     resources::{
         ecs::task_definition::fargate_size,
         scheduler::{
@@ -129,10 +130,7 @@ impl Component for DbtSchedule {
         check.exactly_one(&["cron", "rate", "at"]);
         for name in check.keys("environment") {
             if let Err(reason) = variable(&name) {
-                check.fail(
-                    crate::props::join("environment", &crate::props::join(&name, "")),
-                    reason,
-                );
+                check.fail(below("environment", &name), reason);
             }
         }
         let own = |check: &Check<'_>, name: &str| check.get::<Option<i32>>(name);

@@ -1,6 +1,6 @@
 //! Checks properties against their table, collecting every failure with its path.
 
-use super::{Failure, Field, Property, Table, Type, join, join_index};
+use super::{Failure, Field, Property, Table, Type, below, join_index};
 use crate::{
     context::Tags,
     value::{Properties, Value},
@@ -30,7 +30,28 @@ pub(crate) fn tag(key: &str, value: &str) -> Result<(), String> {
 pub fn failures(table: &Table, properties: &Properties) -> Vec<Failure> {
     let mut found = Vec::new();
     check_object(table, properties, "", &mut found);
+    for failure in &mut found {
+        hide(properties, &mut failure.reason);
+    }
     found
+}
+
+/// What secrets that a reason quotes are replaced by, in Pulumi's own word.
+const HIDDEN: &str = "[secret]";
+/// Hiding shorter secrets would make reasons unreadable, and keep nothing secret.
+const SHORTEST: usize = 4;
+
+/// Takes the secrets among these properties out of a reason.
+fn hide(properties: &Properties, reason: &mut String) {
+    let mut secrets: Vec<_> = properties.values().flat_map(Value::secret_texts).collect();
+    secrets.retain(|secret| secret.chars().count() >= SHORTEST);
+    // One may be a part of another.
+    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    for secret in secrets {
+        *reason = reason
+            .replace(&format!("{secret:?}"), HIDDEN)
+            .replace(&secret, HIDDEN);
+    }
 }
 
 /// The properties under check, as a resource's own rules see them.
@@ -63,9 +84,8 @@ impl<'a> Check<'a> {
             self.fail("tags", reason);
         }
         for (key, value) in tags {
-            let path = join("tags", &join(&key, ""));
             if let Err(reason) = tag(&key, &value) {
-                self.fail(path, reason);
+                self.fail(below("tags", &key), reason);
             }
         }
     }
@@ -111,15 +131,16 @@ impl<'a> Check<'a> {
 
     /// Refuses the property at `path`.
     pub fn fail(&mut self, path: impl Into<String>, reason: impl Into<String>) {
-        self.failures.push(Failure {
-            path: path.into(),
-            reason: reason.into(),
-        });
+        let (path, mut reason) = (path.into(), reason.into());
+        hide(self.properties, &mut reason);
+        self.failures.push(Failure { path, reason });
     }
 
     /// Has the user look at the property at `path`.
     pub fn warn(&mut self, path: &str, reason: &str) {
-        self.warnings.push(format!("{path}: {reason}"));
+        let mut warning = format!("{path}: {reason}");
+        hide(self.properties, &mut warning);
+        self.warnings.push(warning);
     }
 
     /// Refuses all but exactly one of these fields. One that is unknown may turn out to be absent.
@@ -260,15 +281,6 @@ pub fn not_a_word(word: &str, ty: Type) -> String {
     };
     let all: Vec<_> = words.values.iter().map(|(w, _)| *w).collect();
     format!("{word:?} is not one of {}", all.join(", "))
-}
-
-fn below(path: &str, key: &str) -> String {
-    let key = join(key, "");
-    if path.is_empty() || key.starts_with('[') {
-        format!("{path}{key}")
-    } else {
-        format!("{path}.{key}")
-    }
 }
 
 fn describe(ty: &Type) -> &'static str {

@@ -1,6 +1,6 @@
 //! Compares properties by meaning, and projects what was read onto what the user set.
 
-use super::{Field, Json, Table, Type, join, join_index};
+use super::{Field, Json, Table, Type, below, join_index};
 use crate::value::{Properties, Value};
 
 /// What happened to a property.
@@ -68,7 +68,7 @@ fn compare(ty: &Type, old: &Value, new: &Value, path: String, paths: &mut Vec<(S
                     with_default(field, a.get(field.name)),
                     with_default(field, b.get(field.name)),
                 );
-                compare(&field.ty, &a, &b, format!("{path}.{}", field.name), paths);
+                compare(&field.ty, &a, &b, below(&path, field.name), paths);
             }
         }
         (Type::Map(item), Value::Object(a), Value::Object(b)) => {
@@ -78,13 +78,7 @@ fn compare(ty: &Type, old: &Value, new: &Value, path: String, paths: &mut Vec<(S
                     a.get(key).unwrap_or(&Value::Null),
                     b.get(key).unwrap_or(&Value::Null),
                 );
-                let key = join(key, "");
-                let below = if key.starts_with('[') {
-                    format!("{path}{key}")
-                } else {
-                    format!("{path}.{key}")
-                };
-                compare(item, a, b, below, paths);
+                compare(item, a, b, below(&path, key), paths);
             }
         }
         (Type::List(item), Value::List(a), Value::List(b)) if a.len() == b.len() => {

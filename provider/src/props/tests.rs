@@ -118,6 +118,44 @@ fn unknown_and_secret_values_are_checked_as_far_as_they_are_known() {
 }
 
 #[test]
+fn what_is_wrong_with_a_secret_does_not_show_it() {
+    let mut input = properties(&json!({ "name": "x", "inner": { "port": "hunter2" } }));
+    input.insert("cidrBlock".into(), Value::secret("swordfish\n".into()));
+    input.insert("count".into(), Value::secret(Value::Number(123_456.0)));
+    let zones = Value::List(vec!["xyzzy-1".into(), Value::secret("xyzzy-12".into())]);
+    input.insert("zones".into(), zones);
+    let mut check = Check::new(Sample::table(), &input);
+    check.fail("zones", "neither xyzzy-12 nor xyzzy-1 is a zone");
+    check.warn("cidrBlock", "swordfish\n is an odd block");
+    let failures: Vec<_> = check.failures.iter().map(ToString::to_string).collect();
+    expect![[r#"
+        cidrBlock: [secret] is not an IPv4 block such as 10.0.0.0/16
+        count: [secret] is too many, give 9 or fewer
+        inner.port: must be a whole number, not text
+        zones: neither [secret] nor xyzzy-1 is a zone"#]]
+    .assert_eq(&failures.join("\n"));
+    assert_eq!(check.warnings, ["cidrBlock: [secret] is an odd block"]);
+}
+
+#[test]
+fn an_output_follows_inputs_that_there_are() {
+    for resource in crate::resources::all() {
+        let (inputs, outputs) = resource.tables();
+        for output in &outputs.fields {
+            for input in output.follows {
+                let there = inputs.field(input).is_some();
+                assert!(
+                    there,
+                    "{}.{} follows {input}",
+                    resource.token(),
+                    output.name
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn what_is_encoded_decodes() {
     let sample = properties(&json!({
         "name": "x", "size": "large", "cidrBlock": "10.0.0.0/16", "document": { "a": [1] }, "zones": ["b", "a"],

@@ -4,6 +4,7 @@ use super::{DbtProjectDbt, DbtProjectProfile, handle, task};
 use crate::{
     image::{Project, Reference},
     prelude::*,
+    props::below,
     resources::ecs::task_definition::fargate_size,
 };
 
@@ -42,11 +43,10 @@ pub(super) fn project(check: &mut Check<'_>) {
         .flatten();
     for (name, arn) in arns.iter().flatten() {
         if !is_secret(arn) {
-            let path = crate::props::join("secretArns", &crate::props::join(name, ""));
             let reason = format!(
                 "{arn:?} is not the ARN of a Secrets Manager secret or of an SSM parameter"
             );
-            check.fail(path, reason);
+            check.fail(below("secretArns", name), reason);
         }
     }
 }
@@ -82,7 +82,7 @@ fn variables(check: &mut Check<'_>) {
     let mut seen: BTreeMap<String, &str> = BTreeMap::new();
     for field in ["environment", "secrets", "secretArns"] {
         for name in check.keys(field) {
-            let path = crate::props::join(field, &crate::props::join(&name, ""));
+            let path = below(field, &name);
             if let Err(reason) = task::variable(&name) {
                 check.fail(path, reason);
             } else if let Some(before) = seen.insert(name.clone(), field) {

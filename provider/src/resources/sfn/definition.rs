@@ -2,7 +2,7 @@
 //!
 //! See [the Amazon States Language](https://states-language.net/spec.html).
 
-use crate::prelude::*;
+use crate::{prelude::*, props::below};
 use serde_json::{Map, Value as Json};
 
 type States = Map<String, Json>;
@@ -185,15 +185,6 @@ fn reached<'a>(states: &'a States, start: &'a str) -> Set<&'a str> {
         }
     }
     reached
-}
-
-fn below(path: &str, key: &str) -> String {
-    let key = crate::props::join(key, "");
-    if path.is_empty() || key.starts_with('[') {
-        format!("{path}{key}")
-    } else {
-        format!("{path}.{key}")
-    }
 }
 
 #[cfg(test)]
