@@ -200,7 +200,7 @@ impl Scope {
         });
         let registered = async move {
             task.await
-                .unwrap_or_else(|_| Arc::new(Registered::failed()))
+                .unwrap_or_else(|error| Arc::new(Registered::failed(Some(error.to_string()))))
         }
         .boxed()
         .shared();
@@ -240,8 +240,11 @@ impl Scope {
         );
         let mut failed = Vec::new();
         for (name, registration) in registered {
-            if registration.await.outcome != Outcome::Done {
-                failed.push(name);
+            let registered = registration.await;
+            match &registered.refusal {
+                Some(reason) => failed.push(format!("{name}: {reason}")),
+                None if registered.outcome != Outcome::Done => failed.push(name),
+                None => {}
             }
         }
         if !failed.is_empty() {
@@ -369,5 +372,34 @@ impl<C: Component> DynamicComponent for Erased<C> {
             Ok(Value::clone(&state).into_properties())
         }
         .boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resources::{logs::log_group::LogGroup, sqs::queue::Queue};
+
+    struct Refusing;
+
+    impl Monitor for Refusing {
+        fn register(&self, registration: Registration) -> BoxFuture<'_, Registered> {
+            let reason =
+                (registration.token == Queue::TOKEN).then(|| "no such provider".to_owned());
+            std::future::ready(Registered::failed(reason)).boxed()
+        }
+    }
+
+    #[tokio::test]
+    async fn what_the_engine_refuses_says_why() {
+        let scope = Scope::new("shop", "urn:shop", false, Arc::new(Refusing));
+        scope.child::<Queue>("queue", Default::default());
+        scope.child::<LogGroup>("logs", Default::default());
+        let error = scope.finish().await.expect_err("fails").to_string();
+        assert_eq!(
+            error,
+            "3 of the resources of shop could not be made or were skipped (shop-seed, shop-queue: no such provider, \
+             shop-logs); see their own messages"
+        );
     }
 }

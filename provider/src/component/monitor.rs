@@ -47,17 +47,20 @@ pub struct Registered {
     pub state: Properties,
     /// What became of it.
     pub outcome: Outcome,
+    /// Why it was refused; of what fails later, the engine itself tells.
+    pub refusal: Option<String>,
 }
 
 impl Registered {
-    /// A registration that came to nothing.
+    /// A registration that came to nothing, with the reason where nobody else tells it.
     #[must_use]
-    pub fn failed() -> Self {
+    pub fn failed(refusal: Option<String>) -> Self {
         Self {
             urn: String::new(),
             id: None,
             state: Properties::new(),
             outcome: Outcome::Failed,
+            refusal,
         }
     }
 

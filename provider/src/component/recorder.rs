@@ -135,6 +135,7 @@ impl Monitor for Recorder {
                 id,
                 state,
                 outcome: Outcome::Done,
+                refusal: None,
             }
         }
         .boxed()

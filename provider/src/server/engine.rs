@@ -12,7 +12,10 @@ use crate::{
 use futures::{FutureExt, future::BoxFuture};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use tokio::sync::mpsc;
-use tonic::transport::{Channel, Endpoint};
+use tonic::{
+    Code,
+    transport::{Channel, Endpoint},
+};
 
 /// A channel to one of the engine's services.
 pub(super) fn channel(address: &str) -> Option<Channel> {
@@ -88,8 +91,11 @@ impl Monitor for EngineMonitor {
             let request = self.request(registration);
             match self.client.clone().register_resource(request).await {
                 Ok(response) => registered(response.into_inner()),
-                // The engine has said why, under the child's name.
-                Err(_) => Registered::failed(),
+                // The engine ends, and has said why.
+                Err(status) if matches!(status.code(), Code::Unavailable | Code::Cancelled) => {
+                    Registered::failed(None)
+                }
+                Err(status) => Registered::failed(Some(status.message().to_owned())),
             }
         }
         .boxed()
@@ -161,5 +167,6 @@ fn registered(response: rpc::RegisterResourceResponse) -> Registered {
         id,
         state,
         outcome,
+        refusal: None,
     }
 }
