@@ -188,14 +188,17 @@ fn innermost(error: &dyn std::error::Error) -> String {
 }
 
 fn classify(code: &str, message: &str) -> Class {
-    const CREDENTIALS: [&str; 9] = [
+    const CREDENTIALS: [&str; 12] = [
         "AuthFailure",
         "ExpiredToken",
         "ExpiredTokenException",
         "IncompleteSignature",
         "InvalidAccessKeyId",
         "InvalidClientTokenId",
+        "InvalidSignatureException",
+        "InvalidToken",
         "MissingAuthenticationToken",
+        "RequestExpired",
         "SignatureDoesNotMatch",
         "UnrecognizedClientException",
     ];
@@ -213,11 +216,16 @@ fn classify(code: &str, message: &str) -> Class {
         "ThrottledException",
         "TooManyRequestsException",
     ];
-    const FAILED: [&str; 5] = [
+    const FAILED: [&str; 10] = [
         "InternalError",
         "InternalFailure",
         "InternalServerError",
+        "InternalServerException",
+        "InternalServiceError",
+        "ServerException",
+        "ServiceFailure",
         "ServiceUnavailable",
+        "ServiceUnavailableException",
         "Unavailable",
     ];
     const IN_USE: [&str; 16] = [
@@ -276,7 +284,6 @@ fn classify(code: &str, message: &str) -> Class {
         || code.contains("NoSuch")
         || code.contains("DoesNotExist")
         || code.contains("NonExistent")
-        || code == "ClusterNotFoundException"
         || code == "Gateway.NotAttached"
         || code == "InvalidSubnet"
         || code == "ClientException" && text.contains("unable to describe task definition")
@@ -321,4 +328,67 @@ fn not_yet(code: &str, message: &str) -> bool {
     ) && WORDS.iter().any(|words| message.contains(words))
         || code == "MalformedPolicyDocument" && message.contains("invalid principal")
         || code.ends_with("QueueDeletedRecently")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        Class::{
+            AlreadyExists, Credentials, Denied, Failed, InUse, NotEmpty, NotFound, NotYet, Other,
+            Throttled,
+        },
+        classify,
+    };
+
+    #[test]
+    fn codes_have_their_class_in_every_service() {
+        let cases = [
+            ("ExpiredToken", "", Credentials),
+            ("InvalidSignatureException", "", Credentials),
+            ("UnauthorizedOperation", "", Denied),
+            ("AccessDeniedException", "", Denied),
+            ("ThrottlingException", "", Throttled),
+            ("ServerException", "", Failed),
+            ("InternalServerException", "", Failed),
+            ("InternalServiceError", "", Failed),
+            ("DependencyViolation", "", InUse),
+            ("DeleteConflict", "", InUse),
+            ("BucketNotEmpty", "", NotEmpty),
+            ("RepositoryAlreadyExistsException", "", AlreadyExists),
+            ("EntityAlreadyExists", "", AlreadyExists),
+            ("InvalidSubnet.Conflict", "", AlreadyExists),
+            ("InvalidVpcID.NotFound", "", NotFound),
+            ("ClusterNotFoundException", "", NotFound),
+            ("NoSuchBucket", "", NotFound),
+            ("StateMachineDoesNotExist", "", NotFound),
+            ("AWS.SimpleQueueService.NonExistentQueue", "", NotFound),
+            ("InvalidParameterValue", "", Other),
+        ];
+        for (code, message, class) in cases {
+            assert_eq!(classify(code, message), class, "{code}");
+        }
+    }
+
+    #[test]
+    fn one_code_with_other_words_is_another_class() {
+        let role = "The role defined for the function cannot be assumed";
+        assert_eq!(classify("InvalidParameterValue", role), NotYet);
+        let queue = "You must wait 60 seconds after deleting a queue";
+        assert_eq!(
+            classify("AWS.SimpleQueueService.QueueDeletedRecently", queue),
+            NotYet
+        );
+        let principal = "Invalid principal in policy: \"AWS\":\"AIDA\"";
+        assert_eq!(classify("MalformedPolicyDocument", principal), NotYet);
+        assert_eq!(classify("MalformedPolicyDocument", "Syntax error"), Other);
+        let secret = "You can't create this secret because a secret with this name is already scheduled for deletion.";
+        assert_eq!(classify("InvalidRequestException", secret), AlreadyExists);
+        let deleted =
+            "You can't perform this operation on the secret because it was marked for deletion.";
+        assert_eq!(classify("InvalidRequestException", deleted), NotFound);
+        let schedule = "Schedule nightly already exists.";
+        assert_eq!(classify("ConflictException", schedule), AlreadyExists);
+        let family = "Unable to describe task definition.";
+        assert_eq!(classify("ClientException", family), NotFound);
+    }
 }
