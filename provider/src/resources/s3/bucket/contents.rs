@@ -18,7 +18,13 @@ pub(super) async fn remove(cx: &Context, bucket: &str) -> Result<()> {
         if !more {
             return Ok(());
         }
-        cx.status(format!("deleting: {removed} objects are gone"));
+        let state = format!("{removed} objects are gone");
+        if cx.cancel.is_cancelled() {
+            return Err(Error::Cancelled(format!(
+                "emptying the bucket {bucket} ({state})"
+            )));
+        }
+        cx.status(format!("deleting: {state}"));
     }
 }
 
