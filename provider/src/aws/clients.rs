@@ -18,6 +18,7 @@ use std::{
 };
 use tokio::sync::OnceCell;
 
+/// The configuration of a service's client, with the endpoint that the provider's configuration names for it.
 macro_rules! with_endpoint {
     ($sdk:ident, $config:expr, $own:expr, $service:literal) => {{
         let mut builder = $sdk::config::Builder::from($config);
@@ -27,6 +28,7 @@ macro_rules! with_endpoint {
         builder
     }};
 }
+
 /// AWS as one provider configuration sees it.
 pub struct Aws {
     configuration: Configuration,
@@ -52,14 +54,6 @@ pub struct Caller {
     pub arn: String,
     /// The unique id of the user or role.
     pub user_id: String,
-}
-
-impl Caller {
-    /// The partition, such as `aws` or `aws-cn`.
-    #[must_use]
-    pub fn partition(&self) -> &str {
-        self.arn.split(':').nth(1).unwrap_or("aws")
-    }
 }
 
 impl Aws {
