@@ -10,24 +10,29 @@ mod base;
 mod cache;
 mod credentials;
 mod error;
+mod html;
 mod http;
 mod ignore;
 mod index;
 mod layer;
 mod lock;
 mod manifest;
+mod metadata;
 mod packages;
 mod platform;
 mod project;
 mod reference;
 mod registry;
+mod requirements;
+mod resolve;
+#[cfg(test)]
+mod server;
 mod settings;
 mod wheel;
 
-use std::{borrow::Cow, fs, io, path::PathBuf};
+use std::{io, path::PathBuf};
 
 use futures::{StreamExt, TryStreamExt};
-use reqwest::Client;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
@@ -37,6 +42,7 @@ pub use self::{
     http::Credentials,
     index::Index,
     layer::Layer,
+    lock::Resolved,
     packages::{PackagesLayer, Runner},
     platform::{Platform, Python},
     project::{Contents, FileChanges, Fingerprint, Project, ProjectLayer},
@@ -44,9 +50,12 @@ pub use self::{
 };
 use self::{
     cache::Draft,
+    index::Finder,
+    lock::Locked,
     manifest::Documents,
     packages::Recipe,
     registry::{Repository, Source},
+    requirements::Requirements,
 };
 
 /// The base of whoever names none: CPython on Debian, for both platforms.
@@ -81,12 +90,12 @@ pub enum Dbt {
         /// The adapter's name.
         adapter: String,
     },
-    /// A requirements file, with hashes.
+    /// A requirements file. Without hashes it is resolved for the platform, and then kept as it came out.
     Requirements(PathBuf),
 }
 
 impl Dbt {
-    /// The digest of all that is installed: the runner's and dbt's locks, and the runner itself.
+    /// The digest of all that is installed: the runner's and dbt's requirements, and the runner itself.
     pub fn digest(&self) -> Result<String> {
         let runner = Runner::OURS;
         let mut all = String::from(runner.requirements);
@@ -94,18 +103,17 @@ impl Dbt {
             all += name;
             all += &layer::digest(content);
         }
-        all += &self.lock()?;
+        all += &self.requirements()?.text;
         Ok(layer::digest(all.as_bytes()))
     }
 
-    fn lock(&self) -> Result<Cow<'static, str>> {
+    fn requirements(&self) -> Result<Requirements> {
         match self {
             Self::Locked { version, adapter } => {
-                lock::embedded(version, adapter).map(Cow::Borrowed)
+                let name = format!("the lock of dbt {version} with {adapter}");
+                Requirements::parse(&name, lock::embedded(version, adapter)?)
             }
-            Self::Requirements(path) => fs::read_to_string(path)
-                .map(Cow::Owned)
-                .map_err(Error::io("reading", path)),
+            Self::Requirements(path) => Requirements::read(path),
         }
     }
 }
@@ -135,6 +143,9 @@ pub struct Built {
     pub runner: PackagesLayer,
     /// dbt's layer.
     pub dbt: PackagesLayer,
+    /// What dbt's requirements came to, where they have no hashes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolved: Option<Resolved>,
     /// The project's layer.
     pub project: ProjectLayer,
 }
@@ -157,8 +168,7 @@ pub struct Plan {
 /// The maker of images.
 #[derive(Clone, Debug)]
 pub struct Images {
-    client: Client,
-    cache: Cache,
+    finder: Finder,
     /// Read from the environment, when one is needed, where none is given.
     indexes: Option<Vec<Index>>,
     runner: Runner,
@@ -168,8 +178,7 @@ impl Images {
     /// A maker of images with our runner and the environment's cache and package indexes.
     pub fn from_environment() -> Self {
         Self {
-            client: http::client(),
-            cache: Cache::from_environment(),
+            finder: Finder::new(Cache::from_environment()),
             indexes: None,
             runner: Runner::OURS,
         }
@@ -178,8 +187,7 @@ impl Images {
     /// A maker of images with a cache and package indexes of its own.
     pub fn new(runner: Runner, cache: Cache, indexes: Vec<Index>) -> Self {
         Self {
-            client: http::client(),
-            cache,
+            finder: Finder::new(cache),
             indexes: Some(indexes),
             runner,
         }
@@ -190,17 +198,27 @@ impl Images {
         let base = previous
             .map(|built| &built.base)
             .filter(|base| is_base_of(base, spec));
-        let recipes = base.map(|base| self.recipes(spec, base)).transpose()?;
-        let known = |recipe: &Recipe, previous: Option<&PackagesLayer>| {
-            let same = previous.filter(|layer| layer.key == recipe.key()).cloned();
-            same.or_else(|| recipe.cached(&self.cache))
+        let runner = base.map(|base| self.runner(spec, base)).transpose()?;
+        let dbt = match base {
+            Some(base) => {
+                let requirements = spec.dbt.requirements()?;
+                let resolved = previous.and_then(|built| built.resolved.as_ref());
+                lock::known(&requirements, resolved, base.python, spec.platform)?
+                    .map(|packages| dbt(spec, base, packages))
+            }
+            None => None,
         };
-        let runner = recipes
-            .as_ref()
-            .and_then(|(runner, _)| known(runner, previous.map(|built| &built.runner)));
-        let dbt = recipes
-            .as_ref()
-            .and_then(|(_, dbt)| known(dbt, previous.map(|built| &built.dbt)));
+        let keys = (
+            runner.as_ref().map(Recipe::key),
+            dbt.as_ref().map(Recipe::key),
+        );
+        let known = |recipe: Option<Recipe>, previous: Option<&PackagesLayer>| {
+            let recipe = recipe?;
+            let same = previous.filter(|layer| layer.key == recipe.key()).cloned();
+            same.or_else(|| recipe.cached(&self.finder.cache))
+        };
+        let runner = known(runner, previous.map(|built| &built.runner));
+        let dbt = known(dbt, previous.map(|built| &built.dbt));
         let (project, files) = self.plan_project(spec, previous).await?;
         let digest = match (base, &runner, &dbt) {
             (Some(base), Some(runner), Some(dbt)) => {
@@ -208,16 +226,11 @@ impl Images {
             }
             _ => None,
         };
-        let keys = recipes.map(|(runner, dbt)| (runner.key(), dbt.key()));
-        let differs = |same: fn(&(String, String), &Built) -> bool| match (&keys, previous) {
-            (Some(keys), Some(built)) => !same(keys, built),
-            _ => true,
-        };
         Ok(Plan {
             digest,
             base_changed: base.is_none(),
-            runner_changed: differs(|keys, built| keys.0 == built.runner.key),
-            dbt_changed: differs(|keys, built| keys.1 == built.dbt.key),
+            runner_changed: keys.0.as_ref() != previous.map(|built| &built.runner.key),
+            dbt_changed: keys.1.as_ref() != previous.map(|built| &built.dbt.key),
             files,
         })
     }
@@ -231,6 +244,7 @@ impl Images {
         registry: &Registry,
         previous: Option<&Built>,
     ) -> Result<Built> {
+        self.finder.forget();
         match self.try_build_and_push(spec, registry, previous).await {
             Err(Error::Stale { .. }) if previous.is_some() => {
                 self.try_build_and_push(spec, registry, None).await
@@ -252,7 +266,7 @@ impl Images {
             None => credentials::of_docker(&reference.host).await,
         };
         let source = Repository::to_pull(
-            self.client.clone(),
+            self.finder.client.clone(),
             &reference.host,
             &reference.repository,
             credentials,
@@ -269,21 +283,28 @@ impl Images {
                     &spec.base,
                     spec.platform,
                     spec.python,
-                    &self.cache,
+                    &self.finder.cache,
                 )
                 .await?
             }
         };
-        let (runner_recipe, dbt_recipe) = self.recipes(spec, &base)?;
+        let requirements = spec.dbt.requirements()?;
+        let resolved = previous.and_then(|built| built.resolved.clone());
+        let (packages, resolved) = self
+            .locked(&requirements, resolved, base.python, spec.platform)
+            .await?;
+        let runner_recipe = self.runner(spec, &base)?;
+        let dbt_recipe = dbt(spec, &base, packages);
+        let none = Requirements::default();
         let (runner, dbt) = tokio::try_join!(
-            self.packages(&runner_recipe, previous.map(|built| &built.runner)),
-            self.packages(&dbt_recipe, previous.map(|built| &built.dbt)),
+            self.packages(&runner_recipe, &none, previous.map(|built| &built.runner)),
+            self.packages(&dbt_recipe, &requirements, previous.map(|built| &built.dbt)),
         )?;
         let documents = documents(&base, &runner, &dbt, &project.0);
         let digest = documents.digest();
         let tag = manifest::tag(&digest);
         let target = Repository::to_push(
-            self.client.clone(),
+            self.finder.client.clone(),
             &registry.host,
             &registry.repository,
             registry.credentials.clone(),
@@ -294,6 +315,7 @@ impl Images {
             base,
             runner,
             dbt,
+            resolved,
             project: project.0,
         };
         if target.manifest_digest(&built.tag).await?.as_ref() == Some(&built.digest) {
@@ -321,12 +343,13 @@ impl Images {
                 Part::Config => Source::Bytes(&documents.config),
                 Part::Base(_) => Source::Repository(&source),
                 Part::Runner => Source::File(
-                    self.packages_file(&runner_recipe, &built.runner, "runner")
+                    self.packages_file(&runner_recipe, &none, &built.runner, "runner")
                         .await?,
                 ),
-                Part::Dbt => {
-                    Source::File(self.packages_file(&dbt_recipe, &built.dbt, "dbt").await?)
-                }
+                Part::Dbt => Source::File(
+                    self.packages_file(&dbt_recipe, &requirements, &built.dbt, "dbt")
+                        .await?,
+                ),
                 Part::Project => match &project.1 {
                     Some(draft) => Source::File(draft.path().to_owned()),
                     None => {
@@ -352,57 +375,60 @@ impl Images {
         Ok(built)
     }
 
-    /// How the runner's and dbt's layers are made on a base.
-    fn recipes(&self, spec: &Spec, base: &Base) -> Result<(Recipe, Recipe)> {
-        let recipe = |directory, name: &str, text: &str, files| {
-            let packages = lock::parse(name, text, base.python, spec.platform)?;
-            Ok(Recipe {
-                directory,
-                packages,
-                files,
-                python: base.python,
-                platform: spec.platform,
-            })
+    /// How the runner's layer is made on a base.
+    fn runner(&self, spec: &Spec, base: &Base) -> Result<Recipe> {
+        let lock = Requirements::parse("the runner's lock", self.runner.requirements)?;
+        let files = self.runner.files.iter();
+        Ok(Recipe {
+            directory: "opt/dbt-aws/lib",
+            packages: lock::packages(&lock, base.python, spec.platform)?,
+            files: files
+                .map(|(name, content)| (format!("opt/dbt-aws/{name}"), *content))
+                .collect(),
+            python: base.python,
+            platform: spec.platform,
+        })
+    }
+
+    /// The packages that requirements come to: resolved only where they have no hashes and are not
+    /// those that were resolved before.
+    async fn locked(
+        &self,
+        requirements: &Requirements,
+        resolved: Option<Resolved>,
+        python: Python,
+        platform: Platform,
+    ) -> Result<(Vec<Locked>, Option<Resolved>)> {
+        if let Some(packages) = lock::known(requirements, resolved.as_ref(), python, platform)? {
+            return Ok((packages, resolved.filter(|_| !requirements.hashed)));
+        }
+        let indexes = self.indexes(requirements)?;
+        let packages =
+            resolve::packages(&self.finder, &indexes, requirements, python, platform).await?;
+        let resolved = Resolved::new(requirements, python, platform, &packages);
+        Ok((packages, Some(resolved)))
+    }
+
+    /// The indexes that some requirements' packages come from.
+    fn indexes(&self, requirements: &Requirements) -> Result<Vec<Index>> {
+        let environment = match &self.indexes {
+            Some(indexes) => indexes.clone(),
+            None => settings::indexes()?,
         };
-        let files = self
-            .runner
-            .files
-            .iter()
-            .map(|(name, content)| (format!("opt/dbt-aws/{name}"), *content));
-        let runner = recipe(
-            "opt/dbt-aws/lib",
-            "the runner's lock",
-            self.runner.requirements,
-            files.collect(),
-        )?;
-        let dbt = match &spec.dbt {
-            Dbt::Locked { version, adapter } => {
-                let text = lock::embedded(version, adapter)?;
-                recipe(
-                    "opt/dbt",
-                    &format!("the lock of dbt {version} with {adapter}"),
-                    text,
-                    vec![],
-                )?
-            }
-            Dbt::Requirements(path) => {
-                let text = fs::read_to_string(path).map_err(Error::io("reading", path))?;
-                recipe("opt/dbt", &path.display().to_string(), &text, vec![])?
-            }
-        };
-        Ok((runner, dbt))
+        settings::with_those_of(requirements, environment)
     }
 
     async fn packages(
         &self,
         recipe: &Recipe,
+        requirements: &Requirements,
         previous: Option<&PackagesLayer>,
     ) -> Result<PackagesLayer> {
         match previous.filter(|layer| layer.key == recipe.key()) {
             Some(layer) => Ok(layer.clone()),
             None => {
                 recipe
-                    .make(&self.client, self.indexes.as_deref(), &self.cache)
+                    .make(&self.finder, || self.indexes(requirements))
                     .await
             }
         }
@@ -411,16 +437,18 @@ impl Images {
     async fn packages_file(
         &self,
         recipe: &Recipe,
+        requirements: &Requirements,
         expected: &PackagesLayer,
         layer: &'static str,
     ) -> Result<PathBuf> {
         let made = recipe
-            .make(&self.client, self.indexes.as_deref(), &self.cache)
+            .make(&self.finder, || self.indexes(requirements))
             .await?;
         if made != *expected {
             return Err(Error::Stale { layer });
         }
-        Ok(self.cache.path("layers", &format!("{}.tar.gz", made.key)))
+        let cache = &self.finder.cache;
+        Ok(cache.path("layers", &format!("{}.tar.gz", made.key)))
     }
 
     /// The project's layer; written to a file only where it is not the previous one.
@@ -445,7 +473,7 @@ impl Images {
     }
 
     async fn pack(&self, spec: &Spec) -> Result<(ProjectLayer, Draft)> {
-        let (path, cache) = (spec.project.clone(), self.cache.clone());
+        let (path, cache) = (spec.project.clone(), self.finder.cache.clone());
         blocking(move || {
             let (draft, file) = cache.draft("layers", "project.tar.gz")?;
             let (_, layer) = Project::read(&path)?.layer(io::BufWriter::new(file))?;
@@ -505,6 +533,17 @@ fn is_base_of(base: &Base, spec: &Spec) -> bool {
     base.image == spec.base
         && base.platform == spec.platform
         && spec.python.is_none_or(|python| python == base.python)
+}
+
+/// How dbt's layer is made on a base.
+fn dbt(spec: &Spec, base: &Base, packages: Vec<Locked>) -> Recipe {
+    Recipe {
+        directory: "opt/dbt",
+        packages,
+        files: vec![],
+        python: base.python,
+        platform: spec.platform,
+    }
 }
 
 fn documents(

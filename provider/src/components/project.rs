@@ -102,7 +102,9 @@ pub struct DbtProjectDbt {
     pub version: String,
     /// The adapter, such as `postgres`. Default: the warehouse's.
     pub adapter: Option<String>,
-    /// The path of a requirements file with hashes, relative to the program's directory, that is installed instead.
+    /// The path of a requirements file, relative to the program's directory, that is installed instead. With hashes it is
+    /// taken as it is. Without, it is resolved for the image's Python and processor, as `pip` and `uv` do, when the image
+    /// is made; it stays as it came out until the file's text changes. Wheels alone are installed.
     pub requirements: Option<String>,
 }
 

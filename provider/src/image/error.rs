@@ -2,6 +2,8 @@
 
 use std::{io, path::PathBuf};
 
+use super::{Platform, Python};
+
 /// The result of this module's functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -43,6 +45,18 @@ pub enum Error {
         /// The line, from 1.
         line: Option<usize>,
         /// What is wrong with it, and what to do.
+        reason: String,
+    },
+    /// Requirements that no set of packages meets.
+    #[error("{requirements} cannot be resolved for Python {python} on linux/{}: {reason}", .platform.architecture())]
+    Unresolved {
+        /// The requirements file.
+        requirements: String,
+        /// The image's Python.
+        python: Python,
+        /// What the image runs on.
+        platform: Platform,
+        /// Which requirements disagree, and what to do.
         reason: String,
     },
     /// A package that no index has in a usable form.

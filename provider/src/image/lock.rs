@@ -1,14 +1,16 @@
 //! Locks: requirements files in which every package has one version and its wheels' hashes.
 
-use std::{collections::BTreeSet, str::FromStr};
+use std::collections::BTreeSet;
 
 use pep440_rs::{Operator, Version};
-use pep508_rs::{
-    MarkerEnvironment, MarkerEnvironmentBuilder, PackageName, Requirement, VerbatimUrl,
-    VersionOrUrl,
-};
+use pep508_rs::{MarkerEnvironment, MarkerEnvironmentBuilder, PackageName};
+use serde::{Deserialize, Serialize};
 
-use super::{Error, Python, Result, platform::Platform};
+use super::{
+    Error, Python, Result, layer,
+    platform::Platform,
+    requirements::{Line, Requirements},
+};
 
 /// The locks that come with the provider: dbt's version, adapter, requirements.
 const LOCKS: &[(&str, &str, &str)] = &[
@@ -55,18 +57,77 @@ impl std::fmt::Display for Locked {
     }
 }
 
+/// What a requirements file without hashes came to, for a Python and a platform.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Resolved {
+    /// What was resolved, as a hash: an equal key is not resolved again.
+    pub key: String,
+    /// A requirement with a version and a hash for each package.
+    pub lock: Vec<String>,
+}
+
+impl Resolved {
+    pub(super) fn new(
+        requirements: &Requirements,
+        python: Python,
+        platform: Platform,
+        packages: &[Locked],
+    ) -> Self {
+        let line = |package: &Locked| {
+            let hashes = package.hashes.iter();
+            let hashes: String = hashes
+                .map(|hash| format!(" --hash=sha256:{hash}"))
+                .collect();
+            format!("{}=={}{hashes}", package.name, package.version)
+        };
+        Self {
+            key: key(requirements, python, platform),
+            lock: packages.iter().map(line).collect(),
+        }
+    }
+}
+
+fn key(requirements: &Requirements, python: Python, platform: Platform) -> String {
+    let target = format!("{python} {}\n", platform.architecture());
+    layer::digest((target + &requirements.text).as_bytes())
+}
+
+/// The packages that requirements install on a platform, as far as it is known without a network:
+/// by the file's own hashes, or by what it was resolved to before.
+pub(super) fn known(
+    requirements: &Requirements,
+    resolved: Option<&Resolved>,
+    python: Python,
+    platform: Platform,
+) -> Result<Option<Vec<Locked>>> {
+    if requirements.hashed {
+        return packages(requirements, python, platform).map(Some);
+    }
+    let key = key(requirements, python, platform);
+    let same = resolved.filter(|resolved| resolved.key == key);
+    same.map(|resolved| {
+        let lock = Requirements::parse(&requirements.name, &resolved.lock.join("\n"))?;
+        packages(&lock, python, platform)
+    })
+    .transpose()
+}
+
 /// The text of the lock for a version of dbt Core and an adapter.
 pub(super) fn embedded(version: &str, adapter: &str) -> Result<&'static str> {
     let found = LOCKS
         .iter()
         .find(|lock| (lock.0, lock.1) == (version, adapter));
     found.map(|lock| lock.2).ok_or_else(|| {
-        let known: Vec<String> = LOCKS.iter().map(|lock| format!("{} with {}", lock.0, lock.1)).collect();
+        let known: Vec<String> = LOCKS
+            .iter()
+            .map(|lock| format!("{} with {}", lock.0, lock.1))
+            .collect();
         Error::Lock {
             lock: format!("dbt {version} with {adapter}"),
             line: None,
             reason: format!(
-                "there is no lock for it; there are {}; for any other give a requirements file with hashes",
+                "there is no lock for it; there are {}; for any other give a requirements file",
                 known.join(", ")
             ),
         }
@@ -74,87 +135,56 @@ pub(super) fn embedded(version: &str, adapter: &str) -> Result<&'static str> {
 }
 
 /// The packages that a requirements file with hashes installs on a platform, by name.
-pub(super) fn parse(
-    lock: &str,
-    text: &str,
+pub(super) fn packages(
+    requirements: &Requirements,
     python: Python,
     platform: Platform,
 ) -> Result<Vec<Locked>> {
     let environment = environment(python, platform);
     let mut packages: Vec<Locked> = Vec::new();
-    for (line, logical) in logical_lines(text) {
-        let refused = |reason: String| Error::Lock {
-            lock: lock.into(),
-            line: Some(line),
-            reason,
-        };
-        let mut words = logical.split(" --hash").map(str::trim);
-        let specification = words.next().unwrap_or_default();
-        if specification.starts_with('-') {
-            // an index is the environment's business: a file of hashes needs none
-            let option = specification.split([' ', '=']).next().unwrap_or_default();
-            match option {
-                "-i" | "--index-url" | "--extra-index-url" | "--only-binary"
-                | "--prefer-binary" | "--require-hashes" => continue,
-                _ => {
-                    return Err(refused(format!(
-                        "{option} is not supported: list every package in this one file"
-                    )));
-                }
-            }
-        }
-        let requirement = Requirement::<VerbatimUrl>::from_str(specification)
-            .map_err(|error| refused(error.message.to_string()))?;
-        let mut hashes = BTreeSet::new();
-        for word in words {
-            let hash = word.trim_start_matches(['=', ' ']);
-            match hash.split_once(':') {
-                Some(("sha256", hex)) if hex.len() == 64 => {
-                    _ = hashes.insert(hex.to_ascii_lowercase())
-                }
-                Some(("sha384" | "sha512", _)) => {}
-                _ => {
-                    return Err(refused(format!(
-                        "{hash} is no hash like sha256:<64 hexadecimal digits>"
-                    )));
-                }
-            }
-        }
+    for line in requirements.lines.iter().filter(|line| !line.constraint) {
+        let requirement = &line.requirement;
         if !requirement.marker.evaluate(&environment, &[]) {
             continue;
         }
-        let Some(version) = pinned(&requirement) else {
-            return Err(refused(format!(
-                "{specification} has no exact version; {HOW_TO_LOCK}"
-            )));
-        };
-        if hashes.is_empty() {
-            return Err(refused(format!(
-                "{} has no SHA-256; {HOW_TO_LOCK}",
+        let Some(version) = pinned(line) else {
+            return Err(line.refused(format!(
+                "{} has no exact version, but other lines have hashes; {HOW_TO_LOCK}",
                 requirement.name
             )));
+        };
+        if line.hashes.is_empty() {
+            return Err(line.refused(format!(
+                "{} has no SHA-256, but other lines have; {HOW_TO_LOCK}",
+                requirement.name
+            )));
+        }
+        for limit in requirements.of(&requirement.name, true) {
+            if !limit.specifiers().contains(&version) {
+                return Err(line.refused(format!(
+                    "{} {version} is not what {limit} allows",
+                    requirement.name
+                )));
+            }
         }
         match packages
             .iter_mut()
             .find(|package| package.name == requirement.name)
         {
-            Some(same) if same.version == version => same.hashes.append(&mut hashes),
+            Some(same) if same.version == version => same.hashes.extend(line.hashes.clone()),
             Some(_) => {
-                return Err(refused(format!(
-                    "{} is listed in two versions",
-                    requirement.name
-                )));
+                return Err(line.refused(format!("{} is listed in two versions", requirement.name)));
             }
             None => packages.push(Locked {
-                name: requirement.name,
+                name: requirement.name.clone(),
                 version,
-                hashes,
+                hashes: line.hashes.clone(),
             }),
         }
     }
     if packages.is_empty() {
         return Err(Error::Lock {
-            lock: lock.into(),
+            lock: requirements.name.clone(),
             line: None,
             reason: "it lists no package".into(),
         });
@@ -163,51 +193,20 @@ pub(super) fn parse(
     Ok(packages)
 }
 
-const HOW_TO_LOCK: &str = "lock the file with `uv pip compile --universal --generate-hashes`";
+const HOW_TO_LOCK: &str =
+    "lock the file with `uv pip compile --universal --generate-hashes`, or leave out all hashes";
 
-fn pinned(requirement: &Requirement) -> Option<Version> {
-    match &requirement.version_or_url {
-        Some(VersionOrUrl::VersionSpecifier(specifiers)) => {
-            match specifiers.iter().collect::<Vec<_>>()[..] {
-                [one] if matches!(one.operator(), Operator::Equal | Operator::ExactEqual) => {
-                    Some(one.version().clone())
-                }
-                _ => None,
-            }
+fn pinned(line: &Line) -> Option<Version> {
+    match line.specifiers().iter().collect::<Vec<_>>()[..] {
+        [one] if matches!(one.operator(), Operator::Equal | Operator::ExactEqual) => {
+            Some(one.version().clone())
         }
         _ => None,
     }
 }
 
-/// Lines with their continuations joined and comments removed, each with its number.
-fn logical_lines(text: &str) -> Vec<(usize, String)> {
-    let mut lines: Vec<(usize, String)> = Vec::new();
-    let mut open = false;
-    for (number, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
-        let content = match line.find(" #") {
-            Some(comment) => &line[..comment],
-            None if line.starts_with('#') => "",
-            None => line,
-        };
-        let content = content.trim();
-        let (content, continues) = match content.strip_suffix('\\') {
-            Some(content) => (content.trim_end(), true),
-            None => (content, false),
-        };
-        match lines.last_mut() {
-            Some((_, last)) if open => {
-                last.push(' ');
-                last.push_str(content);
-            }
-            _ => lines.push((number + 1, content.to_owned())),
-        }
-        open = continues;
-    }
-    lines.retain(|(_, line)| !line.trim().is_empty());
-    lines
-}
-
-fn environment(python: Python, platform: Platform) -> MarkerEnvironment {
+/// What markers see.
+pub(super) fn environment(python: Python, platform: Platform) -> MarkerEnvironment {
     let (version, full) = (python.to_string(), format!("{python}.0"));
     let builder = MarkerEnvironmentBuilder {
         implementation_name: "cpython",
@@ -236,7 +235,8 @@ mod tests {
         let text = text
             .replace("@a", &format!("--hash=sha256:{A}"))
             .replace("@b", &format!("--hash sha256:{B}"));
-        let packages = parse("r.txt", &text, Python { minor: 12 }, Platform::Amd64)
+        let packages = Requirements::parse("r.txt", &text)
+            .and_then(|all| packages(&all, Python { minor: 12 }, Platform::Amd64))
             .map_err(|error| error.to_string())?;
         Ok(packages
             .iter()
@@ -260,21 +260,13 @@ mod tests {
     fn what_is_not_locked_is_refused() {
         assert_eq!(
             lines("a>=1 @a").unwrap_err(),
-            format!("r.txt, line 1: a>=1 has no exact version; {HOW_TO_LOCK}")
+            format!(
+                "r.txt, line 1: a has no exact version, but other lines have hashes; {HOW_TO_LOCK}"
+            )
         );
         assert_eq!(
-            lines("\na==1").unwrap_err(),
-            format!("r.txt, line 2: a has no SHA-256; {HOW_TO_LOCK}")
-        );
-        assert!(
-            lines("a==1 --hash=md5:00")
-                .unwrap_err()
-                .contains("is no hash like")
-        );
-        assert!(
-            lines("-r other.txt")
-                .unwrap_err()
-                .contains("-r is not supported")
+            lines("b==1 @b\na==1").unwrap_err(),
+            format!("r.txt, line 2: a has no SHA-256, but other lines have; {HOW_TO_LOCK}")
         );
         assert!(
             lines("a==1 @a\na==2 @a")
@@ -287,9 +279,10 @@ mod tests {
     #[test]
     fn embedded_locks_are_whole_on_every_platform() {
         for (version, adapter, text) in LOCKS {
+            let requirements = Requirements::parse(adapter, text).unwrap();
             for minor in 10..=14 {
                 for platform in [Platform::Amd64, Platform::Arm64] {
-                    let packages = parse(adapter, text, Python { minor }, platform).unwrap();
+                    let packages = packages(&requirements, Python { minor }, platform).unwrap();
                     let has =
                         |name: &str| packages.iter().any(|package| package.name.as_ref() == name);
                     assert!(

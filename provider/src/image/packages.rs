@@ -6,11 +6,12 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{
-    Cache, Error, Index, Python, Result, index,
+    Cache, Error, Index, Python, Result,
+    index::Finder,
     layer::{Archive, Gzip, Layer, hex},
     lock::Locked,
     platform::Platform,
-    settings, wheel,
+    wheel,
 };
 
 /// The version of how these layers are made: another one, and they are made again.
@@ -102,31 +103,17 @@ impl Recipe {
     /// The layer, made where this machine has not made it before; its file is then in the cache.
     pub(super) async fn make(
         &self,
-        client: &reqwest::Client,
-        indexes: Option<&[Index]>,
-        cache: &Cache,
+        finder: &Finder,
+        indexes: impl FnOnce() -> Result<Vec<Index>>,
     ) -> Result<PackagesLayer> {
-        if let Some(made) = self.cached(cache) {
+        if let Some(made) = self.cached(&finder.cache) {
             return Ok(made);
         }
-        let named;
-        let indexes = match indexes {
-            Some(indexes) => indexes,
-            None => {
-                named = settings::indexes()?;
-                &named
-            }
-        };
-        let wheels = index::wheels(
-            client,
-            indexes,
-            cache,
-            &self.packages,
-            self.python,
-            self.platform,
-        )
-        .await?;
-        let (recipe, cache, key) = (self.clone(), cache.clone(), self.key());
+        let indexes = indexes()?;
+        let wheels = finder
+            .wheels(&indexes, &self.packages, self.python, self.platform)
+            .await?;
+        let (recipe, cache, key) = (self.clone(), finder.cache.clone(), self.key());
         super::blocking(move || {
             let (draft, file) = cache.draft("layers", &format!("{key}.tar.gz"))?;
             let mut archive = Archive::new(Gzip::new(BufWriter::new(file)));

@@ -8,17 +8,18 @@ use std::{
 
 use reqwest::Url;
 
-use super::{Credentials, Error, Index, Result};
+use super::{Credentials, Error, Index, Result, requirements::Requirements};
 
 /// The index of whoever names none.
 const PUBLIC_INDEX: &str = "https://pypi.org/simple/";
 
-/// The indexes to ask, in order.
+/// The indexes to ask, in order: a package comes from the first that has it, so that nobody can
+/// put another one of its name into a public index.
 ///
-/// The first is `UV_DEFAULT_INDEX`, `UV_INDEX_URL`, `PIP_INDEX_URL` or `index-url` of pip's
-/// configuration files, or else the public one; before it come `UV_INDEX` and after it the extra
-/// ones (`UV_EXTRA_INDEX_URL`, `PIP_EXTRA_INDEX_URL`, `extra-index-url`). Credentials come from
-/// the URL or from netrc.
+/// The last is `UV_DEFAULT_INDEX`, `UV_INDEX_URL`, `PIP_INDEX_URL` or `index-url` of pip's
+/// configuration files, or else the public one; before it come `UV_INDEX` and the extra ones
+/// (`UV_EXTRA_INDEX_URL`, `PIP_EXTRA_INDEX_URL`, `extra-index-url`). Credentials come from the URL
+/// or from netrc.
 pub(super) fn indexes() -> Result<Vec<Index>> {
     let variable = |name: &str| env::var(name).ok().filter(|value| !value.trim().is_empty());
     let mut pip = HashMap::new();
@@ -29,13 +30,64 @@ pub(super) fn indexes() -> Result<Vec<Index>> {
                 .unwrap_or_default(),
         );
     }
-    let netrc = variable("NETRC")
+    select(variable, &pip, &netrc())
+}
+
+/// The environment's indexes with those that a requirements file names.
+pub(super) fn with_those_of(
+    requirements: &Requirements,
+    mut environment: Vec<Index>,
+) -> Result<Vec<Index>> {
+    let netrc = netrc();
+    let of_file = |text: &String| index(&requirements.name, text, &netrc);
+    if let Some(own) = &requirements.index {
+        environment.pop();
+        environment.push(of_file(own)?);
+    }
+    let mut indexes: Vec<Index> = Vec::new();
+    let extra = requirements.extra_indexes.iter().map(of_file);
+    for index in extra.chain(environment.into_iter().map(Ok)) {
+        let index = index?;
+        if !indexes.iter().any(|other| other.url == index.url) {
+            indexes.push(index);
+        }
+    }
+    Ok(indexes)
+}
+
+fn netrc() -> String {
+    let named = env::var_os("NETRC").filter(|path| !path.is_empty());
+    let path = named
         .map(PathBuf::from)
         .or_else(|| Some(env::home_dir()?.join(".netrc")));
-    let netrc = netrc
-        .and_then(|path| fs::read_to_string(path).ok())
-        .unwrap_or_default();
-    select(variable, &pip, &netrc)
+    path.and_then(|path| fs::read_to_string(path).ok())
+        .unwrap_or_default()
+}
+
+/// The index that a setting names.
+fn index(source: &str, text: &str, netrc: &str) -> Result<Index> {
+    // uv writes name=URL
+    let url = match text.split_once('=') {
+        Some((name, url)) if !name.contains(['/', ':']) => url,
+        _ => text,
+    };
+    let url = Url::parse(url)
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https"));
+    let Some(url) = url else {
+        return Err(Error::Http {
+            action: "choosing the package index".into(),
+            host: source.into(),
+            status: None,
+            reason: "its value is no http or https URL".into(),
+        });
+    };
+    let mut index = Index::new(url);
+    if index.credentials.is_none() {
+        let host = index.url.host_str();
+        index.credentials = host.and_then(|host| netrc_credentials(netrc, host));
+    }
+    Ok(index)
 }
 
 fn select(
@@ -56,40 +108,17 @@ fn select(
                 .map(|url| (source, url.to_owned())),
         );
     };
-    add("UV_INDEX", variable("UV_INDEX"));
-    add(source, Some(first));
-    for extra in ["UV_EXTRA_INDEX_URL", "PIP_EXTRA_INDEX_URL"] {
+    for extra in ["UV_INDEX", "UV_EXTRA_INDEX_URL", "PIP_EXTRA_INDEX_URL"] {
         add(extra, variable(extra));
     }
     add("extra-index-url", pip.get("extra-index-url").cloned());
+    add(source, Some(first));
     let mut indexes: Vec<Index> = Vec::new();
     for (source, text) in named {
-        // uv writes name=URL
-        let url = match text.split_once('=') {
-            Some((name, url)) if !name.contains(['/', ':']) => url,
-            _ => &text,
-        };
-        let url = Url::parse(url)
-            .ok()
-            .filter(|url| matches!(url.scheme(), "http" | "https"));
-        let Some(url) = url else {
-            return Err(Error::Http {
-                action: "choosing the package index".into(),
-                host: source.into(),
-                status: None,
-                reason: "its value is no http or https URL".into(),
-            });
-        };
-        let mut index = Index::new(url);
-        if index.credentials.is_none() {
-            index.credentials = index
-                .url
-                .host_str()
-                .and_then(|host| netrc_credentials(netrc, host));
-        }
-        if !indexes.iter().any(|other| other.url == index.url) {
-            indexes.push(index);
-        }
+        let index = index(source, &text, netrc)?;
+        // the default is the last, also where it is named twice
+        indexes.retain(|other| other.url != index.url);
+        indexes.push(index);
     }
     Ok(indexes)
 }
@@ -222,9 +251,9 @@ mod tests {
             &[],
             pip,
             &[
-                "https://pip.example/simple/",
                 "https://one.example/",
                 "https://two.example/",
+                "https://pip.example/simple/",
             ],
         );
         check(

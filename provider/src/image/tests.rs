@@ -1,204 +1,14 @@
 //! Images from end to end, against a registry and an index of our own that count what they serve.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    path::Path,
-    sync::{Arc, Mutex},
-};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use flate2::{Compression, write::GzEncoder};
 use reqwest::Url;
 use serde_json::{Value, json};
-use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
-    net::{TcpListener, TcpStream},
-};
 
-use super::{wheel::tests::wheel, *};
+use super::{server::Server, wheel::tests::wheel, *};
 
 const RUNNER: &str = "runner-lib==1 --hash=sha256:";
-
-/// A registry, a token service and a package index in one, on a port of this machine.
-#[derive(Clone, Default)]
-struct Server(Arc<Mutex<Served>>);
-
-#[derive(Default)]
-struct Served {
-    host: String,
-    /// By `repository@digest` or `repository:tag`, or a path of the index.
-    content: HashMap<String, Vec<u8>>,
-    log: Vec<String>,
-    /// How many of the next uploads break.
-    broken_uploads: usize,
-}
-
-impl Server {
-    async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let server = Self::default();
-        server.0.lock().unwrap().host = listener.local_addr().unwrap().to_string();
-        let serving = server.clone();
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serving.clone().serve(stream));
-            }
-        });
-        server
-    }
-
-    fn host(&self) -> String {
-        self.0.lock().unwrap().host.clone()
-    }
-
-    fn put(&self, name: impl Into<String>, content: impl Into<Vec<u8>>) {
-        self.0
-            .lock()
-            .unwrap()
-            .content
-            .insert(name.into(), content.into());
-    }
-
-    /// What was asked for since the last time, sorted, without digests.
-    fn log(&self) -> Vec<String> {
-        let mut log = std::mem::take(&mut self.0.lock().unwrap().log);
-        log.sort();
-        log
-    }
-
-    async fn serve(self, stream: TcpStream) -> Option<()> {
-        let mut stream = BufReader::new(stream);
-        loop {
-            let mut head = String::new();
-            while !head.ends_with("\r\n\r\n") {
-                if stream.read_line(&mut head).await.ok()? == 0 {
-                    return None;
-                }
-            }
-            let header = |name: &str| {
-                head.lines()
-                    .find_map(|line| {
-                        line.split_once(": ")
-                            .filter(|(key, _)| key.eq_ignore_ascii_case(name))
-                    })
-                    .map(|(_, value)| value.to_owned())
-            };
-            let mut body =
-                vec![0; header("content-length").map_or(0, |length| length.parse().unwrap())];
-            stream.read_exact(&mut body).await.ok()?;
-            let mut words = head.split(' ');
-            let (method, target) = (words.next()?.to_owned(), words.next()?.to_owned());
-            let (status, mut headers, body) =
-                self.answer(&method, &target, header("authorization"), body);
-            if status == 0 {
-                return None;
-            }
-            headers += &format!("Content-Length: {}\r\n", body.len());
-            let body = if method == "HEAD" { &[][..] } else { &body };
-            let answer = [
-                format!("HTTP/1.1 {status} X\r\n{headers}\r\n").as_bytes(),
-                body,
-            ]
-            .concat();
-            stream.write_all(&answer).await.ok()?;
-        }
-    }
-
-    fn answer(
-        &self,
-        method: &str,
-        target: &str,
-        authorization: Option<String>,
-        body: Vec<u8>,
-    ) -> (u16, String, Vec<u8>) {
-        let mut served = self.0.lock().unwrap();
-        let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let kind = path.split('/').rev().nth(1).unwrap_or_default().to_owned();
-        served.log.push(format!("{method} {kind}"));
-        let Some(rest) = path.strip_prefix("/v2/") else {
-            return match served.content.get(path) {
-                Some(content) => (200, String::new(), content.clone()),
-                None if path == "/token" => (200, String::new(), br#"{"token":"t"}"#.to_vec()),
-                None => (404, String::new(), vec![]),
-            };
-        };
-        let repository = rest
-            .split("/blobs/")
-            .next()
-            .unwrap()
-            .split("/manifests/")
-            .next()
-            .unwrap()
-            .to_owned();
-        let expected = if repository == "base" {
-            "Bearer t"
-        } else {
-            "Basic QVdTOnNlY3JldA=="
-        };
-        if authorization.as_deref() != Some(expected) {
-            let challenge = format!(
-                "WWW-Authenticate: Bearer realm=\"http://{}/token\",service=\"s\"\r\n",
-                served.host
-            );
-            return (401, challenge, vec![]);
-        }
-        let name = path.rsplit('/').next().unwrap().to_owned();
-        match (method, kind.as_str()) {
-            ("POST", _) => (
-                202,
-                format!("Location: /v2/{repository}/blobs/uploads/1?state=x\r\n"),
-                vec![],
-            ),
-            ("PUT", "uploads") => {
-                if served.broken_uploads > 0 {
-                    served.broken_uploads -= 1;
-                    return (0, String::new(), vec![]);
-                }
-                let digest = query
-                    .strip_prefix("state=x&digest=")
-                    .unwrap()
-                    .replace("%3A", ":");
-                assert_eq!(layer::digest(&body), digest);
-                served
-                    .content
-                    .insert(format!("{repository}@{digest}"), body);
-                (201, String::new(), vec![])
-            }
-            ("PUT", "manifests") => {
-                let manifest: Value = serde_json::from_slice(&body).unwrap();
-                for blob in manifest["layers"]
-                    .as_array()
-                    .unwrap()
-                    .iter()
-                    .chain([&manifest["config"]])
-                {
-                    let content = &served.content
-                        [&format!("{repository}@{}", blob["digest"].as_str().unwrap())];
-                    assert_eq!(blob["size"], content.len());
-                }
-                served.content.insert(format!("{repository}:{name}"), body);
-                (201, String::new(), vec![])
-            }
-            _ => {
-                let found = served
-                    .content
-                    .get(&format!("{repository}@{name}"))
-                    .or_else(|| served.content.get(&format!("{repository}:{name}")));
-                match found {
-                    Some(content) => (
-                        200,
-                        format!("Docker-Content-Digest: {}\r\n", layer::digest(content)),
-                        content.clone(),
-                    ),
-                    None => (
-                        404,
-                        String::new(),
-                        br#"{"errors":[{"code":"UNKNOWN"}]}"#.to_vec(),
-                    ),
-                }
-            }
-        }
-    }
-}
 
 /// A machine with a project on it, and the servers that it uses.
 struct Setting {
@@ -301,16 +111,26 @@ fn base_image(server: &Server) {
 
 /// Serve a package of one file; returns its line of a lock.
 fn package(server: &Server, name: &str, file: &str) -> String {
+    release(server, name, 1, file)
+}
+
+/// Serve a version of a package of one file; returns its line of a lock.
+fn release(server: &Server, name: &str, version: u32, file: &str) -> String {
     let module = name.replace('-', "_");
-    let content = wheel(&format!("{module}-1.dist-info"), &[(file, name)]);
-    let hash = layer::digest(&content).replace("sha256:", "");
-    let path = format!("/files/{module}-1-py3-none-any.whl");
-    server.put(
-        format!("/simple/{name}/"),
-        format!("<a href=\"../..{path}#sha256={hash}\">x</a>"),
+    let info = format!("{module}-{version}.dist-info");
+    let metadata = format!("Name: {name}\nVersion: {version}\n");
+    let content = wheel(
+        &info,
+        &[(file, name), (&format!("{info}/METADATA"), &metadata)],
     );
+    let hash = layer::digest(&content).replace("sha256:", "");
+    let path = format!("/files/{module}-{version}-py3-none-any.whl");
+    let page = format!("/simple/{name}/");
+    let before = server.0.lock().unwrap().content.get(&page).cloned();
+    let line = format!("<a href=\"../..{path}#sha256={hash}\">x</a>");
+    server.put(page, [before.unwrap_or_default(), line.into()].concat());
     server.put(path, content);
-    format!("{name}==1 --hash=sha256:{hash}")
+    format!("{name}=={version} --hash=sha256:{hash}")
 }
 
 fn count(log: &[String]) -> BTreeMap<&str, usize> {
@@ -411,6 +231,53 @@ async fn an_image_is_its_base_and_three_layers() {
     let state = serde_json::to_string(&built).unwrap();
     assert_eq!(serde_json::from_str::<Built>(&state).unwrap(), built);
     assert!(!state.contains("secret") && !format!("{:?}", setting.registry).contains("secret"));
+}
+
+#[tokio::test]
+async fn requirements_without_hashes_are_resolved_once() {
+    let setting = Setting::new().await;
+    let locked = setting.push(None).await;
+    write(&setting, "dbt-core");
+    let plan = async |previous| setting.images.plan(&setting.spec, previous).await.unwrap();
+    let before = plan(Some(&locked)).await;
+    assert!(before.digest.is_none() && before.dbt_changed && !before.runner_changed);
+    let built = setting.push(Some(&locked)).await;
+    let lock = &built.resolved.as_ref().unwrap().lock;
+    assert!(
+        lock[0].starts_with("dbt-core==1 --hash=sha256:") && lock.len() == 1,
+        "{lock:?}"
+    );
+    assert_eq!(
+        built.digest, locked.digest,
+        "what it comes to is what was locked"
+    );
+
+    // a newer version changes nothing until the file changes
+    release(&setting.server, "dbt-core", 2, "dbt/__init__.py");
+    setting.edit();
+    setting.server.log();
+    let state = serde_json::from_value(serde_json::to_value(&built).unwrap()).unwrap();
+    let same = plan(Some(&state)).await;
+    assert!(!same.dbt_changed && setting.server.log().is_empty());
+    let edited = setting.push(Some(&state)).await;
+    assert_eq!(
+        (same.digest, &edited.dbt),
+        (Some(edited.digest.clone()), &built.dbt)
+    );
+    assert_eq!(edited.resolved, built.resolved);
+    assert!(
+        !setting
+            .server
+            .log()
+            .iter()
+            .any(|line| line.contains("dbt-core"))
+    );
+
+    write(&setting, "dbt-core # of today");
+    let changed = plan(Some(&edited)).await;
+    assert!(changed.digest.is_none() && changed.dbt_changed);
+    let newer = setting.push(Some(&edited)).await;
+    assert!(newer.resolved.unwrap().lock[0].starts_with("dbt-core==2 "));
 }
 
 #[tokio::test]
@@ -515,10 +382,11 @@ async fn refusals_name_what_was_refused_and_no_secret() {
         "{error}"
     );
 
-    write(&setting, "dbt-core>=1");
+    write(&setting, "dbt-core>=2");
     let error = refusal(&setting, None).await;
     assert!(
-        error.contains("requirements.txt, line 1: dbt-core>=1 has no exact version"),
+        error.contains("requirements.txt cannot be resolved for Python 3.11 on linux/amd64")
+            && error.ends_with("there is no such dbt-core: the newest is 1"),
         "{error}"
     );
 }
@@ -536,7 +404,8 @@ async fn a_wheel_that_is_not_the_locked_one_is_refused() {
         .unwrap_err()
         .to_string();
     assert!(
-        error.contains("which is not a locked one of dbt-core 1"),
+        error.starts_with("the wheel dbt_core-1-py3-none-any.whl was refused")
+            && error.ends_with("which is not a locked one"),
         "{error}"
     );
     let left = files_below(&setting.directory.path().join("cache/wheels"));

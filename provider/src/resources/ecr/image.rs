@@ -46,7 +46,9 @@ pub struct ImageDbt {
     /// The adapter: `athena`, `bigquery`, `databricks`, `postgres`, `redshift`, `snowflake` or `trino`. Required without
     /// `requirements`.
     pub adapter: Option<String>,
-    /// The path of a requirements file with hashes, relative to the program's directory, that is installed instead.
+    /// The path of a requirements file, relative to the program's directory, that is installed instead. With hashes it is
+    /// taken as it is. Without, it is resolved for the image's Python and processor, as `pip` and `uv` do, when the image
+    /// is made; it stays as it came out until the file's text changes. Wheels alone are installed.
     pub requirements: Option<String>,
 }
 

@@ -1,0 +1,369 @@
+//! Requirements files, as `pip` and `uv` read them.
+//!
+//! <https://pip.pypa.io/en/stable/reference/requirements-file-format/>
+
+use std::{
+    collections::BTreeSet,
+    env, fmt, fs,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+use pep440_rs::VersionSpecifiers;
+use pep508_rs::{PackageName, Requirement, VerbatimUrl, VersionOrUrl};
+
+use super::{Error, Result};
+
+/// A requirements file with all that it includes.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Requirements {
+    /// The file, as the user names it.
+    pub(super) name: String,
+    pub(super) lines: Vec<Line>,
+    /// The index to ask instead of the environment's.
+    pub(super) index: Option<String>,
+    /// The indexes to ask before any other.
+    pub(super) extra_indexes: Vec<String>,
+    /// Whether every package may be a pre-release.
+    pub(super) prereleases: bool,
+    /// Whether it is a lock: one hash, and every package needs one.
+    pub(super) hashed: bool,
+    /// All that was read.
+    pub(super) text: String,
+}
+
+/// A requirement or constraint, and where it stands.
+#[derive(Clone, Debug)]
+pub(super) struct Line {
+    file: String,
+    number: usize,
+    pub(super) requirement: Requirement<VerbatimUrl>,
+    /// In hexadecimal.
+    pub(super) hashes: BTreeSet<String>,
+    /// Whether it says only which version, not that there is one.
+    pub(super) constraint: bool,
+}
+
+impl Line {
+    /// The specifiers of the version; none where any will do.
+    pub(super) fn specifiers(&self) -> VersionSpecifiers {
+        specifiers(&self.requirement)
+    }
+
+    pub(super) fn refused(&self, reason: impl Into<String>) -> Error {
+        refused(&self.file, self.number, reason)
+    }
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, line {},", self.file, self.number)
+    }
+}
+
+impl Requirements {
+    /// The requirements in a file and in those that it includes.
+    pub(super) fn read(path: &Path) -> Result<Self> {
+        let mut all = Self {
+            name: path.display().to_string(),
+            ..Self::default()
+        };
+        all.add_file(path, false, &mut Vec::new())?;
+        Ok(all)
+    }
+
+    /// The requirements in a text.
+    pub(super) fn parse(name: &str, text: &str) -> Result<Self> {
+        let mut all = Self {
+            name: name.to_owned(),
+            ..Self::default()
+        };
+        all.add(Path::new(name), text, false, &mut Vec::new())?;
+        Ok(all)
+    }
+
+    /// What is said of a package, as requirements or as constraints.
+    pub(super) fn of(
+        &self,
+        package: &PackageName,
+        constraint: bool,
+    ) -> impl Iterator<Item = &Line> {
+        self.lines
+            .iter()
+            .filter(move |line| line.constraint == constraint && line.requirement.name == *package)
+    }
+
+    /// Add a file; `above` are those that include it.
+    fn add_file(&mut self, path: &Path, constraint: bool, above: &mut Vec<PathBuf>) -> Result<()> {
+        let text = fs::read_to_string(path).map_err(Error::io("reading", path))?;
+        above.push(path.canonicalize().map_err(Error::io("reading", path))?);
+        self.add(path, &text, constraint, above)?;
+        above.pop();
+        Ok(())
+    }
+
+    fn add(
+        &mut self,
+        path: &Path,
+        text: &str,
+        constraint: bool,
+        above: &mut Vec<PathBuf>,
+    ) -> Result<()> {
+        let file = &path.display().to_string();
+        self.text.push_str(text);
+        for (number, line) in logical_lines(text) {
+            let refused = |reason: String| refused(file, number, reason);
+            let line = expand(&line);
+            if !line.starts_with('-') {
+                let line = requirement(file, number, &line, constraint)?;
+                self.hashed |= !line.hashes.is_empty();
+                self.lines.push(line);
+                continue;
+            }
+            let (option, value) = split_option(&line);
+            let value = || match value.trim_matches(['"', '\'']) {
+                "" => Err(refused(format!("{option} needs a value"))),
+                value => Ok(value.to_owned()),
+            };
+            match option {
+                "-r" | "--requirement" | "-c" | "--constraint" => {
+                    let included = value()?;
+                    if included.contains("://") {
+                        return Err(refused(format!("{option} takes a file, not a URL")));
+                    }
+                    let path = path.parent().unwrap_or(Path::new("")).join(&included);
+                    if path.canonicalize().is_ok_and(|path| above.contains(&path)) {
+                        return Err(refused(format!("{included} includes itself")));
+                    }
+                    let constraint = constraint || option.contains("-c");
+                    self.add_file(&path, constraint, above)?;
+                }
+                "-i" | "--index-url" | "--pypi-url" => self.index = Some(value()?),
+                "--extra-index-url" => self.extra_indexes.push(value()?),
+                "--pre" => self.prereleases = true,
+                "--require-hashes" => self.hashed = true,
+                // wheels alone are taken in any case, and which file a wheel is follows from the platform
+                "--only-binary" | "--prefer-binary" => {}
+                "-e" | "--editable" => {
+                    return Err(refused(format!(
+                        "{option} is not supported: a package is built nowhere here; put a wheel of it into an index"
+                    )));
+                }
+                _ => return Err(refused(format!("{option} is not supported"))),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The specifiers of a requirement's version.
+pub(super) fn specifiers(requirement: &Requirement<VerbatimUrl>) -> VersionSpecifiers {
+    match &requirement.version_or_url {
+        Some(VersionOrUrl::VersionSpecifier(specifiers)) => specifiers.clone(),
+        _ => VersionSpecifiers::empty(),
+    }
+}
+
+fn refused(file: &str, number: usize, reason: impl Into<String>) -> Error {
+    Error::Lock {
+        lock: file.to_owned(),
+        line: Some(number),
+        reason: reason.into(),
+    }
+}
+
+fn requirement(file: &str, number: usize, line: &str, constraint: bool) -> Result<Line> {
+    let refused = |reason: String| refused(file, number, reason);
+    let mut words = line.split(" --").map(str::trim);
+    let specification = words.next().unwrap_or_default();
+    let requirement = Requirement::<VerbatimUrl>::from_str(specification)
+        .map_err(|error| refused(error.message.to_string()))?;
+    if matches!(requirement.version_or_url, Some(VersionOrUrl::Url(_))) {
+        return Err(refused(format!(
+            "{} is given by a URL; packages come from indexes alone: put a wheel of it into one",
+            requirement.name
+        )));
+    }
+    let mut hashes = BTreeSet::new();
+    for word in words {
+        let Some(hash) = word.strip_prefix("hash") else {
+            let option = word.split(['=', ' ']).next().unwrap_or_default();
+            return Err(refused(format!("--{option} is not supported")));
+        };
+        let hash = hash.trim_start_matches(['=', ' ']);
+        match hash.split_once(':') {
+            Some(("sha256", hex)) if hex.len() == 64 => _ = hashes.insert(hex.to_ascii_lowercase()),
+            Some(("sha384" | "sha512", _)) => {}
+            _ => {
+                return Err(refused(format!(
+                    "{hash} is no hash like sha256:<64 hexadecimal digits>"
+                )));
+            }
+        }
+    }
+    Ok(Line {
+        file: file.to_owned(),
+        number,
+        requirement,
+        hashes,
+        constraint,
+    })
+}
+
+/// An option and its value: `--name value`, `--name=value`, `-n value` or `-nvalue`.
+fn split_option(line: &str) -> (&str, &str) {
+    let end = match line.starts_with("--") {
+        true => line.find([' ', '\t', '=']).unwrap_or(line.len()),
+        false => line.char_indices().nth(2).map_or(line.len(), |(at, _)| at),
+    };
+    let (option, value) = line.split_at(end);
+    (
+        option,
+        value.trim_start_matches(['=', ' ', '\t']).trim_end(),
+    )
+}
+
+/// A line with the environment's variables in it, written `${NAME}`.
+fn expand(line: &str) -> String {
+    let mut parts = line.split("${");
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let known = part.split_once('}').and_then(|(name, rest)| {
+            let plain = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+            let value = env::var(name).ok().filter(|_| name.chars().all(plain))?;
+            Some(value + rest)
+        });
+        text.push_str(&known.unwrap_or_else(|| format!("${{{part}")));
+    }
+    text
+}
+
+/// Lines with their continuations joined and comments removed, each with its number.
+fn logical_lines(text: &str) -> Vec<(usize, String)> {
+    let mut lines: Vec<(usize, String)> = Vec::new();
+    let mut open = false;
+    for (number, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
+        let content = match line.find(" #").or_else(|| line.find("\t#")) {
+            _ if line.starts_with('#') => "",
+            Some(comment) => &line[..comment],
+            None => line,
+        };
+        let content = content.trim();
+        let (content, continues) = match content.strip_suffix('\\') {
+            Some(content) => (content.trim_end(), true),
+            None => (content, false),
+        };
+        match lines.last_mut() {
+            Some((_, last)) if open => {
+                last.push(' ');
+                last.push_str(content);
+            }
+            _ => lines.push((number + 1, content.to_owned())),
+        }
+        open = continues;
+    }
+    lines.retain(|(_, line)| !line.trim().is_empty());
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn refused(text: &str, expected: &str) {
+        let error = Requirements::parse("r.txt", text).unwrap_err().to_string();
+        assert_eq!(error, format!("r.txt, line {expected}"));
+    }
+
+    #[test]
+    fn files_include_files() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        fs::create_dir(path("deps")).unwrap();
+        fs::write(
+            path("r.txt"),
+            "-r deps/base.txt\n-cdeps/limits.txt\n--pre\nc # last\n",
+        )
+        .unwrap();
+        fs::write(path("deps/base.txt"), "a[x]>=1 ; python_version > '3.9'\n").unwrap();
+        fs::write(path("deps/limits.txt"), "--requirement=more.txt\na<3").unwrap();
+        fs::write(path("deps/more.txt"), "b==1").unwrap();
+        let all = Requirements::read(&path("r.txt")).unwrap();
+        let lines: Vec<String> = all
+            .lines
+            .iter()
+            .map(|line| format!("{} {}", line.requirement, line.constraint))
+            .collect();
+        let expected = [
+            "a[x]>=1 ; python_full_version >= '3.10' false",
+            "b==1 true",
+            "a<3 true",
+            "c false",
+        ];
+        assert_eq!(lines, expected);
+        assert!(all.prereleases && !all.hashed && all.text.ends_with("a<3b==1"));
+        let place = path("deps/more.txt").display().to_string();
+        assert_eq!(all.lines[1].to_string(), format!("{place}, line 1,"));
+
+        fs::write(path("deps/base.txt"), "-r ../deps/base.txt").unwrap();
+        let error = Requirements::read(&path("r.txt")).unwrap_err().to_string();
+        assert!(
+            error.ends_with("base.txt, line 1: ../deps/base.txt includes itself"),
+            "{error}"
+        );
+        fs::write(path("deps/base.txt"), "\n-r nowhere.txt").unwrap();
+        let error = Requirements::read(&path("r.txt")).unwrap_err().to_string();
+        assert!(
+            error.starts_with("reading ") && error.contains("deps/nowhere.txt"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn options_are_those_of_pip() {
+        let home = env::var("HOME").unwrap();
+        let text = "-i https://${HOME}/${nO}\n--extra-index-url=https://a.example/\n--extra-index-url 'https://b.example/'\n--only-binary :all:\na \\\n  --hash=sha256:00";
+        let all = Requirements::parse("r.txt", text);
+        assert!(all.is_err());
+        let text = text.split("a \\").next().unwrap();
+        let all = Requirements::parse("r.txt", text).unwrap();
+        assert_eq!(all.index, Some(format!("https://{home}/${{nO}}")));
+        assert_eq!(
+            all.extra_indexes,
+            ["https://a.example/", "https://b.example/"]
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_had_is_refused() {
+        refused(
+            "\n-e .",
+            "2: -e is not supported: a package is built nowhere here; put a wheel of it into an index",
+        );
+        refused("--find-links x", "1: --find-links is not supported");
+        refused("-r", "1: -r needs a value");
+        refused(
+            "-r https://a.example/r.txt",
+            "1: -r takes a file, not a URL",
+        );
+        refused(
+            "a==1 --global-option=x",
+            "1: --global-option is not supported",
+        );
+        refused(
+            "a @ https://a.example/a-1-py3-none-any.whl",
+            "1: a is given by a URL; packages come from indexes alone: put a wheel of it into one",
+        );
+        refused(
+            "a==1 --hash=md5:00",
+            "1: md5:00 is no hash like sha256:<64 hexadecimal digits>",
+        );
+        let secret = Requirements::parse("r.txt", "https://me:secret@a.example/a.whl");
+        let error = secret.unwrap_err().to_string();
+        assert!(
+            error.starts_with("r.txt, line 1: ") && !error.contains("secret"),
+            "{error}"
+        );
+    }
+}
