@@ -144,14 +144,15 @@ impl CustomResource for StateMachine {
             .await
             .during(format!("create {what}"));
         match made {
-            Ok(made) => {
+            Ok(made) if cx.is_first() => {
                 let arn = made.state_machine_arn;
-                // AWS answers a create that differs in role or tags alone with the machine that an earlier one left.
-                Ok(match is_new(cx, Some(&made.creation_date)) {
-                    true => Created::Known(arn.clone(), StateMachineOutputs { arn }),
-                    false => Created::Adopted(arn),
-                })
+                Ok(Created::Known(arn.clone(), StateMachineOutputs { arn }))
             }
+            // AWS answers a create that differs in role or tags alone with the machine that an earlier one left.
+            Ok(made) if !is_new(cx, Some(&made.creation_date)) => {
+                Ok(Created::Adopted(made.state_machine_arn))
+            }
+            Ok(made) => Ok(made.state_machine_arn.into()),
             Err(error) if error.is_already_exists() => match there(cx, &name).await? {
                 Some((arn, tags)) => cx.adopt(arn, &what, &tags),
                 None => Err(error),
