@@ -107,13 +107,13 @@ def start(options, aws):
     ours, theirs = both[::2], both[1::2]
     table("the plugin's process", "ours", "small Go provider", "Go / ours", "aim")
 
-    def compare(what, key, unit, aim):
-        mine, other = (middle([each[key] for each in all]) for all in (ours, theirs))
+    def compare(what, key, unit, aim, factor=1):
+        mine, other = (factor * middle([each[key] for each in all]) for all in (ours, theirs))
         row(what, f"{mine:.1f} {unit}", f"{other:.1f} {unit}", ratio(other, mine), aim)
 
     compare("start to the port line", "start", "ms", "< 10 ms")
     compare("resident after the start", "started", "MB", "")
-    compare("CPU of the start", "cpu", "s", "")
+    compare("CPU of the start", "cpu", "ms", "", factor=1000)
     with tempfile.TemporaryDirectory() as folder:
         program = Path(folder) / "program"
         program.write_text(json.dumps({"Resources": [{"Type": "small:index:Account", "Name": "account", "Inputs": {}}]}))

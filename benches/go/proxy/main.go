@@ -82,8 +82,9 @@ func operation(r *http.Request, body []byte) string {
 		service = scope[3]
 	}
 	name := r.Method + " " + service
-	for key := range r.URL.Query() {
-		if key != "x-id" {
+	// What S3 calls a subresource is a key without a value.
+	for key, values := range r.URL.Query() {
+		if strings.Join(values, "") == "" {
 			name += "?" + key
 		}
 	}
