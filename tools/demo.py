@@ -99,14 +99,15 @@ def start_aws():
         name, equals, value = word.partition("=")
         if equals:
             os.environ[name] = value
-    built = Path(os.environ["CARGO_TARGET_DIR"]) / "debug"
-    os.environ["PATH"] = f"{built}{os.pathsep}{os.environ['PATH']}"
 
 
 def prepare_program():
     """Copies the examples, so that the checkout stays as it is, and installs what the program needs."""
     shutil.rmtree(EXAMPLES, ignore_errors=True)
     shutil.copytree(ROOT / "examples", EXAMPLES, ignore=shutil.ignore_patterns("node_modules"))
+    plugin = json.dumps({"name": "dbt-aws", "path": str(Path(os.environ["CARGO_TARGET_DIR"]).resolve() / "debug")})
+    with (PROGRAM / "Pulumi.yaml").open("a") as project:
+        project.write(f"plugins:\n  providers:\n    - {plugin}\n")
     sdk = CACHE / "demo" / "sdk"
     sdk.unlink(missing_ok=True)
     sdk.symlink_to(ROOT / "sdk")
@@ -273,7 +274,6 @@ def explain():
     print(f"""
 It is left standing. To look around, with Pulumi's and AWS's own tools:
   {environment}
-  export PATH="{os.environ["CARGO_TARGET_DIR"]}/debug:$PATH"
   cd {PROGRAM}
   pulumi stack --stack {STACK}
   pulumi stack output --stack {STACK} runNow      prints the command that starts a run

@@ -6,7 +6,7 @@ pub use crate::{
     error::{Error, Gone, Result},
     identity::Naming,
     output::Output,
-    props::{Cidr, Failure, Json, Property, Props, Set, check::Check},
+    props::{Cidr, Failure, Json, Payload, Property, Props, Set, check::Check},
     resource::{Created, CustomResource, State},
     value::{Properties, Value},
 };

@@ -10,7 +10,7 @@ mod tests;
 mod types;
 
 pub use dbt_aws_derive::Props;
-pub use types::{Cidr, Enum, Json, Set};
+pub use types::{Cidr, Enum, Json, Payload, Set};
 
 use crate::value::{Properties, Value};
 
@@ -83,6 +83,8 @@ pub enum Type {
     Enum(&'static EnumType),
     /// Any JSON: an object, or its text. Compared by meaning.
     Json,
+    /// Any JSON, or text that is none.
+    Payload,
     /// A list, in order.
     List(Box<Type>),
     /// A list without order or duplicates.

@@ -181,6 +181,7 @@ async fn schedule_lives() {
                 json!({"state": "DISABLED"}),
                 json!({"flexibleWindowMinutes": 15}),
                 target(json!({"input": {"commands": ["dbt build"]}})),
+                target(json!({"input": "run <aws.scheduler.execution-id>"})),
                 target(json!({"maximumAgeSeconds": 3600, "maximumRetryAttempts": 3})),
                 target(json!({"deadLetterArn": queue})),
             ],

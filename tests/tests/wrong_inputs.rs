@@ -615,6 +615,20 @@ async fn of_runs() {
         ),
         (
             "scheduler:Schedule",
+            schedule(
+                json!({"target": {"arn": "arn:aws:states:eu-west-1:123456789012:stateMachine:m", "roleArn": "r", "input": "run"}}),
+            ),
+            "target.input: must be JSON: this target takes no other text",
+        ),
+        (
+            "scheduler:Schedule",
+            schedule(
+                json!({"target": {"arn": "arn:aws:sqs:eu-west-1:123456789012:q", "roleArn": "r", "input": "x".repeat(262_145)}}),
+            ),
+            "target.input: has 262145 bytes, at most 262144 fit",
+        ),
+        (
+            "scheduler:Schedule",
             schedule(json!({"flexibleWindowMinutes": 1441})),
             "flexibleWindowMinutes: 1441 is not between 1 and 1440",
         ),

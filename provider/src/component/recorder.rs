@@ -148,7 +148,9 @@ fn outputs(resource: &dyn Dynamic, name: &str, inputs: &Properties) -> Propertie
         Type::Bool => Value::Bool(false),
         Type::Integer | Type::Number => Value::Number(5432.0),
         Type::List(_) | Type::Set(_) => Value::List(vec![format!("{name}.{}", field.name).into()]),
-        Type::Map(_) | Type::Object(_) | Type::Json => Value::Object(Properties::new()),
+        Type::Map(_) | Type::Object(_) | Type::Json | Type::Payload => {
+            Value::Object(Properties::new())
+        }
         _ if field.name.to_lowercase().ends_with("arn") => {
             format!("arn:aws:service:eu-west-1:123456789012:{name}").into()
         }

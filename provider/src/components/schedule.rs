@@ -195,7 +195,7 @@ impl Component for DbtSchedule {
                 "scheduledTime",
                 Some(json!("<aws.scheduler.scheduled-time>")),
             );
-            Json(input.into())
+            Payload::Json(input.into())
         });
         let delivery = args.delivery.fields();
         let schedule = scope.child::<Schedule>(

@@ -237,7 +237,8 @@ fn check_type(ty: &Type, value: &Value, path: &str, found: &mut Vec<Failure>) {
         (Type::Bool, Value::Bool(_))
         | (Type::Number, Value::Number(_))
         | (Type::String, Value::String(_))
-        | (Type::Json, Value::Object(_) | Value::List(_)) => {}
+        | (Type::Json, Value::Object(_) | Value::List(_))
+        | (Type::Payload, Value::Object(_) | Value::List(_) | Value::String(_)) => {}
         (Type::Integer, Value::Number(n)) if n.fract() == 0.0 => {}
         (Type::Json, Value::String(text)) => {
             if let Err(e) = serde_json::from_str::<serde::de::IgnoredAny>(text) {
@@ -290,6 +291,7 @@ fn describe(ty: &Type) -> &'static str {
         Type::Number => "a number",
         Type::String | Type::Text(_) | Type::Enum(_) => "text",
         Type::Json => "an object or JSON text",
+        Type::Payload => "an object or text",
         Type::List(_) | Type::Set(_) => "a list",
         Type::Map(_) => "a map",
         Type::Object(_) => "an object",

@@ -1,6 +1,6 @@
 //! Compares properties by meaning, and projects what was read onto what the user set.
 
-use super::{Field, Json, Table, Type, below, join_index};
+use super::{Field, Json, Payload, Table, Type, below, join_index};
 use crate::value::{Properties, Value};
 
 /// What happened to a property.
@@ -100,6 +100,9 @@ pub fn same(ty: &Type, a: &Value, b: &Value) -> bool {
         (Type::Text(text), Value::String(a), Value::String(b)) => a == b || (text.same)(a, b),
         (Type::Json, a, b) => {
             !a.has_unknown() && !b.has_unknown() && Json::parse(a) == Json::parse(b)
+        }
+        (Type::Payload, a, b) => {
+            !a.has_unknown() && !b.has_unknown() && Payload::of(a) == Payload::of(b)
         }
         (Type::List(item), Value::List(a), Value::List(b)) => {
             a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(item, a, b))

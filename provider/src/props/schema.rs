@@ -45,6 +45,7 @@ pub fn package() -> Json {
     });
     json!({
         "name": PACKAGE,
+        "version": env!("CARGO_PKG_VERSION"),
         "displayName": "dbt on AWS",
         "description": "Runs dbt Core in your own AWS account: network, warehouse, image, schedules.",
         "keywords": ["dbt", "aws", "category/cloud", "kind/component"],
@@ -160,7 +161,7 @@ impl Types {
             Type::Integer => json!({ "type": "integer" }),
             Type::Number => json!({ "type": "number" }),
             Type::String | Type::Text(_) => json!({ "type": "string" }),
-            Type::Json => json!({ "$ref": "pulumi.json#/Any" }),
+            Type::Json | Type::Payload => json!({ "$ref": "pulumi.json#/Any" }),
             Type::List(item) | Type::Set(item) => {
                 json!({ "type": "array", "items": self.spec(item) })
             }

@@ -305,6 +305,7 @@ fn refuses(ty: &'static Type, path: &str, check: &dyn Fn(Value) -> Vec<String>) 
         Type::String | Type::Text(_) => (number, "must be text, not a number"),
         Type::Enum(_) => (text, "\"?\" is not one of "),
         Type::Json => (number, "must be an object or JSON text, not a number"),
+        Type::Payload => (number, "must be an object or text, not a number"),
         Type::List(_) | Type::Set(_) => (text, "must be a list, not text"),
         Type::Map(_) => (text, "must be a map, not text"),
         Type::Object(_) => (text, "must be an object, not text"),

@@ -205,6 +205,62 @@ impl Property for Json {
     }
 }
 
+/// A JSON document, given as an object or as its text, or text that is no JSON.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Payload {
+    /// A document.
+    Json(serde_json::Value),
+    /// Any other text.
+    Text(String),
+}
+
+impl Payload {
+    /// What a text stands for.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        match serde_json::from_str(text) {
+            Ok(document) => Self::Json(document),
+            Err(_) => Self::Text(text.to_owned()),
+        }
+    }
+
+    /// What a value stands for.
+    pub(crate) fn of(value: &Value) -> Self {
+        match value.plain() {
+            Value::String(text) => Self::parse(&text),
+            other => Self::Json(other.to_json()),
+        }
+    }
+}
+
+impl fmt::Display for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Json(document) => document.fmt(f),
+            Self::Text(text) => text.fmt(f),
+        }
+    }
+}
+
+impl Property for Payload {
+    fn ty() -> Type {
+        Type::Payload
+    }
+    fn decode(value: &Value) -> Result<Self, Failure> {
+        match value {
+            Value::Null => mismatch("JSON or text", value),
+            _ => Ok(Self::of(value)),
+        }
+    }
+    fn encode(&self) -> Value {
+        match self {
+            Self::Json(document @ serde_json::Value::String(_)) => document.to_string().into(),
+            Self::Json(document) => Value::from_json(document),
+            Self::Text(text) => text.as_str().into(),
+        }
+    }
+}
+
 /// An IPv4 block such as `10.0.0.0/16`; its host bits are zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cidr(pub ipnet::Ipv4Net);

@@ -32,9 +32,9 @@ pub struct ScheduleTarget {
     pub arn: String,
     /// The ARN of the role that may call it.
     pub role_arn: String,
-    /// What it is called with: a JSON document. `<aws.scheduler.scheduled-time>` and its like stand for the values of
-    /// each call.
-    pub input: Option<Json>,
+    /// What it is called with: a JSON document or, for a queue and its like, any text; 256 KB at most.
+    /// `<aws.scheduler.scheduled-time>` and its like stand for the values of each call.
+    pub input: Option<Payload>,
     /// The ARN of the SQS queue that gets what could not be delivered. Default: none.
     pub dead_letter_arn: Option<String>,
     /// For how long delivery is tried, in seconds: 60 to 86400. Default: 86400.
@@ -88,6 +88,12 @@ pub struct ScheduleOutputs {
     /// The ARN.
     pub arn: String,
 }
+
+/// The most bytes of a target's input.
+const LARGEST: usize = 256 * 1024;
+
+/// The services whose targets take nothing but JSON: functions, state machines, event buses, and any other AWS API.
+const WANTS_JSON: [&str; 4] = ["lambda", "states", "events", "scheduler"];
 
 fn name(name: &String) -> Result<(), String> {
     let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
@@ -153,6 +159,26 @@ impl CustomResource for Schedule {
             && end <= start
         {
             check.fail("end", "must be after start");
+        }
+        let Some(ScheduleTarget {
+            arn,
+            input: Some(input),
+            ..
+        }) = check.get("target")
+        else {
+            return;
+        };
+        let size = input.to_string().len();
+        if size > LARGEST {
+            let reason = format!("has {size} bytes, at most {LARGEST} fit");
+            check.fail("target.input", reason);
+        }
+        let service = arn.split(':').nth(2).unwrap_or_default();
+        if matches!(input, Payload::Text(_)) && WANTS_JSON.contains(&service) {
+            check.fail(
+                "target.input",
+                "must be JSON: this target takes no other text",
+            );
         }
         let expression = check.get::<String>("scheduleExpression");
         let cron = expression
@@ -385,7 +411,7 @@ fn target(target: &ScheduleTarget) -> Result<Target> {
     Ok(Target::builder()
         .arn(&target.arn)
         .role_arn(&target.role_arn)
-        .set_input(target.input.as_ref().map(Json::to_string))
+        .set_input(target.input.as_ref().map(Payload::to_string))
         .set_dead_letter_config(target.dead_letter_arn.as_ref().map(dead_letters))
         .retry_policy(policy)
         .build()?)
@@ -397,10 +423,7 @@ fn from_target(target: Option<&Target>) -> ScheduleTarget {
     ScheduleTarget {
         arn: target.map(|t| t.arn().to_owned()).unwrap_or_default(),
         role_arn: target.map(|t| t.role_arn().to_owned()).unwrap_or_default(),
-        input: input.map(|text| {
-            let text_itself = || serde_json::Value::String(text.to_owned());
-            Json(serde_json::from_str(text).unwrap_or_else(|_| text_itself()))
-        }),
+        input: input.map(Payload::parse),
         dead_letter_arn: target
             .and_then(Target::dead_letter_config)
             .and_then(|d| d.arn().map(str::to_owned)),
