@@ -1,0 +1,33 @@
+//! Log groups.
+
+use super::arn;
+use serde_json::json;
+use tests::{Block, Call, Marked, Stack};
+
+#[tokio::test]
+async fn log_group_lives() {
+    let stack = Stack::new("log-group").await;
+    let arn = arn(&stack, "logs", "log-group");
+    stack
+        .test(Block {
+            token: "dbt-aws:logs:LogGroup",
+            inputs: json!({"kmsKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/mine"}),
+            updates: vec![
+                json!({"retentionDays": 30}),
+                json!({"retentionDays": 3653}),
+                json!({"retentionDays": null}),
+            ],
+            replaces: vec![("name", json!("/dbt/mine"))],
+            unchanged: vec![("kmsKeyArn", "moto cannot change it")],
+            listed: Call::new("logs", "describe_log_groups", json!({}), "logGroups[]"),
+            mentions: Some("tested-".to_owned()),
+            marked: Marked::Call(Call::new(
+                "logs",
+                "list_tags_for_resource",
+                json!({"resourceArn": arn}),
+                "tags",
+            )),
+            ..Block::default()
+        })
+        .await;
+}

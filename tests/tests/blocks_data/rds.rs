@@ -1,0 +1,373 @@
+//! Databases, their subnets and parameters.
+
+use super::{SECRET, arn};
+use serde_json::{Value as Json, json};
+use tests::{Block, Call, Made, Marked, Stack};
+
+const INSTANCE: &str = "dbt-aws:rds:Instance";
+
+async fn subnets(stack: &Stack) -> Vec<String> {
+    let vpc = json!({"cidrBlock": "10.0.0.0/16"});
+    let vpc = stack.make("dbt-aws:ec2:Vpc", "vpc", vpc).await;
+    let mut ids = Vec::new();
+    for index in 0..3 {
+        let block = format!("10.0.{index}.0/24");
+        let inputs = json!({"vpcId": vpc.id, "cidrBlock": block, "zoneIndex": index % 2});
+        let name = format!("subnet-{index}");
+        ids.push(stack.make("dbt-aws:ec2:Subnet", &name, inputs).await.id);
+    }
+    ids
+}
+
+fn rds_tags(stack: &Stack, kind: &str) -> Marked {
+    let arn = arn(stack, "rds", kind);
+    Marked::Call(Call::new(
+        "rds",
+        "list_tags_for_resource",
+        json!({"ResourceName": arn}),
+        "TagList[]",
+    ))
+}
+
+#[tokio::test]
+async fn subnet_group_lives() {
+    let stack = Stack::new("subnet-group").await;
+    let ids = subnets(&stack).await;
+    stack
+        .test(Block {
+            token: "dbt-aws:rds:SubnetGroup",
+            inputs: json!({"subnetIds": [ids[1], ids[0]]}),
+            updates: vec![
+                json!({"subnetIds": ids}),
+                json!({"description": "what it is for"}),
+                json!({"description": null}),
+            ],
+            replaces: vec![("name", json!("mine"))],
+            listed: Call::new(
+                "rds",
+                "describe_db_subnet_groups",
+                json!({}),
+                "DBSubnetGroups[]",
+            ),
+            mentions: Some("tested-".to_owned()),
+            marked: rds_tags(&stack, "subgrp"),
+            ..Block::default()
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn parameter_group_lives() {
+    let stack = Stack::new("parameter-group").await;
+    // More than RDS takes in one call.
+    let mut many = json!({"rds.force_ssl": "0", "log_statement": "all"});
+    (0..30).for_each(|i| many[format!("p{i}")] = json!("1"));
+    stack
+        .test(Block {
+            token: "dbt-aws:rds:ParameterGroup",
+            inputs: json!({"family": "postgres17", "parameters": {"rds.force_ssl": "1"}}),
+            updates: vec![
+                json!({"parameters": {"rds.force_ssl": "0", "log_statement": "all"}}),
+                json!({"parameters": many}),
+            ],
+            replaces: vec![
+                ("name", json!("mine")),
+                ("family", json!("postgres18")),
+                ("description", json!("what it is for")),
+            ],
+            listed: Call::new(
+                "rds",
+                "describe_db_parameter_groups",
+                json!({}),
+                "DBParameterGroups[]",
+            ),
+            mentions: Some("tested-".to_owned()),
+            marked: rds_tags(&stack, "pg"),
+            ..Block::default()
+        })
+        .await;
+}
+
+async fn master(stack: &Stack, name: &str) -> Made {
+    let inputs = json!({"generate": {"template": {"username": "dbt"}}});
+    stack.make(SECRET, name, inputs).await
+}
+
+#[tokio::test]
+async fn instance_lives() {
+    let stack = Stack::new("instance").await;
+    let ids = subnets(&stack).await;
+    let group = json!({"subnetIds": ids});
+    let group = stack.make("dbt-aws:rds:SubnetGroup", "group", group).await;
+    let parameters = json!({"family": "postgres17"});
+    let parameters = stack.make("dbt-aws:rds:ParameterGroup", "parameters", parameters);
+    let parameters = parameters.await;
+    let security = json!({"vpcId": group.get("vpcId")});
+    let security = stack
+        .make("dbt-aws:ec2:SecurityGroup", "security", security)
+        .await;
+    let (secret, other) = (
+        master(&stack, "secret").await,
+        master(&stack, "other").await,
+    );
+    stack
+        .test(Block {
+            token: INSTANCE,
+            inputs: json!({
+                "engineVersion": "17.2",
+                "instanceClass": "db.t4g.micro",
+                "masterUserSecretArn": secret.get("arn"),
+                "dbSubnetGroupName": group.id,
+                "dbName": "analytics",
+            }),
+            updates: vec![
+                json!({"instanceClass": "db.t4g.small"}),
+                json!({"engineVersion": "17.5", "autoMinorVersionUpgrade": false}),
+                json!({"engineVersion": "18.1"}),
+                json!({"autoMinorVersionUpgrade": null}),
+                json!({"allocatedStorage": 30}),
+                json!({"maxAllocatedStorage": 100}),
+                json!({"maxAllocatedStorage": null}),
+                json!({"storageType": "gp2"}),
+                json!({"multiAz": true}),
+                json!({"masterUserSecretArn": other.get("arn")}),
+                json!({"vpcSecurityGroupIds": [security.id]}),
+                json!({"parameterGroupName": parameters.id}),
+                json!({"backupRetentionDays": 1}),
+                json!({"deletionProtection": true}),
+                json!({"deletionProtection": null}),
+                json!({"publiclyAccessible": true}),
+                json!({"copyTagsToSnapshot": false}),
+                json!({"caCertificateIdentifier": "rds-ca-rsa2048-g1"}),
+                json!({"finalSnapshotIdentifier": "last"}),
+                json!({"finalSnapshotIdentifier": null, "skipFinalSnapshot": true}),
+                json!({"applyImmediately": false}),
+                json!({"applyImmediately": null}),
+            ],
+            replaces: vec![
+                ("identifier", json!("mine")),
+                ("storageEncrypted", json!(false)),
+                (
+                    "kmsKeyArn",
+                    json!("arn:aws:kms:eu-west-1:123456789012:key/mine"),
+                ),
+                ("dbName", json!("another")),
+                ("masterUsername", json!("another")),
+                ("dbSubnetGroupName", json!("another")),
+                ("snapshotIdentifier", json!("another")),
+            ],
+            unchanged: vec![
+                ("engine", "there is one"),
+                ("engineLifecycleSupport", "moto forgets it"),
+                ("databaseInsights", "moto forgets it"),
+            ],
+            // What AWS chooses where the program does not, and what only a delete or an update uses.
+            untold: vec![
+                "applyImmediately",
+                "caCertificateIdentifier",
+                "finalSnapshotIdentifier",
+                "kmsKeyArn",
+                "masterUsername",
+                "parameterGroupName",
+                "skipFinalSnapshot",
+                "vpcSecurityGroupIds",
+            ],
+            listed: Call::new("rds", "describe_db_instances", json!({}), "DBInstances[]"),
+            ..Block::default()
+        })
+        .await;
+}
+
+async fn database(stack: &Stack, inputs: Json) -> Made {
+    let secret = master(stack, "secret").await;
+    let mut all =
+        json!({"instanceClass": "db.t4g.micro", "masterUserSecretArn": secret.get("arn")});
+    for (key, value) in inputs.as_object().expect("an object") {
+        all[key] = value.clone();
+    }
+    stack.make(INSTANCE, "database", all).await
+}
+
+#[tokio::test]
+async fn a_database_leaves_a_snapshot_that_another_is_made_from() {
+    let stack = Stack::new("snapshot").await;
+    let first = database(
+        &stack,
+        json!({"dbName": "analytics", "allocatedStorage": 30}),
+    )
+    .await;
+    stack.provider.delete(&first).await.expect("deletes");
+    let found = stack
+        .aws("rds", "describe_db_snapshots", &json!({}))
+        .expect("lists");
+    let found: Vec<_> = found["DBSnapshots"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .collect();
+    let [snapshot] = found.as_slice() else {
+        panic!("there are {} snapshots", found.len());
+    };
+    let name = snapshot["DBSnapshotIdentifier"].as_str().expect("a name");
+    assert!(name.starts_with(&format!("{}-final-", first.id)));
+    let message = format!(
+        "the database {} leaves the snapshot {name}; restore it with snapshotIdentifier",
+        first.id
+    );
+    stack.provider.said(&message).await;
+
+    let secret = master(&stack, "other").await;
+    let inputs = json!({
+        "instanceClass": "db.t4g.small",
+        "masterUserSecretArn": secret.get("arn"),
+        "snapshotIdentifier": name,
+        "dbName": "analytics",
+        "backupRetentionDays": 3,
+        "skipFinalSnapshot": true,
+    });
+    let second = stack.make(INSTANCE, "restored", inputs).await;
+    let found = stack.aws(
+        "rds",
+        "describe_db_instances",
+        &json!({"DBInstanceIdentifier": second.id}),
+    );
+    let found = found.expect("is there")["DBInstances"][0].take();
+    assert_eq!(
+        (
+            &found["AllocatedStorage"],
+            &found["BackupRetentionPeriod"],
+            &found["DBInstanceClass"]
+        ),
+        (&json!(30), &json!(3), &json!("db.t4g.small"))
+    );
+    // The tag is written after the password was set.
+    let tags = found["TagList"].as_array().expect("a list");
+    assert!(
+        tags.contains(&json!({"Key": "dbt-aws:master-user-secret", "Value": secret.get("arn")}))
+    );
+    let news = stack
+        .provider
+        .check(&second.urn, &second.inputs, &second.inputs)
+        .await;
+    let diff = stack.provider.diff(&second, &news.expect("checks")).await;
+    assert_eq!(diff.diffs, Vec::<String>::new());
+    stack.provider.delete(&second).await.expect("deletes");
+}
+
+#[tokio::test]
+async fn a_protected_database_says_what_to_do() {
+    let stack = Stack::new("protected").await;
+    let made = database(&stack, json!({"deletionProtection": true})).await;
+    let refused = stack.provider.delete(&made).await.expect_err("refuses");
+    assert_eq!(
+        refused.message(),
+        format!(
+            "could not delete the database {}: it is protected; set deletionProtection to false and run `pulumi up` \
+             first",
+            made.id
+        )
+    );
+}
+
+/// Storage that grew by itself, and a minor version that AWS installed, are no differences.
+#[tokio::test]
+async fn what_a_database_does_by_itself_is_no_drift() {
+    let stack = Stack::new("grown").await;
+    let inputs =
+        json!({"engineVersion": "17", "maxAllocatedStorage": 100, "skipFinalSnapshot": true});
+    let made = database(&stack, inputs).await;
+    let grown = json!({
+        "DBInstanceIdentifier": made.id, "AllocatedStorage": 55, "EngineVersion": "17.6", "ApplyImmediately": true,
+    });
+    stack
+        .aws("rds", "modify_db_instance", &grown)
+        .expect("modifies");
+    let read = stack
+        .provider
+        .read(&made)
+        .await
+        .expect("reads")
+        .expect("is there");
+    assert_eq!(read.inputs, made.inputs);
+    assert_eq!(read.outputs["allocatedStorageActual"].to_json(), json!(55));
+    assert_eq!(read.get("engineVersionActual"), "17.6");
+
+    let news = json!({"instanceClass": "db.t4g.micro", "masterUserSecretArn": made.get("masterUserSecretArn"),
+        "engineVersion": "17", "skipFinalSnapshot": true});
+    let news = stack
+        .provider
+        .check(&made.urn, &made.inputs, &tests::properties(&news))
+        .await;
+    let refused = stack
+        .provider
+        .update(&read, &news.expect("checks"), false)
+        .await;
+    assert_eq!(
+        refused.expect_err("refuses").message(),
+        format!(
+            "could not update the database {}: allocatedStorage 20 is less than the 55 GiB that it has, and storage \
+             cannot shrink; give 55 or more",
+            made.id
+        )
+    );
+}
+
+/// The secret is looked at before a database is made of it, and its value is in no message.
+#[tokio::test]
+async fn a_secret_that_is_no_login_is_refused() {
+    let stack = Stack::new("no-login").await;
+    let cases = [
+        (
+            "not-json",
+            json!("hunter2"),
+            "its value is not a JSON object",
+        ),
+        (
+            "no-password",
+            json!({"username": "dbt"}),
+            "it has no text \"password\"",
+        ),
+        (
+            "no-username",
+            json!({"password": "hunter2hunter2"}),
+            "it has no text \"username\"; add it, or give masterUsername",
+        ),
+        (
+            "short",
+            json!({"username": "dbt", "password": "hunter2"}),
+            "the password must have 8 to 128 characters",
+        ),
+        (
+            "slash",
+            json!({"username": "dbt", "password": "hunter2/hunter2"}),
+            "RDS takes no '/' in a password; use printable ASCII without / \" @ and space",
+        ),
+    ];
+    for (name, value, reason) in cases {
+        let text = value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned);
+        let secret = stack
+            .make(SECRET, name, json!({"secretString": text}))
+            .await;
+        let urn = stack.urn(INSTANCE, name);
+        let inputs =
+            json!({"instanceClass": "db.t4g.micro", "masterUserSecretArn": secret.get("arn")});
+        let none = tests::properties(&json!({}));
+        let inputs = stack
+            .provider
+            .check(&urn, &none, &tests::properties(&inputs))
+            .await;
+        let refused = stack
+            .provider
+            .create(&urn, &inputs.expect("checks"), false)
+            .await;
+        assert_eq!(
+            refused.expect_err("refuses").message(),
+            format!(
+                "could not take the master password from the secret {}: {reason}",
+                secret.get("arn")
+            )
+        );
+    }
+}

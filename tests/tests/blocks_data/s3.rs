@@ -1,0 +1,145 @@
+//! Buckets.
+
+use super::BUCKET;
+use dbt_aws::value::Value;
+use serde_json::{Value as Json, json};
+use tests::{Block, Call, Made, Marked, Stack};
+
+#[tokio::test]
+async fn bucket_lives() {
+    let stack = Stack::new("bucket").await;
+    let rule = |id: &str, days: i32| json!({"id": id, "expirationDays": days});
+    stack
+        .test(Block {
+            token: BUCKET,
+            updates: vec![
+                json!({"versioning": true}),
+                json!({"versioning": null}),
+                json!({"kmsKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/mine"}),
+                json!({"kmsKeyArn": null}),
+                json!({"tlsOnly": false}),
+                json!({"tlsOnly": null}),
+                json!({"publicAccessBlock": {"blockPublicPolicy": false, "restrictPublicBuckets": false}}),
+                json!({"publicAccessBlock": null}),
+                json!({"lifecycleRules": [rule("b", 3), rule("a", 90)]}),
+                json!({"lifecycleRules": [{"id": "a", "prefix": "runs/", "noncurrentDays": 2, "abortIncompleteMultipartDays": 1}]}),
+                json!({"lifecycleRules": null}),
+                json!({"retainNonEmpty": true}),
+                json!({"retainNonEmpty": null, "forceDestroy": true}),
+            ],
+            replaces: vec![("bucket", json!("mine"))],
+            untold: vec!["retainNonEmpty", "forceDestroy"],
+            listed: Call::new("s3", "list_buckets", json!({}), "Buckets[]"),
+            mentions: Some("tested-".to_owned()),
+            marked: Marked::Call(Call::new(
+                "s3",
+                "get_bucket_tagging",
+                json!({"Bucket": "{id}"}),
+                "TagSet[]",
+            )),
+            ..Block::default()
+        })
+        .await;
+}
+
+/// Puts more than one page of objects, one of them twice, and a delete marker into a bucket that keeps versions.
+fn fill(stack: &Stack, bucket: &Made) {
+    let put = |key: &str| {
+        let object = json!({"Bucket": bucket.id, "Key": key, "Body": "x"});
+        stack.aws("s3", "put_object", &object).expect("puts");
+    };
+    (0..1_001).for_each(|i| put(&format!("runs/{i} & more")));
+    put("runs/0 & more");
+    put("gone");
+    let gone = json!({"Bucket": bucket.id, "Key": "gone"});
+    stack.aws("s3", "delete_object", &gone).expect("deletes");
+}
+
+fn versions(stack: &Stack, bucket: &Made) -> Result<usize, String> {
+    let found = stack.aws("s3", "list_object_versions", &json!({"Bucket": bucket.id}))?;
+    Ok(found["Versions"].as_array().map_or(0, Vec::len))
+}
+
+#[tokio::test]
+async fn a_bucket_is_emptied_only_when_asked() {
+    let stack = Stack::new("full-bucket").await;
+    // moto takes the policy that refuses requests without TLS for one that refuses all.
+    let inputs = json!({"versioning": true, "tlsOnly": false});
+    let mut bucket = stack.make(BUCKET, "full", inputs).await;
+    fill(&stack, &bucket);
+    let held = versions(&stack, &bucket);
+    assert!(held.as_ref().is_ok_and(|count| *count > 0));
+    let refused = stack.provider.delete(&bucket).await.expect_err("refuses");
+    assert_eq!(
+        refused.message(),
+        format!(
+            "could not delete the bucket {}: it holds objects; empty it, or set forceDestroy to true and run \
+             `pulumi up` first",
+            bucket.id
+        )
+    );
+    assert_eq!(versions(&stack, &bucket), held);
+
+    bucket
+        .outputs
+        .insert("retainNonEmpty".to_owned(), Value::Bool(true));
+    stack.provider.delete(&bucket).await.expect("keeps");
+    let kept = format!("the bucket {} holds objects and is kept", bucket.id);
+    stack.provider.said(&kept).await;
+    assert_eq!(versions(&stack, &bucket), held);
+
+    bucket.outputs.remove("retainNonEmpty");
+    bucket
+        .outputs
+        .insert("forceDestroy".to_owned(), Value::Bool(true));
+    stack.provider.delete(&bucket).await.expect("empties");
+    assert_eq!(versions(&stack, &bucket), Err("NoSuchBucket".to_owned()));
+}
+
+#[tokio::test]
+async fn the_rest_of_a_bucket_policy_stays() {
+    let stack = Stack::new("policy").await;
+    let bucket = stack.make(BUCKET, "shared", json!({})).await;
+    let policy = |stack: &Stack| {
+        let found = stack.aws("s3", "get_bucket_policy", &json!({"Bucket": bucket.id}));
+        let text = found.expect("has a policy")["Policy"].take();
+        serde_json::from_str::<Json>(text.as_str().expect("text")).expect("JSON")
+    };
+    let mut both = policy(&stack);
+    assert_eq!(
+        both["Statement"][0]["Resource"],
+        json!([
+            format!("arn:aws:s3:::{}", bucket.id),
+            format!("arn:aws:s3:::{}/*", bucket.id)
+        ])
+    );
+    assert_eq!(
+        both["Statement"][0]["Condition"],
+        json!({"Bool": {"aws:SecureTransport": "false"}})
+    );
+    let other = json!({
+        "Sid": "Theirs", "Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::123456789012:root"},
+        "Action": "s3:GetObject", "Resource": format!("arn:aws:s3:::{}/*", bucket.id),
+    });
+    both["Statement"]
+        .as_array_mut()
+        .expect("a list")
+        .push(other.clone());
+    let put = json!({"Bucket": bucket.id, "Policy": both.to_string()});
+    stack.aws("s3", "put_bucket_policy", &put).expect("puts");
+    let news = stack
+        .provider
+        .check(
+            &bucket.urn,
+            &bucket.inputs,
+            &tests::properties(&json!({"tlsOnly": false})),
+        )
+        .await
+        .expect("checks");
+    stack
+        .provider
+        .update(&bucket, &news, false)
+        .await
+        .expect("updates");
+    assert_eq!(policy(&stack)["Statement"], json!([other]));
+}

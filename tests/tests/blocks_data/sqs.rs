@@ -1,0 +1,42 @@
+//! Queues.
+
+use serde_json::json;
+use tests::{Block, Call, Marked, Stack};
+
+#[tokio::test]
+async fn queue_lives() {
+    let stack = Stack::new("queue").await;
+    let dead = stack.make("dbt-aws:sqs:Queue", "dead", json!({})).await;
+    let policy = |action: &str| {
+        json!({"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": action, "Resource": "*"},
+        ]})
+    };
+    stack
+        .test(Block {
+            token: "dbt-aws:sqs:Queue",
+            inputs: json!({"messageRetentionSeconds": 1_209_600}),
+            updates: vec![
+                json!({"visibilityTimeoutSeconds": 120}),
+                json!({"messageRetentionSeconds": null}),
+                json!({"policy": policy("sqs:SendMessage")}),
+                json!({"policy": policy("sqs:*").to_string()}),
+                json!({"policy": null}),
+                json!({"redrivePolicy": {"deadLetterTargetArn": dead.get("arn"), "maxReceiveCount": 5}}),
+                json!({"redrivePolicy": {"deadLetterTargetArn": dead.get("arn"), "maxReceiveCount": 6}}),
+                json!({"sqsManagedSse": false}),
+                json!({"sqsManagedSse": null, "kmsKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/mine"}),
+            ],
+            replaces: vec![("name", json!("mine"))],
+            listed: Call::new("sqs", "list_queues", json!({}), "QueueUrls[]"),
+            mentions: Some("tested-".to_owned()),
+            marked: Marked::Call(Call::new(
+                "sqs",
+                "list_queue_tags",
+                json!({"QueueUrl": "{id}"}),
+                "Tags",
+            )),
+            ..Block::default()
+        })
+        .await;
+}
