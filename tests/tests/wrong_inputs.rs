@@ -514,12 +514,12 @@ async fn of_runs() {
         (
             "ecr:Image",
             image(json!({"dbt": {"adapter": "postgress"}})),
-            "dbt: dbt 1.11 with postgress: there is no lock for it; there are 1.11 with athena, 1.11 with bigquery, 1.11 with databricks, 1.11 with postgres, 1.11 with redshift, 1.11 with snowflake, 1.11 with trino; for any other give a requirements file with hashes",
+            "dbt: dbt 1.11 with postgress: there is no lock for it; there are 1.11 with athena, 1.11 with bigquery, 1.11 with databricks, 1.11 with postgres, 1.11 with redshift, 1.11 with snowflake, 1.11 with trino; for any other give a requirements file",
         ),
         (
             "ecr:Image",
             image(json!({"dbt": {"adapter": "postgres", "version": "1.2"}})),
-            "dbt: dbt 1.2 with postgres: there is no lock for it; there are 1.11 with athena, 1.11 with bigquery, 1.11 with databricks, 1.11 with postgres, 1.11 with redshift, 1.11 with snowflake, 1.11 with trino; for any other give a requirements file with hashes",
+            "dbt: dbt 1.2 with postgres: there is no lock for it; there are 1.11 with athena, 1.11 with bigquery, 1.11 with databricks, 1.11 with postgres, 1.11 with redshift, 1.11 with snowflake, 1.11 with trino; for any other give a requirements file",
         ),
         (
             "ecr:Image",
