@@ -10,7 +10,8 @@ use crate::{
     value::Properties,
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
+    pin::Pin,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -59,6 +60,8 @@ pub struct Context {
     /// Whether the seed is that of all resources outside of components.
     pub(crate) alone: bool,
     pub(crate) found: Mutex<Option<Tags>>,
+    /// The keys of the tags that an update may remove, where there are others': those that the state has.
+    pub(crate) tagged: Option<BTreeSet<String>>,
 }
 
 /// What a look at something that is under way shows.
@@ -74,8 +77,11 @@ impl Context {
     #[must_use]
     pub fn tags(&self, own: Option<&Tags>) -> Tags {
         let mut tags = self.default_tags.clone();
-        tags.insert("Name".to_owned(), self.identity.label());
         tags.extend(own.cloned().unwrap_or_default());
+        // IAM takes no second key that differs in case alone.
+        if !tags.keys().any(|key| key.eq_ignore_ascii_case("Name")) {
+            tags.insert("Name".to_owned(), self.identity.label());
+        }
         tags.insert(MARKER.to_owned(), self.identity.marker());
         tags
     }
@@ -99,9 +105,11 @@ impl Context {
     #[must_use]
     pub fn tag_changes(&self, old: Option<&Tags>, new: Option<&Tags>) -> (Tags, Vec<String>) {
         let (before, after) = (self.tags(old), self.tags(new));
+        let ours = |key: &&String| self.tagged.as_ref().is_none_or(|keys| keys.contains(*key));
         let removed = before
             .keys()
             .filter(|k| !after.contains_key(*k))
+            .filter(ours)
             .cloned()
             .collect();
         // What was read counts: the default tags may have changed since.
@@ -135,6 +143,7 @@ impl Context {
             seen: self.seen.clone(),
             alone: self.alone,
             found: Mutex::default(),
+            tagged: None,
         }
     }
 
@@ -224,7 +233,7 @@ impl Context {
         let started = Instant::now();
         let mut delay = Duration::from_millis(150);
         loop {
-            let state = match look().await? {
+            let state = match self.in_time(what, Box::pin(look())).await? {
                 Progress::Done(value) => return Ok(value),
                 Progress::Pending(state) => state,
             };
@@ -251,7 +260,7 @@ impl Context {
         let started = Instant::now();
         let mut delay = Duration::from_millis(500);
         loop {
-            let error = match attempt().await {
+            let error = match self.in_time(what, Box::pin(attempt())).await {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };
@@ -267,7 +276,7 @@ impl Context {
             {
                 return Err(error);
             }
-            let state = error.code().unwrap_or("not yet").to_owned();
+            let state = error.reason();
             self.status(format!(
                 "{what}: waiting for AWS ({state}), {}",
                 pretty(started.elapsed())
@@ -277,14 +286,34 @@ impl Context {
         }
     }
 
+    /// What an attempt comes to, unless it hangs when the user interrupts or when the time is over.
+    async fn in_time<T>(
+        &self,
+        what: &str,
+        attempt: Pin<Box<impl Future<Output = Result<T>>>>,
+    ) -> Result<T> {
+        let left = self.timeout.saturating_sub(self.started.elapsed());
+        tokio::select! {
+            result = attempt => result,
+            () = async {
+                self.cancel.cancelled().await;
+                tokio::time::sleep(GRACE).await;
+            } => Err(Error::Cancelled(format!("{what} (AWS has not answered)"))),
+            () = tokio::time::sleep(left + GRACE) => Err(self.timed_out(what, "AWS has not answered")),
+        }
+    }
+
+    fn timed_out(&self, what: &str, state: &str) -> Error {
+        Error::Timeout {
+            what: what.to_owned(),
+            state: state.to_owned(),
+            minutes: self.timeout.as_secs().div_ceil(60),
+        }
+    }
+
     async fn pause(&self, delay: Duration, what: &str, state: &str) -> Result<()> {
         if self.started.elapsed() + delay > self.timeout {
-            let minutes = self.timeout.as_secs().div_ceil(60);
-            return Err(Error::Timeout {
-                what: what.to_owned(),
-                state: state.to_owned(),
-                minutes,
-            });
+            return Err(self.timed_out(what, state));
         }
         let jitter = delay.mul_f64(rand::random_range(0.8..1.2));
         tokio::select! {
@@ -294,11 +323,17 @@ impl Context {
     }
 }
 
+/// How long a call under way may still take once the user has interrupted, or the time is over: its answer says what
+/// there is.
+const GRACE: Duration = Duration::from_secs(15);
+
 /// Which part of a resource's life an attempt belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// Something is made: what it needs may not be visible yet.
     Create,
+    /// What was made a moment ago is configured: it may not be visible yet.
+    Settle,
     /// Something is changed.
     Update,
     /// Something is removed: what uses it may not be gone yet.
@@ -309,10 +344,11 @@ impl Phase {
     /// For how long an answer of that class is no answer yet.
     fn patience(self, class: Class) -> Option<Duration> {
         let seconds = match (self, class) {
-            (Self::Create | Self::Update, Class::NotYet) => 120,
-            (Self::Create | Self::Update, Class::InUse) => 300,
+            (Self::Create | Self::Settle | Self::Update, Class::NotYet) => 120,
+            (Self::Create | Self::Settle | Self::Update, Class::InUse) => 300,
             // A dependency made a moment ago is visible within seconds; a wrong id never is.
             (Self::Create, Class::NotFound) => 12,
+            (Self::Settle, Class::NotFound) => 60,
             // The SDK has tried again for longer, but for a create that must look first.
             (Self::Create, Class::Throttled | Class::Unreachable | Class::Failed) => 30,
             // Network interfaces of stopped tasks linger for minutes.

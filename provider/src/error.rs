@@ -78,6 +78,18 @@ impl Error {
         self.class() == Some(aws::Class::NotEmpty)
     }
 
+    /// Why AWS refused, in a few words: its code and what it says, for a status line.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Aws(e) => match &e.code {
+                Some(code) => format!("{code}: {}", e.message.trim_end_matches('.')),
+                None => e.message.clone(),
+            },
+            other => other.to_string(),
+        }
+    }
+
     /// The AWS error code, such as `InvalidVpcID.NotFound`.
     #[must_use]
     pub fn code(&self) -> Option<&str> {

@@ -7,7 +7,7 @@ use data_encoding::Encoding;
 use sha2::{Digest, Sha256};
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
-    sync::{LazyLock, Mutex, PoisonError},
+    sync::{LazyLock, Mutex, MutexGuard, PoisonError},
 };
 
 /// The tag that says whose an object is.
@@ -34,6 +34,12 @@ fn digest(parts: &[&str], length: usize) -> String {
 pub fn random(length: usize) -> String {
     let bytes: [u8; 32] = rand::random();
     BASE32.encode(&bytes)[..length].to_owned()
+}
+
+/// What stands for a URN in a marker.
+#[must_use]
+pub fn of_urn(urn: &str) -> String {
+    digest(&[urn], 8)
 }
 
 /// How many characters of a generation are the seed's, so that all that was made with it can be told by name.
@@ -94,7 +100,7 @@ impl Identity {
             "{}/{}/{}/{}",
             self.seed,
             self.generation,
-            digest(&[&self.urn], 8),
+            of_urn(&self.urn),
             self.label()
         )
     }
@@ -208,22 +214,27 @@ impl Naming {
 /// What this process has seen of generations and claims. The engine starts a process for each provider resource and
 /// phase, so that it sees all that the engine knows.
 #[derive(Debug, Default)]
-pub struct Seen {
-    generations: Mutex<HashMap<Urn, String>>,
-    claims: Mutex<HashMap<(&'static str, String), String>>,
-    holders: Mutex<HashMap<(String, String), Urn>>,
-    seeds: Mutex<HashSet<String>>,
-    gone: Mutex<HashSet<(&'static str, String)>>,
+pub struct Seen(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    generations: HashMap<Urn, String>,
+    claims: HashMap<(&'static str, String), String>,
+    holders: HashMap<(&'static str, String), Urn>,
+    seeds: HashSet<String>,
+    gone: HashSet<(&'static str, String)>,
 }
 
 impl Seen {
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Remembers the newest generation of a URN.
     pub fn generation(&self, urn: &str, generation: &str) {
-        let mut seen = self
+        let mut known = self.known();
+        let newest = known
             .generations
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let newest = seen
             .entry(urn.to_owned())
             .or_insert_with(|| generation.to_owned());
         if number_of(generation) > number_of(newest) {
@@ -235,10 +246,7 @@ impl Seen {
     /// another URN has: a resource that was renamed keeps its own.
     #[must_use]
     pub fn fresh_generation(&self, seed: &str, urn: &str) -> String {
-        let seen = self
-            .generations
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let seen = &self.known().generations;
         let mut fresh = seen.get(urn).map_or_else(
             || first_generation(seed, urn),
             |newest| next_generation(newest),
@@ -250,72 +258,53 @@ impl Seen {
     }
 
     /// Remembers which URN has the object of that type that AWS knows by that name.
-    pub fn holder(&self, token: &str, object: &str, urn: &str) {
-        self.holders
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert((token.to_owned(), object.to_owned()), urn.to_owned());
+    pub fn holder(&self, token: &'static str, object: &str, urn: &str) {
+        let key = (token, object.to_owned());
+        self.known().holders.insert(key, urn.to_owned());
     }
 
     /// The other URN that has an object, if the engine told of one.
     #[must_use]
-    pub fn other_holder(&self, token: &str, object: &str, urn: &str) -> Option<Urn> {
-        let holders = self.holders.lock().unwrap_or_else(PoisonError::into_inner);
-        holders
-            .get(&(token.to_owned(), object.to_owned()))
-            .filter(|holder| *holder != urn)
-            .cloned()
+    pub fn other_holder(&self, token: &'static str, object: &str, urn: &str) -> Option<Urn> {
+        let known = self.known();
+        let holder = known.holders.get(&(token, object.to_owned()));
+        holder.filter(|holder| *holder != urn).cloned()
     }
 
     /// Remembers a seed that this process has made.
     pub fn seed(&self, seed: &str) {
-        self.seeds
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(seed.to_owned());
+        self.known().seeds.insert(seed.to_owned());
     }
 
     /// Whether this process has made the seed.
     #[must_use]
     pub fn has_made(&self, seed: &str) -> bool {
-        self.seeds
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .contains(seed)
+        self.known().seeds.contains(seed)
     }
 
     /// Remembers what this process has deleted.
     pub fn gone(&self, token: &'static str, id: &str) {
-        self.gone
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert((token, id.to_owned()));
+        self.known().gone.insert((token, id.to_owned()));
     }
 
     /// Whether this process has deleted it.
     #[must_use]
     pub fn is_gone(&self, token: &'static str, id: &str) -> bool {
-        self.gone
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .contains(&(token, id.to_owned()))
+        self.known().gone.contains(&(token, id.to_owned()))
     }
 
     /// Remembers who created an object of that type and id last.
     pub fn claim(&self, token: &'static str, id: &str, claim: &str) {
-        self.claims
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert((token, id.to_owned()), claim.to_owned());
+        let key = (token, id.to_owned());
+        self.known().claims.insert(key, claim.to_owned());
     }
 
     /// Whether a later create in this process took the id over.
     #[must_use]
     pub fn is_superseded(&self, token: &'static str, id: &str, claim: Option<&str>) -> bool {
-        let claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
-        claims
-            .get(&(token, id.to_owned()))
-            .is_some_and(|newest| Some(newest.as_str()) != claim)
+        let known = self.known();
+        let newest = known.claims.get(&(token, id.to_owned()));
+        newest.is_some_and(|newest| Some(newest.as_str()) != claim)
     }
 }
 

@@ -6,7 +6,8 @@ mod function;
 mod tests;
 
 pub use erased::{
-    CLAIM, CheckScope, Checked, Diffed, Dynamic, GENERATION, Partial, REGION, SEED, erase,
+    CLAIM, CheckScope, Checked, DEFAULT_TAGS, Diffed, Dynamic, GENERATION, Partial, REGION, SEED,
+    erase, mark_secrets,
 };
 pub use function::{DynamicFunction, Function, erase_function};
 
@@ -31,6 +32,8 @@ pub trait CustomResource: Send + Sync + Sized + 'static {
     /// The inputs that name a place for one object alone, beside which AWS makes no other: a replacement that stays
     /// there deletes first.
     const PLACE: &'static [&'static str] = &[];
+    /// Whether it holds data that only its owner may give up: what an interrupted create left is never made again.
+    const DATA: bool = false;
     /// How long a create, update or delete may take, unless `customTimeouts` says otherwise.
     const TIMEOUT: Duration = Duration::from_secs(20 * 60);
     /// What a program sets.
@@ -86,6 +89,12 @@ pub trait CustomResource: Send + Sync + Sized + 'static {
         id: &str,
         known: Option<&Self::Inputs>,
     ) -> impl Future<Output = Result<Option<State<Self>>>> + Send;
+
+    /// Why the object cannot be used as it is, after its id: it is still being made, say. A refresh remembers it, so that
+    /// the next `up` waits.
+    fn unhealthy(_outputs: &Self::Outputs) -> Option<String> {
+        None
+    }
 
     /// The ids of the objects that carry the seed of `cx.identity`, whichever resource's they are: what an interrupted
     /// run left, once everything that the state has is gone.

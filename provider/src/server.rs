@@ -159,35 +159,34 @@ impl Provider {
         })
     }
 
-    /// The context of an operation: who the resource is, in the region that its properties name.
+    /// The context of an operation: who the resource is, in the region that its properties name. Of each the first
+    /// properties that have it count.
     async fn context(
         &self,
         urn: &str,
-        properties: &Properties,
+        known: &[&Properties],
         timeout: f64,
         usual: Duration,
     ) -> Result<Context> {
         let configured = self.configured()?;
         let text = |key: &str| {
-            properties
-                .get(key)
-                .and_then(Value::as_str)
-                .map(str::to_owned)
+            let values = known.iter().filter_map(|properties| properties.get(key));
+            values.filter_map(Value::as_str).next().map(str::to_owned)
         };
         let region = text(REGION).unwrap_or_else(|| configured.aws.region().to_owned());
-        let seed = text(SEED)
+        let own_seed = text(SEED);
+        let alone = own_seed.is_none() || own_seed == configured.id;
+        let seed = own_seed
             .or_else(|| configured.id.clone())
             .unwrap_or_default();
-        let first = configured.seen.has_made(&seed);
         let aws = configured.aws.clients(&region).await?;
+        if let Some(arn) = text("arn") {
+            configured.aws.refuse_other(&arn).await?;
+        }
+        let state = known.first().map(|state| Properties::clone(state));
         Ok(Context {
             aws,
             account: configured.aws.clone(),
-            identity: Identity {
-                urn: urn.to_owned(),
-                seed,
-                generation: text(GENERATION).unwrap_or_default(),
-            },
             log: self.engine(),
             cancel: configured.cancel.clone(),
             started: Instant::now(),
@@ -196,12 +195,18 @@ impl Provider {
                 .filter(|given| !given.is_zero())
                 .unwrap_or(usual),
             seen: configured.seen.clone(),
-            alone: text(SEED).is_none() || text(SEED) == configured.id,
+            alone,
             default_tags: configured.aws.default_tags(),
             status: Mutex::default(),
-            state: Mutex::new(properties.clone()),
+            state: Mutex::new(state.unwrap_or_default()),
             found: Mutex::default(),
-            first: AtomicBool::new(first),
+            tagged: None,
+            first: AtomicBool::new(configured.seen.has_made(&seed)),
+            identity: Identity {
+                urn: urn.to_owned(),
+                seed,
+                generation: text(GENERATION).unwrap_or_default(),
+            },
         })
     }
 
@@ -263,9 +268,26 @@ mod tests {
         let is_first = async |seed: &str| {
             let properties = [(SEED.to_owned(), seed.into())].into();
             let urn = "urn:pulumi:dev::demo::dbt-aws:ec2:Vpc::shop-vpc";
-            let cx = provider.context(urn, &properties, 0.0, Duration::ZERO);
+            let known = [&properties];
+            let cx = provider.context(urn, &known, 0.0, Duration::ZERO);
             cx.await.expect("needs no network").is_first()
         };
         assert!(is_first(&made.id).await && !is_first("kept").await);
+    }
+
+    #[tokio::test]
+    async fn secret_configuration_stays_secret() {
+        let provider = Provider::new(None);
+        let news =
+            ["region", "accessKey", "secretKey"].map(|key| (key.to_owned(), "eu-west-1".into()));
+        let request = rpc::CheckRequest {
+            news: Some(to_struct(&news.into())),
+            ..Default::default()
+        };
+        let checked = provider.check_config(Request::new(request)).await;
+        let inputs = checked.expect("checks").into_inner().inputs;
+        let inputs = crate::wire::from_struct(inputs);
+        let secret = |key: &str| inputs[key].has_secret();
+        assert!(secret("secretKey") && secret("accessKey") && !secret("region"));
     }
 }

@@ -44,7 +44,7 @@ async fn a_cancel_ends_what_waits() {
     let checked = checked.expect("fits");
     let started = Instant::now();
     let (created, ()) = tokio::join!(stack.provider.create(&urn, &checked, false), async {
-        let waits = "creating: waiting for AWS (InvalidVpcID.NotFound)";
+        let waits = "creating: waiting for AWS (InvalidVpcID.NotFound: ";
         stack.provider.said(waits).await;
         stack.provider.client().cancel(()).await.expect("cancels");
     });

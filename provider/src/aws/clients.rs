@@ -5,10 +5,18 @@ use crate::{
     context::Tags,
     error::{Error, Result},
 };
-use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, sts::AssumeRoleProvider};
-use aws_credential_types::{Credentials, provider::ProvideCredentials};
+use aws_config::{
+    BehaviorVersion, Region, SdkConfig, retry::RetryConfig, sts::AssumeRoleProvider,
+    timeout::TimeoutConfig,
+};
+use aws_credential_types::{
+    Credentials,
+    provider::{ProvideCredentials, error::CredentialsError},
+};
+use aws_sdk_sts::{error::ProvideErrorMetadata, operation::assume_role::AssumeRoleError};
 use aws_smithy_http_client::{
-    Builder,
+    Builder, Connector,
+    proxy::ProxyConfig,
     tls::{Provider, rustls_provider::CryptoMode},
 };
 use std::{
@@ -22,7 +30,7 @@ use tokio::sync::OnceCell;
 macro_rules! with_endpoint {
     ($sdk:ident, $config:expr, $own:expr, $service:literal) => {{
         let mut builder = $sdk::config::Builder::from($config);
-        if let Some(url) = $own.endpoints.as_ref().and_then(|all| all.get($service)) {
+        if let Some(url) = $own.endpoint($service) {
             builder = builder.endpoint_url(url);
         }
         builder
@@ -95,11 +103,7 @@ impl Aws {
     /// Missing or wrong credentials, or an account that the configuration refuses.
     pub async fn clients(&self, region: &str) -> Result<Arc<Clients>> {
         let sdk = self.sdk().await;
-        if !self
-            .configuration
-            .skip_credentials_validation
-            .unwrap_or(false)
-        {
+        if self.validates() {
             self.caller().await?;
         }
         let mut regions = self.regions.lock().unwrap_or_else(PoisonError::into_inner);
@@ -115,6 +119,34 @@ impl Aws {
             ))
         });
         Ok(clients.clone())
+    }
+
+    /// Whether it is asked whose credentials these are: always where some accounts are refused.
+    fn validates(&self) -> bool {
+        let own = &self.configuration;
+        own.allowed_account_ids.is_some()
+            || own.forbidden_account_ids.is_some()
+            || !own.skip_credentials_validation.unwrap_or(false)
+    }
+
+    /// Refuses to look for an object with the credentials of another account, where it would seem to be gone.
+    ///
+    /// # Errors
+    /// The object is of another account.
+    pub async fn refuse_other(&self, arn: &str) -> Result<()> {
+        let account = arn.split(':').nth(4).filter(|account| !account.is_empty());
+        let Some(account) = account.filter(|_| self.validates()) else {
+            return Ok(());
+        };
+        let caller = self.caller().await?;
+        if caller.account_id == account {
+            return Ok(());
+        }
+        Err(Error::failed(format!(
+            "{arn} is of account {account}, but the credentials are of account {}; use credentials of {account}, for \
+             example with AWS_PROFILE or `pulumi config set dbt-aws:profile`",
+            caller.account_id
+        )))
     }
 
     /// Whose credentials these are; asked once.
@@ -142,12 +174,7 @@ impl Aws {
             .credentials_provider()
             .ok_or_else(|| missing("there is no source of them".to_owned()))?;
         if let Err(error) = provider.provide_credentials().await {
-            let reason = std::error::Error::source(&error)
-                .map_or_else(|| error.to_string(), ToString::to_string);
-            // What follows the first line says of each source that it is not there.
-            let first = reason.lines().next().unwrap_or_default();
-            let first = first.trim_end_matches(". Attempted:").to_owned();
-            return Err(missing(first).into());
+            return Err(missing(self.why_no_credentials(&error)).into());
         }
         let config = with_endpoint!(aws_sdk_sts, sdk, self.configuration, "sts").build();
         let who = aws_sdk_sts::Client::from_conf(config)
@@ -162,6 +189,27 @@ impl Aws {
         };
         self.refuse_account(&caller.account_id)?;
         Ok(caller)
+    }
+
+    /// Why there are no credentials: what AWS says to the role that is assumed, or the innermost cause.
+    fn why_no_credentials(&self, error: &CredentialsError) -> String {
+        let causes = std::iter::successors(Some(error as &dyn std::error::Error), |e| e.source());
+        let refusal = causes
+            .clone()
+            .find_map(|cause| cause.downcast_ref::<AssumeRoleError>());
+        if let (Some(refusal), Some(role)) = (refusal, &self.configuration.assume_role) {
+            return format!(
+                "{} cannot be assumed: {}: {}; look whether its trust policy lets these credentials in, and asks for an \
+                 externalId",
+                role.role_arn,
+                refusal.code().unwrap_or("no code"),
+                refusal.message().unwrap_or("no reason given")
+            );
+        }
+        let innermost = causes.last().map(ToString::to_string).unwrap_or_default();
+        // What follows the first line says of each source that it is not there.
+        let first = innermost.lines().next().unwrap_or_default();
+        first.trim_end_matches(". Attempted:").to_owned()
     }
 
     fn refuse_account(&self, account: &str) -> Result<()> {
@@ -187,9 +235,19 @@ impl Aws {
 
     async fn load(&self) -> SdkConfig {
         let own = &self.configuration;
-        let http = Builder::new()
-            .tls_provider(Provider::Rustls(CryptoMode::Ring))
-            .build_https();
+        // As the image module's client, this one goes through the proxies that the environment names.
+        let http = Builder::new().build_with_connector_fn(|settings, components| {
+            let mut connector = Connector::builder()
+                .proxy_config(ProxyConfig::from_env())
+                .tls_provider(Provider::Rustls(CryptoMode::Ring));
+            connector.set_connector_settings(settings.cloned());
+            connector.set_sleep_impl(components.and_then(|c| c.sleep_impl()));
+            connector.build()
+        });
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(Duration::from_secs(10))
+            .read_timeout(Duration::from_secs(60))
+            .build();
         let attempts = own
             .max_retries
             .and_then(|n| u32::try_from(n).ok())
@@ -201,6 +259,7 @@ impl Aws {
         let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
             .http_client(http)
             .retry_config(retries)
+            .timeout_config(timeouts)
             .region(Region::new(self.region.clone()));
         if let Some(profile) = &own.profile {
             loader = loader.profile_name(profile);
@@ -214,8 +273,14 @@ impl Aws {
         let Some(role) = &own.assume_role else {
             return sdk;
         };
+        let mut sts = sdk.to_builder();
+        sts.set_endpoint_url(
+            own.endpoint("sts")
+                .map(str::to_owned)
+                .or_else(|| sdk.endpoint_url().map(str::to_owned)),
+        );
         let mut provider = AssumeRoleProvider::builder(&role.role_arn)
-            .configure(&sdk)
+            .configure(&sts.build())
             .session_name(role.session_name.as_deref().unwrap_or("pulumi-dbt-aws"))
             .session_length(Duration::from_secs(
                 role.duration_seconds
@@ -238,6 +303,7 @@ macro_rules! clients {
             sdk: SdkConfig,
             configuration: Configuration,
             region: String,
+            registry: Option<String>,
             pub(crate) zones: OnceCell<Vec<Zone>>,
             s3: OnceLock<aws_sdk_s3::Client>,
             $($name: OnceLock<$sdk::Client>,)+
@@ -245,7 +311,10 @@ macro_rules! clients {
 
         impl Clients {
             fn new(sdk: SdkConfig, configuration: Configuration, region: String) -> Self {
-                Self { sdk, configuration, region, zones: OnceCell::new(), s3: OnceLock::new(), $($name: OnceLock::new(),)+ }
+                let registry = configuration.endpoint("registry").map(str::to_owned)
+                    .or_else(|| std::env::var("AWS_ENDPOINT_URL_REGISTRY").ok().filter(|url| !url.is_empty()))
+                    .or_else(|| sdk.endpoint_url().map(str::to_owned));
+                Self { sdk, configuration, region, registry, zones: OnceCell::new(), s3: OnceLock::new(), $($name: OnceLock::new(),)+ }
             }
 
             $($(#[$doc])*
@@ -300,12 +369,9 @@ impl Clients {
     /// S3's client.
     pub fn s3(&self) -> &aws_sdk_s3::Client {
         self.s3.get_or_init(|| {
-            let own = self
-                .configuration
-                .endpoints
-                .as_ref()
-                .is_some_and(|all| all.contains_key("s3"))
-                || self.sdk.endpoint_url().is_some();
+            let own = self.configuration.endpoint("s3").is_some()
+                || self.sdk.endpoint_url().is_some()
+                || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
             let path_style = self.configuration.s3_use_path_style.unwrap_or(own);
             let builder = with_endpoint!(aws_sdk_s3, &self.sdk, self.configuration, "s3");
             aws_sdk_s3::Client::from_conf(builder.force_path_style(path_style).build())
@@ -315,11 +381,6 @@ impl Clients {
     /// The endpoint to use instead of ECR's registry host, where there is one.
     #[must_use]
     pub fn registry_endpoint(&self) -> Option<&str> {
-        let own = self
-            .configuration
-            .endpoints
-            .as_ref()
-            .and_then(|all| all.get("registry"));
-        own.map(String::as_str).or_else(|| self.sdk.endpoint_url())
+        self.registry.as_deref()
     }
 }

@@ -159,31 +159,58 @@ fn endpoints(all: &BTreeMap<String, String>) -> Result<(), String> {
     Ok(())
 }
 
-/// The configuration as it came: values that are not text may arrive as JSON.
+/// The configuration as it came: values that are not text may arrive as JSON, and numbers where there should be text.
 #[must_use]
 pub fn unquoted(table: &Table, properties: &Properties) -> Properties {
-    let unquote = |ty: &Type, value: &Value| match (ty, value.peel()) {
-        (Type::String | Type::Text(_) | Type::Enum(_), _) => value.clone(),
-        (_, Value::String(_)) => Json::parse(value).map_or_else(
-            || value.clone(),
-            |json| Value::from_json(&json).marked_like(value),
-        ),
-        _ => value.clone(),
+    let unquote = |(key, value): (&String, &Value)| {
+        let value = match table.field(key).map(|field| &field.ty) {
+            None => value.clone(),
+            Some(ty @ (Type::String | Type::Text(_) | Type::Enum(_))) => worded(ty, value),
+            Some(ty) => {
+                let json = Some(value.peel()).filter(|v| matches!(v, Value::String(_)));
+                let json = json.and_then(Json::parse);
+                let json = json.map(|json| Value::from_json(&json).marked_like(value));
+                worded(ty, json.as_ref().unwrap_or(value))
+            }
+        };
+        (key.clone(), value)
     };
-    properties
-        .iter()
-        .map(|(k, v)| {
-            (
-                k.clone(),
-                table
-                    .field(k)
-                    .map_or_else(|| v.clone(), |f| unquote(&f.ty, v)),
-            )
-        })
-        .collect()
+    properties.iter().map(unquote).collect()
+}
+
+/// A value in which numbers stand as text where there should be text: an account's id, say.
+fn worded(ty: &Type, value: &Value) -> Value {
+    let worded = match (ty, value.peel()) {
+        (Type::String | Type::Text(_), Value::Number(number)) => number.to_string().into(),
+        (Type::String | Type::Text(_), Value::Bool(on)) => on.to_string().into(),
+        (Type::List(item) | Type::Set(item), Value::List(items)) => {
+            Value::List(items.iter().map(|v| worded(item, v)).collect())
+        }
+        (Type::Map(item), Value::Object(fields)) => {
+            let fields = fields.iter();
+            Value::Object(fields.map(|(k, v)| (k.clone(), worded(item, v))).collect())
+        }
+        (Type::Object(table), Value::Object(fields)) => {
+            let each = |(key, value): (&String, &Value)| {
+                let field = table.field(key);
+                let value = field.map_or_else(|| value.clone(), |f| worded(&f.ty, value));
+                (key.clone(), value)
+            };
+            Value::Object(fields.iter().map(each).collect())
+        }
+        (_, other) => other.clone(),
+    };
+    worded.marked_like(value)
 }
 
 impl Configuration {
+    /// The endpoint of a service, where one is configured.
+    #[must_use]
+    pub fn endpoint(&self, service: &str) -> Option<&str> {
+        let all = self.endpoints.as_ref()?;
+        all.get(service).map(String::as_str)
+    }
+
     /// What is wrong with a configuration.
     pub(crate) fn failures(properties: &Properties) -> Vec<Failure> {
         let properties = unquoted(Self::table(), properties);
@@ -237,5 +264,37 @@ pub fn no_region() -> crate::props::Failure {
         reason:
             "is required; set it with `pulumi config set dbt-aws:region eu-west-1`, or AWS_REGION"
                 .to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_json_fit_where_text_and_lists_should_be() {
+        let given = serde_json::json!({
+            "allowedAccountIds": [123_456_789_012_i64],
+            "defaultTags": "{\"tags\": {\"cost\": 42, \"paid\": true}}",
+            "maxRetries": "3",
+        });
+        let given = Value::from_json(&given).into_properties();
+        assert!(Configuration::failures(&given).is_empty());
+        let parsed = Configuration::parse(&given).expect("fits");
+        assert!(
+            parsed
+                .allowed_account_ids
+                .expect("given")
+                .contains("123456789012")
+        );
+        let tags = parsed
+            .default_tags
+            .and_then(|tags| tags.tags)
+            .expect("given");
+        assert_eq!(
+            (tags["cost"].as_str(), tags["paid"].as_str()),
+            ("42", "true")
+        );
+        assert_eq!(parsed.max_retries, Some(3));
     }
 }

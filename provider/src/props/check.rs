@@ -239,7 +239,11 @@ fn check_type(ty: &Type, value: &Value, path: &str, found: &mut Vec<Failure>) {
         | (Type::String, Value::String(_))
         | (Type::Json, Value::Object(_) | Value::List(_))
         | (Type::Payload, Value::Object(_) | Value::List(_) | Value::String(_)) => {}
-        (Type::Integer, Value::Number(n)) if n.fract() == 0.0 => {}
+        (Type::Integer, Value::Number(n)) if n.fract() == 0.0 => {
+            if n.abs() > f64::from(i32::MAX) {
+                fail(format!("{n} is too large"));
+            }
+        }
         (Type::Json, Value::String(text)) => {
             if let Err(e) = serde_json::from_str::<serde::de::IgnoredAny>(text) {
                 fail(format!("is not JSON: {e}"));
@@ -257,7 +261,13 @@ fn check_type(ty: &Type, value: &Value, path: &str, found: &mut Vec<Failure>) {
         }
         (Type::List(item) | Type::Set(item), Value::List(items)) => {
             for (i, v) in items.iter().enumerate() {
-                check_type(item, v, &format!("{path}{}", join_index(i, "")), found);
+                let path = format!("{path}{}", join_index(i, ""));
+                if v.is_null() {
+                    let reason = "is required".to_owned();
+                    found.push(Failure { path, reason });
+                } else {
+                    check_type(item, v, &path, found);
+                }
             }
         }
         (Type::Map(item), Value::Object(fields)) => {

@@ -84,19 +84,21 @@ fn wrong_inputs_are_all_named_with_their_paths() {
     );
     check(
         &json!({
-            "count": 12, "size": "huge", "cidrBlock": "10.0.0.1/16", "document": "{", "zones": ["a", 1],
-            "tags": { "a.b": true }, "inner": { "on": "yes", "prot": 1 }, "nmae": "x",
+            "count": 12, "size": "huge", "cidrBlock": "10.0.0.1/16", "document": "{", "zones": ["a", 1, null],
+            "tags": { "a.b": true }, "inner": { "on": "yes", "prot": 1, "port": 3e9 }, "nmae": "x",
         }),
         expect![[r#"
             cidrBlock: 10.0.0.1/16 is not aligned; the block of that size that holds it is 10.0.0.0/16
             count: 12 is too many, give 9 or fewer
             document: is not JSON: EOF while parsing an object at line 1 column 1
             inner.on: must be true or false, not text
+            inner.port: 3000000000 is too large
             inner.prot: is not a property here; did you mean port?
             nmae: is not a property here; did you mean name?
             size: "huge" is not one of small, large
             tags["a.b"]: must be text, not true or false
             zones[1]: must be text, not a number
+            zones[2]: is required
             name: is required"#]],
     );
 }

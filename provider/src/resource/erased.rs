@@ -2,7 +2,7 @@
 
 use super::{Created, CustomResource, State};
 use crate::{
-    context::{Context, Phase, Severity, Tags},
+    context::{Context, Phase, Progress, Severity, Tags},
     error::{Error, Gone, Result},
     identity::{self, Naming, Seen},
     props::{
@@ -18,7 +18,11 @@ use futures::{
     FutureExt,
     future::{BoxFuture, try_join_all},
 };
-use std::{marker::PhantomData, sync::atomic::Ordering, time::Duration};
+use std::{
+    marker::PhantomData,
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
 
 /// The hidden input that ties a resource to its stack.
 pub const SEED: &str = "__seed";
@@ -27,9 +31,14 @@ pub const GENERATION: &str = "__generation";
 /// The hidden input with the region that the object is in.
 pub const REGION: &str = "__region";
 /// The hidden input with the provider's default tags, of what can carry tags.
-pub(super) const DEFAULT_TAGS: &str = "__defaultTags";
+pub const DEFAULT_TAGS: &str = "__defaultTags";
+/// The hidden input with a hash of the URN, of what no component made: its marker follows a new name.
+const OWNER: &str = "__owner";
 /// The hidden output that says which create made the object.
 pub const CLAIM: &str = "__claim";
+
+/// How far a read may be behind a write.
+const STALE: Duration = Duration::from_secs(10);
 
 /// What a check knows beside the properties.
 pub struct CheckScope<'a> {
@@ -115,13 +124,15 @@ pub trait Dynamic: Send + Sync {
         cx: &'a Context,
         inputs: Properties,
     ) -> BoxFuture<'a, Result<(String, Properties), Partial>>;
-    /// The object's properties and inputs; `None` when it is gone. Without inputs it is an import.
+    /// The object's properties and inputs; `None` when it is gone. Without inputs it is an import. Partial while the
+    /// object cannot be used.
     fn read<'a>(
         &'a self,
         cx: &'a Context,
         id: &'a str,
         inputs: Option<Properties>,
-    ) -> BoxFuture<'a, Result<Option<(Properties, Properties)>>>;
+        olds: Properties,
+    ) -> BoxFuture<'a, Result<Option<(Properties, Properties)>, Partial>>;
     /// Changes the object.
     fn update<'a>(
         &'a self,
@@ -205,11 +216,19 @@ impl<R: CustomResource> Dynamic for Erased<R> {
         news: &Properties,
         ignore: &[String],
     ) -> Diffed {
-        let table = R::Inputs::table();
-        let mut found = changes(table, &applied(table, old_inputs, olds), news);
+        let old = applied::<R>(old_inputs, olds);
+        let mut found = changes(R::Inputs::table(), &old, news);
+        if !found.iter().any(|c| c.name == "tags") && is_tagged_otherwise::<R>(&old, news) {
+            found.push(Change {
+                name: "tags",
+                path: "tags".to_owned(),
+                kind: Kind::Update,
+                replace: false,
+            });
+        }
         found.retain(|c| !ignore.iter().any(|path| covers(path, &c.path)));
         let region = |p: &Properties| p.get(REGION).and_then(Value::as_str).map(str::to_owned);
-        if let (Some(old), Some(new)) = (region(old_inputs), region(news))
+        if let (Some(old), Some(new)) = (region(&old), region(news))
             && old != new
         {
             found.push(Change {
@@ -217,15 +236,6 @@ impl<R: CustomResource> Dynamic for Erased<R> {
                 path: REGION.to_owned(),
                 kind: Kind::Update,
                 replace: true,
-            });
-        }
-        let default_tags = |p: &Properties| p.get(DEFAULT_TAGS).map(Value::plain);
-        if default_tags(old_inputs) != default_tags(news) {
-            found.push(Change {
-                name: "tags",
-                path: DEFAULT_TAGS.to_owned(),
-                kind: Kind::Update,
-                replace: false,
             });
         }
         let replaced = found.iter().any(|c| c.replace);
@@ -296,18 +306,8 @@ impl<R: CustomResource> Dynamic for Erased<R> {
     ) -> BoxFuture<'a, Result<(String, Properties), Partial>> {
         async move {
             let typed: R::Inputs = decode(&plain(&inputs)).map_err(Error::from)?;
-            let created = cx
-                .retry("creating", Phase::Create, async || {
-                    let made = R::create(cx, &typed).await;
-                    cx.first.store(false, Ordering::Relaxed);
-                    made
-                })
-                .await?;
+            let created = self.make(cx, &typed).await?;
             let id = created.id().to_owned();
-            if let Created::Adopted(id) = &created {
-                let found = self.read_back(cx, id, &typed).await?;
-                refuse_held::<R>(cx, id, &found)?;
-            }
             let claim = identity::random(12);
             cx.seen.claim(R::TOKEN, &id, &claim);
             match self.settle(cx, created, &typed).await {
@@ -337,7 +337,8 @@ impl<R: CustomResource> Dynamic for Erased<R> {
         cx: &'a Context,
         id: &'a str,
         inputs: Option<Properties>,
-    ) -> BoxFuture<'a, Result<Option<(Properties, Properties)>>> {
+        olds: Properties,
+    ) -> BoxFuture<'a, Result<Option<(Properties, Properties)>, Partial>> {
         async move {
             // An import, or an old state, may lack what decoding needs: read as if nothing were known.
             let known: Option<R::Inputs> = inputs.as_ref().and_then(|i| decode(&plain(i)).ok());
@@ -353,7 +354,15 @@ impl<R: CustomResource> Dynamic for Erased<R> {
             projected
                 .entry(REGION.to_owned())
                 .or_insert_with(|| cx.aws.region().into());
-            Ok(Some((remember::<R>(&state, &projected, None), projected)))
+            let claim = olds.get(CLAIM).and_then(Value::as_str).map(str::to_owned);
+            let properties = remember::<R>(&state, &projected, claim);
+            match R::unhealthy(&state.outputs) {
+                None => Ok(Some((properties, projected))),
+                Some(why) => Err(Partial {
+                    error: Error::failed(format!("{id} {why}; run `pulumi up` to wait for it")),
+                    state: Some((id.to_owned(), properties, projected)),
+                }),
+            }
         }
         .boxed()
     }
@@ -369,8 +378,8 @@ impl<R: CustomResource> Dynamic for Erased<R> {
         async move {
             let claim = olds.get(CLAIM).and_then(Value::as_str).map(str::to_owned);
             let new: R::Inputs = decode(&plain(&inputs)).map_err(Error::from)?;
-            let known = applied(R::Inputs::table(), &old_inputs, &olds);
-            let known: R::Inputs = decode(&plain(&known)).map_err(Error::from)?;
+            let had = applied::<R>(&old_inputs, &olds);
+            let known: R::Inputs = decode(&plain(&had)).map_err(Error::from)?;
             let Some(old) = R::read(cx, id, Some(&known)).await.gone()?.flatten() else {
                 return Err(Error::failed(format!(
                     "could not update {}: {id} is gone; run `pulumi refresh`, then `pulumi up`",
@@ -384,21 +393,27 @@ impl<R: CustomResource> Dynamic for Erased<R> {
                 })
                 .await?;
                 R::ready(cx, id).await?;
-                self.read_back(cx, id, &new).await
+                self.read_settled(cx, id, &new).await
             };
-            match result.await {
-                Ok(state) => Ok(remember::<R>(&state, &inputs, claim)),
-                Err(error) => {
-                    let Some(now) = R::read(cx, id, Some(&known)).await.ok().flatten() else {
-                        return Err(error.into());
-                    };
-                    let now = remember::<R>(&now, &plain(&encode(&known)), claim);
-                    Err(Partial {
-                        error,
-                        state: Some((id.to_owned(), now, inputs)),
-                    })
-                }
+            let error = match result.await {
+                Ok(state) => return Ok(remember::<R>(&state, &inputs, claim)),
+                Err(error) => error,
+            };
+            let Some(now) = R::read(cx, id, Some(&known)).await.ok().flatten() else {
+                return Err(error.into());
+            };
+            let now = remember::<R>(&now, &had, claim.clone());
+            // Where nothing was applied the engine keeps the old inputs. What no read tells may have been.
+            let untold = changes(R::Inputs::table(), &had, &inputs)
+                .iter()
+                .any(|c| is_untold::<R>(c.name));
+            if !untold && now == remember::<R>(&old, &had, claim) {
+                return Err(error.into());
             }
+            Err(Partial {
+                error,
+                state: Some((id.to_owned(), now, inputs)),
+            })
         }
         .boxed()
     }
@@ -477,6 +492,46 @@ impl<R: CustomResource> Erased<R> {
         R::foresee(&typed, old.as_ref())
     }
 
+    /// Makes the object, or takes over what an interrupted create left. What differs in what cannot be changed is made
+    /// again, unless it holds data.
+    async fn make(&self, cx: &Context, inputs: &R::Inputs) -> Result<Created<R>> {
+        let mut again = false;
+        loop {
+            let create = async || {
+                let made = R::create(cx, inputs).await;
+                cx.first.store(false, Ordering::Relaxed);
+                made
+            };
+            let created = cx.retry("creating", Phase::Create, create).await?;
+            let Created::Adopted(id) = &created else {
+                return Ok(created);
+            };
+            if R::DATA {
+                R::ready(cx, id).await?;
+            }
+            let found = self.read_back(cx, id, inputs).await?;
+            refuse_held::<R>(cx, id, &found)?;
+            let different = replacements::<R>(&found, inputs).join(", ");
+            if different.is_empty() {
+                return Ok(created);
+            }
+            if R::DATA || again {
+                return Err(Error::failed(format!(
+                    "could not create {}: an interrupted run left {id}, which differs in {different}, and that cannot \
+                     be changed; remove it, or take the change back, and run `pulumi up` again",
+                    cx.identity.name()
+                )));
+            }
+            cx.say(&format!(
+                "{id}, which an interrupted run left, differs in {different}: it is made again"
+            ));
+            cx.retry("deleting", Phase::Delete, || R::delete(cx, id, &found))
+                .await
+                .gone()?;
+            again = true;
+        }
+    }
+
     /// Takes an object from made to ready, and to what the engine keeps of it.
     async fn settle(
         &self,
@@ -490,12 +545,14 @@ impl<R: CustomResource> Erased<R> {
             Created::Known(_, outputs) => (None, Some(outputs)),
             Created::Adopted(_) => {
                 R::ready(cx, &id).await?;
-                let found = self.read_back(cx, &id, inputs).await?;
-                refuse_replacement::<R>(cx, &id, &found, inputs)?;
-                (Some(found), None)
+                (Some(self.read_back(cx, &id, inputs).await?), None)
             }
         };
-        cx.retry("configuring", Phase::Update, || {
+        let phase = match old {
+            Some(_) => Phase::Update,
+            None => Phase::Settle,
+        };
+        cx.retry("configuring", phase, || {
             R::apply(cx, &id, inputs, old.as_ref())
         })
         .await?;
@@ -506,8 +563,23 @@ impl<R: CustomResource> Erased<R> {
                 inputs: inputs.clone(),
                 outputs,
             }),
-            None => self.read_back(cx, &id, inputs).await,
+            None => self.read_settled(cx, &id, inputs).await,
         }
+    }
+
+    /// Reads until AWS shows what was just set: some of its reads are behind its writes.
+    async fn read_settled(&self, cx: &Context, id: &str, inputs: &R::Inputs) -> Result<State<R>> {
+        let (table, wanted, began) = (R::Inputs::table(), encode(inputs), Instant::now());
+        let look = || async {
+            let state = self.read_back(cx, id, inputs).await?;
+            let shown = project(table, &encode(&state.inputs), &wanted);
+            let settled = changes(table, &shown, &wanted).is_empty();
+            Ok(match settled || began.elapsed() > STALE {
+                true => Progress::Done(state),
+                false => Progress::Pending("AWS does not show the change yet".to_owned()),
+            })
+        };
+        cx.wait("reading", look).await
     }
 
     /// Reads what was just made; AWS may need a moment to show it.
@@ -551,30 +623,12 @@ fn object_of(outputs: &Properties, table: &Table) -> Option<String> {
         .next()
 }
 
-/// An object that an interrupted create left must fit the inputs in what cannot be changed.
-fn refuse_replacement<R: CustomResource>(
-    cx: &Context,
-    id: &str,
-    found: &State<R>,
-    inputs: &R::Inputs,
-) -> Result<()> {
-    let table = R::Inputs::table();
-    let wanted = encode(inputs);
+/// In what an object differs from the inputs that cannot be changed.
+fn replacements<R: CustomResource>(found: &State<R>, inputs: &R::Inputs) -> Vec<String> {
+    let (table, wanted) = (R::Inputs::table(), encode(inputs));
     let found = project(table, &encode(&found.inputs), &wanted);
-    let different: Vec<_> = changes(table, &found, &wanted)
-        .into_iter()
-        .filter(|c| c.replace)
-        .map(|c| c.path)
-        .collect();
-    if different.is_empty() {
-        return Ok(());
-    }
-    Err(Error::failed(format!(
-        "{id} was left by an interrupted run for {} and differs in {}, which cannot be changed; remove it and run \
-         `pulumi up` again",
-        cx.identity.name(),
-        different.join(", ")
-    )))
+    let all = changes(table, &found, &wanted).into_iter();
+    all.filter(|c| c.replace).map(|c| c.path).collect()
 }
 
 /// Adds the hidden inputs.
@@ -594,6 +648,9 @@ fn identify(scope: &CheckScope<'_>, olds: &Properties, news: &mut Properties) {
     });
     if let Some(old) = known(olds, GENERATION) {
         scope.seen.generation(scope.urn, &old);
+    }
+    if !given {
+        news.insert(OWNER.to_owned(), identity::of_urn(scope.urn).into());
     }
     let value = |text: Option<String>| text.map_or(Value::Unknown, Value::String);
     news.insert(SEED.to_owned(), value(seed));
@@ -619,17 +676,41 @@ fn name(naming: Naming, urn: &str, olds: &Properties, news: &mut Properties) {
     news.insert(naming.field.to_owned(), value);
 }
 
-/// The inputs that AWS has: where the outputs echo an input, the echo counts, because after an update that failed the
-/// engine's old inputs are already the new ones.
-fn applied(table: &'static Table, old_inputs: &Properties, olds: &Properties) -> Properties {
+/// The inputs that AWS has, with the hidden ones: where the outputs echo an input, the echo counts, because after an
+/// update that failed the engine's old inputs are already the new ones.
+fn applied<R: CustomResource>(old_inputs: &Properties, olds: &Properties) -> Properties {
     let newest = |field: &'static Field| {
-        let input = old_inputs.get(field.name)?;
-        let echoed = olds
-            .get(field.name)
-            .filter(|echo| !field.input_only && !same(&field.ty, input, echo));
-        Some((field.name.to_owned(), echoed.unwrap_or(input).clone()))
+        let input = old_inputs.get(field.name).filter(|v| !v.is_null());
+        let echoed = olds.get(field.name).filter(|_| !field.input_only);
+        let value = match (input, echoed) {
+            (Some(input), Some(echo)) if same(&field.ty, input, echo) => input,
+            // An output of the same name is no echo of an input that was not given.
+            (None, Some(_)) if R::Outputs::table().field(field.name).is_some() => return None,
+            (input, echo) => echo.or(input)?,
+        };
+        Some((field.name.to_owned(), value.clone()))
     };
-    table.fields.iter().filter_map(newest).collect()
+    let hidden = [old_inputs, olds]
+        .into_iter()
+        .flatten()
+        .filter(|(key, _)| key.starts_with("__") && *key != CLAIM)
+        .map(|(key, value)| (key.clone(), value.clone()));
+    let known = R::Inputs::table().fields.iter().filter_map(newest);
+    known.chain(hidden).collect()
+}
+
+/// Whether the tags that the provider adds are others now.
+fn is_tagged_otherwise<R: CustomResource>(old: &Properties, news: &Properties) -> bool {
+    let differ = |key| old.get(key).map(Value::plain) != news.get(key).map(Value::plain);
+    // A state of an older version does not tell.
+    let renamed = old.contains_key(OWNER) && differ(OWNER);
+    R::Inputs::table().field("tags").is_some() && (differ(DEFAULT_TAGS) || renamed)
+}
+
+/// Whether no read tells the property: what AWS keeps to itself is secret, or echoed by nobody.
+fn is_untold<R: CustomResource>(name: &str) -> bool {
+    let field = R::Inputs::table().field(name);
+    field.is_some_and(|field| field.secret || field.input_only)
 }
 
 /// The inputs as outputs.
@@ -657,7 +738,8 @@ fn remember<R: CustomResource>(
     all
 }
 
-fn mark_secrets(table: &Table, properties: &mut Properties) {
+/// Marks what a table says is secret.
+pub fn mark_secrets(table: &Table, properties: &mut Properties) {
     for field in table.fields.iter().filter(|f| f.secret) {
         if let Some(value) = properties.remove(field.name) {
             properties.insert(field.name.to_owned(), Value::secret(value));

@@ -54,7 +54,8 @@ fn failing(cx: &Context, step: &'static str) -> Result<()> {
     .into())
 }
 
-struct Shelf;
+/// A shelf, one with `DATA` holds some.
+struct Shelf<const DATA: bool = false>;
 
 /// A shelf.
 #[derive(Clone, Debug, Props)]
@@ -62,6 +63,9 @@ struct ShelfInputs {
     /// The name.
     #[prop(replace)]
     name: Option<String>,
+    /// How deep it is.
+    #[prop(replace)]
+    depth: Option<i64>,
     /// How wide it is.
     width: i64,
     /// A password.
@@ -80,7 +84,8 @@ struct ShelfOutputs {
     revision: i64,
 }
 
-impl CustomResource for Shelf {
+impl<const DATA: bool> CustomResource for Shelf<DATA> {
+    const DATA: bool = DATA;
     const TOKEN: &'static str = "dbt-aws:test:Shelf";
     const DOC: &'static str = "A shelf.";
     const NAMING: Option<Naming> = Some(Naming {
@@ -153,6 +158,10 @@ impl CustomResource for Shelf {
         )
     }
 
+    fn unhealthy(outputs: &ShelfOutputs) -> Option<String> {
+        (outputs.revision == 0).then(|| "is being mounted".to_owned())
+    }
+
     async fn delete(cx: &Context, id: &str, _: &State<Self>) -> Result<()> {
         failing(cx, "delete")?;
         cloud(cx, |c| c.shelves.remove(id));
@@ -186,7 +195,7 @@ struct Stack {
 impl Stack {
     fn new(seed: &str) -> Self {
         Self {
-            shelf: erase::<Shelf>(),
+            shelf: erase::<Shelf<false>>(),
             seed: seed.to_owned(),
             seen: Arc::default(),
             default_tags: Tags::new(),
@@ -237,6 +246,7 @@ impl Stack {
             seen: self.seen.clone(),
             alone: false,
             found: Mutex::default(),
+            tagged: None,
             status: Mutex::default(),
             state: Mutex::default(),
             first: Default::default(),
@@ -299,11 +309,45 @@ async fn a_new_default_tag_changes_what_is_there() {
     let changed: Vec<_> = diff.changes.iter().map(|c| (c.name, c.replace)).collect();
     assert_eq!(changed, [("tags", false)]);
 
-    let cx = stack.context(&after);
+    let mut cx = stack.context(&after);
     let mut found = cx.tags(None);
     found.insert("team".to_owned(), "sales".to_owned());
     let user = cx.user_tags(&found, None);
     assert_eq!(cx.tag_changes(user.as_ref(), None), (tags("data"), vec![]));
+
+    found.insert("seller".to_owned(), "somebody else".to_owned());
+    let user = cx.user_tags(&found, None);
+    let removed = |cx: &Context| cx.tag_changes(user.as_ref(), None).1;
+    assert_eq!(removed(&cx), ["seller"], "what is taken over is all ours");
+    cx.tagged = Some(["team".to_owned()].into());
+    assert_eq!(removed(&cx), [""; 0], "an update spares the tags of others");
+    cx.default_tags = Tags::from([("name".to_owned(), "x".to_owned())]);
+    let keys: Vec<_> = cx.tags(None).into_keys().collect();
+    assert_eq!(
+        keys,
+        [crate::identity::MARKER, "name"],
+        "IAM's keys have no case"
+    );
+}
+
+#[tokio::test]
+async fn the_marker_follows_a_new_name() {
+    let stack = Stack::new("renamed");
+    let before = stack.check(&Properties::new(), json!({ "width": 3 }));
+    let (_, made) = stack.create(&before).await.expect("creates");
+    let mut after = before.clone();
+    after.insert(
+        "__owner".into(),
+        crate::identity::of_urn("urn:renamed").into(),
+    );
+    let diff = |news: &Properties| {
+        let found = stack.shelf.diff(&before, &made, news, &[]).changes;
+        found.into_iter().map(|c| c.path).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (diff(&after), diff(&before)),
+        (vec!["tags".to_owned()], vec![])
+    );
 }
 
 #[tokio::test]
@@ -339,6 +383,50 @@ async fn what_another_resource_of_the_stack_has_is_not_taken_over() {
 }
 
 #[tokio::test]
+async fn what_was_left_and_cannot_be_changed_is_made_again_but_not_where_it_holds_data() {
+    for (shelf, data) in [(erase::<Shelf>(), false), (erase::<Shelf<true>>(), true)] {
+        let mut stack = Stack::new(&format!("left-{data}"));
+        stack.shelf = shelf;
+        let deep = |depth| json!({ "width": 3, "depth": depth, "name": "left" });
+        let left = stack.check(&Properties::new(), deep(1));
+        stack.create(&left).await.expect("creates");
+        let inputs = stack.check(&Properties::new(), deep(2));
+        let cx = stack.context(&inputs);
+        let made = stack.create(&inputs).await;
+        let depth = cloud(&cx, |c| c.shelves["left"].0.depth);
+        match made {
+            Ok(_) => assert_eq!((data, depth), (false, Some(2))),
+            Err(partial) => {
+                assert_eq!((data, depth), (true, Some(1)));
+                assert!(partial.state.is_none(), "it is not this program's yet");
+                let said = partial.error.to_string();
+                assert!(said.contains("differs in depth"), "{said}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_remembers_what_cannot_be_used_yet() {
+    let stack = Stack::new("unhealthy");
+    let inputs = stack.check(&Properties::new(), json!({ "width": 3 }));
+    let (id, state) = stack.create(&inputs).await.expect("creates");
+    let cx = stack.context(&inputs);
+    cloud(&cx, |c| c.shelves.get_mut(&id).expect("is there").1 = 0);
+    let read = stack
+        .shelf
+        .read(&cx, &id, Some(inputs.clone()), state.clone());
+    let partial = read.await.expect_err("cannot be used");
+    let said = partial.error.to_string();
+    assert_eq!(
+        said,
+        format!("{id} is being mounted; run `pulumi up` to wait for it")
+    );
+    let (_, read, kept) = partial.state.expect("what there is");
+    assert_eq!((read.get(CLAIM), kept), (state.get(CLAIM), inputs));
+}
+
+#[tokio::test]
 async fn what_a_create_tells_is_not_asked_again() {
     for (answers, waits) in [(true, false), (false, true), (false, false)] {
         let stack = Stack::new(&format!("told-{answers}-{waits}"));
@@ -353,7 +441,7 @@ async fn what_a_create_tells_is_not_asked_again() {
         );
         let (read, _) = stack
             .shelf
-            .read(&cx, &id, Some(inputs.clone()))
+            .read(&cx, &id, Some(inputs.clone()), Properties::new())
             .await
             .expect("reads")
             .expect("is there");
@@ -450,9 +538,14 @@ async fn an_update_that_failed_is_seen_by_the_next_diff() {
 
     stack.fail_next(&inputs, "apply", Class::Other);
     let cx = stack.context(&inputs);
+    let (mut old_inputs, mut state) = (inputs.clone(), state);
+    for properties in [&mut old_inputs, &mut state] {
+        let name = properties["name"].clone();
+        properties.insert("name".into(), Value::secret(name));
+    }
     let update = stack
         .shelf
-        .update(&cx, &id, inputs.clone(), state.clone(), news.clone());
+        .update(&cx, &id, old_inputs, state.clone(), news.clone());
     let (_, half, _) = update
         .await
         .expect_err("fails")
@@ -463,6 +556,9 @@ async fn an_update_that_failed_is_seen_by_the_next_diff() {
         Some(&Value::Number(5.0)),
         "the change got through before the failure"
     );
+    for kept in ["name", SEED, GENERATION, REGION, CLAIM] {
+        assert_eq!(half.get(kept), state.get(kept), "{kept}");
+    }
     let done = stack
         .shelf
         .update(&cx, &id, news.clone(), half, news.clone())
@@ -478,6 +574,31 @@ async fn an_update_that_failed_is_seen_by_the_next_diff() {
 }
 
 #[tokio::test]
+async fn an_update_that_was_refused_leaves_the_state_as_it_was() {
+    let stack = Stack::new("refused");
+    let inputs = stack.check(&Properties::new(), json!({ "width": 3 }));
+    let (id, state) = stack.create(&inputs).await.expect("creates");
+    let tagged = stack.check(&inputs, json!({ "width": 3, "tags": { "team": "data" } }));
+    stack.fail_next(&inputs, "apply", Class::Denied);
+    let cx = stack.context(&inputs);
+    let update = stack.shelf.update(&cx, &id, inputs, state, tagged);
+    assert!(update.await.expect_err("fails").state.is_none());
+}
+
+#[tokio::test]
+async fn a_removal_that_failed_is_seen_by_the_next_diff() {
+    let stack = Stack::new("removal");
+    let with = json!({ "width": 3, "tags": { "team": "data" } });
+    let before = stack.check(&Properties::new(), with);
+    let (_, state) = stack.create(&before).await.expect("creates");
+    let without = stack.check(&before, json!({ "width": 3 }));
+    // A failed update makes the new inputs the engine's old ones.
+    let diff = stack.shelf.diff(&without, &state, &without, &[]);
+    let changed: Vec<_> = diff.changes.iter().map(|c| (c.name, c.kind)).collect();
+    assert_eq!(changed, [("tags", crate::props::diff::Kind::Delete)]);
+}
+
+#[tokio::test]
 async fn what_is_not_visible_yet_is_tried_again() {
     let stack = Stack::new("eventual");
     let inputs = stack.check(&Properties::new(), json!({ "width": 3 }));
@@ -486,6 +607,14 @@ async fn what_is_not_visible_yet_is_tried_again() {
         .create(&inputs)
         .await
         .expect("creates at the second try");
+    stack.fail_next(&inputs, "apply", Class::NotFound);
+    stack
+        .create(&inputs)
+        .await
+        .expect_err("what was taken over is visible");
+    let other = stack.check(&Properties::new(), json!({ "width": 3, "name": "other" }));
+    stack.fail_next(&other, "apply", Class::NotFound);
+    stack.create(&other).await.expect("sets at the second try");
     let cx = stack.context(&inputs);
     stack.fail_next(&inputs, "delete", Class::InUse);
     stack
@@ -573,7 +702,7 @@ async fn a_refresh_shows_drift_and_no_defaults() {
     });
     let (state, read) = stack
         .shelf
-        .read(&cx, &id, Some(inputs.clone()))
+        .read(&cx, &id, Some(inputs.clone()), Properties::new())
         .await
         .expect("reads")
         .expect("is there");
@@ -589,14 +718,14 @@ async fn a_refresh_shows_drift_and_no_defaults() {
     assert!(
         stack
             .shelf
-            .read(&cx, "other", Some(inputs))
+            .read(&cx, "other", Some(inputs), Properties::new())
             .await
             .expect("reads")
             .is_none()
     );
     let (_, imported) = stack
         .shelf
-        .read(&cx, &id, None)
+        .read(&cx, &id, None, Properties::new())
         .await
         .expect("reads")
         .expect("is there");

@@ -55,8 +55,9 @@ impl CustomResource for Seed {
         match left.await?.join(", ") {
             left if left.is_empty() => Ok(()),
             left => Err(Error::failed(format!(
-                "could not end the component of {}: an earlier run left {left}; run `pulumi up` and then this command \
-                 again, or remove it by hand; to leave it where it is, run `pulumi state delete '{}'`",
+                "could not end the component of {}: there still is {left}, left by an interrupted run or retained on \
+                 delete; run `pulumi up` and then this command again, or remove it by hand; to leave it where it is, run \
+                 `pulumi state delete '{}'`",
                 cx.identity.name(),
                 cx.identity.urn
             ))),

@@ -47,13 +47,15 @@ pub(super) async fn construct(
     if request.dry_run {
         recover_handles(&mut client, component.tables().0, &mut inputs).await;
     }
+    let given = inputs.clone();
+    let refused = |error| status::construct(error, &given);
     let failures = component.check(&inputs);
     if !failures.is_empty() {
-        return Err(status::invalid(&failures));
+        return Err(refused(Error::Invalid(failures)));
     }
     let configured = provider.configured()?;
     match component.look(&configured.aws, &inputs).await {
-        Ok(failures) if !failures.is_empty() => return Err(status::invalid(&failures)),
+        Ok(failures) if !failures.is_empty() => return Err(refused(Error::Invalid(failures))),
         // A preview works without credentials.
         Err(error) if !request.dry_run => return Err(error.into()),
         _ => {}
@@ -70,7 +72,8 @@ pub(super) async fn construct(
         timeouts: request.custom_timeouts.clone().map(timeouts),
     };
     let scope = Scope::new(&request.name, &urn, request.dry_run, Arc::new(monitor));
-    let mut state = component.construct(&scope, inputs).await?;
+    let constructed = component.construct(&scope, inputs).await;
+    let mut state = constructed.map_err(refused)?;
     // The engine marks those of its own resources, at their registration; a component's outputs come later.
     for name in &request.additional_secret_outputs {
         if let Some(value) = state.get_mut(name).filter(|value| !value.is_null()) {

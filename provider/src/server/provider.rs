@@ -12,13 +12,13 @@ use crate::{
         schema,
     },
     pulumirpc::{self as rpc, resource_provider_server::ResourceProvider},
-    resource::{CheckScope, GENERATION},
+    resource::{CheckScope, DEFAULT_TAGS, GENERATION, mark_secrets},
     value::{Properties, Value},
     wire::{from_struct, to_struct},
 };
 use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex},
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
 };
 use tonic::{Request, Response, Status};
 
@@ -78,6 +78,7 @@ impl ResourceProvider for Provider {
         let mut known = news.clone();
         known.remove("version");
         found.extend(Configuration::failures(&known));
+        mark_secrets(Configuration::table(), &mut news);
         Ok(Response::new(checked(&news, found)))
     }
 
@@ -159,7 +160,12 @@ impl ResourceProvider for Provider {
             }));
         }
         let cx = self
-            .context(&request.urn, &inputs, request.timeout, resource.timeout())
+            .context(
+                &request.urn,
+                &[&inputs],
+                request.timeout,
+                resource.timeout(),
+            )
             .await?;
         let (id, properties) = resource
             .create(&cx, inputs)
@@ -178,20 +184,14 @@ impl ResourceProvider for Provider {
         let imported = request.inputs.is_none();
         let (inputs, state) = (from_struct(request.inputs), from_struct(request.properties));
         remember(&self.configured()?.seen, &request.urn, &inputs);
-        let known = if inputs.is_empty() { &state } else { &inputs };
-        let mut cx = self
-            .context(&request.urn, known, 0.0, resource.timeout())
+        let cx = self
+            .context(&request.urn, &[&state, &inputs], 0.0, resource.timeout())
             .await?;
-        cx.state = Mutex::new(state.clone());
-        let read = resource
-            .read(&cx, &request.id, (!imported).then(|| inputs.clone()))
-            .await?;
-        let Some((mut properties, inputs)) = read else {
+        let inputs = (!imported).then_some(inputs);
+        let read = resource.read(&cx, &request.id, inputs, state).await;
+        let Some((properties, inputs)) = read.map_err(status::partial)? else {
             return Ok(Response::new(rpc::ReadResponse::default()));
         };
-        if let Some(claim) = state.get(crate::resource::CLAIM) {
-            properties.insert(crate::resource::CLAIM.to_owned(), claim.clone());
-        }
         Ok(Response::new(rpc::ReadResponse {
             id: request.id,
             properties: Some(to_struct(&properties)),
@@ -208,9 +208,11 @@ impl ResourceProvider for Provider {
         let properties = if request.preview {
             resource.preview_update(&old_inputs, &olds, &inputs)
         } else {
-            let cx = self
-                .context(&request.urn, &olds, request.timeout, resource.timeout())
+            let known = [&olds, &old_inputs, &inputs];
+            let mut cx = self
+                .context(&request.urn, &known, request.timeout, resource.timeout())
                 .await?;
+            cx.tagged = Some(tagged(&olds));
             resource
                 .update(&cx, &request.id, old_inputs, olds, inputs)
                 .await
@@ -234,7 +236,7 @@ impl ResourceProvider for Provider {
             state.entry(key).or_insert(value);
         }
         let cx = self
-            .context(&request.urn, &state, request.timeout, resource.timeout())
+            .context(&request.urn, &[&state], request.timeout, resource.timeout())
             .await?;
         resource.delete(&cx, &request.id, state).await?;
         Ok(Response::new(()))
@@ -360,7 +362,7 @@ fn check_failures(found: Vec<Failure>) -> Vec<rpc::CheckFailure> {
 fn diffed(diffed: crate::resource::Diffed) -> rpc::DiffResponse {
     use rpc::property_diff::Kind as Wire;
     let top = |replaced_only: bool| {
-        let names: std::collections::BTreeSet<_> = diffed
+        let names: BTreeSet<_> = diffed
             .changes
             .iter()
             .filter(|c| c.replace || !replaced_only)
@@ -400,6 +402,15 @@ fn diffed(diffed: crate::resource::Diffed) -> rpc::DiffResponse {
         has_detailed_diff: true,
         ..Default::default()
     }
+}
+
+/// The keys of the tags that the state has of a resource.
+fn tagged(state: &Properties) -> BTreeSet<String> {
+    let keys = |name| match state.get(name).map(Value::plain) {
+        Some(Value::Object(tags)) => tags.into_keys().collect(),
+        _ => Vec::new(),
+    };
+    ["tags", DEFAULT_TAGS].into_iter().flat_map(keys).collect()
 }
 
 /// Remembers the generation in properties that the engine knows.

@@ -2,7 +2,13 @@
 //! they are kept for exactly that.
 
 use crate::{
-    aws::Class, error::Error, props::Failure, pulumirpc as rpc, resource::Partial, wire::to_struct,
+    aws::Class,
+    error::Error,
+    props::Failure,
+    pulumirpc as rpc,
+    resource::Partial,
+    value::{Properties, Value},
+    wire::to_struct,
 };
 use prost::Message;
 use tonic::{Code, Status};
@@ -34,7 +40,7 @@ fn detailed(code: Code, message: String, name: &str, detail: &impl Message) -> S
 impl From<Error> for Status {
     fn from(error: Error) -> Self {
         let code = match &error {
-            Error::Invalid(failures) => return invalid(failures),
+            Error::Invalid(_) => Code::InvalidArgument,
             Error::Aws(aws) => match aws.class {
                 Class::Credentials => Code::Unauthenticated,
                 Class::Denied => Code::PermissionDenied,
@@ -51,9 +57,20 @@ impl From<Error> for Status {
     }
 }
 
-/// Inputs of a component that do not fit, each with its path.
-pub(super) fn invalid(failures: &[Failure]) -> Status {
-    let errors = failures
+/// Why a component could not be constructed. The engine prints the value beside the path of a property that does not
+/// fit: where that would show a secret, the reason goes into the message.
+pub(super) fn construct(error: Error, inputs: &Properties) -> Status {
+    let Error::Invalid(failures) = &error else {
+        return error.into();
+    };
+    let is_secret = |failure: &&Failure| {
+        let name = failure.path.split(['.', '[']).next().unwrap_or_default();
+        inputs.get(name).is_some_and(Value::has_secret)
+    };
+    let (secret, open): (Vec<_>, Vec<_>) = failures.iter().partition(is_secret);
+    let message = std::iter::once("the inputs do not fit".to_owned())
+        .chain(secret.iter().map(ToString::to_string));
+    let errors = open
         .iter()
         .map(|f| rpc::input_properties_error::PropertyError {
             property_path: f.path.clone(),
@@ -64,7 +81,7 @@ pub(super) fn invalid(failures: &[Failure]) -> Status {
     };
     detailed(
         Code::InvalidArgument,
-        "the inputs do not fit".to_owned(),
+        message.collect::<Vec<_>>().join("; "),
         "InputPropertiesError",
         &detail,
     )
@@ -88,4 +105,33 @@ pub(super) fn partial(partial: Partial) -> Status {
         "ErrorResourceInitFailed",
         &detail,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_secret_stands_beside_its_path() {
+        let inputs = [
+            ("cpu".to_owned(), Value::Number(3.0)),
+            (
+                "secrets".to_owned(),
+                Value::Object([("a-b".to_owned(), Value::secret("hush".into()))].into()),
+            ),
+        ];
+        let failure = |path: &str| Failure {
+            path: path.to_owned(),
+            reason: "does not fit".to_owned(),
+        };
+        let failures = vec![failure("cpu"), failure("secrets[\"a-b\"]")];
+        let status = construct(Error::Invalid(failures), &inputs.into());
+        let expected = "the inputs do not fit; secrets[\"a-b\"]: does not fit";
+        assert_eq!(status.message(), expected);
+        let body = Detailed::decode(status.details()).expect("details");
+        let detail = rpc::InputPropertiesError::decode(body.details[0].value.as_slice());
+        let paths: Vec<_> = detail.expect("decodes").errors;
+        assert_eq!(paths.len(), 1);
+        assert_eq!(paths[0].property_path, "cpu");
+    }
 }
