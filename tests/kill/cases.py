@@ -4,10 +4,19 @@ import copy
 
 import yaml
 
+from registry import BASE
 from stack import HERE, REGION, Wrong, same
 
 ELSEWHERE = "eu-west-1"
-WHOLE = yaml.safe_load((HERE / "Pulumi.yaml").read_text())["resources"]
+SHOP = {
+    "shop/dbt_project.yml": "name: jaffle_shop\nprofile: jaffle_shop\n",
+    "shop/models/orders.sql": "select 1 as id\n",
+    # As small as a package is.
+    "shop/requirements.txt":
+        "six==1.17.0 --hash=sha256:4721f391ed90541fddacab5acf947aa0d3dc7d27b2e1e8eda2be8970586c3274\n",
+}
+WHOLE = {**yaml.safe_load((HERE / "Pulumi.yaml").read_text())["resources"], "files": SHOP}
+WHOLE["jaffle"]["properties"]["baseImage"] = BASE.image
 # What nobody may remove but who made it.
 DATA = {"rds:Instance", "s3:Bucket", "secretsmanager:Secret"}
 WORLDWIDE = {"iam:Role", "s3:Bucket"}
@@ -40,6 +49,11 @@ def public(block):
     return {"one": platform(network={"mode": "public", "cidrBlock": block})}
 
 
+def spread(calls, points):
+    """Numbers of calls all over a run, the first among them; one run may make a call or two fewer than another."""
+    return [1 + round(point * (calls - 3) / (points - 1)) for point in range(points)]
+
+
 def changed(program, **properties):
     """A program with other properties of its resources."""
     program = copy.deepcopy(program)
@@ -60,10 +74,11 @@ BLOCKS = {
 UPDATED = changed(
     WHOLE,
     analytics={"tags": {"team": "data"}, "logRetentionDays": 60},
-    jaffle={"image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/jaffle:2", "secrets": {"API_KEY": "another"},
-            "cpu": 2048, "memory": 4096, "tags": {"team": "shop"}},
+    jaffle={"secrets": {"API_KEY": {"fn::secret": "no-less-secret"}}, "cpu": 2048, "memory": 4096,
+            "tags": {"team": "shop"}},
     nightly={"cron": "30 7 * * ? *"},
 )
+UPDATED["files"] = {**SHOP, "shop/models/orders.sql": "select 2 as id\n"}
 
 
 def unchanged(before, after):
@@ -359,7 +374,7 @@ def updated(aws, disturbance, *answered, points=4):
     stack.up(WHOLE)
     for point in range(points):
         program, wanted, calls = ways[point % 2]
-        at = 1 + round(point * (calls - 1) / (points - 1))
+        at = spread(calls, points)[point]
         try:
             getattr(stack, disturbance)(at, *answered, resources=program)
             stack.up()
