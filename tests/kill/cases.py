@@ -112,6 +112,14 @@ def destroy_or_name(stack):
     return left
 
 
+def secret_in_program(aws):
+    """A secret that stands in the program in plain text stands so nowhere else."""
+    stack = aws.stack()
+    stack.up(changed(WHOLE, jaffle={"secrets": {"API_KEY": "not-so-secret"}}))
+    stack.compare()
+    stack.destroyed()
+
+
 def destroyed_at_once(aws, program, at):
     """The first `up` is killed, and `destroy` follows instead of another `up`."""
     stack = aws.stack()
@@ -385,6 +393,7 @@ def updated(aws, disturbance, *answered, points=4):
 
 
 CASES = [
+    ("secret-in-program", secret_in_program),
     ("update refused", updated, "refused"),
     ("update killed-before", updated, "killed", False),
     ("update killed-after", updated, "killed", True),

@@ -31,7 +31,7 @@ class Aws:
                                      stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.url = self.moto.stdout.readline().strip()
         self.folder = Path(tempfile.mkdtemp())
-        self.inventories = {}
+        self.inventories, self.secrets = {}, {}
         self.proxy = Proxy(self.url, Ecr(self.client("ecr")))
 
     def __enter__(self):
@@ -67,6 +67,16 @@ class Aws:
         if region not in self.inventories:
             self.inventories[region] = Inventory(self.url, region)
         return self.inventories[region]
+
+    def disclosed(self, text, region):
+        """The secret that stands in a text, of all that there are or were."""
+        client = self.client("secretsmanager", region)
+        for secret in client.list_secrets()["SecretList"]:
+            for version in secret.get("SecretVersionsToStages", {}):
+                if version not in self.secrets:
+                    value = client.get_secret_value(SecretId=secret["ARN"], VersionId=version)["SecretString"]
+                    self.secrets[version] = json.loads(value)["password"] if value.startswith("{") else value
+        return next((value for value in self.secrets.values() if value in text), None)
 
     def reference(self, *programs):
         """What AWS has after these programs, one after another, without anything going wrong. Forgets every stack."""
@@ -147,6 +157,9 @@ class Stack:
             self.running.kill()
             raise Wrong(f"`pulumi {verb}` did not end: {self.running.communicate()[0]}") from None
         self.proxy.wait()
+        if secret := self.aws.disclosed(output, self.region):
+            lines = [line.replace(secret, "<HERE>") for line in output.splitlines() if secret in line]
+            raise Wrong(f"`pulumi {verb}` discloses a secret: {lines}")
         if fails is not None and bool(self.running.returncode) != fails:
             raise Wrong(f"`pulumi {verb}` ended with {self.running.returncode}:\n{output}")
         return output
