@@ -39,7 +39,7 @@ class Ecr:
             return failure("NAME_UNKNOWN")
 
     def blob(self, method, repository, which, query, body):
-        """Whether there is a blob; an upload. All uploads go to one place, so that a repeated one looks like the first."""
+        """Whether there is a blob; an upload. All go to one place, so that a repeated one looks like the first."""
         if method == "POST":
             self.client.describe_repositories(repositoryNames=[repository])
             return 202, {"location": f"/v2/{repository}/blobs/uploads/place"}, b""
@@ -70,7 +70,7 @@ class Ecr:
 
 
 class Base:
-    """A registry with one image, which only says that it has a Python. Its name is in the images that are made of it, so
+    """A registry with one image, which only says that it has a Python. Its name is in the images that are made of it:
     all share one."""
 
     def __init__(self):
@@ -85,13 +85,11 @@ class Base:
         manifest = json.dumps({"schemaVersion": 2, "mediaType": MANIFEST, "config": descriptor(CONFIG, config),
                                "layers": [descriptor(LAYER, layer)]}).encode()
         contents = {"latest": manifest, digest(config): config, digest(layer): layer}
-        base, self.asked = self, 0
 
         class Handler(BaseHTTPRequestHandler):
             """Answers with what a path ends in."""
 
             def do_GET(self):
-                base.asked += 1
                 content = contents[self.path.rpartition("/")[2]]
                 self.send_response(200)
                 self.send_header("content-length", str(len(content)))
