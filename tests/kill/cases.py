@@ -173,8 +173,8 @@ def replaced(aws, disturbance=None, *at):
 
 
 def taken_back(aws, program, other, at, named):
-    """A change is killed once the new object was made, and then taken back. A component's `destroy` names what is left if
-    it holds data or is a whole network; nobody looks for what is left of a building block used alone."""
+    """A change is killed once the new object was made, and then taken back. A component's `destroy` names what is left
+    if it holds data or is a whole network; nobody looks for what is left of a building block used alone."""
     wanted = aws.reference(program)
     stack = aws.stack()
     stack.up(program)

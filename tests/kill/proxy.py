@@ -1,5 +1,5 @@
-"""A proxy between the provider and the emulator with its registry, which counts the calls that change something, and the
-others, and can act at one of the former."""
+"""A proxy between the provider and the emulator with its registry, which counts the calls that change something and
+the others, and can act at one of the former."""
 import http.client
 import re
 import threading
