@@ -25,7 +25,7 @@ class Inventory:
     """The objects of one region, less those that every account has."""
 
     def __init__(self, url, region):
-        services = "ec2", "rds", "ecs", "iam", "secretsmanager", "s3", "logs", "stepfunctions", "scheduler", "sqs"
+        services = "ec2", "rds", "ecs", "iam", "secretsmanager", "s3", "logs", "stepfunctions", "scheduler", "sqs", "ecr"
         session = boto3.Session(region_name=region)
         self.clients = {service: session.client(service, endpoint_url=url) for service in services}
 
@@ -125,6 +125,21 @@ def buckets(aws):
         yield ("s3:Bucket", name), settings
 
 
+def images(aws):
+    """The repositories and the images in them."""
+    for each in aws.ask("ecr", "describe_repositories", "repositories"):
+        name, policy = each["repositoryName"], None
+        try:
+            policy = aws.ask("ecr", "get_lifecycle_policy", "lifecyclePolicyText", repositoryName=name)
+        except aws.clients["ecr"].exceptions.LifecyclePolicyNotFoundException:
+            pass
+        tags = aws.ask("ecr", "list_tags_for_resource", "tags", resourceArn=each["repositoryArn"])
+        ids = aws.ask("ecr", "list_images", "imageIds", repositoryName=name)
+        yield ("ecr:Repository", name), {**each, "policy": policy, "tags": tags, "images": ids}
+        for image in ids:
+            yield ("ecr:Image", f"{name}@{image['imageDigest']}"), image
+
+
 def others(aws):
     """Secrets, logs, state machines, schedules, queues."""
     for each in aws.ask("secretsmanager", "list_secrets", "SecretList", IncludePlannedDeletion=True):
@@ -145,7 +160,7 @@ def others(aws):
         yield ("sqs:Queue", url.rpartition("/")[2]), {k: v for k, v in attributes.items() if "Timestamp" not in k}
 
 
-PARTS = (ec2, rds, containers, roles, buckets, others)
+PARTS = (ec2, rds, containers, roles, buckets, images, others)
 
 
 def described(description, names):

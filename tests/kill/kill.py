@@ -10,10 +10,11 @@ import argparse
 import os
 import sys
 import time
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
-from cases import CASES, WHOLE
+from cases import CASES, WHOLE, spread
 from stack import Aws, Wrong, same
 
 
@@ -23,7 +24,7 @@ def points(calls, options):
         return [(int(at[:-1]), at[-1] == "a") for at in options.at]
     if options.all:
         return [(n, answered) for n in range(1, calls + 1) for answered in (False, True)]
-    return [(1 + round(i * (calls - 1) / (options.points - 1)), i % 2 == 1) for i in range(options.points)]
+    return [(at, i % 2 == 1) for i, at in enumerate(spread(calls, options.points))]
 
 
 def killed_once(aws, at, answered):
@@ -45,6 +46,8 @@ def check(aws, name, case, *arguments):
         case(aws, *arguments)
     except Wrong as wrong:
         found = wrong
+    except Exception:  # one case's failure must not end the others
+        found = traceback.format_exc()
     print(f"{time.monotonic() - start:6.1f} s  {name}{f': WRONG: {found}' if found else ''}", flush=True)
     return found is None
 
@@ -73,7 +76,8 @@ def main():
         print("\n".join(name for name, *_ in CASES))
         return 0
     with ExitStack() as stack:
-        clouds = [stack.enter_context(Aws()) for _ in range(os.cpu_count() or 1)]
+        # One more than there are processors: a `destroy` waits for what AWS refuses.
+        clouds = [stack.enter_context(Aws()) for _ in range(1 + (os.cpu_count() or 1))]
         left = iter(list(chosen(clouds[0], options)))
         with ThreadPoolExecutor(len(clouds)) as pool:
             good = [each for part in pool.map(lambda aws: [check(aws, *each) for each in left], clouds) for each in part]

@@ -1,4 +1,5 @@
-"""A proxy between the provider and the emulator that counts the calls that change something, and can act at one."""
+"""A proxy between the provider and the emulator with its registry, which counts the calls that change something and
+the others, and can act at one of the former."""
 import http.client
 import re
 import threading
@@ -32,11 +33,15 @@ def denial(headers, body):
     return 403, {"content-type": "text/xml"}, error
 
 
+class Wrong(Exception):
+    """What a case found."""
+
+
 class Proxy:
     """Listens on a free port of loopback."""
 
-    def __init__(self, target):
-        self.target = urlsplit(target)
+    def __init__(self, target, registry):
+        self.target, self.registry = urlsplit(target), registry
         self.lock, self.idle = threading.Lock(), threading.Condition()
         self.under_way = 0
         self.arm()
@@ -79,7 +84,8 @@ class Proxy:
         answered it: the one with that number, or the first whose name begins with that pattern. The call gets the
         answer of `act`, if there is one."""
         with self.lock:
-            self.calls, self.at, self.answered, self.act, self.hit = [], at, answered, act, None
+            self.calls, self.reads = [], []
+            self.at, self.answered, self.act, self.hit = at, answered, act, None
             self.deaf, self.heard = False, set()
 
     def chooses(self, name):
@@ -91,7 +97,8 @@ class Proxy:
     def wait(self):
         """Returns when no call is under way."""
         with self.idle:
-            self.idle.wait_for(lambda: not self.under_way, 30)
+            if not self.idle.wait_for(lambda: not self.under_way, 30):
+                raise Wrong(f"{self.under_way} calls did not end")
 
     def passed_on(self, request):
         """Answers a request with what the emulator answers."""
@@ -99,7 +106,9 @@ class Proxy:
         name = operation(request.command, request.path, request.headers, body)
         chosen = lost = False
         with self.lock:
-            if not READS.match(name):
+            if READS.match(name):
+                self.reads.append(name)
+            else:
                 self.calls.append(name)
                 chosen = self.chooses(name)
                 lost = self.deaf and (name, body) not in self.heard
@@ -109,26 +118,33 @@ class Proxy:
             if chosen and not self.answered:
                 self.instead(request, self.act(request.headers, body))
                 return
-        upstream = http.client.HTTPConnection(self.target.hostname, self.target.port, timeout=60)
-        headers = {k: v for k, v in request.headers.items() if k.lower() != "connection"}
-        upstream.request(request.command, request.path, body, headers)
-        answer = upstream.getresponse()
-        content = answer.read()
-        upstream.close()
+        status, headers, content = self.asked(request, body)
         if chosen:
             self.instead(request, self.act(request.headers, body))
             return
         if lost:
             request.close_connection = True
             return
-        request.send_response(answer.status)
-        for key, value in answer.getheaders():
-            if key.lower() not in ("connection", "transfer-encoding", "content-length", "date", "server"):
-                request.send_header(key, value)
-        length = answer.getheader("content-length") if request.command == "HEAD" else None
-        request.send_header("content-length", length or str(len(content)))
+        request.send_response(status)
+        for key, value in {"content-length": str(len(content)), **headers}.items():
+            request.send_header(key, value)
         request.end_headers()
-        request.wfile.write(content)
+        if request.command != "HEAD":
+            request.wfile.write(content)
+
+    def asked(self, request, body):
+        """The answer to a request: status, headers, content."""
+        if request.path.startswith("/v2/"):
+            return self.registry.answer(request.command, request.path, request.headers, body)
+        upstream = http.client.HTTPConnection(self.target.hostname, self.target.port, timeout=60)
+        headers = {k: v for k, v in request.headers.items() if k.lower() != "connection"}
+        upstream.request(request.command, request.path, body, headers)
+        answer = upstream.getresponse()
+        content = answer.read()
+        upstream.close()
+        dropped = {"connection", "transfer-encoding", "date", "server"}
+        dropped |= set() if request.command == "HEAD" else {"content-length"}
+        return answer.status, {k.lower(): v for k, v in answer.getheaders() if k.lower() not in dropped}, content
 
     @staticmethod
     def instead(request, answer):

@@ -12,7 +12,8 @@ from collections import Counter
 from pathlib import Path
 
 from inventory import Inventory, described
-from proxy import Proxy, denial
+from proxy import Proxy, Wrong, denial
+from registry import Ecr
 
 HERE = Path(__file__).resolve().parent
 REGION = "us-east-1"
@@ -22,10 +23,6 @@ PROJECT = "killed"
 REFERENCES = {}
 
 
-class Wrong(Exception):
-    """What a case found."""
-
-
 class Aws:
     """A moto, the proxy that its users go through, and the folders of the stacks in it."""
 
@@ -33,9 +30,9 @@ class Aws:
         self.moto = subprocess.Popen([sys.executable, "-W", "ignore", HERE.parent / "src/aws.py"],
                                      stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.url = self.moto.stdout.readline().strip()
-        self.proxy = Proxy(self.url)
         self.folder = Path(tempfile.mkdtemp())
-        self.inventories = {}
+        self.inventories, self.secrets = {}, {}
+        self.proxy = Proxy(self.url, Ecr(self.client("ecr")))
 
     def __enter__(self):
         return self
@@ -70,6 +67,16 @@ class Aws:
         if region not in self.inventories:
             self.inventories[region] = Inventory(self.url, region)
         return self.inventories[region]
+
+    def disclosed(self, text, region):
+        """The secret that stands in a text, of all that there are or were."""
+        client = self.client("secretsmanager", region)
+        for secret in client.list_secrets()["SecretList"]:
+            for version in secret.get("SecretVersionsToStages", {}):
+                if version not in self.secrets:
+                    value = client.get_secret_value(SecretId=secret["ARN"], VersionId=version)["SecretString"]
+                    self.secrets[version] = json.loads(value)["password"] if value.startswith("{") else value
+        return next((value for value in self.secrets.values() if value in text), None)
 
     def reference(self, *programs):
         """What AWS has after these programs, one after another, without anything going wrong. Forgets every stack."""
@@ -116,14 +123,19 @@ class Stack:
         self.folder, self.aws, self.proxy = folder, aws, aws.proxy
         self.running, self.region = None, REGION
         self.environment = {
-            **os.environ, "AWS_ENDPOINT_URL": aws.proxy.url, "AWS_REGION": REGION, "PULUMI_HOME": f"{folder}/home",
+            **os.environ, "AWS_ENDPOINT_URL": aws.proxy.url, "AWS_ENDPOINT_URL_REGISTRY": aws.proxy.url,
+            "AWS_REGION": REGION, "PULUMI_HOME": f"{folder}/home",
             "PULUMI_BACKEND_URL": f"file://{folder}/state", "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS": "true"}
         (folder / "state").mkdir()
         self.write({})
         self.pulumi("stack", "init", "dev")
 
-    def write(self, resources):
-        """Makes these resources the program."""
+    def write(self, program):
+        """Makes these resources the program, with the files beside it."""
+        resources = {name: resource for name, resource in program.items() if name != "files"}
+        for name, text in program.get("files", {}).items():
+            (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.folder / name).write_text(text)
         plugin = {"name": "dbt-aws", "path": str(Path(shutil.which(PROVIDER)).parent)}
         program = {"name": PROJECT, "runtime": "yaml", "plugins": {"providers": [plugin]}, "resources": resources}
         # JSON is YAML.
@@ -138,13 +150,16 @@ class Stack:
             ["pulumi", *arguments, *options, "--non-interactive", "--color=never"],
             cwd=self.folder, env=self.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         try:
-            output, _ = self.running.communicate(timeout=60)
+            output, _ = self.running.communicate(timeout=300)
         except subprocess.TimeoutExpired:
             for process in descendants(self.running.pid):
                 os.kill(process, signal.SIGKILL)
             self.running.kill()
             raise Wrong(f"`pulumi {verb}` did not end: {self.running.communicate()[0]}") from None
         self.proxy.wait()
+        if secret := self.aws.disclosed(output, self.region):
+            lines = [line.replace(secret, "<HERE>") for line in output.splitlines() if secret in line]
+            raise Wrong(f"`pulumi {verb}` discloses a secret: {lines}")
         if fails is not None and bool(self.running.returncode) != fails:
             raise Wrong(f"`pulumi {verb}` ended with {self.running.returncode}:\n{output}")
         return output
@@ -217,7 +232,11 @@ class Stack:
                 continue
             if resource.get("delete"):
                 raise Wrong(f"the state still has {resource['id']}, to be deleted")
-            key = resource["id"].rpartition("/")[2] if kind == "sqs:Queue" else resource["id"]
+            key = resource["id"]
+            if kind == "sqs:Queue":
+                key = key.rpartition("/")[2]
+            elif kind == "ecr:Image":
+                key = f"{key.partition(':')[0]}@{resource['outputs']['digest']}"
             yield (kind, key), resource["urn"].rpartition("::")[2]
 
     def compare(self, *others, apart=()):
@@ -227,7 +246,10 @@ class Stack:
         objects = self.aws.objects(self.region)
         state = Counter([key for key, _ in entries] + [key for other in others for key, _ in other.entries()])
         state.update(apart)
-        there = Counter(key for key, _ in objects)
+        # An update leaves the images before it beside its own; their repository's description has them.
+        current = {key.partition("@")[0] for kind, key in state if kind == "ecr:Image"}
+        there = Counter(key for key, _ in objects
+                        if key in state or key[0] != "ecr:Image" or key[1].partition("@")[0] not in current)
         if state != there:
             raise Wrong(f"in AWS only: {sorted((there - state).elements())}; in the state only: "
                         f"{sorted((state - there).elements())}")

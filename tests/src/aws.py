@@ -40,6 +40,12 @@ def put_bucket(self, request, bucket_name, query, put=S3Response._bucket_respons
     return answer
 
 
+def revoke_security_group_egress(self, *arguments, revoke=EC2Backend.revoke_security_group_egress, **named):
+    """EC2 revokes one rule after another; of two at once in moto, one brings back what the other took."""
+    with REVOKING:
+        return revoke(self, *arguments, **named)
+
+
 def list_clusters(self):
     """ECS lists active clusters; moto's those that were deleted too."""
     return [cluster.arn for cluster in self.clusters.values() if cluster.status == "ACTIVE"]
@@ -52,10 +58,12 @@ def modify_db_subnet_group(self, subnet_name, description, subnets, modify=RDSBa
     return group
 
 
+REVOKING = threading.Lock()
 S3Response._bucket_response_put = put_bucket
 S3Response.get_bucket_versioning = get_bucket_versioning
 RDSBackend.modify_db_subnet_group = modify_db_subnet_group
 EC2ContainerServiceBackend.list_clusters = list_clusters
+EC2Backend.revoke_security_group_egress = revoke_security_group_egress
 
 
 class Refused(JsonRESTError):
