@@ -107,11 +107,11 @@ pub(super) fn task(platform: &Handle, prefix: &str, own: Vec<PolicyStatement>) -
     Policy::new(statements)
 }
 
-/// Without it, S3 answers that what is missing is forbidden.
+/// Without it, S3 answers that what is missing is forbidden. The read of one object has no prefix to compare.
 fn list(platform: &Handle, prefix: &str) -> PolicyStatement {
     when(
         allow(&["s3:ListBucket"], [platform.text("artifactsBucketArn")]),
-        json!({"StringLike": {"s3:prefix": prefix}}),
+        json!({"StringLikeIfExists": {"s3:prefix": prefix}}),
     )
 }
 
