@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use super::{
     Error, Result,
     ignore::Rules,
-    layer::{Archive, Gzip, Layer},
+    layer::{Archive, Gzip, Layer, READABLE},
 };
 
 /// Where the project is in the image.
@@ -166,7 +166,7 @@ impl Project {
                 sha256: Sha256::new(),
             };
             archive
-                .file(&format!("{DIRECTORY}/{name}"), size, &mut content)
+                .file(&format!("{DIRECTORY}/{name}"), READABLE, size, &mut content)
                 .map_err(Error::io("packing", path))?;
             hashes.insert(name.clone(), short(&content.sha256.finalize()));
         }
