@@ -14,7 +14,7 @@ use self::{
 };
 use crate::{
     component::{Component, Scope},
-    image::Project,
+    image::{AGAIN, Project},
     output::all,
     prelude::*,
     resources::{
@@ -56,8 +56,10 @@ pub struct DbtProjectInputs {
     pub image: Option<String>,
     /// The dbt in the image. Default: dbt 1.11 with the warehouse's adapter.
     pub dbt: Option<DbtProjectDbt>,
-    /// The URI of the image under dbt and the project: one with Python and glibc. Default, also where it is empty: a slim
-    /// Python image.
+    /// The URI of the image under dbt and the project: one with Python 3.10 or later and glibc. In ECR it is read with the
+    /// provider's credentials, elsewhere with Docker's. What a tag stands for is looked up once and kept until the URI
+    /// changes: to take a newer one, name it by digest or by a more exact tag. Default, also where it is empty: a slim
+    /// Python image, `public.ecr.aws/docker/library/python:3.12-slim-bookworm`.
     #[prop(check = checks::base_image)]
     pub base_image: Option<String>,
     /// How dbt connects. Default: as `dbt_project.yml` and the platform's warehouse say. With `image`, no profile is
@@ -457,13 +459,7 @@ fn pack(
         "repository",
         RepositoryArgs {
             force_delete: true.into(),
-            lifecycle_policy: Json(serde_json::json!({"rules": [{
-                "rulePriority": 1,
-                "description": "Keeps the newest images",
-                "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": IMAGES},
-                "action": {"type": "expire"},
-            }]}))
-            .into(),
+            lifecycle_policy: Json(lifecycle()).into(),
             tags: args.tags.clone(),
             ..Default::default()
         },
@@ -500,6 +496,26 @@ fn pack(
     );
     let uri = image.image_uri.clone();
     (repository, uri)
+}
+
+/// Keeps the newest images, and those that are in use again: what the first rule looks at, the second passes over.
+fn lifecycle() -> serde_json::Value {
+    let more = ("imageCountMoreThan", IMAGES);
+    let rule = |priority: u32, description: &str, mut selection: serde_json::Value| {
+        selection["countType"] = more.0.into();
+        selection["countNumber"] = more.1.into();
+        serde_json::json!({
+            "rulePriority": priority, "description": description, "selection": selection, "action": {"type": "expire"},
+        })
+    };
+    serde_json::json!({"rules": [
+        rule(
+            1,
+            "Keeps the newest images that were used again",
+            serde_json::json!({"tagStatus": "tagged", "tagPrefixList": [AGAIN]}),
+        ),
+        rule(2, "Keeps the newest images", serde_json::json!({"tagStatus": "any"})),
+    ]})
 }
 
 struct Roles<'a> {

@@ -2,7 +2,7 @@
 
 use super::{DbtProjectDbt, DbtProjectProfile, handle, task};
 use crate::{
-    image::{Project, Reference},
+    image::{Project, Reference, ecr_registry},
     prelude::*,
     props::below,
     resources::ecs::task_definition::fargate_size,
@@ -155,10 +155,7 @@ pub(crate) use super::task::variable;
 /// The ARN of the ECR repository that an image's URI names, if it is one.
 pub(super) fn ecr_arn(image: &str, partition: &str) -> Option<String> {
     let (host, rest) = image.split_once('/')?;
-    let [account, "dkr", "ecr", region, "amazonaws", ..] = host.split('.').collect::<Vec<_>>()[..]
-    else {
-        return None;
-    };
+    let (account, region) = ecr_registry(host)?;
     let name = rest.split_once('@').map_or(rest, |(name, _)| name);
     let name = name.split_once(':').map_or(name, |(name, _)| name);
     Some(format!(

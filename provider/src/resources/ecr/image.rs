@@ -1,9 +1,10 @@
 //! `dbt-aws:ecr:Image`.
 
 use crate::{
+    aws::Clients,
     image::{
-        Built, Credentials, DEFAULT_BASE, Dbt, Fingerprint, Images, Platform, Project, Registry,
-        Spec,
+        Built, Credentials, DEFAULT_BASE, Dbt, Fingerprint, Images, Login, Platform, Project,
+        Reference, Registry, Spec, ecr_registry,
     },
     prelude::*,
     resources::ecs::task_definition::TaskDefinitionCpuArchitecture,
@@ -25,7 +26,10 @@ pub struct ImageInputs {
     pub path: String,
     /// The dbt that runs the project.
     pub dbt: ImageDbt,
-    /// The URI of the image under dbt and the project: one with Python and glibc. Default: a slim Python image.
+    /// The URI of the image under dbt and the project: one with Python 3.10 or later and glibc. In ECR it is read with the
+    /// provider's credentials, elsewhere with Docker's. What a tag stands for is looked up once and kept until the URI
+    /// changes: to take a newer one, name it by digest or by a more exact tag. Default: a slim Python image,
+    /// `public.ecr.aws/docker/library/python:3.12-slim-bookworm`.
     #[prop(default = DEFAULT_BASE)]
     pub base_image: String,
     /// The kind of processor that it runs on. Default: `X86_64`.
@@ -90,7 +94,7 @@ impl CustomResource for Image {
             }
         }
         if let Some(base) = check.get::<String>("baseImage")
-            && let Err(reason) = base.parse::<crate::image::Reference>()
+            && let Err(reason) = base.parse::<Reference>()
         {
             check.fail("baseImage", reason.to_string());
         }
@@ -227,25 +231,7 @@ async fn push(
     previous: Option<&Built>,
 ) -> Result<ImageOutputs> {
     let (host, name) = repository(&inputs.repository_url)?;
-    let token = cx
-        .aws
-        .ecr()
-        .get_authorization_token()
-        .send()
-        .await
-        .during("ask ECR for a token")?;
-    let token = token
-        .authorization_data()
-        .first()
-        .and_then(|d| d.authorization_token());
-    let login = token.and_then(|token| {
-        let text = data_encoding::BASE64.decode(token.as_bytes()).ok()?;
-        let (username, password) = std::str::from_utf8(&text).ok()?.split_once(':')?;
-        Some(Credentials {
-            username: username.to_owned(),
-            password: password.to_owned(),
-        })
-    });
+    let login = token(&cx.aws).await?;
     let registry = Registry {
         host: cx
             .aws
@@ -253,14 +239,17 @@ async fn push(
             .map_or(host, |url| url.trim_end_matches('/'))
             .to_owned(),
         repository: name.to_owned(),
-        credentials: login,
+        credentials: login.clone(),
     };
     cx.status(format!(
         "packing {} and pushing what {name} does not have",
         inputs.path
     ));
     let work = Images::from_environment();
-    let spec = spec(inputs);
+    let spec = Spec {
+        base_login: base_login(cx, &inputs.base_image, login),
+        ..spec(inputs)
+    };
     let made = tokio::select! {
         made = work.build_and_push(&spec, &registry, previous) => made,
         () = cx.cancel.cancelled() => return Err(Error::Cancelled(format!("pushing to {name}"))),
@@ -271,6 +260,47 @@ async fn push(
     let layers = Json(layers);
     cx.keep("layers", &layers);
     Ok(outputs(inputs, made.digest, layers))
+}
+
+/// What opens the ECR registries of a region, as far as these credentials may.
+async fn token(clients: &Clients) -> Result<Option<Credentials>> {
+    let token = clients
+        .ecr()
+        .get_authorization_token()
+        .send()
+        .await
+        .during(format!("ask ECR in {} for a token", clients.region()))?;
+    let token = token
+        .authorization_data()
+        .first()
+        .and_then(|d| d.authorization_token());
+    Ok(token.and_then(|token| {
+        let text = data_encoding::BASE64.decode(token.as_bytes()).ok()?;
+        let (username, password) = std::str::from_utf8(&text).ok()?.split_once(':')?;
+        Some(Credentials {
+            username: username.to_owned(),
+            password: password.to_owned(),
+        })
+    }))
+}
+
+/// What opens the base image's registry if that is ECR: the token that there is, or one of its own region.
+fn base_login(cx: &Context, base: &str, own: Option<Credentials>) -> Option<Login> {
+    let reference: Reference = base.parse().ok()?;
+    let (_, region) = ecr_registry(&reference.host)?;
+    if region == cx.aws.region() {
+        return Some(Login::of(own));
+    }
+    let (aws, region) = (cx.account.clone(), region.to_owned());
+    Some(Login::new(move || {
+        let (aws, region) = (aws.clone(), region.clone());
+        async move {
+            let asked = async { token(&*aws.clients(&region).await?).await };
+            asked.await.map_err(|error| crate::image::Error::Login {
+                reason: error.to_string(),
+            })
+        }
+    }))
 }
 
 fn outputs(inputs: &ImageInputs, digest: String, layers: Json) -> ImageOutputs {
@@ -307,7 +337,7 @@ fn spec(inputs: &ImageInputs) -> Spec {
         project: PathBuf::from(&inputs.path),
         dbt: source(&inputs.dbt),
         base: inputs.base_image.clone(),
-        base_credentials: None,
+        base_login: None,
         platform: match inputs.architecture {
             TaskDefinitionCpuArchitecture::X8664 => Platform::Amd64,
             TaskDefinitionCpuArchitecture::Arm64 => Platform::Arm64,
