@@ -477,6 +477,42 @@ async fn refusals_name_what_was_refused_and_no_secret() {
 }
 
 #[tokio::test]
+async fn what_dbt_does_not_run_on_is_refused() {
+    let mut setting = Setting::new().await;
+    let refusal = async |setting: &Setting| {
+        let pushed = setting
+            .images
+            .build_and_push(&setting.spec, &setting.registry, None);
+        pushed.await.unwrap_err().to_string()
+    };
+    setting.spec.python = Some(Python { minor: 9 });
+    let error = refusal(&setting).await;
+    assert!(
+        error.ends_with("its Python is 3.9, and the runner needs 3.10 or later"),
+        "{error}"
+    );
+    setting.spec.python = None;
+
+    let page = "/simple/dbt-core/";
+    let mut served = setting.server.0.lock().unwrap();
+    let text = String::from_utf8(served.content[page].clone()).unwrap();
+    let text = text.replace("<a ", "<a data-requires-python=\"&gt;=3.12\" ");
+    served.content.insert(page.into(), text.into());
+    drop(served);
+    let error = refusal(&setting).await;
+    assert!(
+        error.starts_with("dbt-core 1 cannot be installed: no index has a wheel of it"),
+        "{error}"
+    );
+
+    let content = setting.server.0.lock().unwrap().content["base:3"].clone();
+    setting.server.put("base:3-alpine", content);
+    setting.spec.base += "-alpine";
+    let error = refusal(&setting).await;
+    assert!(error.contains("whose libc is musl"), "{error}");
+}
+
+#[tokio::test]
 async fn a_wheel_that_is_not_the_locked_one_is_refused() {
     let setting = Setting::new().await;
     setting
