@@ -13,7 +13,9 @@ use self::{
     machine::Machine,
 };
 use crate::{
+    aws::Aws,
     component::{Component, Scope},
+    components::formats,
     image::{AGAIN, Project},
     output::all,
     prelude::*,
@@ -75,7 +77,8 @@ pub struct DbtProjectInputs {
     /// Environment variables with secret values made elsewhere: for each name the ARN of a Secrets Manager secret
     /// (`ARN:key::` for one key of a JSON object) or of an SSM parameter.
     pub secret_arns: Option<BTreeMap<String, String>>,
-    /// The ARNs of the KMS keys that encrypt what `secretArns` names, where they are not AWS's own.
+    /// The ARNs of the KMS keys that encrypt what `secretArns` names, where they are not AWS's own: of keys, not aliases.
+    #[prop(check = formats::kms_keys)]
     pub secret_kms_key_arns: Option<Vec<String>>,
     /// CPU units, 1024 to a virtual CPU: 256, 512, 1024, 2048, 4096, 8192 or 16384. Default: 1024.
     #[prop(default = 1024)]
@@ -102,7 +105,8 @@ pub struct DbtProjectDbt {
     /// The minor version of dbt Core. Default: `1.11`.
     #[prop(default = "1.11")]
     pub version: String,
-    /// The adapter, such as `postgres`. Default: the warehouse's.
+    /// The adapter, such as `postgres`. With `requirements` or an `image` made elsewhere it names the profile's type alone.
+    /// Default: the warehouse's.
     pub adapter: Option<String>,
     /// The path of a requirements file, relative to the program's directory, that is installed instead. With hashes it is
     /// taken as it is. Without, it is resolved for the image's Python and processor, as `pip` and `uv` do, when the image
@@ -115,7 +119,7 @@ pub struct DbtProjectDbt {
 /// See [profiles](https://docs.getdbt.com/docs/core/connect-data-platform/connection-profiles).
 #[derive(Clone, Debug, Props)]
 pub struct DbtProjectProfile {
-    /// The profile's name. Default: that in `dbt_project.yml`.
+    /// The profile's name, as `dbt_project.yml` has it. Default: what it says there, which cannot be a template.
     pub name: Option<String>,
     /// The target's name, also in the path of the artifacts: letters, digits, `-` and `_`. Default: `prod`.
     #[prop(default = "prod", check = checks::target)]
@@ -179,6 +183,10 @@ impl Component for DbtProject {
 
     fn check(check: &mut Check<'_>) {
         checks::project(check);
+    }
+
+    async fn look(aws: &Aws, inputs: &Properties) -> Result<Vec<Failure>> {
+        Ok(handle::look(aws, inputs, "platform"))
     }
 
     fn construct(scope: &Scope, args: DbtProjectArgs) -> Result<DbtProjectFields, Failure> {
@@ -403,6 +411,19 @@ impl Component for DbtProject {
                 .map(|(machine, dead_letters)| roles::scheduler(&machine, &dead_letters)),
         );
 
+        let own: Vec<_> = args
+            .secrets
+            .iter()
+            .flatten()
+            .map(|(name, _)| name.clone())
+            .collect();
+        let secret_names = args.secret_arns.optional().map(move |given| {
+            let names: Vec<_> = own
+                .into_iter()
+                .chain(given.unwrap_or_default().into_keys())
+                .collect();
+            Some(names.join(",")).filter(|names| !names.is_empty())
+        });
         let region = platform.key::<String>("region");
         let number = |n: &Output<i32>| n.map(|n| n.to_string());
         let handle = Output::dictionary([
@@ -416,6 +437,7 @@ impl Component for DbtProject {
             ("artifactsUri", artifacts_uri.clone()),
             ("cpu", number(&args.cpu)),
             ("memory", number(&args.memory)),
+            ("secretNames", secret_names.flatten()),
         ]);
         let place = all((region, state_machine.arn.clone()));
         Ok(DbtProjectFields {
@@ -470,10 +492,8 @@ fn pack(
         dbt.requirements.optional(),
         args.platform.key::<String>("adapter").optional(),
     ))
-    .map(|(own, requirements, warehouse)| match requirements {
-        Some(_) => own,
-        None => own.or(warehouse),
-    });
+    // With a requirements file, an adapter is that of the profile alone.
+    .map(|(own, requirements, warehouse)| own.or(warehouse).filter(|_| requirements.is_none()));
     let image = scope.child::<Image>(
         "image",
         ImageArgs {

@@ -358,6 +358,27 @@ impl Machine {
     }
 }
 
+/// How many characters ECS counts of a run's overrides, of which it takes [`LONGEST`].
+pub(crate) fn overrides(
+    commands: Option<&[String]>,
+    environment: &BTreeMap<String, String>,
+) -> usize {
+    let pair = |name: &str, value: &str| json!({"name": name, "value": value});
+    // The longest name that an execution can have.
+    let mut all = vec![
+        pair("DBT_AWS_RUN_ID", &"x".repeat(80)),
+        pair("DBT_AWS_ATTEMPT", ATTEMPT),
+    ];
+    all.extend(commands.map(|commands| pair("DBT_AWS_COMMANDS", &json!(commands).to_string())));
+    all.extend(environment.iter().map(|(name, value)| pair(name, value)));
+    let container = json!({"name": super::task::CONTAINER, "environment": all});
+    let overrides = json!({"containerOverrides": [container], "cpu": "16384", "memory": "122880"});
+    overrides.to_string().chars().count()
+}
+
+/// The most characters that ECS takes of overrides.
+pub(crate) const LONGEST: usize = 8_192;
+
 /// The console of a region.
 pub(crate) fn console(region: &str) -> String {
     match region {

@@ -77,7 +77,11 @@ pub(super) fn execution(
         }
     }
     if !kms_keys.is_empty() {
-        statements.push(allow(&["kms:Decrypt"], kms_keys));
+        // ECS itself has no use of the keys: what it reads does.
+        statements.push(when(
+            allow(&["kms:Decrypt"], kms_keys),
+            json!({"StringLike": {"kms:ViaService": ["secretsmanager.*", "ssm.*"]}}),
+        ));
     }
     Policy::new(statements)
 }
