@@ -432,9 +432,9 @@ impl Walk {
                 if !path.join("pyvenv.cfg").exists() {
                     self.directory(&path, &inner, above)?;
                 }
-            } else if excluded {
-                continue;
-            } else if name == "profiles.yml" && (prefix.is_empty() || is_profile(&path)) {
+            } else if excluded
+                || (name == "profiles.yml" && (prefix.is_empty() || is_profile(&path)))
+            {
                 continue;
             } else if metadata.is_file() {
                 self.files.insert(inner, path);

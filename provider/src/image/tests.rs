@@ -494,11 +494,10 @@ async fn what_dbt_does_not_run_on_is_refused() {
     setting.spec.python = None;
 
     let page = "/simple/dbt-core/";
-    let mut served = setting.server.0.lock().unwrap();
-    let text = String::from_utf8(served.content[page].clone()).unwrap();
+    let text = setting.server.0.lock().unwrap().content[page].clone();
+    let text = String::from_utf8(text).unwrap();
     let text = text.replace("<a ", "<a data-requires-python=\"&gt;=3.12\" ");
-    served.content.insert(page.into(), text.into());
-    drop(served);
+    setting.server.put(page, text);
     let error = refusal(&setting).await;
     assert!(
         error.starts_with("dbt-core 1 cannot be installed: no index has a wheel of it"),

@@ -206,9 +206,12 @@ fn wrong_inputs_are_refused_with_their_path() {
         "#]],
     );
     let many: serde_json::Map<_, _> = (0..300).map(|n| (format!("V{n}"), "1".into())).collect();
-    wrong(set("environment", many.into()), &expect![[r#"
+    wrong(
+        set("environment", many.into()),
+        &expect![[r#"
         environment: commands and environment make overrides of 8600 characters as JSON, and ECS takes 8192 at most; move variables to the project's environment
-    "#]]);
+    "#]],
+    );
     wrong(
         set("environment", json!({"PASSWORD": "1"})),
         &expect![[r#"
