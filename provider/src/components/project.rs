@@ -37,6 +37,7 @@ use crate::{
         sqs::queue::{Queue, QueueArgs},
     },
 };
+use serde_json::{Value as Document, json};
 
 /// One dbt project, packaged and runnable.
 #[derive(Debug)]
@@ -518,23 +519,19 @@ fn pack(
     (repository, uri)
 }
 
-/// Keeps the newest images, and those that are in use again: what the first rule looks at, the second passes over.
-fn lifecycle() -> serde_json::Value {
-    let more = ("imageCountMoreThan", IMAGES);
-    let rule = |priority: u32, description: &str, mut selection: serde_json::Value| {
-        selection["countType"] = more.0.into();
-        selection["countNumber"] = more.1.into();
-        serde_json::json!({
+/// Keeps the newest images, and the newest that are in use again: what the first rule looks at, the second passes over.
+fn lifecycle() -> Document {
+    let rule = |priority: u32, description: &str, mut selection: Document| {
+        selection["countType"] = json!("imageCountMoreThan");
+        selection["countNumber"] = json!(IMAGES);
+        json!({
             "rulePriority": priority, "description": description, "selection": selection, "action": {"type": "expire"},
         })
     };
-    serde_json::json!({"rules": [
-        rule(
-            1,
-            "Keeps the newest images that were used again",
-            serde_json::json!({"tagStatus": "tagged", "tagPrefixList": [AGAIN]}),
-        ),
-        rule(2, "Keeps the newest images", serde_json::json!({"tagStatus": "any"})),
+    let again = json!({"tagStatus": "tagged", "tagPrefixList": [AGAIN]});
+    json!({"rules": [
+        rule(1, "Keeps the newest images that were used again", again),
+        rule(2, "Keeps the newest images", json!({"tagStatus": "any"})),
     ]})
 }
 

@@ -43,7 +43,7 @@ impl Login {
         })
     }
 
-    pub(super) async fn credentials(&self) -> Result<Option<&Credentials>> {
+    pub(crate) async fn credentials(&self) -> Result<Option<&Credentials>> {
         let answer = self.0.answer.get_or_try_init(|| (self.0.ask)()).await?;
         Ok(answer.as_ref())
     }

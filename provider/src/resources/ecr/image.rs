@@ -1,7 +1,7 @@
 //! `dbt-aws:ecr:Image`.
 
 use crate::{
-    aws::Clients,
+    aws::{Aws, Clients},
     image::{
         Built, Credentials, DEFAULT_BASE, Dbt, Fingerprint, Images, Login, Platform, Project,
         Reference, Registry, Spec, ecr_registry,
@@ -10,7 +10,7 @@ use crate::{
     resources::ecs::task_definition::TaskDefinitionCpuArchitecture,
 };
 use aws_sdk_ecr::types::ImageIdentifier;
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 /// The image of a dbt project, made and pushed without Docker.
 #[derive(Debug)]
@@ -247,7 +247,7 @@ async fn push(
     ));
     let work = Images::from_environment();
     let spec = Spec {
-        base_login: base_login(cx, &inputs.base_image, login),
+        base_login: base_login(&inputs.base_image, login, cx.aws.region(), &cx.account),
         ..spec(inputs)
     };
     let made = tokio::select! {
@@ -285,13 +285,13 @@ async fn token(clients: &Clients) -> Result<Option<Credentials>> {
 }
 
 /// What opens the base image's registry if that is ECR: the token that there is, or one of its own region.
-fn base_login(cx: &Context, base: &str, own: Option<Credentials>) -> Option<Login> {
+fn base_login(base: &str, own: Option<Credentials>, region: &str, aws: &Arc<Aws>) -> Option<Login> {
     let reference: Reference = base.parse().ok()?;
-    let (_, region) = ecr_registry(&reference.host)?;
-    if region == cx.aws.region() {
+    let (_, theirs) = ecr_registry(&reference.host)?;
+    if theirs == region {
         return Some(Login::of(own));
     }
-    let (aws, region) = (cx.account.clone(), region.to_owned());
+    let (aws, region) = (aws.clone(), theirs.to_owned());
     Some(Login::new(move || {
         let (aws, region) = (aws.clone(), region.clone());
         async move {
@@ -350,6 +350,7 @@ fn spec(inputs: &ImageInputs) -> Spec {
 mod tests {
     use super::*;
     use crate::{
+        aws::Configuration,
         identity::Seen,
         resource::{CheckScope, erase},
     };
@@ -415,6 +416,34 @@ mod tests {
         assert_eq!(
             (&given["project"], &given["packages"]),
             (&Value::Unknown, &Value::Unknown)
+        );
+    }
+
+    #[tokio::test]
+    async fn a_base_in_ecr_is_opened_with_the_providers_credentials() {
+        let configuration = Configuration {
+            allowed_account_ids: Some(["444455556666".to_owned()].into()),
+            access_key: Some("test".to_owned()),
+            secret_key: Some("test".to_owned()),
+            endpoints: Some([("sts".to_owned(), "http://127.0.0.1:9".to_owned())].into()),
+            max_retries: Some(0),
+            ..Default::default()
+        };
+        let aws = Arc::new(Aws::new(configuration, "eu-west-1".to_owned()));
+        let own = Some(Credentials {
+            username: "AWS".to_owned(),
+            password: "token".to_owned(),
+        });
+        let login = |base: &str| base_login(base, own.clone(), "eu-west-1", &aws);
+        let base = |region: &str| format!("111122223333.dkr.ecr.{region}.amazonaws.com/python:3");
+        assert!(login("public.ecr.aws/docker/library/python:3").is_none());
+        let same = login(&base("eu-west-1")).expect("a login");
+        assert_eq!(same.credentials().await.expect("known"), own.as_ref());
+        let other = login(&base("us-east-1")).expect("a login");
+        let error = other.credentials().await.expect_err("no AWS").to_string();
+        assert!(
+            error.starts_with("the registry of the base image cannot be opened: "),
+            "{error}"
         );
     }
 
