@@ -45,11 +45,11 @@ class StateMachine(unittest.TestCase):
                                    "environment": [{"name": "BUCKET", "value": self.name}]}])
         self.addCleanup(self.ecs.deregister_task_definition, taskDefinition=answer["taskDefinition"]["taskDefinitionArn"])
 
-    def machine(self, **changes):
-        """The state machine, with other values for what its task state has."""
+    def machine(self, state="Run dbt", **changes):
+        """The state machine, with other values for what a state of it has."""
         text = DEFINITION.read_text().replace("BUCKET", self.name).replace("CLUSTER", self.name).replace("FAMILY", self.family)
         definition = json.loads(text)
-        definition["States"]["Run dbt"].update(changes)
+        definition["States"][state].update(changes)
         arn = self.states.create_state_machine(
             name=self.family, definition=json.dumps(definition), roleArn=ROLE)["stateMachineArn"]
         self.addCleanup(self.states.delete_state_machine, stateMachineArn=arn)
@@ -93,6 +93,12 @@ class StateMachine(unittest.TestCase):
         end = self.run_to_the_end(self.machine(), commands=["dbt clean"])
         self.assertEqual((end["status"], end["error"]), ("FAILED", "TaskLost"))
         self.assertIn("the task ended without saying how the run went (exit code 3)", end["cause"])
+
+    def test_an_outcome_that_cannot_be_read(self):
+        machine = self.machine("Read the outcome", Arguments={"Bucket": self.name + "-none", "Key": "outcome.json"})
+        end = self.run_to_the_end(machine)
+        self.assertEqual((end["status"], end["error"]), ("FAILED", "OutcomeUnreadable"), end)
+        self.assertIn("the task has ended (exit code 0), but its outcome.json could not be read: S3.NoSuchBucketException: ", end["cause"])
 
     def test_not_started(self):
         self.register(self.image.replace(":base", ":none"))
@@ -138,6 +144,27 @@ class StateMachine(unittest.TestCase):
         self.states.start_execution(stateMachineArn=machine, name=execution, input=json.dumps(given))
         end = until(lambda: (end := self.states.describe_execution(executionArn=arn))["status"] != "RUNNING" and end)
         self.assertEqual(json.loads(end["output"])["class"], "success", end)
+
+    def test_a_claim_is_tried_again_and_says_why_it_failed(self):
+        machine = self.machine("Claim the time", Arguments={"Bucket": self.name + "-none", "Key": "claim", "Body": ""})
+        given = {"scheduleArn": "arn:aws:scheduler:us-east-1:000000000000:schedule/default/none",
+                 "scheduledTime": "2026-01-31T06:30:00Z"}
+        execution = self.states.start_execution(stateMachineArn=machine, input=json.dumps(given))["executionArn"]
+        end = until(lambda: (end := self.states.describe_execution(executionArn=execution))["status"] != "RUNNING" and end)
+        self.assertEqual((end["status"], end["error"]), ("FAILED", "ClaimFailed"), end)
+        self.assertIn("so that it is not run twice: S3.NoSuchBucketException: ", end["cause"])
+        history = self.states.get_execution_history(executionArn=execution)["events"]
+        entered = [event["stateEnteredEventDetails"]["name"] for event in history if "stateEnteredEventDetails" in event]
+        self.assertEqual(entered.count("Claim the time"), 4)
+
+    def test_a_claim_that_cannot_be_read(self):
+        self.s3.put_object(Bucket=self.name, Key="shop/prod/claims/default/taken/2026-01-31T06:30:00Z", Body="another")
+        machine = self.machine("Read the claim", Arguments={"Bucket": self.name + "-none", "Key": "claim"})
+        end = self.run_to_the_end(machine, scheduleArn="arn:aws:scheduler:us-east-1:000000000000:schedule/default/taken",
+                                  scheduledTime="2026-01-31T06:30:00Z")
+        self.assertEqual((end["status"], end["error"]), ("FAILED", "ClaimFailed"), end)
+        self.assertRegex(end["cause"], r"(?s)run twice: S3\.S3Exception: .*; nor could the claim be read: S3\.NoSuchBucketException: ")
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -6,6 +6,8 @@ import ministack.app
 from ministack.services import ecs, ssm
 from ministack.services import stepfunctions as states
 
+# The errors of objects that S3's model has. Step Functions gives any other as S3.S3Exception.
+S3_ERRORS = {"InvalidObjectState", "NoSuchBucket", "NoSuchKey"}
 current = contextvars.ContextVar("task that the state waits for", default=None)
 
 
@@ -103,8 +105,8 @@ def with_s3_objects(original):
         answer = {name.lower(): value for name, value in (answer or {}).items()}
         content = content if isinstance(content, bytes) else (content or "").encode()
         if status >= 400:
-            code = content.decode(errors="replace").partition("<Code>")[2].partition("</Code>")[0] or "S3"
-            raise states._ExecutionError(f"S3.{code}Exception", content.decode(errors="replace"))
+            code = content.decode(errors="replace").partition("<Code>")[2].partition("</Code>")[0] 
+            raise states._ExecutionError(f"S3.{code if code in S3_ERRORS else 'S3'}Exception", content.decode(errors="replace"))
         result = {"ETag": answer.get("etag", "")}
         if action == "getObject":
             result |= {"Body": content.decode(), "ContentLength": len(content), "ContentType": answer.get("content-type", "")}

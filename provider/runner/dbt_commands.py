@@ -20,7 +20,8 @@ from pathlib import Path
 FAILED = {"error", "fail", "runtime error", "partial success"}
 # What reads the manifest as it was parsed, and nothing that makes a new parse necessary.
 SHARE_A_PARSE = {"build", "compile", "docs", "list", "ls", "run", "run-operation", "seed", "show", "snapshot", "source", "test"}
-CHANGE_THE_PARSE = ("--vars", "--target", "-t", "--profile", "--profiles-dir", "--project-dir", "--no-partial-parse")
+CHANGE_THE_PARSE = {"--vars", "--target", "--profile", "--profiles-dir", "--project-dir", "--no-partial-parse", "--partial-parse-file-path",
+                    "--no-static-parser", "--use-experimental-parser", "--warn-error", "--warn-error-options"}
 
 
 def main():
@@ -61,8 +62,8 @@ def run_all(commands, results):
 
 def shares_a_parse(command):
     """Whether a command can use the manifest that another one parsed."""
-    name = next((word for word in command if not word.startswith("-")), None)
-    return name in SHARE_A_PARSE and not any(word.split("=")[0] in CHANGE_THE_PARSE for word in command)
+    changes = (word for word in command if word.split("=")[0] in CHANGE_THE_PARSE or word.startswith("-t"))
+    return command[0] in SHARE_A_PARSE and not any(changes)  # what stands before it may be any option
 
 
 def exit_code(outcome):
@@ -78,7 +79,9 @@ def describe(outcome):
     failed = [node for node in nodes if status(node) in FAILED]
     return {
         "nodes": len(nodes),
-        "failed": [[node.node.unique_id, str(getattr(node, "message", None) or status(node))] for node in failed],
+        # What run-operation ran is no node, and has the id itself.
+        "failed": [[getattr(node, "node", node).unique_id, str(getattr(node, "message", None) or f"{status(node)}; see the log above")]
+                   for node in failed],
         "error": str(outcome.exception) if outcome.exception is not None else None,
         "usage": type(outcome.exception).__name__ == "DbtUsageException",
     }

@@ -19,6 +19,7 @@ import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import datetime, timezone
+from functools import cached_property
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -32,6 +33,8 @@ UPLOAD_SECONDS = 120
 UPLOAD_RESERVE = 10
 COMMANDS = {"build", "clean", "clone", "compile", "debug", "deps", "docs", "init", "list", "ls", "parse", "retry", "run",
             "run-operation", "seed", "show", "snapshot", "source", "test"}
+# Warehouses that may still be starting, and where they listen.
+PORTS = {"postgres": 5432, "redshift": 5439}
 # The keys of RDS's and Redshift's secrets that are no key of a profile.
 NOT_IN_PROFILE = {"engine", "dbInstanceIdentifier", "dbClusterIdentifier", "masterarn"}
 # The keys of a warehouse's secret that need no hiding.
@@ -49,6 +52,7 @@ class End(Exception):
 
 def main():
     signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
+    sys.stdout.reconfigure(errors="backslashreplace")
     run = Run(os.environ)
     try:
         run.prepare()
@@ -66,14 +70,13 @@ def main():
 
 
 class Run:
-    """One attempt of one run."""
+    """One attempt of one run. Making it, and keeping how it ended, touches no disk: both work when that is full."""
 
     def __init__(self, env):
         self.env = env
         self.started, self.clock = datetime.now(timezone.utc), time.monotonic()
         self.redact = Redact(env)
-        self.work = Path(tempfile.mkdtemp(prefix="dbt-aws-"))
-        self.target, self.logs, self.results = self.work / "target", self.work / "logs", self.work / "results.jsonl"
+        self.work = None
         self.artifacts = Artifacts(env.get("DBT_AWS_ARTIFACTS", ""), self.log)
         run_id = env.get("DBT_AWS_RUN_ID") or self.started.strftime("%Y%m%dT%H%M%SZ")
         self.place = f"runs/{run_id}/{env.get('DBT_AWS_ATTEMPT') or 1}"
@@ -84,8 +87,14 @@ class Run:
     def log(self, line):
         print(f"dbt-aws: {self.redact(line)}", flush=True)
 
+    def make_work(self):
+        """The directory of all that is written."""
+        self.work = Path(tempfile.mkdtemp(prefix="dbt-aws-"))
+        self.target, self.logs, self.results = self.work / "target", self.work / "logs", self.work / "results.jsonl"
+
     def prepare(self):
         """Read the environment, write the profile, and wait for the warehouse."""
+        self.make_work()
         self.commands = parse_commands(self.env.get("DBT_AWS_COMMANDS") or '["dbt build"]')
         if seconds := number(self.env, "DBT_AWS_TIMEOUT_SECONDS"):
             self.deadline = self.clock + seconds
@@ -96,8 +105,8 @@ class Run:
         check_project(self.dbt_env["DBT_PROJECT_DIR"])
         connection = self.write_profile()
         self.artifacts.get("partial_parse/partial_parse.msgpack", self.target / "partial_parse.msgpack")
-        if connection.get("type") in ("postgres", "redshift") and connection.get("host"):
-            self.wait_for_warehouse(connection["host"], int(connection.get("port") or 5432))
+        if where := address(connection):
+            self.wait_for_warehouse(*where)
 
     def environment(self):
         """What dbt gets: all of the runner's environment but the warehouse's secret, and where to write."""
@@ -125,7 +134,7 @@ class Run:
         connection.update({key: profile[key] for key in ("schema", "threads") if key in profile}, **profile.get("settings", {}))
         hidden = {}
         connection.update(hide(secret_settings(secret), hidden))
-        if str(connection.get("port", "")).isdigit():
+        if str(connection.get("port", "")).isdecimal():
             connection["port"] = int(connection["port"])
         self.dbt_env.update(hidden, DBT_PROFILES_DIR=str(self.work))
         path = self.work / "profiles.yml"
@@ -139,7 +148,7 @@ class Run:
         while True:
             try:
                 socket.create_connection((host, port), timeout=5).close()
-            except OSError as error:
+            except (OSError, UnicodeError) as error:
                 if last is None:
                     self.log(f"waiting for the warehouse at {host}:{port} for at most {WAREHOUSE_SECONDS} s: {error}")
                 last = error
@@ -186,18 +195,25 @@ class Run:
             sys.stdout.buffer.write(self.redact.bytes(line))
             sys.stdout.buffer.flush()
 
+    @cached_property
     def done(self):
         """The commands that ended, with what dbt_commands.py says of each."""
-        lines = self.results.read_text(encoding="utf-8").splitlines() if self.results.exists() else []
-        done = [{"command": shlex.join(["dbt", *command]), **json.loads(line)} for command, line in zip(self.commands, lines)]
-        for command in done:  # here, before anything is cut in the middle of a secret
-            command["error"] = command["error"] and self.redact(command["error"])
-            command["failed"] = [[node, self.redact(message)] for node, message in command["failed"]]
+        lines = self.results.read_text(encoding="utf-8").splitlines() if self.work and self.results.exists() else []
+        done = []
+        for command, line in zip(self.commands, lines):
+            try:
+                result = json.loads(line)
+            except ValueError:
+                break  # dbt was killed, or the disk was full, while it was written
+            # Here, before anything is cut in the middle of a secret.
+            result["error"] = result["error"] and self.redact(result["error"])
+            result["failed"] = [[node, self.redact(message)] for node, message in result["failed"]]
+            done.append({"command": shlex.join(["dbt", *command]), **result})
         return done
 
     def end(self):
         """How the run ended, from how dbt did."""
-        done = self.done()
+        done = self.done
         if len(done) == len(self.commands) and not any(command["exitCode"] for command in done):
             nodes = sum(command["nodes"] for command in done)
             return End("success", f"{' and '.join(command['command'] for command in done)} succeeded: {count(nodes, 'node')}")
@@ -224,24 +240,30 @@ class Run:
         return End(kind, f"{failed['command']} failed: {one_line(failed['error'] or 'see the log above')}", failed["exitCode"])
 
     def keep(self, end):
-        """Upload the artifacts and, last of all, outcome.json."""
-        places = [self.place] + (["latest"] if end.kind == "success" else [])
-        uploads = [(f"{place}/{name}", path) for place in places for name, path in self.files()]
-        if (parsed := self.target / "partial_parse.msgpack").exists():
-            uploads.append(("partial_parse/partial_parse.msgpack", parsed))
-        self.artifacts.put_all(uploads, UPLOAD_RESERVE - 3 if self.stopped == "terminated" else UPLOAD_SECONDS)
-        self.artifacts.put(f"{self.place}/outcome.json", self.outcome(end))
+        """Upload the artifacts and, last of all and whatever became of them, outcome.json."""
+        try:
+            places = [self.place] + (["latest"] if end.kind == "success" else [])
+            uploads = [(f"{place}/{name}", read) for place in places for name, read in self.files()]
+            if self.work and (parsed := self.target / "partial_parse.msgpack").exists():
+                uploads.append(("partial_parse/partial_parse.msgpack", parsed.read_bytes))
+            self.artifacts.put_all(uploads, UPLOAD_RESERVE - 3 if self.stopped == "terminated" else UPLOAD_SECONDS)
+        except Exception as error:
+            self.log(f"could not keep the artifacts: {one_line(error)}")
+        finally:
+            self.artifacts.put(f"{self.place}/outcome.json", lambda: self.outcome(end))
 
     def files(self):
+        """The artifacts' names, and what reads each."""
+        if not self.work:
+            return
         names = ("manifest.json", "run_results*.json", "sources.json", "catalog.json", "index.html", "static_index.html")
         for path in sorted(path for name in names for path in self.target.glob(name)):
-            yield path.name, path
+            yield path.name, path.read_bytes
         for path in sorted(self.logs.glob("dbt.log*")):
-            path.write_bytes(self.redact.bytes(path.read_bytes()))
-            yield f"logs/{path.name}", path
+            yield f"logs/{path.name}", lambda path=path: self.redact.bytes(path.read_bytes())
 
     def outcome(self, end):
-        done = self.done()
+        done = self.done
         outcome = {
             "version": 1,
             "class": end.kind,
@@ -296,15 +318,14 @@ class Artifacts:
             if "NoSuchKey" not in str(error):
                 self.log(f"did not restore {name}: {one_line(error)}")
 
-    def put(self, name, body):
+    def put(self, name, read):
         if not self.uri:
             return
         kind = {".json": "application/json", ".html": "text/html; charset=utf-8", ".log": "text/plain; charset=utf-8"}
         try:
-            data = body.read_bytes() if isinstance(body, Path) else body
             # What a run leaves expires, by this tag; what is kept for the next run or for readers does not.
             tags = {"Tagging": "dbt-aws-kind=run"} if name.startswith("runs/") else {}
-            self.s3().put_object(Bucket=self.bucket, Key=self.key(name), Body=data,
+            self.s3().put_object(Bucket=self.bucket, Key=self.key(name), Body=read(),
                                  ContentType=kind.get(Path(name).suffix, "application/octet-stream"), **tags)
         except Exception as error:
             self.log(f"could not keep {self.uri}/{name}: {one_line(error)}")
@@ -423,6 +444,14 @@ def json_object(env, name):
     if not isinstance(value, dict):
         raise End("usage", f"{name} is not a JSON object")  # its text may be a secret
     return value
+
+
+def address(connection):
+    """Where a warehouse listens that may still be starting; None where only dbt can tell."""
+    host = str(connection.get("host") or "")
+    port = str(connection.get("port") or PORTS.get(connection.get("type")))
+    known = connection.get("type") in PORTS and host and "{{" not in host and port.isdecimal() and int(port) < 65536
+    return (host, int(port)) if known else None
 
 
 def number(env, name):

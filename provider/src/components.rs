@@ -1,5 +1,6 @@
 //! The product: the three components.
 
+pub(crate) mod formats;
 pub mod platform;
 pub mod project;
 pub mod schedule;

@@ -38,6 +38,7 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     base::Base,
     cache::Cache,
+    credentials::Login,
     error::{Error, Result},
     http::Credentials,
     index::Index,
@@ -57,9 +58,10 @@ use self::{
     registry::{Repository, Source},
     requirements::Requirements,
 };
+pub(crate) use self::{manifest::AGAIN, reference::ecr_registry};
 
-/// The base of whoever names none: CPython on Debian, for both platforms.
-pub const DEFAULT_BASE: &str = "docker.io/library/python:3.12-slim-bookworm";
+/// The base of whoever names none: CPython on Debian, for both platforms, from where AWS mirrors Docker's images.
+pub const DEFAULT_BASE: &str = "public.ecr.aws/docker/library/python:3.12-slim-bookworm";
 
 const PARALLEL_UPLOADS: usize = 4;
 
@@ -73,7 +75,7 @@ pub struct Spec {
     /// The base image's reference, as [`DEFAULT_BASE`]. It needs glibc 2.28 or later.
     pub base: String,
     /// What opens the base's registry; without it, what Docker knows for that host, if anything.
-    pub base_credentials: Option<Credentials>,
+    pub base_login: Option<Login>,
     /// What the image runs on.
     pub platform: Platform,
     /// The base's Python; without it, `PYTHON_VERSION` of the base, or what its layers hold.
@@ -261,15 +263,12 @@ impl Images {
     ) -> Result<Built> {
         let project = self.project(spec, previous).await?;
         let reference: Reference = spec.base.parse()?;
-        let credentials = match &spec.base_credentials {
-            Some(credentials) => Some(credentials.clone()),
-            None => credentials::of_docker(&reference.host).await,
-        };
+        let login = spec.base_login.clone();
         let source = Repository::to_pull(
             self.finder.client.clone(),
             &reference.host,
             &reference.repository,
-            credentials,
+            login.unwrap_or_else(|| Login::of_docker(&reference.host)),
         );
         let base = match previous
             .map(|built| &built.base)
@@ -319,6 +318,12 @@ impl Images {
             project: project.0,
         };
         if target.manifest_digest(&built.tag).await?.as_ref() == Some(&built.digest) {
+            if previous.is_some_and(|before| before.digest != built.digest) {
+                let again = manifest::tag_again(&built.digest);
+                target
+                    .put_manifest(&again, manifest::MEDIA_TYPE, &documents.manifest)
+                    .await?;
+            }
             return Ok(built);
         }
         let upload = async |part: Part| {

@@ -327,6 +327,14 @@ macro_rules! tuples {
 }
 tuples! { (A 0, B 1) (A 0, B 1, C 2) (A 0, B 1, C 2, D 3) (A 0, B 1, C 2, D 3, E 4) (A 0, B 1, C 2, D 3, E 4, F 5) }
 
+/// The arguments of whoever gives none: all defaults.
+///
+/// # Errors
+/// A field that has none.
+pub fn defaults<T: Lift>() -> Result<T::Args, Failure> {
+    T::lift(Value::Object(BTreeMap::new()))
+}
+
 /// The typed value of an argument that is known; for derived code.
 ///
 /// # Errors

@@ -6,6 +6,8 @@ import socket
 import stat
 import time
 
+from conftest import PROJECT
+
 OK = {"models/orders.sql": "select 1 as id"}
 FAILING = {"models/orders.sql": "select 1 as id", "models/broken.sql": "select 1 / nothing from {{ ref('orders') }}"}
 # Some minutes of counting, which DuckDB stops when it is told to.
@@ -52,6 +54,13 @@ def test_commands_that_change_the_parse_do_not_share_it(run):
     assert "Performance info" not in result.log
 
 
+def test_options_of_all_of_dbt_reach_the_parse(run):
+    for commands in (["build --warn-error", "test --warn-error"], ["--warn-error build", "--warn-error test"]):
+        result = run({**OK, "dbt_project.yml": PROJECT.replace("{shop:", "{nowhere:")}, commands)
+        assert result.code == 2, result.log
+        assert "models.nowhere" in result.outcome["message"]
+
+
 def test_a_shared_parse_still_compiles_ephemeral_models_for_each_command(run):
     files = {"models/step.sql": "{{ config(materialized='ephemeral') }} select 1 as id",
              "models/orders.sql": "{{ config(materialized='incremental') }} select * from {{ ref('step') }} {% if is_incremental() %} where id > 1 {% endif %}"}
@@ -77,6 +86,14 @@ def test_failing_test(run):
     result = run({**OK, "tests/no_orders.sql": "select * from {{ ref('orders') }}"})
     assert result.code == 1
     assert result.outcome["failedNodes"] == ["test.shop.no_orders"]
+
+
+def test_failing_operation(run):
+    result = run({**OK, "macros/grant.sql": "{% macro grant() %}{% do run_query('select nothing') %}{% endmacro %}"}, ["run-operation grant"])
+    assert result.code == 1
+    assert result.outcome["class"] == "failed-nodes"
+    assert "1 of 1 node (macro.shop.grant); the first says: error; see the log above" in result.outcome["message"]
+    assert "nothing" in result.log
 
 
 def test_many_failing_nodes_fit(run):
@@ -197,6 +214,23 @@ def test_partial_parse_is_kept_and_restored(run):
 def test_a_broken_partial_parse_costs_only_time(run, s3):
     s3.put_object(Bucket="artifacts", Key="shop/prod/partial_parse/partial_parse.msgpack", Body=b"not msgpack")
     assert run(OK).code == 0
+
+
+def test_artifacts_that_cannot_be_read_do_not_take_the_outcome_along(run, tmp_path):
+    result = run(OK, **sitecustomize(tmp_path, "os.mkdir(os.path.join(os.environ['DBT_LOG_PATH'], 'dbt.log.1'))"))
+    assert result.code == 0, result.log
+    assert "could not keep s3://artifacts/shop/prod/runs/r1/1/logs/dbt.log.1: " in result.log
+    assert {RUN + "logs/dbt.log", RUN + "run_results.json"} <= result.keys
+    assert result.outcome["class"] == "success"
+
+
+def test_a_full_disk_has_an_outcome(run, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text("import tempfile\ndef mkdtemp(**_): raise OSError(28, 'No space left on device')\n"
+                                               "tempfile.mkdtemp = mkdtemp\n")
+    result = run(OK, PYTHONPATH=str(tmp_path))
+    assert result.code == 70
+    assert result.outcome["class"] == "internal"
+    assert "No space left on device" in result.outcome["message"]
 
 
 def test_without_a_place_nothing_is_uploaded(run):

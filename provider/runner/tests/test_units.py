@@ -67,6 +67,7 @@ def test_hidden_settings():
 def test_an_outcome_fits_in_16_kilobytes(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     run = runner.Run({})
+    run.make_work()
     run.commands = [["build", "é" * 5000]] * 200
     line = json.dumps({"exitCode": 0, "seconds": 1, "dbtVersion": "1.11.16", "nodes": 1, "failed": [], "error": None})
     run.results.write_text(f"{line}\n" * 200)
@@ -81,6 +82,7 @@ def test_an_outcome_fits_in_16_kilobytes(tmp_path, monkeypatch):
 def test_a_message_is_not_cut_in_the_middle_of_a_secret(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     run = runner.Run({"DBT_ENV_SECRET_KEY": "first line\nsecond-half-of-it"})
+    run.make_work()
     run.commands, run.returncode = [["build"]], 1
     message = "x" * 285 + " first line\nsecond-half-of-it"
     result = {"exitCode": 1, "seconds": 1, "dbtVersion": "1.11.16", "nodes": 1, "failed": [["model.shop.a", message]], "error": None}
@@ -88,3 +90,30 @@ def test_a_message_is_not_cut_in_the_middle_of_a_secret(tmp_path, monkeypatch):
     end = run.end()
     assert end.kind == "failed-nodes"
     assert "first line" not in end.message and "second" not in end.message
+
+
+def test_the_end_is_known_though_the_last_result_is_torn(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    run = runner.Run({})
+    run.make_work()
+    run.commands, run.returncode = [["seed"], ["build"]], -9
+    line = json.dumps({"exitCode": 0, "seconds": 1, "dbtVersion": "1.11.16", "nodes": 1, "failed": [], "error": None, "usage": False})
+    run.results.write_text(f"{line}\n{line[:40]}")
+    end = run.end()
+    assert end.kind == "out-of-memory"
+    assert end.message.startswith("dbt build ran out of memory")
+    assert [command["command"] for command in json.loads(run.outcome(end))["commands"]] == ["dbt seed"]
+
+
+@pytest.mark.parametrize("connection, address", [
+    ({"type": "postgres", "host": "db"}, ("db", 5432)),
+    ({"type": "redshift", "host": "db"}, ("db", 5439)),
+    ({"type": "redshift", "host": "db", "port": "5555"}, ("db", 5555)),
+    ({"type": "postgres", "host": "{{ env_var('HOST') }}"}, None),
+    ({"type": "postgres", "host": "db", "port": "{{ env_var('PORT') | int }}"}, None),
+    ({"type": "postgres", "host": "db", "port": 100_000}, None),
+    ({"type": "postgres"}, None),
+    ({"type": "snowflake", "host": "db", "port": 443}, None),
+])
+def test_address_of_a_warehouse(connection, address):
+    assert runner.address(connection) == address

@@ -12,7 +12,8 @@ pub use warehouse::{PlatformWarehouseChoice, WarehouseExternal, WarehousePostgre
 use crate::{
     aws::Aws,
     component::{Component, Scope},
-    output::all,
+    components::formats,
+    output::{all, defaults},
     prelude::*,
     resources::{
         ecs::cluster::{Cluster, ClusterArgs, ClusterContainerInsights},
@@ -47,7 +48,8 @@ pub struct DbtPlatformInputs {
     /// For how many days the logs of runs are kept: one of the values that CloudWatch Logs knows. Default: 30.
     #[prop(default = 30)]
     pub log_retention_days: i32,
-    /// A managed policy that bounds every role that is made here and in projects.
+    /// The ARN of a managed policy that bounds every role that is made here and in projects.
+    #[prop(check = formats::policy)]
     pub permissions_boundary_arn: Option<String>,
     /// Tags for everything.
     pub tags: Option<Tags>,
@@ -56,8 +58,8 @@ pub struct DbtPlatformInputs {
 /// The ECS cluster.
 #[derive(Clone, Debug, Props)]
 pub struct PlatformCluster {
-    /// A cluster made elsewhere. Excludes `containerInsights`.
-    #[prop(given)]
+    /// The ARN of a cluster made elsewhere, in the provider's region. Excludes `containerInsights`.
+    #[prop(given, check = formats::cluster)]
     pub existing_arn: Option<String>,
     /// Container Insights. Default: `disabled`.
     #[prop(default = ClusterContainerInsights::Disabled)]
@@ -69,13 +71,14 @@ pub struct PlatformCluster {
 #[derive(Clone, Debug, Props)]
 pub struct PlatformArtifacts {
     /// The name of a bucket made elsewhere. Excludes `expireRunsAfterDays`.
-    #[prop(given)]
+    #[prop(given, check = formats::bucket)]
     pub bucket: Option<String>,
     /// After how many days what runs left expires. Default: 90.
     #[prop(default = 90, check = positive)]
     pub expire_runs_after_days: i32,
-    /// The KMS key that encrypts the bucket, also one made elsewhere: the roles of projects may use it. Default: S3's
-    /// own key.
+    /// The KMS key that encrypts the bucket, also one made elsewhere: the roles of projects may use it. It is named by
+    /// the key's own ARN, not an alias's. Default: S3's own key.
+    #[prop(check = formats::kms_key)]
     pub kms_key_arn: Option<String>,
 }
 
@@ -168,19 +171,29 @@ impl Component for DbtPlatform {
     }
 
     async fn look(aws: &Aws, inputs: &Properties) -> Result<Vec<Failure>> {
-        network::look(aws, inputs).await
+        let cluster = inputs.get("cluster").map(Value::plain).unwrap_or_default();
+        let arn = cluster.field("existingArn");
+        let region = arn.as_str().and_then(|arn| arn.split(':').nth(3));
+        let mut found = network::look(aws, inputs).await?;
+        found.extend(formats::elsewhere(
+            "cluster.existingArn",
+            region,
+            aws.region(),
+        ));
+        Ok(found)
     }
 
     fn construct(scope: &Scope, args: DbtPlatformArgs) -> Result<DbtPlatformFields, Failure> {
         let tags = &args.tags;
-        let place = network::expand(scope, args.network, tags);
+        let place = network::expand(scope, args.network, tags)?;
         let warehouse = warehouse::expand(scope, args.warehouse, &place, &args.retain_data, tags)?;
-        let cluster_arn = cluster(scope, args.cluster, tags);
-        let artifacts_key = match &args.artifacts {
-            Some(artifacts) => artifacts.kms_key_arn.clone(),
-            None => Output::default(),
-        };
-        let bucket = bucket(scope, args.artifacts, &args.retain_data, tags);
+        let own = args.cluster.map_or_else(defaults::<PlatformCluster>, Ok)?;
+        let cluster_arn = cluster(scope, own, tags);
+        let artifacts = args
+            .artifacts
+            .map_or_else(defaults::<PlatformArtifacts>, Ok)?;
+        let artifacts_key = artifacts.kms_key_arn.clone();
+        let bucket = bucket(scope, artifacts, &args.retain_data, tags);
         let logs = LogGroupArgs {
             retention_days: args.log_retention_days,
             tags: tags.clone(),
@@ -238,18 +251,10 @@ impl Component for DbtPlatform {
     }
 }
 
-fn cluster(
-    scope: &Scope,
-    cluster: Option<PlatformClusterArgs>,
-    tags: &Output<Tags>,
-) -> Output<String> {
-    let (existing, insights) = match cluster {
-        Some(cluster) => (cluster.existing_arn, cluster.container_insights),
-        None => (None, Output::default()),
-    };
-    existing.unwrap_or_else(|| {
+fn cluster(scope: &Scope, cluster: PlatformClusterArgs, tags: &Output<Tags>) -> Output<String> {
+    cluster.existing_arn.unwrap_or_else(|| {
         let args = ClusterArgs {
-            container_insights: insights,
+            container_insights: cluster.container_insights,
             tags: tags.clone(),
             ..Default::default()
         };
@@ -259,27 +264,19 @@ fn cluster(
 
 fn bucket(
     scope: &Scope,
-    artifacts: Option<PlatformArtifactsArgs>,
+    artifacts: PlatformArtifactsArgs,
     retain_data: &Output<bool>,
     tags: &Output<Tags>,
 ) -> Output<String> {
-    let (existing, days, key) = match artifacts {
-        Some(artifacts) => (
-            artifacts.bucket,
-            artifacts.expire_runs_after_days,
-            artifacts.kms_key_arn,
-        ),
-        None => (None, 90.into(), Output::default()),
-    };
-    existing.unwrap_or_else(|| {
+    artifacts.bucket.unwrap_or_else(|| {
         let expire = BucketLifecycleRuleArgs {
             id: "expire-runs".into(),
             tags: Tags::from([("dbt-aws-kind".to_owned(), "run".to_owned())]).into(),
-            expiration_days: days,
+            expiration_days: artifacts.expire_runs_after_days,
             ..Default::default()
         };
         let args = BucketArgs {
-            kms_key_arn: key,
+            kms_key_arn: artifacts.kms_key_arn,
             lifecycle_rules: Output::set([expire.into()]),
             force_destroy: retain_data.map(|retain| !retain),
             retain_non_empty: retain_data.clone(),

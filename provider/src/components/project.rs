@@ -13,8 +13,10 @@ use self::{
     machine::Machine,
 };
 use crate::{
+    aws::Aws,
     component::{Component, Scope},
-    image::Project,
+    components::formats,
+    image::{AGAIN, Project},
     output::all,
     prelude::*,
     resources::{
@@ -35,6 +37,7 @@ use crate::{
         sqs::queue::{Queue, QueueArgs},
     },
 };
+use serde_json::{Value as Document, json};
 
 /// One dbt project, packaged and runnable.
 #[derive(Debug)]
@@ -56,8 +59,10 @@ pub struct DbtProjectInputs {
     pub image: Option<String>,
     /// The dbt in the image. Default: dbt 1.11 with the warehouse's adapter.
     pub dbt: Option<DbtProjectDbt>,
-    /// The URI of the image under dbt and the project: one with Python and glibc. Default, also where it is empty: a slim
-    /// Python image.
+    /// The URI of the image under dbt and the project: one with Python 3.10 or later and glibc. In ECR it is read with the
+    /// provider's credentials, elsewhere with Docker's. What a tag stands for is looked up once and kept until the URI
+    /// changes: to take a newer one, name it by digest or by a more exact tag. Default, also where it is empty: a slim
+    /// Python image, `public.ecr.aws/docker/library/python:3.12-slim-bookworm`.
     #[prop(check = checks::base_image)]
     pub base_image: Option<String>,
     /// How dbt connects. Default: as `dbt_project.yml` and the platform's warehouse say. With `image`, no profile is
@@ -73,7 +78,8 @@ pub struct DbtProjectInputs {
     /// Environment variables with secret values made elsewhere: for each name the ARN of a Secrets Manager secret
     /// (`ARN:key::` for one key of a JSON object) or of an SSM parameter.
     pub secret_arns: Option<BTreeMap<String, String>>,
-    /// The ARNs of the KMS keys that encrypt what `secretArns` names, where they are not AWS's own.
+    /// The ARNs of the KMS keys that encrypt what `secretArns` names, where they are not AWS's own: of keys, not aliases.
+    #[prop(check = formats::kms_keys)]
     pub secret_kms_key_arns: Option<Vec<String>>,
     /// CPU units, 1024 to a virtual CPU: 256, 512, 1024, 2048, 4096, 8192 or 16384. Default: 1024.
     #[prop(default = 1024)]
@@ -100,7 +106,8 @@ pub struct DbtProjectDbt {
     /// The minor version of dbt Core. Default: `1.11`.
     #[prop(default = "1.11")]
     pub version: String,
-    /// The adapter, such as `postgres`. Default: the warehouse's.
+    /// The adapter, such as `postgres`. With `requirements` or an `image` made elsewhere it names the profile's type alone.
+    /// Default: the warehouse's.
     pub adapter: Option<String>,
     /// The path of a requirements file, relative to the program's directory, that is installed instead. With hashes it is
     /// taken as it is. Without, it is resolved for the image's Python and processor, as `pip` and `uv` do, when the image
@@ -113,7 +120,7 @@ pub struct DbtProjectDbt {
 /// See [profiles](https://docs.getdbt.com/docs/core/connect-data-platform/connection-profiles).
 #[derive(Clone, Debug, Props)]
 pub struct DbtProjectProfile {
-    /// The profile's name. Default: that in `dbt_project.yml`.
+    /// The profile's name, as `dbt_project.yml` has it. Default: what it says there, which cannot be a template.
     pub name: Option<String>,
     /// The target's name, also in the path of the artifacts: letters, digits, `-` and `_`. Default: `prod`.
     #[prop(default = "prod", check = checks::target)]
@@ -177,6 +184,10 @@ impl Component for DbtProject {
 
     fn check(check: &mut Check<'_>) {
         checks::project(check);
+    }
+
+    async fn look(aws: &Aws, inputs: &Properties) -> Result<Vec<Failure>> {
+        Ok(handle::look(aws, inputs, "platform"))
     }
 
     fn construct(scope: &Scope, args: DbtProjectArgs) -> Result<DbtProjectFields, Failure> {
@@ -401,6 +412,19 @@ impl Component for DbtProject {
                 .map(|(machine, dead_letters)| roles::scheduler(&machine, &dead_letters)),
         );
 
+        let own: Vec<_> = args
+            .secrets
+            .iter()
+            .flatten()
+            .map(|(name, _)| name.clone())
+            .collect();
+        let secret_names = args.secret_arns.optional().map(move |given| {
+            let names: Vec<_> = own
+                .into_iter()
+                .chain(given.unwrap_or_default().into_keys())
+                .collect();
+            Some(names.join(",")).filter(|names| !names.is_empty())
+        });
         let region = platform.key::<String>("region");
         let number = |n: &Output<i32>| n.map(|n| n.to_string());
         let handle = Output::dictionary([
@@ -414,6 +438,7 @@ impl Component for DbtProject {
             ("artifactsUri", artifacts_uri.clone()),
             ("cpu", number(&args.cpu)),
             ("memory", number(&args.memory)),
+            ("secretNames", secret_names.flatten()),
         ]);
         let place = all((region, state_machine.arn.clone()));
         Ok(DbtProjectFields {
@@ -457,13 +482,7 @@ fn pack(
         "repository",
         RepositoryArgs {
             force_delete: true.into(),
-            lifecycle_policy: Json(serde_json::json!({"rules": [{
-                "rulePriority": 1,
-                "description": "Keeps the newest images",
-                "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": IMAGES},
-                "action": {"type": "expire"},
-            }]}))
-            .into(),
+            lifecycle_policy: Json(lifecycle()).into(),
             tags: args.tags.clone(),
             ..Default::default()
         },
@@ -474,10 +493,8 @@ fn pack(
         dbt.requirements.optional(),
         args.platform.key::<String>("adapter").optional(),
     ))
-    .map(|(own, requirements, warehouse)| match requirements {
-        Some(_) => own,
-        None => own.or(warehouse),
-    });
+    // With a requirements file, an adapter is that of the profile alone.
+    .map(|(own, requirements, warehouse)| own.or(warehouse).filter(|_| requirements.is_none()));
     let image = scope.child::<Image>(
         "image",
         ImageArgs {
@@ -500,6 +517,22 @@ fn pack(
     );
     let uri = image.image_uri.clone();
     (repository, uri)
+}
+
+/// Keeps the newest images, and the newest that are in use again: what the first rule looks at, the second passes over.
+fn lifecycle() -> Document {
+    let rule = |priority: u32, description: &str, mut selection: Document| {
+        selection["countType"] = json!("imageCountMoreThan");
+        selection["countNumber"] = json!(IMAGES);
+        json!({
+            "rulePriority": priority, "description": description, "selection": selection, "action": {"type": "expire"},
+        })
+    };
+    let again = json!({"tagStatus": "tagged", "tagPrefixList": [AGAIN]});
+    json!({"rules": [
+        rule(1, "Keeps the newest images that were used again", again),
+        rule(2, "Keeps the newest images", json!({"tagStatus": "any"})),
+    ]})
 }
 
 struct Roles<'a> {

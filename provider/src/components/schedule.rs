@@ -1,10 +1,12 @@
 //! `dbt-aws:index:DbtSchedule`.
 
+mod commands;
 #[cfg(test)]
 mod tests;
 
-use super::project::{checks::variable, handle};
+use super::project::{checks::variable, handle, machine};
 use crate::{
+    aws::Aws,
     component::{Component, Scope},
     output::all,
     prelude::*,
@@ -46,14 +48,16 @@ pub struct DbtScheduleInputs {
     #[prop(default = "UTC", check = (|name: &String| timezone(name)))]
     pub timezone: String,
     /// dbt command lines, run in order in one process until one fails. Default: `["dbt build"]`.
-    #[prop(check = commands)]
+    #[prop(check = some_commands)]
     pub commands: Option<Vec<String>>,
-    /// Environment variables of these runs, over the project's. Values are plain text in AWS. Together with `commands`,
-    /// 6,000 characters at most.
+    /// Environment variables of these runs, over the project's; none that is a secret there. Values are plain text in AWS.
+    /// Together with `commands`, what ECS takes: 8,192 characters as JSON, some 6,000 of your own.
     pub environment: Option<BTreeMap<String, String>>,
     /// CPU units of these runs. Default: the project's.
+    #[prop(given)]
     pub cpu: Option<i32>,
     /// Memory of these runs, in MiB. Default: the project's.
+    #[prop(given)]
     pub memory: Option<i32>,
     /// Whether it runs. Default: `true`.
     #[prop(default = true)]
@@ -94,9 +98,6 @@ pub struct DbtScheduleOutputs {
 /// The keys of a project's handle without which no schedule can be made.
 const PROJECT: [&str; 3] = ["deadLetterArn", "schedulerRoleArn", "stateMachineArn"];
 
-/// ECS takes 8,192 characters of overrides, of which the run's own variables need some.
-const LONGEST: usize = 6_000;
-
 fn between(value: i32, least: i32, most: i32) -> Result<(), String> {
     if (least..=most).contains(&value) {
         Ok(())
@@ -105,15 +106,69 @@ fn between(value: i32, least: i32, most: i32) -> Result<(), String> {
     }
 }
 
-fn commands(commands: &[String]) -> Result<(), String> {
-    if commands.is_empty() {
-        return Err("needs at least one command, such as dbt build".to_owned());
+fn some_commands(commands: &[String]) -> Result<(), String> {
+    match commands {
+        [] => Err("needs at least one command, such as dbt build".to_owned()),
+        _ => Ok(()),
     }
-    match commands.iter().find(|c| c.trim().is_empty()) {
-        Some(_) => {
-            Err("has an empty command; write a dbt command line, such as dbt build".to_owned())
+}
+
+/// Refuses what no run could take over the project's own.
+fn overrides(check: &mut Check<'_>) {
+    let project = check.value("project");
+    let theirs = |key: &str| handle::known(project.as_ref(), key);
+    let secrets = theirs("secretNames").unwrap_or_default();
+    for name in check.keys("environment") {
+        let path = below("environment", &name);
+        if let Err(reason) = variable(&name) {
+            check.fail(path, reason);
+        } else if secrets.split(',').any(|secret| secret == name) {
+            let reason = "is a secret of the project, and ECS takes no plain value beside it; choose another name";
+            check.fail(path, reason);
         }
-        None => Ok(()),
+    }
+    if let Some(Value::List(lines)) = check.value("commands").as_ref().map(Value::peel) {
+        for (index, line) in lines.iter().enumerate() {
+            if let Some(Err(reason)) = line.peel().as_str().map(commands::check) {
+                check.fail(format!("commands[{index}]"), reason);
+            }
+        }
+    }
+    let own = |name: &str| check.get::<Option<i32>>(name);
+    if let (Some(cpu), Some(memory)) = (own("cpu"), own("memory")) {
+        let theirs = |key: &str| theirs(key)?.parse().ok();
+        let field = if memory.is_some() { "memory" } else { "cpu" };
+        let given = cpu.or(memory).is_some();
+        let pair = (
+            cpu.or_else(|| theirs("cpu")),
+            memory.or_else(|| theirs("memory")),
+        );
+        if let (true, (Some(cpu), Some(memory))) = (given, pair)
+            && let Err(reason) = fargate_size(cpu, memory)
+        {
+            check.fail(field, reason);
+        }
+    }
+    if let (Some(commands), Some(environment)) = (
+        check.get::<Option<Vec<String>>>("commands"),
+        check.get::<Option<BTreeMap<String, String>>>("environment"),
+    ) {
+        let environment = environment.unwrap_or_default();
+        let length = machine::overrides(commands.as_deref(), &environment);
+        if length > machine::LONGEST {
+            let own = machine::overrides(commands.as_deref(), &BTreeMap::new());
+            let field = if own > length / 2 {
+                "commands"
+            } else {
+                "environment"
+            };
+            let reason = format!(
+                "commands and environment make overrides of {length} characters as JSON, and ECS takes {} at most; move \
+                 variables to the project's environment",
+                machine::LONGEST
+            );
+            check.fail(field, reason);
+        }
     }
 }
 
@@ -128,43 +183,11 @@ impl Component for DbtSchedule {
     fn check(check: &mut Check<'_>) {
         handle::check(check, "project", "DbtProject", &PROJECT);
         check.exactly_one(&["cron", "rate", "at"]);
-        for name in check.keys("environment") {
-            if let Err(reason) = variable(&name) {
-                check.fail(below("environment", &name), reason);
-            }
-        }
-        let own = |check: &Check<'_>, name: &str| check.get::<Option<i32>>(name);
-        if let (Some(Some(cpu)), Some(Some(memory))) = (own(check, "cpu"), own(check, "memory")) {
-            if let Err(reason) = fargate_size(cpu, memory) {
-                check.fail("memory", reason);
-            }
-        } else if check.has("cpu") != check.has("memory") {
-            let missing = if check.has("cpu") { "memory" } else { "cpu" };
-            check.fail(
-                missing,
-                "give both of cpu and memory, or neither: Fargate takes only certain pairs",
-            );
-        }
-        if let (Some(commands), Some(environment)) = (
-            check.get::<Option<Vec<String>>>("commands"),
-            check.get::<Option<BTreeMap<String, String>>>("environment"),
-        ) {
-            let (commands, environment) =
-                (json!(commands).to_string(), json!(environment).to_string());
-            let length = commands.chars().count() + environment.chars().count();
-            if length > LONGEST {
-                let field = if commands.len() > environment.len() {
-                    "commands"
-                } else {
-                    "environment"
-                };
-                let reason = format!(
-                    "commands and environment together have {length} characters as JSON, and {LONGEST} at most fit into the \
-                     overrides of an ECS task; move variables to the project's environment"
-                );
-                check.fail(field, reason);
-            }
-        }
+        overrides(check);
+    }
+
+    async fn look(aws: &Aws, inputs: &Properties) -> Result<Vec<Failure>> {
+        Ok(handle::look(aws, inputs, "project"))
     }
 
     fn construct(scope: &Scope, args: DbtScheduleArgs) -> Result<DbtScheduleFields, Failure> {
@@ -175,11 +198,20 @@ impl Component for DbtSchedule {
         let given = kinds
             .into_iter()
             .find_map(|(kind, text)| Some(wrap(kind, text?)));
+        // Fargate takes pairs: who gives one of them gets the project's other.
+        let size = |own: Option<Output<i32>>, other: bool, key: &str| match own {
+            Some(own) => own.map(|n| n.to_string()),
+            None if other => args.project.key(key),
+            None => Output::default(),
+        };
+        let (has_cpu, has_memory) = (args.cpu.is_some(), args.memory.is_some());
+        let cpu = size(args.cpu, has_memory, "cpu");
+        let memory = size(args.memory, has_cpu, "memory");
         let input = all((
             args.commands.optional(),
             args.environment.optional(),
-            args.cpu.optional(),
-            args.memory.optional(),
+            cpu.optional(),
+            memory.optional(),
         ))
         .map(|(commands, environment, cpu, memory)| {
             let mut input = Map::new();
@@ -188,8 +220,8 @@ impl Component for DbtSchedule {
             };
             put("commands", commands.map(|c| json!(c)));
             put("environment", environment.map(|e| json!(e)));
-            put("cpu", cpu.map(|n| json!(n.to_string())));
-            put("memory", memory.map(|n| json!(n.to_string())));
+            put("cpu", cpu.map(|n| json!(n)));
+            put("memory", memory.map(|n| json!(n)));
             put("scheduleArn", Some(json!("<aws.scheduler.schedule-arn>")));
             put(
                 "scheduledTime",

@@ -55,6 +55,9 @@ struct Manifest {
     manifests: Vec<Descriptor>,
 }
 
+/// The oldest Python that dbt 1.11 and the runner's packages run on.
+const OLDEST: Python = Python { minor: 10 };
+
 #[derive(Deserialize)]
 struct ImageConfig {
     architecture: String,
@@ -62,6 +65,14 @@ struct ImageConfig {
     #[serde(default)]
     config: Option<RunConfig>,
     rootfs: RootFs,
+    #[serde(default)]
+    history: Vec<History>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct History {
+    created_by: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -127,6 +138,13 @@ pub(super) async fn read(
         );
         return Err(refused(reason));
     }
+    if is_musl(reference, &config.history) {
+        return Err(refused(
+            "it is Alpine's, whose libc is musl, and the wheels of dbt's packages are for glibc; give one of Debian, Ubuntu, \
+             Amazon Linux or the like"
+                .into(),
+        ));
+    }
     if config.rootfs.diff_ids.len() != manifest.layers.len() {
         return Err(refused(
             "its manifest and its configuration disagree on its layers".into(),
@@ -161,6 +179,11 @@ pub(super) async fn read(
             }
         },
     };
+    if python.minor < OLDEST.minor {
+        return Err(refused(format!(
+            "its Python is {python}, and the runner needs {OLDEST} or later"
+        )));
+    }
     Ok(Base {
         image: image.into(),
         digest,
@@ -169,6 +192,15 @@ pub(super) async fn read(
         env,
         layers,
     })
+}
+
+/// Whether an image is one of Alpine's, as far as its name and its history tell.
+fn is_musl(reference: &Reference, history: &[History]) -> bool {
+    let says = |text: &str| text.contains("alpine");
+    let made = |step: &History| step.created_by.contains("alpine-minirootfs");
+    says(&reference.repository)
+        || reference.tag.as_deref().is_some_and(says)
+        || history.iter().any(made)
 }
 
 /// The layer types of Docker and OCI are the same but in name; one manifest has names of one kind.
@@ -271,4 +303,25 @@ fn pythons(layer: impl Read) -> std::io::Result<BTreeMap<String, Python>> {
     }
     files.extend(links);
     Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn alpine_is_known_by_its_name_or_its_history() {
+        let musl = |image: &str, step: &str| {
+            let history = [History {
+                created_by: step.into(),
+            }];
+            is_musl(&image.parse().unwrap(), &history)
+        };
+        assert!(musl("python:3.12-alpine3.20", "") && musl("alpine", ""));
+        assert!(musl(
+            "a.example/python:3",
+            "ADD alpine-minirootfs-3.20.3-x86_64.tar.gz / # buildkit"
+        ));
+        assert!(!musl("python:3.12-slim", "RUN apk add x"));
+    }
 }

@@ -1,11 +1,59 @@
 //! Credentials for registries, as Docker keeps them.
 
-use std::{collections::HashMap, env, fs, path::PathBuf, process::Stdio};
+use std::{collections::HashMap, env, fmt, fs, path::PathBuf, process::Stdio, sync::Arc};
 
+use futures::future::BoxFuture;
 use serde::Deserialize;
-use tokio::{io::AsyncWriteExt, process::Command};
+use tokio::{io::AsyncWriteExt, process::Command, sync::OnceCell};
 
-use super::Credentials;
+use super::{Credentials, Result};
+
+/// What opens a registry, found out once and not before the registry asks for it.
+#[derive(Clone)]
+pub struct Login(Arc<Known>);
+
+struct Known {
+    ask: Box<dyn Fn() -> BoxFuture<'static, Result<Option<Credentials>>> + Send + Sync>,
+    answer: OnceCell<Option<Credentials>>,
+}
+
+impl Login {
+    /// What `ask` answers; nothing where the registry may be read by anybody.
+    pub fn new<F>(ask: impl Fn() -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<Option<Credentials>>> + Send + 'static,
+    {
+        Self(Arc::new(Known {
+            ask: Box::new(move || Box::pin(ask())),
+            answer: OnceCell::new(),
+        }))
+    }
+
+    /// These credentials.
+    pub fn of(credentials: Option<Credentials>) -> Self {
+        Self::new(move || std::future::ready(Ok(credentials.clone())))
+    }
+
+    /// What Docker knows for a host.
+    pub(super) fn of_docker(host: &str) -> Self {
+        let host = host.to_owned();
+        Self::new(move || {
+            let host = host.clone();
+            async move { Ok(of_docker(&host).await) }
+        })
+    }
+
+    pub(crate) async fn credentials(&self) -> Result<Option<&Credentials>> {
+        let answer = self.0.answer.get_or_try_init(|| (self.0.ask)()).await?;
+        Ok(answer.as_ref())
+    }
+}
+
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Login")
+    }
+}
 
 /// Docker's configuration file, as far as it tells of credentials.
 /// <https://docs.docker.com/reference/cli/docker/login/>
@@ -25,7 +73,7 @@ struct Auth {
 
 /// What Docker knows for a registry, from `config.json` or a credential helper; nothing where it
 /// knows nothing, since most registries answer the anonymous too.
-pub(super) async fn of_docker(host: &str) -> Option<Credentials> {
+async fn of_docker(host: &str) -> Option<Credentials> {
     let directory = env::var_os("DOCKER_CONFIG")
         .map(PathBuf::from)
         .or_else(|| Some(env::home_dir()?.join(".docker")))?;

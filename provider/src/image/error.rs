@@ -83,6 +83,12 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
+    /// Credentials for a registry that could not be had.
+    #[error("the registry of the base image cannot be opened: {reason}")]
+    Login {
+        /// Why not.
+        reason: String,
+    },
     /// A registry or index that refused a request or could not be reached.
     #[error("{action} at {host}: {reason}")]
     Http {

@@ -5,12 +5,14 @@
 use std::{
     collections::{BTreeSet, HashMap},
     io::Write,
+    str::FromStr,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use data_encoding::HEXLOWER;
 use futures::StreamExt;
+use pep440_rs::VersionSpecifiers;
 use reqwest::{Client, RequestBuilder, Response, Url, header};
 use serde::Deserialize;
 use serde_json::Value;
@@ -20,6 +22,7 @@ use super::{
     Cache, Credentials, Error, Python, Result, html, http,
     lock::Locked,
     platform::Platform,
+    resolve,
     wheel::{Wheel, WheelName},
 };
 
@@ -48,6 +51,15 @@ pub(super) struct Candidate {
     pub(super) yanked: bool,
     /// Whether the index has its metadata as a file beside it.
     pub(super) metadata: bool,
+}
+
+impl Candidate {
+    /// Whether it is for this Python, as far as its index tells.
+    pub(super) fn runs_on(&self, python: Python) -> bool {
+        let specifiers = self.requires_python.as_deref();
+        let specifiers = specifiers.and_then(|text| VersionSpecifiers::from_str(text).ok());
+        specifiers.is_none_or(|specifiers| resolve::runs_on(&specifiers, python))
+    }
 }
 
 impl Index {
@@ -216,7 +228,7 @@ impl Finder {
                     .as_ref()
                     .is_none_or(|hash| package.hashes.contains(hash))
             });
-            let ours = fitting.filter(|file| {
+            let ours = fitting.filter(|file| file.runs_on(python)).filter(|file| {
                 WheelName::parse(&file.file).is_some_and(|wheel| {
                     (&wheel.name, &wheel.version) == (&package.name, &package.version)
                 })

@@ -26,6 +26,11 @@ pub struct Layer {
     pub diff_id: String,
 }
 
+/// The mode of a file that is read.
+pub(super) const READABLE: u32 = 0o644;
+/// The mode of a file that is run.
+pub(super) const EXECUTABLE: u32 = 0o755;
+
 /// A writer of one layer's tar: files in the order they come, owned by root, dated 1970.
 pub(super) struct Archive<W: Write> {
     tar: tar::Builder<Hashed<W>>,
@@ -41,11 +46,17 @@ impl<W: Write> Archive<W> {
     }
 
     /// A file at a path relative to the image's root, with the directories above it.
-    pub(super) fn file(&mut self, path: &str, size: u64, content: impl Read) -> io::Result<()> {
+    pub(super) fn file(
+        &mut self,
+        path: &str,
+        mode: u32,
+        size: u64,
+        content: impl Read,
+    ) -> io::Result<()> {
         for (end, _) in path.match_indices('/') {
             self.directory(&path[..end])?;
         }
-        self.append(tar::EntryType::Regular, 0o644, path, size, content)
+        self.append(tar::EntryType::Regular, mode, path, size, content)
     }
 
     /// The writer below, and the tar's digest.
@@ -63,7 +74,7 @@ impl<W: Write> Archive<W> {
         }
         self.append(
             tar::EntryType::Directory,
-            0o755,
+            EXECUTABLE,
             &format!("{path}/"),
             0,
             io::empty(),

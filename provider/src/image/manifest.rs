@@ -94,6 +94,14 @@ pub(super) fn tag(digest: &str) -> String {
     )
 }
 
+/// What the tags of images begin with that are in use again after others were.
+pub(crate) const AGAIN: &str = "again-";
+
+/// A second tag of an image. ECR counts an image's age from its first push, so that of one in use may be great.
+pub(super) fn tag_again(digest: &str) -> String {
+    tag(digest).replacen("dbt-", AGAIN, 1)
+}
+
 /// The base's variables in their order, ours over them.
 fn environment(base: &[String]) -> Vec<String> {
     let name = |variable: &str| variable.split('=').next().unwrap_or_default().to_owned();

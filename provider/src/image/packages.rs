@@ -8,14 +8,14 @@ use sha2::{Digest, Sha256};
 use super::{
     Cache, Error, Index, Python, Result,
     index::Finder,
-    layer::{Archive, Gzip, Layer, hex},
+    layer::{Archive, Gzip, Layer, READABLE, hex},
     lock::Locked,
     platform::Platform,
     wheel,
 };
 
 /// The version of how these layers are made: another one, and they are made again.
-const FORMAT: &str = "1";
+const FORMAT: &str = "2";
 
 /// The program that is PID 1 in the container, and what it needs.
 #[derive(Clone, Copy, Debug)]
@@ -120,7 +120,7 @@ impl Recipe {
             for (path, content) in &recipe.files {
                 let size = content.len() as u64;
                 archive
-                    .file(path, size, *content)
+                    .file(path, READABLE, size, *content)
                     .map_err(Error::io("packing", path))?;
             }
             wheel::unpack(&wheels, recipe.directory, &mut archive)?;

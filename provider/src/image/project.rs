@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use super::{
     Error, Result,
     ignore::Rules,
-    layer::{Archive, Gzip, Layer},
+    layer::{Archive, Gzip, Layer, READABLE},
 };
 
 /// Where the project is in the image.
@@ -22,7 +22,6 @@ pub(super) const DIRECTORY: &str = "project";
 
 /// Names that are never packed, wherever they are: secrets, and what tools leave behind.
 const NEVER: &[&str] = &[
-    "profiles.yml",
     ".user.yml",
     ".env",
     ".git",
@@ -96,8 +95,8 @@ impl Project {
     /// The project in a directory that holds a `dbt_project.yml`.
     ///
     /// Left out are `target` and `logs`, or what `dbt_project.yml` names instead; virtual
-    /// environments, `.git`, `__pycache__`, `profiles.yml`, `.env`; and what `.dockerignore`
-    /// names. Symbolic links are followed, since `dbt deps` links local packages.
+    /// environments, `.git`, `__pycache__`, `.env`, each `profiles.yml` that is one of dbt's; and what
+    /// `.dockerignore` names. Symbolic links are followed, since `dbt deps` links local packages.
     pub fn read(path: &Path) -> Result<Self> {
         let not_a_project = |reason: &str| Error::NotAProject {
             path: path.into(),
@@ -166,7 +165,7 @@ impl Project {
                 sha256: Sha256::new(),
             };
             archive
-                .file(&format!("{DIRECTORY}/{name}"), size, &mut content)
+                .file(&format!("{DIRECTORY}/{name}"), READABLE, size, &mut content)
                 .map_err(Error::io("packing", path))?;
             hashes.insert(name.clone(), short(&content.sha256.finalize()));
         }
@@ -356,6 +355,19 @@ impl Settings {
     }
 }
 
+/// Whether a file holds profiles of dbt's, and so perhaps passwords, rather than the properties of a model.
+fn is_profile(path: &Path) -> bool {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    let Ok(documents) = Yaml::load_from_str(&text) else {
+        return true;
+    };
+    let root = documents.first().and_then(Yaml::as_mapping);
+    root.is_some_and(|root| {
+        root.values()
+            .any(|profile| profile.as_mapping_get("outputs").is_some())
+    })
+}
+
 struct Walk {
     rules: Rules,
     /// Directories that dbt writes, of the project and of the packages in it.
@@ -383,7 +395,8 @@ impl Walk {
             ));
         }
         above.push(real);
-        let settings = Settings::read(directory)?;
+        // that of a package or of a fixture need not be one that dbt reads
+        let settings = Settings::read(directory).ok().flatten();
         let written = settings.iter().flat_map(|settings| &settings.written);
         self.written
             .extend(written.map(|path| directory.join(path)));
@@ -419,7 +432,9 @@ impl Walk {
                 if !path.join("pyvenv.cfg").exists() {
                     self.directory(&path, &inner, above)?;
                 }
-            } else if excluded {
+            } else if excluded
+                || (name == "profiles.yml" && (prefix.is_empty() || is_profile(&path)))
+            {
                 continue;
             } else if metadata.is_file() {
                 self.files.insert(inner, path);

@@ -121,7 +121,15 @@ fn what_is_not_the_project_stays_out() {
     let directory = project(&[
         ("models/a.sql", ""),
         ("models/target/b.sql", ""),
-        ("models/profiles.yml", "password: x"),
+        (
+            "models/profiles.yml",
+            "shop: {target: x, outputs: {x: {password: x}}}",
+        ),
+        ("seeds/profiles.yml", "{{ broken"),
+        (
+            "models/hr/profiles.yml",
+            "version: 2\nmodels: [{name: profiles}]",
+        ),
         ("profiles.yml", "password: x"),
         (".env", "PASSWORD=x"),
         ("target/manifest.json", ""),
@@ -139,6 +147,7 @@ fn what_is_not_the_project_stays_out() {
         [
             "dbt_project.yml",
             "models/a.sql",
+            "models/hr/profiles.yml",
             "models/target/b.sql",
             "notes/keep.md"
         ]
@@ -166,6 +175,20 @@ fn target_and_logs_are_where_the_project_says() {
             "target/a.sql"
         ]
     );
+}
+
+#[test]
+fn a_nested_project_that_is_no_yaml_is_packed_as_it_is() {
+    let directory = project(&[
+        ("dbt_packages/p/dbt_project.yml", "{{ cookiecutter }}: ["),
+        ("dbt_packages/q/dbt_project.yml", "- no mapping"),
+    ]);
+    let expected = [
+        "dbt_packages/p/dbt_project.yml",
+        "dbt_packages/q/dbt_project.yml",
+        "dbt_project.yml",
+    ];
+    assert_eq!(names(directory.path()), expected);
 }
 
 #[test]

@@ -27,6 +27,23 @@ impl Reference {
     }
 }
 
+/// The account and the region of an ECR registry, by its host.
+pub(crate) fn ecr_registry(host: &str) -> Option<(&str, &str)> {
+    match host.split('.').collect::<Vec<_>>()[..] {
+        [
+            account,
+            "dkr",
+            "ecr" | "ecr-fips",
+            region,
+            "amazonaws",
+            "com",
+        ]
+        | [account, "dkr", "ecr", region, "amazonaws", "com", "cn"]
+        | [account, "dkr-ecr" | "dkr-ecr-fips", region, "on", "aws"] => Some((account, region)),
+        _ => None,
+    }
+}
+
 /// The URL below which a registry answers: plain HTTP on this machine, HTTPS everywhere else.
 ///
 /// A registry may be named with its scheme too.
@@ -132,6 +149,24 @@ mod tests {
         }
         for text in ["", "A/b", "a.example/", "a:b c", "a@sha256:00", "a/../b//c"] {
             assert!(text.parse::<Reference>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_registry_of_ecr_is_in_a_region() {
+        for host in [
+            "111122223333.dkr.ecr.eu-west-1.amazonaws.com",
+            "111122223333.dkr.ecr.eu-west-1.amazonaws.com.cn",
+            "111122223333.dkr-ecr.eu-west-1.on.aws",
+        ] {
+            assert_eq!(ecr_registry(host), Some(("111122223333", "eu-west-1")));
+        }
+        for host in [
+            "public.ecr.aws",
+            "dkr.ecr.eu-west-1.amazonaws.com",
+            "a.dkr.ecr.b.amazonaws.com.evil.example",
+        ] {
+            assert_eq!(ecr_registry(host), None);
         }
     }
 

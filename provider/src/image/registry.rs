@@ -8,7 +8,7 @@ use reqwest::{Body, Client, Method, RequestBuilder, Response, StatusCode, Url, h
 use tokio_util::io::ReaderStream;
 
 use super::{
-    Credentials, Error, Result,
+    Credentials, Error, Login, Result,
     http::{self, is_loopback},
     layer,
     reference::endpoint,
@@ -26,7 +26,7 @@ pub(super) struct Repository {
     endpoint: String,
     name: String,
     actions: &'static str,
-    credentials: Option<Credentials>,
+    login: Login,
     /// The authorization that the registry asked for, once it has.
     authorization: Mutex<Option<String>>,
 }
@@ -40,19 +40,14 @@ pub(super) enum Source<'a> {
 
 impl Repository {
     /// A repository to read from; its registry is asked what it wants first.
-    pub(super) fn to_pull(
-        client: Client,
-        host: &str,
-        name: &str,
-        credentials: Option<Credentials>,
-    ) -> Self {
+    pub(super) fn to_pull(client: Client, host: &str, name: &str, login: Login) -> Self {
         let (endpoint, name) = (endpoint(host), name.to_owned());
         Self {
             client,
             endpoint,
             name,
             actions: "pull",
-            credentials,
+            login,
             authorization: Mutex::default(),
         }
     }
@@ -65,7 +60,7 @@ impl Repository {
         credentials: Option<Credentials>,
     ) -> Self {
         let basic = credentials.as_ref().map(basic);
-        let repository = Self::to_pull(client, host, name, credentials);
+        let repository = Self::to_pull(client, host, name, Login::of(credentials));
         Self {
             actions: "pull,push",
             authorization: Mutex::new(basic),
@@ -163,7 +158,8 @@ impl Repository {
                     Body::wrap_stream(other.blob_stream(digest).await?.bytes_stream())
                 }
             };
-            let request = self.authorized(&place, self.client.put(place.clone()));
+            let request = self.client.put(place.clone());
+            let request = authorized(request, self.held(&place));
             let request = request
                 .header(header::CONTENT_TYPE, "application/octet-stream")
                 .header(header::CONTENT_LENGTH, size)
@@ -188,6 +184,8 @@ impl Repository {
     }
 
     /// Put a manifest under a tag.
+    ///
+    /// A repository of immutable tags refuses it a second time, also after an answer that was lost.
     pub(super) async fn put_manifest(
         &self,
         tag: &str,
@@ -204,7 +202,11 @@ impl Repository {
         let response = self
             .send(&action, &format!("manifests/{tag}"), request)
             .await?;
-        http::success(&action, response).await.map(drop)
+        let refused = response.status().is_client_error();
+        let result = http::success(&action, response).await.map(drop);
+        let there = refused
+            && self.manifest_digest(tag).await.ok().flatten() == Some(layer::digest(manifest));
+        if there { Ok(()) } else { result }
     }
 
     /// Where to upload to; nothing where the registry took the blob from another repository.
@@ -277,8 +279,12 @@ impl Repository {
                     reason: format!("no valid URL: {error}"),
                 }
             })?;
-        let request = || Ok(self.authorized(&url, request(url.clone())));
-        let response = http::send(action, request).await?;
+        let send = async |authorization: Option<String>| {
+            let request = || Ok(authorized(request(url.clone()), authorization.clone()));
+            http::send(action, request).await
+        };
+        let sent = self.held(&url);
+        let response = send(sent.clone()).await?;
         if response.status() != StatusCode::UNAUTHORIZED {
             return Ok(response);
         }
@@ -289,35 +295,28 @@ impl Repository {
         let Some(authorization) = self.authorize(challenge.unwrap_or_default()).await? else {
             return Ok(response);
         };
-        if self
-            .authorization
-            .lock()
-            .is_ok_and(|mut held| held.replace(authorization.clone()) == Some(authorization))
-        {
+        if let Ok(mut held) = self.authorization.lock() {
+            *held = Some(authorization.clone());
+        }
+        // what was refused is refused again; what another request has been given meanwhile may not be
+        if sent.as_ref() == Some(&authorization) {
             return Ok(response);
         }
-        http::send(action, request).await
+        send(Some(authorization)).await
     }
 
-    fn authorized(&self, url: &Url, request: RequestBuilder) -> RequestBuilder {
+    /// The authorization for a URL: none for another host's.
+    fn held(&self, url: &Url) -> Option<String> {
         let ours = url.as_str().starts_with(&format!("{}/", self.endpoint));
-        let held = self
-            .authorization
-            .lock()
-            .ok()
-            .and_then(|held| held.clone())
-            .filter(|_| ours);
-        match held {
-            Some(authorization) => request.header(header::AUTHORIZATION, authorization),
-            None => request,
-        }
+        let held = self.authorization.lock().ok()?;
+        held.clone().filter(|_| ours)
     }
 
     /// The answer to a registry's challenge. <https://distribution.github.io/distribution/spec/auth/token/>
     async fn authorize(&self, challenge: &str) -> Result<Option<String>> {
         let (scheme, parameters) = challenge.split_once(' ').unwrap_or((challenge, ""));
         if scheme.eq_ignore_ascii_case("basic") {
-            return Ok(self.credentials.as_ref().map(basic));
+            return Ok(self.login.credentials().await?.map(basic));
         }
         let parameter = |name: &str| {
             let (_, rest) = parameters.split_once(&format!("{name}=\""))?;
@@ -335,9 +334,10 @@ impl Repository {
             &format!("repository:{}:{}", self.name, self.actions),
         );
         let action = format!("logging in for {}", self.name);
+        let credentials = self.login.credentials().await?;
         let request = || {
             let request = self.client.get(realm.clone()).timeout(TIMEOUT);
-            Ok(match &self.credentials {
+            Ok(match credentials {
                 Some(credentials) if safe => {
                     request.basic_auth(&credentials.username, Some(&credentials.password))
                 }
@@ -364,6 +364,13 @@ impl Repository {
             status: None,
             reason,
         }
+    }
+}
+
+fn authorized(request: RequestBuilder, authorization: Option<String>) -> RequestBuilder {
+    match authorization {
+        Some(authorization) => request.header(header::AUTHORIZATION, authorization),
+        None => request,
     }
 }
 

@@ -281,11 +281,7 @@ impl Rules<'_> {
                 }
             }
         }
-        let runs = |file: &&&Candidate| {
-            let specifiers = file.requires_python.as_deref();
-            let specifiers = specifiers.and_then(|text| VersionSpecifiers::from_str(text).ok());
-            specifiers.is_none_or(|specifiers| runs_on(&specifiers, self.python))
-        };
+        let runs = |file: &&&Candidate| file.runs_on(self.python);
         let release = |files: Vec<&Candidate>| {
             let best = |files: &mut dyn Iterator<Item = &&Candidate>| {
                 index::best(files.copied(), self.python, self.platform).cloned()
@@ -567,7 +563,7 @@ fn is_exact(range: &Range) -> bool {
 }
 
 /// Whether specifiers of Pythons allow a release of a minor version.
-fn runs_on(specifiers: &VersionSpecifiers, python: Python) -> bool {
+pub(super) fn runs_on(specifiers: &VersionSpecifiers, python: Python) -> bool {
     let minor = |minor: u32| Version::new([3, u64::from(minor)]);
     let releases = Ranges::from_range_bounds(minor(python.minor)..minor(python.minor + 1));
     !range(specifiers).is_disjoint(&releases)

@@ -28,6 +28,10 @@ pub(super) struct Served {
     pub(super) ranges: bool,
     /// Whether its answers come in another order than they were asked for.
     pub(super) jitter: bool,
+    /// Whether a tag is given once.
+    pub(super) immutable: bool,
+    /// How many of the next answers to a manifest are lost.
+    pub(super) lost_manifests: usize,
     /// How many of the next uploads break.
     pub(super) broken_uploads: usize,
 }
@@ -182,6 +186,12 @@ impl Server {
                     .insert(format!("{repository}@{digest}"), body);
                 (201, String::new(), vec![])
             }
+            ("PUT", "manifests")
+                if served.immutable
+                    && served.content.contains_key(&format!("{repository}:{name}")) =>
+            {
+                (400, String::new(), vec![])
+            }
             ("PUT", "manifests") => {
                 let manifest: Value = serde_json::from_slice(&body).unwrap();
                 for blob in manifest["layers"]
@@ -195,7 +205,9 @@ impl Server {
                     assert_eq!(blob["size"], content.len());
                 }
                 served.content.insert(format!("{repository}:{name}"), body);
-                (201, String::new(), vec![])
+                let lost = served.lost_manifests > 0;
+                served.lost_manifests = served.lost_manifests.saturating_sub(1);
+                (if lost { 0 } else { 201 }, String::new(), vec![])
             }
             _ => {
                 let found = served

@@ -18,8 +18,8 @@ const PUBLIC_INDEX: &str = "https://pypi.org/simple/";
 ///
 /// The last is `UV_DEFAULT_INDEX`, `UV_INDEX_URL`, `PIP_INDEX_URL` or `index-url` of pip's
 /// configuration files, or else the public one; before it come `UV_INDEX` and the extra ones
-/// (`UV_EXTRA_INDEX_URL`, `PIP_EXTRA_INDEX_URL`, `extra-index-url`). Credentials come from the URL
-/// or from netrc.
+/// (`UV_EXTRA_INDEX_URL`, `PIP_EXTRA_INDEX_URL`, `extra-index-url`). Credentials come from the URL,
+/// from `UV_INDEX_<NAME>_USERNAME` and `UV_INDEX_<NAME>_PASSWORD`, or from netrc.
 pub(super) fn indexes() -> Result<Vec<Index>> {
     let variable = |name: &str| env::var(name).ok().filter(|value| !value.trim().is_empty());
     let mut pip = HashMap::new();
@@ -39,7 +39,7 @@ pub(super) fn with_those_of(
     mut environment: Vec<Index>,
 ) -> Result<Vec<Index>> {
     let netrc = netrc();
-    let of_file = |text: &String| index(&requirements.name, text, &netrc);
+    let of_file = |text: &String| index(&requirements.name, text, &|_| None, &netrc);
     if let Some(own) = &requirements.index {
         environment.pop();
         environment.push(of_file(own)?);
@@ -65,11 +65,16 @@ fn netrc() -> String {
 }
 
 /// The index that a setting names.
-fn index(source: &str, text: &str, netrc: &str) -> Result<Index> {
+fn index(
+    source: &str,
+    text: &str,
+    variable: &dyn Fn(&str) -> Option<String>,
+    netrc: &str,
+) -> Result<Index> {
     // uv writes name=URL
-    let url = match text.split_once('=') {
-        Some((name, url)) if !name.contains(['/', ':']) => url,
-        _ => text,
+    let (name, url) = match text.split_once('=') {
+        Some((name, url)) if !name.contains(['/', ':']) => (Some(name), url),
+        _ => (None, text),
     };
     let url = Url::parse(url)
         .ok()
@@ -83,6 +88,24 @@ fn index(source: &str, text: &str, netrc: &str) -> Result<Index> {
         });
     };
     let mut index = Index::new(url);
+    if let (Some(name), None) = (name, &index.credentials) {
+        let word = |c: char| {
+            if c.is_ascii_alphanumeric() {
+                c.to_ascii_uppercase()
+            } else {
+                '_'
+            }
+        };
+        let name: String = name.chars().map(word).collect();
+        let of = |what: &str| variable(&format!("UV_INDEX_{name}_{what}"));
+        let (username, password) = (of("USERNAME"), of("PASSWORD"));
+        index.credentials = username
+            .or(password.as_ref().map(|_| String::new()))
+            .map(|username| Credentials {
+                username,
+                password: password.unwrap_or_default(),
+            });
+    }
     if index.credentials.is_none() {
         let host = index.url.host_str();
         index.credentials = host.and_then(|host| netrc_credentials(netrc, host));
@@ -90,11 +113,46 @@ fn index(source: &str, text: &str, netrc: &str) -> Result<Index> {
     Ok(index)
 }
 
+/// Whoever wants packages from folders, or none from an index, must not be given the public one's.
+fn refuse_other_sources(
+    variable: &impl Fn(&str) -> Option<String>,
+    pip: &HashMap<String, String>,
+) -> Result<()> {
+    let is_off = |value: &str| {
+        matches!(
+            value.to_lowercase().as_str(),
+            "0" | "false" | "no" | "off" | "n" | "f"
+        )
+    };
+    let ours = [
+        ("PIP_NO_INDEX", "no-index"),
+        ("UV_NO_INDEX", "no-index"),
+        ("PIP_FIND_LINKS", "find-links"),
+        ("UV_FIND_LINKS", "find-links"),
+    ];
+    for (name, option) in ours {
+        let own = variable(name).map(|value| (name, value));
+        let Some((source, value)) = own.or_else(|| Some((option, pip.get(option)?.clone()))) else {
+            continue;
+        };
+        if option == "find-links" || !is_off(&value) {
+            return Err(Error::Http {
+                action: "choosing the package index".into(),
+                host: source.into(),
+                status: None,
+                reason: "it is not supported: packages come from indexes alone; unset it, and name an index in PIP_INDEX_URL".into(),
+            });
+        }
+    }
+    Ok(())
+}
+
 fn select(
     variable: impl Fn(&str) -> Option<String>,
     pip: &HashMap<String, String>,
     netrc: &str,
 ) -> Result<Vec<Index>> {
+    refuse_other_sources(&variable, pip)?;
     let first = ["UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL"]
         .iter()
         .find_map(|name| Some((*name, variable(name)?)));
@@ -115,7 +173,7 @@ fn select(
     add(source, Some(first));
     let mut indexes: Vec<Index> = Vec::new();
     for (source, text) in named {
-        let index = index(source, &text, netrc)?;
+        let index = index(source, &text, &variable, netrc)?;
         // the default is the last, also where it is named twice
         indexes.retain(|other| other.url != index.url);
         indexes.push(index);
@@ -270,6 +328,43 @@ mod tests {
             "",
             &["https://a.example/s/?x=1", "https://uv.example/simple/"],
         );
+    }
+
+    #[test]
+    fn a_named_index_has_its_credentials_in_the_environment() {
+        let variable = |name: &str| {
+            let value = match name {
+                "UV_INDEX" => "my-team=https://a.example/ https://b.example/",
+                "UV_INDEX_MY_TEAM_USERNAME" => "me",
+                "UV_INDEX_MY_TEAM_PASSWORD" => "secret",
+                _ => return None,
+            };
+            Some(value.to_owned())
+        };
+        let indexes = select(variable, &HashMap::new(), "").unwrap();
+        let me = Credentials {
+            username: "me".into(),
+            password: "secret".into(),
+        };
+        let credentials: Vec<_> = indexes.into_iter().map(|index| index.credentials).collect();
+        assert_eq!(credentials, [Some(me), None, None]);
+    }
+
+    #[test]
+    fn the_public_index_does_not_stand_in_for_folders() {
+        for (name, pip) in [
+            ("PIP_NO_INDEX", ""),
+            ("UV_FIND_LINKS", ""),
+            ("", "[global]\nno-index = true"),
+            ("", "[install]\nfind-links = /wheels"),
+        ] {
+            let variable = |asked: &str| (asked == name).then(|| "1".to_owned());
+            let error = select(variable, &parse_ini(pip), "")
+                .unwrap_err()
+                .to_string();
+            assert!(error.contains(": it is not supported"), "{error}");
+        }
+        check(&[("PIP_NO_INDEX", "0")], "", &[PUBLIC_INDEX]);
     }
 
     #[test]

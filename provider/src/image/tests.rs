@@ -43,7 +43,7 @@ impl Setting {
             project,
             dbt: Dbt::Requirements(path("requirements.txt")),
             base: format!("{}/base:3", server.host()),
-            base_credentials: None,
+            base_login: None,
             platform: Platform::Amd64,
             python: None,
         };
@@ -342,6 +342,91 @@ async fn broken_uploads_are_tried_again() {
 }
 
 #[tokio::test]
+async fn an_answer_that_was_lost_makes_an_immutable_tag_no_error() {
+    let setting = Setting::new().await;
+    setting.server.0.lock().unwrap().immutable = true;
+    setting.server.0.lock().unwrap().lost_manifests = 1;
+    let built = setting.push(None).await;
+    assert!(setting.document(&format!("shop/dbt:{}", built.tag))["layers"].is_array());
+
+    let other = b"{\"layers\": [], \"config\": {}}";
+    let target = Repository::to_push(
+        http::client(),
+        &setting.server.host(),
+        "shop/dbt",
+        setting.registry.credentials.clone(),
+    );
+    let refused = target
+        .put_manifest(&built.tag, manifest::MEDIA_TYPE, other)
+        .await;
+    assert!(matches!(
+        refused,
+        Err(Error::Http {
+            status: Some(400),
+            ..
+        })
+    ));
+}
+
+#[tokio::test]
+async fn an_image_that_is_used_again_gets_a_tag_that_says_so() {
+    let setting = Setting::new().await;
+    let first = setting.push(None).await;
+    let again = format!("shop/dbt:{}", first.tag.replace("dbt-", "again-"));
+    let tagged = || {
+        setting
+            .server
+            .0
+            .lock()
+            .unwrap()
+            .content
+            .contains_key(&again)
+    };
+    setting.edit();
+    let second = setting.push(Some(&first)).await;
+    assert!(!tagged());
+    fs::write(setting.spec.project.join("models/a.sql"), "select 1").unwrap();
+    assert_eq!(setting.push(Some(&second)).await.digest, first.digest);
+    assert!(tagged());
+}
+
+#[tokio::test]
+async fn a_login_is_asked_for_when_something_is_pulled() {
+    let mut setting = Setting::new().await;
+    let asked = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let count = asked.clone();
+    setting.spec.base_login = Some(Login::new(move || {
+        count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        std::future::ready(Ok(None))
+    }));
+    let asked = || asked.load(std::sync::atomic::Ordering::Relaxed);
+    let built = setting.push(None).await;
+    assert_eq!(asked(), 1);
+    setting.edit();
+    setting.spec.base_login = setting
+        .spec
+        .base_login
+        .map(|_| Login::new(|| async { panic!("nothing is pulled") }));
+    setting.push(Some(&built)).await;
+    assert_eq!(asked(), 1);
+}
+
+#[tokio::test]
+async fn requests_at_the_same_time_all_get_in() {
+    let setting = Setting::new().await;
+    let repository = Repository::to_pull(
+        http::client(),
+        &setting.server.host(),
+        "base",
+        Login::of(None),
+    );
+    setting.server.0.lock().unwrap().jitter = true;
+    let asked = (0..8).map(|_| repository.manifest("3"));
+    let answers = futures::future::join_all(asked).await;
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+}
+
+#[tokio::test]
 async fn refusals_name_what_was_refused_and_no_secret() {
     let mut setting = Setting::new().await;
     let built = setting.push(None).await;
@@ -389,6 +474,41 @@ async fn refusals_name_what_was_refused_and_no_secret() {
             && error.ends_with("there is no such dbt-core: the newest is 1"),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn what_dbt_does_not_run_on_is_refused() {
+    let mut setting = Setting::new().await;
+    let refusal = async |setting: &Setting| {
+        let pushed = setting
+            .images
+            .build_and_push(&setting.spec, &setting.registry, None);
+        pushed.await.unwrap_err().to_string()
+    };
+    setting.spec.python = Some(Python { minor: 9 });
+    let error = refusal(&setting).await;
+    assert!(
+        error.ends_with("its Python is 3.9, and the runner needs 3.10 or later"),
+        "{error}"
+    );
+    setting.spec.python = None;
+
+    let page = "/simple/dbt-core/";
+    let text = setting.server.0.lock().unwrap().content[page].clone();
+    let text = String::from_utf8(text).unwrap();
+    let text = text.replace("<a ", "<a data-requires-python=\"&gt;=3.12\" ");
+    setting.server.put(page, text);
+    let error = refusal(&setting).await;
+    assert!(
+        error.starts_with("dbt-core 1 cannot be installed: no index has a wheel of it"),
+        "{error}"
+    );
+
+    let content = setting.server.0.lock().unwrap().content["base:3"].clone();
+    setting.server.put("base:3-alpine", content);
+    setting.spec.base += "-alpine";
+    let error = refusal(&setting).await;
+    assert!(error.contains("whose libc is musl"), "{error}");
 }
 
 #[tokio::test]

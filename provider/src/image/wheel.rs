@@ -15,7 +15,11 @@ use pep508_rs::PackageName;
 use sha2::{Digest, Sha256};
 use zip::ZipArchive;
 
-use super::{Error, Python, Result, layer::Archive, platform::Platform};
+use super::{
+    Error, Python, Result,
+    layer::{Archive, EXECUTABLE, READABLE},
+    platform::Platform,
+};
 
 /// The newest glibc whose wheels are taken: that of Debian 10, RHEL 8 and all that came later.
 const GLIBC_MINOR: u32 = 28;
@@ -142,13 +146,20 @@ pub(super) fn unpack<W: Write>(
             .zip
             .by_index(entry.index)
             .map_err(|error| refused(error.to_string()))?;
+        let run = file.unix_mode().is_some_and(|mode| mode & 0o111 != 0);
+        let mode = if run { EXECUTABLE } else { READABLE };
         let mut content = Checked {
             size: file.size(),
             inner: file,
             sha256: Sha256::new(),
         };
         archive
-            .file(&format!("{directory}/{path}"), content.size, &mut content)
+            .file(
+                &format!("{directory}/{path}"),
+                mode,
+                content.size,
+                &mut content,
+            )
             .map_err(|error| refused(format!("{path}: {error}")))?;
         if entry
             .sha256

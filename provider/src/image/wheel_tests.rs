@@ -27,7 +27,9 @@ pub(crate) fn wheel(info: &str, files: &[(&str, &str)]) -> Vec<u8> {
 fn zip(files: &[(&str, &str)]) -> Vec<u8> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     for (path, content) in files {
-        zip.start_file(*path, SimpleFileOptions::default()).unwrap();
+        let mode = if path.contains("/bin/") { 0o775 } else { 0o664 };
+        let options = SimpleFileOptions::default().unix_permissions(mode);
+        zip.start_file(*path, options).unwrap();
         zip.write_all(content.as_bytes()).unwrap();
     }
     zip.finish().unwrap().into_inner()
@@ -83,6 +85,34 @@ fn data_directories_go_where_they_belong() {
         files.unwrap(),
         expected.map(|(path, content)| (format!("opt/dbt/{path}"), content.to_owned()))
     );
+}
+
+#[test]
+fn what_a_wheel_says_can_be_run_can_be() {
+    let mut archive = Archive::new(Vec::new());
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.whl");
+    let content = wheel("a-1.dist-info", &[("a/bin/tool", "x"), ("a/b.py", "y")]);
+    std::fs::write(&path, content).unwrap();
+    let wheel = Wheel {
+        file: "a.whl".into(),
+        path,
+    };
+    unpack(&[wheel], "opt/dbt", &mut archive).unwrap();
+    let (bytes, _) = archive.finish().unwrap();
+    let mut tar = tar::Archive::new(&bytes[..]);
+    let modes: Vec<_> = tar
+        .entries()
+        .unwrap()
+        .map(|entry| {
+            let entry = entry.unwrap();
+            let path = entry.path().unwrap().display().to_string();
+            (path, entry.header().mode().unwrap())
+        })
+        .filter(|(path, _)| path.contains("/a/") && !path.ends_with('/'))
+        .collect();
+    let expected = [("opt/dbt/a/b.py", 0o644), ("opt/dbt/a/bin/tool", 0o755)];
+    assert_eq!(modes, expected.map(|(path, mode)| (path.to_owned(), mode)));
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use crate::{
     aws::Aws,
     component::{Child, Scope},
-    output::all,
+    components::formats,
+    output::{all, defaults},
     prelude::*,
     resources::ec2::{
         elastic_ip::{ElasticIp, ElasticIpArgs},
@@ -80,16 +81,19 @@ pub struct PlatformNetwork {
 #[derive(Clone, Debug, Props)]
 pub struct NetworkExisting {
     /// The VPC's id.
+    #[prop(check = formats::vpc)]
     pub vpc_id: String,
     /// The subnets that tasks run in.
-    #[prop(check = some_subnets)]
+    #[prop(check = formats::subnets)]
     pub task_subnet_ids: Vec<String>,
     /// The subnets of the warehouse, in two zones at least. Default: the tasks'.
+    #[prop(check = formats::subnets)]
     pub warehouse_subnet_ids: Option<Vec<String>>,
     /// Whether tasks get public addresses. Default: `false`.
     #[prop(default = false)]
     pub assign_public_ip: bool,
     /// More security groups for the tasks, beside the one that is made.
+    #[prop(check = formats::security_groups)]
     pub security_group_ids: Option<Vec<String>>,
 }
 
@@ -108,14 +112,6 @@ fn zone_count(count: &i64) -> Result<(), String> {
         Ok(())
     } else {
         Err(format!("{count} is not 2 to {MOST_ZONES}"))
-    }
-}
-
-fn some_subnets(ids: &[String]) -> Result<(), String> {
-    if ids.is_empty() {
-        Err("give one subnet at least".to_owned())
-    } else {
-        Ok(())
     }
 }
 
@@ -208,25 +204,12 @@ pub(super) fn expand(
     scope: &Scope,
     network: Option<PlatformNetworkArgs>,
     tags: &Output<Tags>,
-) -> Place {
-    let network = network.unwrap_or_else(PlatformNetworkArgs::none);
-    match network.existing {
+) -> Result<Place, Failure> {
+    let network = network.map_or_else(defaults::<PlatformNetwork>, Ok)?;
+    Ok(match network.existing {
         Some(existing) => found(scope, existing, tags),
         None => made(scope, network, tags),
-    }
-}
-
-impl PlatformNetworkArgs {
-    fn none() -> Self {
-        Self {
-            mode: None,
-            cidr_block: Output::default(),
-            zone_count: None,
-            zones: None,
-            nat_gateways: None,
-            existing: None,
-        }
-    }
+    })
 }
 
 fn found(scope: &Scope, existing: NetworkExistingArgs, tags: &Output<Tags>) -> Place {

@@ -1,6 +1,7 @@
 //! What the platform expands to.
 
 use super::*;
+use crate::aws::Configuration;
 use crate::component::{
     erase,
     recorder::{As, each_input_in_turn, record},
@@ -76,9 +77,46 @@ async fn existing_network_and_warehouse() {
     let input = json!({
         "network": { "existing": existing }, "warehouse": { "external": external },
         "cluster": { "existingArn": "arn:aws:ecs:eu-west-1:123456789012:cluster/c" },
-        "artifacts": { "bucket": "b", "kmsKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/k" },
+        "artifacts": { "bucket": "team-artifacts", "kmsKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/k" },
     });
     check(input, As::Update, expect_file!["snapshots/existing.txt"]).await;
+}
+
+#[tokio::test]
+async fn what_the_profile_says_of_an_external_warehouse_is_in_the_outputs() {
+    let external = json!({
+        "adapter": "redshift", "securityGroupId": "sg-1",
+        "settings": { "host": "h.example.com", "port": "5439", "dbname": "shop", "ra3_node": true },
+    });
+    let input = json!({ "warehouse": { "external": external } });
+    let platform = erase::<DbtPlatform>();
+    let (_, outputs) = record(platform.as_ref(), inputs(&input), As::Update).await;
+    let outputs = outputs.expect("constructs");
+    let expected = json!({
+        "adapter": "redshift", "host": "h.example.com", "port": 5439, "database": "shop", "securityGroupId": "sg-1",
+    });
+    assert_eq!(outputs["warehouse"].plain().to_json(), expected);
+    let settings = outputs["handle"].plain().field("warehouseSettings");
+    let settings: serde_json::Value =
+        serde_json::from_str(settings.as_str().expect("text")).expect("JSON");
+    assert_eq!(settings, external["settings"]);
+}
+
+#[tokio::test]
+async fn a_cluster_of_another_region_is_refused() {
+    let look = async |region: &str| {
+        let aws = Aws::new(Configuration::default(), region.to_owned());
+        let cluster = "arn:aws:ecs:eu-west-1:123456789012:cluster/c";
+        let given = inputs(&json!({ "cluster": { "existingArn": cluster } }));
+        let found = DbtPlatform::look(&aws, &given).await.expect("no call");
+        found.iter().map(ToString::to_string).collect::<String>()
+    };
+    assert_eq!(look("eu-west-1").await, "");
+    assert!(
+        look("us-east-1")
+            .await
+            .starts_with("cluster.existingArn: is of eu-west-1")
+    );
 }
 
 #[tokio::test]
@@ -108,7 +146,7 @@ async fn what_is_unknown_or_secret() {
     });
     let found = json!({
         "network": { "existing": existing }, "warehouse": { "external": external },
-        "cluster": { "existingArn": "arn:aws:ecs:eu-west-1:123456789012:cluster/c" }, "artifacts": { "bucket": "b" },
+        "cluster": { "existingArn": "arn:aws:ecs:eu-west-1:123456789012:cluster/c" }, "artifacts": { "bucket": "team-artifacts" },
     });
     for given in [made, found] {
         each_input_in_turn(erase::<DbtPlatform>().as_ref(), &inputs(&given)).await;
@@ -149,10 +187,36 @@ fn wrong_inputs() {
         expect![[r#"network.mode: "isolated" is not one of nat, public"#]],
     );
     check(
-        json!({ "network": { "existing": { "vpcId": "v", "taskSubnetIds": ["s"] }, "mode": "nat" } }),
+        json!({ "network": { "existing": { "vpcId": "vpc-1", "taskSubnetIds": ["subnet-1"] }, "mode": "nat" } }),
         expect![[
             "network.mode: goes with a new network, not with network.existing; give only one of them"
         ]],
+    );
+    let alias = "arn:aws:kms:eu-west-1:123456789012:alias/a";
+    check(
+        json!({
+            "network": { "existing": { "vpcId": "v", "taskSubnetIds": ["subnet-1", "sg-1"], "securityGroupIds": ["s"] } },
+            "warehouse": { "postgres": { "kmsKeyArn": alias } },
+            "cluster": { "existingArn": "arn:aws:ecs:eu-west-1:123456789012:service/c" },
+            "artifacts": { "bucket": "arn:aws:s3:::b", "kmsKeyArn": alias },
+            "permissionsBoundaryArn": "boundary",
+        }),
+        expect![[r#"
+            artifacts.bucket: "arn:aws:s3:::b" is not a bucket's name: 3 to 63 lower-case letters, digits, . and -; give neither its ARN nor its URL
+            artifacts.kmsKeyArn: "arn:aws:kms:eu-west-1:123456789012:alias/a" is not the ARN of a KMS key, such as arn:aws:kms:eu-west-1:111122223333:key/ID; an alias will not do: policies know keys by their own ARN alone
+            cluster.existingArn: "arn:aws:ecs:eu-west-1:123456789012:service/c" is not the ARN of an ECS cluster, such as arn:aws:ecs:eu-west-1:111122223333:cluster/NAME
+            network.existing.securityGroupIds: "s" is not the id of a security group, such as sg-0123456789abcdef0
+            network.existing.taskSubnetIds: "sg-1" is not the id of a subnet, such as subnet-0123456789abcdef0
+            network.existing.vpcId: "v" is not the id of a VPC, such as vpc-0123456789abcdef0
+            permissionsBoundaryArn: "boundary" is not the ARN of a managed policy, such as arn:aws:iam::111122223333:policy/NAME
+            warehouse.postgres.kmsKeyArn: "arn:aws:kms:eu-west-1:123456789012:alias/a" is not the ARN of a KMS key, such as arn:aws:kms:eu-west-1:111122223333:key/ID; an alias will not do: policies know keys by their own ARN alone"#]],
+    );
+    check(
+        json!({ "warehouse": { "external": { "adapter": "a", "settings": [], "secretKmsKeyArn": alias, "securityGroupId": "s" } } }),
+        expect![[r#"
+            warehouse.external.secretKmsKeyArn: "arn:aws:kms:eu-west-1:123456789012:alias/a" is not the ARN of a KMS key, such as arn:aws:kms:eu-west-1:111122223333:key/ID; an alias will not do: policies know keys by their own ARN alone
+            warehouse.external.securityGroupId: "s" is not the id of a security group, such as sg-0123456789abcdef0
+            warehouse.external.settings: must be an object of the adapter's settings"#]],
     );
     check(
         json!({ "warehouse": {} }),
@@ -174,7 +238,7 @@ fn wrong_inputs() {
     );
     check(
         json!({
-            "artifacts": { "bucket": "b", "expireRunsAfterDays": 7 },
+            "artifacts": { "bucket": "team-artifacts", "expireRunsAfterDays": 7 },
             "cluster": { "existingArn": "arn:aws:ecs:eu-west-1:123456789012:cluster/c", "containerInsights": "enabled" },
         }),
         expect![[r#"

@@ -3,7 +3,8 @@
 use super::network::Place;
 use crate::{
     component::Scope,
-    output::all,
+    components::{formats, project::checks::settings},
+    output::{all, defaults},
     prelude::*,
     resources::{
         ec2::{
@@ -79,7 +80,8 @@ pub struct WarehousePostgres {
     /// [Database Insights](https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_DatabaseInsights.html).
     /// Default: `off`.
     pub database_insights: Option<InstanceDatabaseInsights>,
-    /// The KMS key that encrypts the storage. Default: RDS's own key.
+    /// The KMS key that encrypts the storage, by the key's own ARN, not an alias's. Default: RDS's own key.
+    #[prop(check = formats::kms_key)]
     pub kms_key_arn: Option<String>,
 }
 
@@ -88,13 +90,18 @@ pub struct WarehousePostgres {
 pub struct WarehouseExternal {
     /// The dbt adapter, such as `snowflake`.
     pub adapter: String,
-    /// The profile's keys, such as `account` and `warehouse`. Nothing secret.
-    pub settings: BTreeMap<String, String>,
+    /// The profile's keys, such as `account` and `warehouse`: an object. Nothing secret. `host`, `port` and `dbname` or
+    /// `database` are also among the outputs.
+    #[prop(check = settings)]
+    pub settings: Json,
     /// A Secrets Manager secret that holds a JSON object, merged over `settings` in the container.
     pub secret_arn: Option<String>,
-    /// The customer managed KMS key that encrypts the secret.
+    /// The customer managed KMS key that encrypts the secret, by the key's own ARN, not an alias's.
+    #[prop(check = formats::kms_key)]
     pub secret_kms_key_arn: Option<String>,
-    /// The warehouse's security group, which lets the tasks in by a rule of your own.
+    /// The warehouse's security group, for the outputs alone: it is not changed. Let the tasks in by a rule of your own,
+    /// from the group in the output `taskSecurityGroupId`.
+    #[prop(check = formats::security_group)]
     pub security_group_id: Option<String>,
 }
 
@@ -177,9 +184,8 @@ pub(super) fn expand(
             ..
         }) => Ok(postgres_instance(scope, postgres, place, retain_data, tags)),
         _ => {
-            let defaults =
-                <WarehousePostgres as crate::output::Lift>::lift(Value::Object(Properties::new()))?;
-            Ok(postgres_instance(scope, defaults, place, retain_data, tags))
+            let postgres = defaults::<WarehousePostgres>()?;
+            Ok(postgres_instance(scope, postgres, place, retain_data, tags))
         }
     }
 }
@@ -192,13 +198,26 @@ fn described(external: WarehouseExternalArgs) -> Described {
         secret_kms_key_arn,
         security_group_id,
     } = external;
+    let of = |keys: &'static [&'static str]| {
+        settings.map(move |Json(settings)| {
+            let value = keys.iter().find_map(|key| settings.get(key))?;
+            value
+                .as_str()
+                .map(str::to_owned)
+                .or_else(|| value.as_i64().map(|n| n.to_string()))
+        })
+    };
     Described {
         adapter,
-        settings: settings.map(|settings| json!(settings).to_string()),
+        host: of(&["host"]).flatten(),
+        port: of(&["port"])
+            .map(|port| port.and_then(|port| port.parse::<i32>().ok()))
+            .flatten(),
+        database: of(&["dbname", "database"]).flatten(),
+        settings: settings.map(|Json(settings)| settings.to_string()),
         secret_arn,
         secret_kms_key_arn,
         security_group_id,
-        ..Default::default()
     }
 }
 

@@ -2,7 +2,8 @@
 
 use super::{DbtProjectDbt, DbtProjectProfile, handle, task};
 use crate::{
-    image::{Project, Reference},
+    components::formats::is_arn,
+    image::{Dbt, Project, Reference, ecr_registry},
     prelude::*,
     props::below,
     resources::ecs::task_definition::fargate_size,
@@ -24,10 +25,12 @@ pub(super) fn project(check: &mut Check<'_>) {
     handle::check(check, "platform", "DbtPlatform", &PLATFORM);
     check.exactly_one(&["path", "image"]);
     let path = check.get::<Option<String>>("path").flatten();
-    if let Some(path) = &path
-        && let Err(error) = Project::read(path.as_ref())
-    {
-        check.fail("path", error.to_string());
+    if let Some(path) = &path {
+        match Project::read(path.as_ref()) {
+            Ok(project) => profile_name(check, project.profile.as_deref()),
+            Err(error) => check.fail("path", error.to_string()),
+        }
+        dbt(check);
     }
     if check.has("image") && path.is_none() {
         with_image(check);
@@ -51,6 +54,63 @@ pub(super) fn project(check: &mut Check<'_>) {
     }
 }
 
+/// The runner writes a profile under a name that dbt looks for, so it must be known before dbt runs.
+fn profile_name(check: &mut Check<'_>, found: Option<&str>) {
+    let profile = check.value("profile").map(|profile| profile.plain());
+    let own = match profile {
+        Some(profile) if profile.is_unknown() => Value::Unknown,
+        profile => profile.unwrap_or_default().field("name"),
+    };
+    let name = match &own {
+        Value::Null => found,
+        Value::String(own) => Some(own.as_str()),
+        _ => return,
+    };
+    match name {
+        None => check.fail(
+            "profile.name",
+            "is required, because dbt_project.yml names no profile; or write profile: there",
+        ),
+        Some(name) if name.contains("{{") => {
+            let reason = format!(
+                "{name:?} is a template, which only dbt can read; give the name that it comes to"
+            );
+            check.fail("profile.name", reason);
+        }
+        Some(_) => {}
+    }
+}
+
+/// What there is to install, judged before the image is.
+fn dbt(check: &mut Check<'_>) {
+    let Some(own) = check.get::<Option<DbtProjectDbt>>("dbt") else {
+        return;
+    };
+    let own = own.map_or_else(
+        || DbtProjectDbt::decode(&Value::Object(Properties::new())),
+        Ok,
+    );
+    let Ok(own) = own else { return };
+    let platform = check.value("platform");
+    let adapter = own
+        .adapter
+        .or_else(|| handle::known(platform.as_ref(), "adapter"));
+    let (path, dbt) = match (own.requirements, adapter) {
+        (Some(path), _) => ("dbt.requirements", Dbt::Requirements(path.into())),
+        (None, Some(adapter)) => (
+            "dbt",
+            Dbt::Locked {
+                version: own.version,
+                adapter,
+            },
+        ),
+        (None, None) => return,
+    };
+    if let Err(error) = dbt.digest() {
+        check.fail(path, error.to_string());
+    }
+}
+
 /// What makes no difference to an image that is there already.
 fn with_image(check: &mut Check<'_>) {
     if check.has("baseImage") {
@@ -59,13 +119,15 @@ fn with_image(check: &mut Check<'_>) {
             "is of no use with image, which has its own base",
         );
     }
-    if let Some(Some(dbt)) = check.get::<Option<DbtProjectDbt>>("dbt")
-        && dbt.requirements.is_some()
-    {
-        check.fail(
-            "dbt.requirements",
-            "is of no use with image, which has its own dbt",
-        );
+    let dbt = check
+        .value("dbt")
+        .map(|dbt| dbt.plain())
+        .unwrap_or_default();
+    for field in ["requirements", "version"] {
+        if !dbt.field(field).is_null() {
+            let reason = "is of no use with image, which has its own dbt";
+            check.fail(format!("dbt.{field}"), reason);
+        }
     }
     if let Some(Some(profile)) = check.get::<Option<DbtProjectProfile>>("profile") {
         for (field, value) in [("name", &profile.name), ("schema", &profile.schema)] {
@@ -96,12 +158,7 @@ fn variables(check: &mut Check<'_>) {
 }
 
 fn is_secret(arn: &str) -> bool {
-    let parts: Vec<_> = arn.splitn(6, ':').collect();
-    match parts.as_slice() {
-        ["arn", _, "secretsmanager", _, _, object] => object.starts_with("secret:"),
-        ["arn", _, "ssm", _, _, object] => object.starts_with("parameter/"),
-        _ => false,
-    }
+    is_arn(arn, "secretsmanager", "secret:") || is_arn(arn, "ssm", "parameter/")
 }
 
 /// A name as a part of a path in S3 and of a log stream's name.
@@ -133,7 +190,7 @@ pub(super) fn threads(threads: &i64) -> Result<(), String> {
     }
 }
 
-pub(super) fn settings(settings: &Json) -> Result<(), String> {
+pub(crate) fn settings(settings: &Json) -> Result<(), String> {
     if settings.0.is_object() {
         Ok(())
     } else {
@@ -155,10 +212,7 @@ pub(crate) use super::task::variable;
 /// The ARN of the ECR repository that an image's URI names, if it is one.
 pub(super) fn ecr_arn(image: &str, partition: &str) -> Option<String> {
     let (host, rest) = image.split_once('/')?;
-    let [account, "dkr", "ecr", region, "amazonaws", ..] = host.split('.').collect::<Vec<_>>()[..]
-    else {
-        return None;
-    };
+    let (account, region) = ecr_registry(host)?;
     let name = rest.split_once('@').map_or(rest, |(name, _)| name);
     let name = name.split_once(':').map_or(name, |(name, _)| name);
     Some(format!(

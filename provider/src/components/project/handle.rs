@@ -1,6 +1,6 @@
 //! What joins the components: a flat map of texts.
 
-use crate::prelude::*;
+use crate::{aws::Aws, components::formats::elsewhere, prelude::*};
 
 /// Some values of a handle.
 #[derive(Clone, Debug)]
@@ -42,6 +42,19 @@ pub(crate) fn pick<const N: usize>(
     keys: [&'static str; N],
 ) -> Output<Handle> {
     Output::object(keys.map(|key| (key, handle.key(key))))
+}
+
+/// What a handle has under a key, as far as it is known while inputs are checked.
+pub(crate) fn known(handle: Option<&Value>, key: &str) -> Option<String> {
+    handle?.plain().field(key).as_str().map(str::to_owned)
+}
+
+/// Refuses a handle of another region.
+pub(crate) fn look(aws: &Aws, inputs: &Properties, field: &str) -> Vec<Failure> {
+    let theirs = known(inputs.get(field), "region");
+    elsewhere(field, theirs.as_deref(), aws.region())
+        .into_iter()
+        .collect()
 }
 
 /// Refuses what is not the handle of `component`, which has these keys.

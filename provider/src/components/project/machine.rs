@@ -66,6 +66,7 @@ impl Machine {
                     "attempt": query(&attempt),
                     "given": query("$states.input"),
                     "problem": "",
+                    "tries": 0,
                     "task": {},
                     "outcome": {},
                 },
@@ -86,10 +87,10 @@ impl Machine {
                     "IfNoneMatch": "*",
                     "Tagging": "dbt-aws-kind=run",
                 },
-                "Retry": retry_s3(),
+                // Whatever it was, also two claims at the same moment: who has it tells what to do.
                 "Catch": [{
                     "ErrorEquals": ["States.ALL"],
-                    "Assign": {"problem": query("$states.errorOutput.Error & ': ' & $substring($states.errorOutput.Cause, 0, 300)")},
+                    "Assign": {"problem": query(PROBLEM), "tries": query("$tries + 1")},
                     "Next": "Read the claim",
                 }],
                 "Next": "Run dbt",
@@ -98,10 +99,24 @@ impl Machine {
                 "Type": "Task",
                 "Resource": self.action("aws-sdk:s3:getObject"),
                 "Arguments": {"Bucket": self.bucket, "Key": query("$claim")},
+                "Retry": retry_s3(),
                 "Assign": {"owner": query("$string($states.result.Body)")},
-                "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "ClaimFailed"}],
+                "Catch": [
+                    {"ErrorEquals": NO_OBJECT, "Next": "Claim again?"},
+                    {
+                        "ErrorEquals": ["States.ALL"],
+                        "Assign": {"problem": query(&format!("$problem & '; nor could the claim be read: ' & {PROBLEM}"))},
+                        "Next": "ClaimFailed",
+                    },
+                ],
                 "Next": "Whose is it?",
             },
+            "Claim again?": {
+                "Type": "Choice",
+                "Choices": [{"Condition": query(&format!("$tries < {CLAIMS}")), "Next": "Before the next claim"}],
+                "Default": "ClaimFailed",
+            },
+            "Before the next claim": {"Type": "Wait", "Seconds": 5, "Next": "Claim the time"},
             "Whose is it?": {
                 "Type": "Choice",
                 // A repeated call finds this execution's own claim.
@@ -202,7 +217,7 @@ impl Machine {
         })
     }
 
-    /// A state's timeout does not promise to stop the task.
+    /// A state's timeout does not promise to stop the task. Where there is none to find or to stop, that is an error as any.
     fn stop(&self) -> Document {
         let family = self.family.rsplit('/').next().unwrap_or_default();
         let go_on =
@@ -214,12 +229,7 @@ impl Machine {
                 "Arguments": {"Cluster": self.cluster, "Family": family},
                 "Output": {"tasks": query("$append([], $states.result.TaskArns)")},
                 "Catch": go_on,
-                "Next": "Any?",
-            },
-            "Any?": {
-                "Type": "Choice",
-                "Choices": [{"Condition": query("$count($states.input.tasks) > 0"), "Next": "Find the task"}],
-                "Default": "Read the outcome",
+                "Next": "Find the task",
             },
             "Find the task": {
                 "Type": "Task",
@@ -228,12 +238,7 @@ impl Machine {
                 "Assign": {"task": query("{'arn': $states.result.Tasks[Group = $states.context.Execution.Name].TaskArn}")},
                 "Output": {},
                 "Catch": go_on,
-                "Next": "Found?",
-            },
-            "Found?": {
-                "Type": "Choice",
-                "Choices": [{"Condition": query("$exists($task.arn)"), "Next": "Stop the task"}],
-                "Default": "Read the outcome",
+                "Next": "Stop the task",
             },
             "Stop the task": {
                 "Type": "Task",
@@ -262,7 +267,10 @@ impl Machine {
                 "Retry": retry_s3(),
                 "Assign": {"outcome": query("$parse($states.result.Body)")},
                 "Output": {},
-                "Catch": [{"ErrorEquals": ["States.ALL"], "Output": {}, "Next": "Without an outcome"}],
+                "Catch": [
+                    {"ErrorEquals": NO_OBJECT, "Output": {}, "Next": "Without an outcome"},
+                    {"ErrorEquals": ["States.ALL"], "Assign": {"problem": query(PROBLEM)}, "Output": {}, "Next": "OutcomeUnreadable"},
+                ],
                 "Next": "How did it end?",
             },
             "How did it end?": {
@@ -296,6 +304,10 @@ impl Machine {
                 ],
                 "Default": "TaskLost",
             },
+            "OutcomeUnreadable": fail("OutcomeUnreadable", format!(
+                "'the task has ended' & ({exit}) & ', but its outcome.json could not be read: ' & $problem & '; look at the log for how \
+                 the run went, and see that the role of the state machine may read it'"
+            )),
             "Timeout": fail("Timeout", format!(
                 "'the task had not ended after {minutes} min, {} min more than timeoutMinutes, and was stopped; it may have waited \
                  for its image or for capacity; start the run again'",
@@ -346,6 +358,27 @@ impl Machine {
     }
 }
 
+/// How many characters ECS counts of a run's overrides, of which it takes [`LONGEST`].
+pub(crate) fn overrides(
+    commands: Option<&[String]>,
+    environment: &BTreeMap<String, String>,
+) -> usize {
+    let pair = |name: &str, value: &str| json!({"name": name, "value": value});
+    // The longest name that an execution can have.
+    let mut all = vec![
+        pair("DBT_AWS_RUN_ID", &"x".repeat(80)),
+        pair("DBT_AWS_ATTEMPT", ATTEMPT),
+    ];
+    all.extend(commands.map(|commands| pair("DBT_AWS_COMMANDS", &json!(commands).to_string())));
+    all.extend(environment.iter().map(|(name, value)| pair(name, value)));
+    let container = json!({"name": super::task::CONTAINER, "environment": all});
+    let overrides = json!({"containerOverrides": [container], "cpu": "16384", "memory": "122880"});
+    overrides.to_string().chars().count()
+}
+
+/// The most characters that ECS takes of overrides.
+pub(crate) const LONGEST: usize = 8_192;
+
 /// The console of a region.
 pub(crate) fn console(region: &str) -> String {
     match region {
@@ -360,10 +393,20 @@ pub(crate) fn partition(arn: &str) -> &str {
     arn.split(':').nth(1).unwrap_or("aws")
 }
 
-/// Retries what a repetition can help: that an object is missing is another error.
+/// How often a time is claimed, at most.
+const CLAIMS: u32 = 4;
+
+/// That an object is missing, as Step Functions names it.
+const NO_OBJECT: [&str; 2] = ["S3.NoSuchKeyException", "S3.NoSuchKey"];
+
+/// An error that was caught, as a text.
+const PROBLEM: &str =
+    "$states.errorOutput.Error & ': ' & $substring($states.errorOutput.Cause, 0, 300)";
+
+/// Retries a read. What S3's model has no name for, such as that it is busy, is an `S3Exception`.
 fn retry_s3() -> Document {
     json!([{
-        "ErrorEquals": ["S3.SdkClientException", "S3.SlowDownException", "S3.InternalErrorException"],
+        "ErrorEquals": ["S3.S3Exception", "S3.SdkClientException"],
         "IntervalSeconds": 2, "MaxAttempts": 4, "BackoffRate": 2, "JitterStrategy": "FULL",
     }])
 }

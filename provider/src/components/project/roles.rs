@@ -77,7 +77,11 @@ pub(super) fn execution(
         }
     }
     if !kms_keys.is_empty() {
-        statements.push(allow(&["kms:Decrypt"], kms_keys));
+        // ECS itself has no use of the keys: what it reads does.
+        statements.push(when(
+            allow(&["kms:Decrypt"], kms_keys),
+            json!({"StringLike": {"kms:ViaService": ["secretsmanager.*", "ssm.*"]}}),
+        ));
     }
     Policy::new(statements)
 }
@@ -107,11 +111,11 @@ pub(super) fn task(platform: &Handle, prefix: &str, own: Vec<PolicyStatement>) -
     Policy::new(statements)
 }
 
-/// Without it, S3 answers that what is missing is forbidden.
+/// Without it, S3 answers that what is missing is forbidden. The read of one object has no prefix to compare.
 fn list(platform: &Handle, prefix: &str) -> PolicyStatement {
     when(
         allow(&["s3:ListBucket"], [platform.text("artifactsBucketArn")]),
-        json!({"StringLike": {"s3:prefix": prefix}}),
+        json!({"StringLikeIfExists": {"s3:prefix": prefix}}),
     )
 }
 

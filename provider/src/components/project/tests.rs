@@ -1,5 +1,6 @@
 use super::DbtProject;
 use crate::{
+    aws::{Aws, Configuration},
     component::{
         Component, erase,
         recorder::{As, Recording, each_input_in_turn, record},
@@ -144,6 +145,34 @@ async fn what_is_unknown_or_secret() {
 }
 
 #[tokio::test]
+async fn a_platform_of_another_region_is_refused() {
+    let look = async |region: &str| {
+        let aws = Aws::new(Configuration::default(), region.to_owned());
+        let found = DbtProject::look(&aws, &everything())
+            .await
+            .expect("no call");
+        found.iter().map(ToString::to_string).collect::<String>()
+    };
+    assert_eq!(look("eu-west-1").await, "");
+    expect!["platform: is of eu-west-1, but the provider is for us-east-1; give this component a provider for eu-west-1"].assert_eq(&look("us-east-1").await);
+}
+
+#[tokio::test]
+async fn with_requirements_an_adapter_is_that_of_the_profile() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("requirements.txt");
+    std::fs::write(&path, "dbt-duckdb").expect("written");
+    let dbt = json!({"requirements": path, "adapter": "duckdb"});
+    let given = inputs(&json!({"platform": platform(), "path": PATH, "dbt": dbt}));
+    let (recording, _) = recorded(given, As::Update).await;
+    let image = &recording.registrations["shop-image"].inputs["dbt"];
+    assert!(image.field("adapter").is_null());
+    let task = Value::Object(recording.registrations["shop-task"].inputs.clone());
+    let task = task.plain().to_json().to_string();
+    assert!(task.contains("duckdb"), "{task}");
+}
+
+#[tokio::test]
 async fn no_role_may_more_than_it_needs() {
     let (recording, _) = recorded(everything(), As::Update).await;
     let mut anything = Vec::new();
@@ -218,6 +247,51 @@ fn wrong_inputs_are_refused_with_their_path() {
         &expect![[r#"
         path: nowhere is not a dbt project: there is no such directory
     "#]],
+    );
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().to_str().expect("UTF-8").to_owned();
+    for profile in ["", "profile: \"{{ env_var('PROFILE') }}\""] {
+        let text = format!("name: shop\n{profile}\n");
+        std::fs::write(directory.path().join("dbt_project.yml"), text).expect("written");
+        wrong(
+            set("path", json!(path)),
+            match profile {
+                "" => &expect![[r#"
+                    profile.name: is required, because dbt_project.yml names no profile; or write profile: there
+                "#]],
+                _ => &expect![[r#"
+                    profile.name: "{{ env_var('PROFILE') }}" is a template, which only dbt can read; give the name that it comes to
+                "#]],
+            },
+        );
+        wrong(
+            |all| {
+                all["path"] = json!(path);
+                all["profile"] = json!({"name": "shop"});
+            },
+            &expect![[""]],
+        );
+    }
+    wrong(
+        set("dbt", json!({"version": "1.4"})),
+        &expect![[r#"
+        dbt: dbt 1.4 with postgres: there is no lock for it; there are 1.11 with athena, 1.11 with bigquery, 1.11 with databricks, 1.11 with postgres, 1.11 with redshift, 1.11 with snowflake, 1.11 with trino; for any other give a requirements file
+    "#]],
+    );
+    wrong(
+        set("dbt", json!({"requirements": "nowhere.txt"})),
+        &expect![[r#"
+            dbt.requirements: reading nowhere.txt: No such file or directory (os error 2)
+        "#]],
+    );
+    wrong(
+        set(
+            "secretKmsKeyArns",
+            json!(["arn:aws:kms:eu-west-1:111122223333:alias/dbt"]),
+        ),
+        &expect![[r#"
+            secretKmsKeyArns: "arn:aws:kms:eu-west-1:111122223333:alias/dbt" is not the ARN of a KMS key, such as arn:aws:kms:eu-west-1:111122223333:key/ID; an alias will not do: policies know keys by their own ARN alone
+        "#]],
     );
     wrong(
         set(
@@ -313,12 +387,13 @@ fn wrong_inputs_are_refused_with_their_path() {
             all["path"] = Document::Null;
             all["image"] = json!("ghcr.io/team/shop:v1");
             all["baseImage"] = json!("python");
-            all["dbt"] = json!({"requirements": "requirements.txt"});
+            all["dbt"] = json!({"requirements": "requirements.txt", "version": "1.11"});
             all["profile"] = json!({"target": "dev"});
         },
         &expect![[r#"
             baseImage: is of no use with image, which has its own base
             dbt.requirements: is of no use with image, which has its own dbt
+            dbt.version: is of no use with image, which has its own dbt
             profile.name: is required with image, whose dbt_project.yml is not at hand
             profile.schema: is required with image, whose dbt_project.yml is not at hand
         "#]],

@@ -1,7 +1,8 @@
 use super::DbtSchedule;
 use crate::{
+    aws::{Aws, Configuration},
     component::{
-        erase,
+        Component, erase,
         recorder::{As, Recording, each_input_in_turn, record},
     },
     value::{Properties, Value},
@@ -15,6 +16,10 @@ fn project() -> Document {
         "stateMachineArn": "arn:aws:states:eu-west-1:111122223333:stateMachine:shop",
         "schedulerRoleArn": "arn:aws:iam::111122223333:role/shop",
         "deadLetterArn": "arn:aws:sqs:eu-west-1:111122223333:shop",
+        "region": "eu-west-1",
+        "cpu": "1024",
+        "memory": "2048",
+        "secretNames": "API_TOKEN,PASSWORD",
     })
 }
 
@@ -75,6 +80,30 @@ async fn every_input_reaches_the_schedule() {
           timezone = "Europe/Paris"
         dbt-aws:index:Seed shop-seed
     "#]].assert_eq(&recording.text());
+}
+
+#[tokio::test]
+async fn half_a_size_goes_with_the_projects_other_half() {
+    let given = inputs(&json!({"project": project(), "rate": "1 hour", "memory": 4096}));
+    let (recording, _) = recorded(given, As::Update).await;
+    let input = recording.registrations["shop-schedule"].inputs["target"].plain();
+    let input = input.field("input");
+    assert_eq!(
+        (input.field("cpu"), input.field("memory")),
+        ("1024".into(), "4096".into())
+    );
+}
+
+#[tokio::test]
+async fn a_project_of_another_region_is_refused() {
+    let look = async |region: &str| {
+        let aws = Aws::new(Configuration::default(), region.to_owned());
+        let found = DbtSchedule::look(&aws, &inputs(&everything())).await;
+        let found = found.expect("no call");
+        found.iter().map(ToString::to_string).collect::<String>()
+    };
+    assert_eq!(look("eu-west-1").await, "");
+    expect!["project: is of eu-west-1, but the provider is for us-east-1; give this component a provider for eu-west-1"].assert_eq(&look("us-east-1").await);
 }
 
 #[tokio::test]
@@ -147,17 +176,47 @@ fn wrong_inputs_are_refused_with_their_path() {
     wrong(
         set("commands", json!(["dbt build", " "])),
         &expect![[r#"
-        commands: has an empty command; write a dbt command line, such as dbt build
-    "#]],
+            commands[1]: names no dbt command; did you mean dbt build?
+        "#]],
     );
     wrong(
         set(
             "commands",
-            json!([format!("dbt build --vars '{}'", "x".repeat(6_000))]),
+            json!([
+                "rm -rf /",
+                "dbt build && dbt test",
+                "dbt build 'a",
+                "build",
+                "dbt --quiet build"
+            ]),
         ),
         &expect![[r#"
-        commands: commands and environment together have 6048 characters as JSON, and 6000 at most fit into the overrides of an ECS task; move variables to the project's environment
+            commands[0]: "rm -rf /" is not one of dbt's; a run takes dbt commands only, such as dbt build
+            commands[1]: holds "&&", and no shell runs it; give each dbt command as one of its own
+            commands[2]: cannot be read: no closing quotation
+        "#]],
+    );
+    wrong(
+        set(
+            "commands",
+            json!([format!("dbt build --vars '{}'", "x".repeat(8_000))]),
+        ),
+        &expect![[r#"
+            commands: commands and environment make overrides of 8348 characters as JSON, and ECS takes 8192 at most; move variables to the project's environment
+        "#]],
+    );
+    let many: serde_json::Map<_, _> = (0..300).map(|n| (format!("V{n}"), "1".into())).collect();
+    wrong(
+        set("environment", many.into()),
+        &expect![[r#"
+        environment: commands and environment make overrides of 8600 characters as JSON, and ECS takes 8192 at most; move variables to the project's environment
     "#]],
+    );
+    wrong(
+        set("environment", json!({"PASSWORD": "1"})),
+        &expect![[r#"
+            environment.PASSWORD: is a secret of the project, and ECS takes no plain value beside it; choose another name
+        "#]],
     );
     wrong(
         set("environment", json!({"DBT_AWS_ATTEMPT": "2"})),
@@ -174,9 +233,10 @@ fn wrong_inputs_are_refused_with_their_path() {
     wrong(
         set("memory", json!(null)),
         &expect![[r#"
-        memory: give both of cpu and memory, or neither: Fargate takes only certain pairs
-    "#]],
+            cpu: Fargate has no cpu 2048 with memory 2048; the nearest are 1024 with 2048, 2048 with 4096, 2048 with 5120
+        "#]],
     );
+    wrong(set("cpu", json!(null)), &expect![[r#""#]]);
     wrong(
         set("flexibleWindowMinutes", json!(0)),
         &expect![[r#"

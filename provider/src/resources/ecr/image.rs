@@ -1,15 +1,16 @@
 //! `dbt-aws:ecr:Image`.
 
 use crate::{
+    aws::{Aws, Clients},
     image::{
-        Built, Credentials, DEFAULT_BASE, Dbt, Fingerprint, Images, Platform, Project, Registry,
-        Spec,
+        Built, Credentials, DEFAULT_BASE, Dbt, Fingerprint, Images, Login, Platform, Project,
+        Reference, Registry, Spec, ecr_registry,
     },
     prelude::*,
     resources::ecs::task_definition::TaskDefinitionCpuArchitecture,
 };
 use aws_sdk_ecr::types::ImageIdentifier;
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 /// The image of a dbt project, made and pushed without Docker.
 #[derive(Debug)]
@@ -25,7 +26,10 @@ pub struct ImageInputs {
     pub path: String,
     /// The dbt that runs the project.
     pub dbt: ImageDbt,
-    /// The URI of the image under dbt and the project: one with Python and glibc. Default: a slim Python image.
+    /// The URI of the image under dbt and the project: one with Python 3.10 or later and glibc. In ECR it is read with the
+    /// provider's credentials, elsewhere with Docker's. What a tag stands for is looked up once and kept until the URI
+    /// changes: to take a newer one, name it by digest or by a more exact tag. Default: a slim Python image,
+    /// `public.ecr.aws/docker/library/python:3.12-slim-bookworm`.
     #[prop(default = DEFAULT_BASE)]
     pub base_image: String,
     /// The kind of processor that it runs on. Default: `X86_64`.
@@ -90,7 +94,7 @@ impl CustomResource for Image {
             }
         }
         if let Some(base) = check.get::<String>("baseImage")
-            && let Err(reason) = base.parse::<crate::image::Reference>()
+            && let Err(reason) = base.parse::<Reference>()
         {
             check.fail("baseImage", reason.to_string());
         }
@@ -227,25 +231,7 @@ async fn push(
     previous: Option<&Built>,
 ) -> Result<ImageOutputs> {
     let (host, name) = repository(&inputs.repository_url)?;
-    let token = cx
-        .aws
-        .ecr()
-        .get_authorization_token()
-        .send()
-        .await
-        .during("ask ECR for a token")?;
-    let token = token
-        .authorization_data()
-        .first()
-        .and_then(|d| d.authorization_token());
-    let login = token.and_then(|token| {
-        let text = data_encoding::BASE64.decode(token.as_bytes()).ok()?;
-        let (username, password) = std::str::from_utf8(&text).ok()?.split_once(':')?;
-        Some(Credentials {
-            username: username.to_owned(),
-            password: password.to_owned(),
-        })
-    });
+    let login = token(&cx.aws).await?;
     let registry = Registry {
         host: cx
             .aws
@@ -253,14 +239,17 @@ async fn push(
             .map_or(host, |url| url.trim_end_matches('/'))
             .to_owned(),
         repository: name.to_owned(),
-        credentials: login,
+        credentials: login.clone(),
     };
     cx.status(format!(
         "packing {} and pushing what {name} does not have",
         inputs.path
     ));
     let work = Images::from_environment();
-    let spec = spec(inputs);
+    let spec = Spec {
+        base_login: base_login(&inputs.base_image, login, cx.aws.region(), &cx.account),
+        ..spec(inputs)
+    };
     let made = tokio::select! {
         made = work.build_and_push(&spec, &registry, previous) => made,
         () = cx.cancel.cancelled() => return Err(Error::Cancelled(format!("pushing to {name}"))),
@@ -271,6 +260,47 @@ async fn push(
     let layers = Json(layers);
     cx.keep("layers", &layers);
     Ok(outputs(inputs, made.digest, layers))
+}
+
+/// What opens the ECR registries of a region, as far as these credentials may.
+async fn token(clients: &Clients) -> Result<Option<Credentials>> {
+    let token = clients
+        .ecr()
+        .get_authorization_token()
+        .send()
+        .await
+        .during(format!("ask ECR in {} for a token", clients.region()))?;
+    let token = token
+        .authorization_data()
+        .first()
+        .and_then(|d| d.authorization_token());
+    Ok(token.and_then(|token| {
+        let text = data_encoding::BASE64.decode(token.as_bytes()).ok()?;
+        let (username, password) = std::str::from_utf8(&text).ok()?.split_once(':')?;
+        Some(Credentials {
+            username: username.to_owned(),
+            password: password.to_owned(),
+        })
+    }))
+}
+
+/// What opens the base image's registry if that is ECR: the token that there is, or one of its own region.
+fn base_login(base: &str, own: Option<Credentials>, region: &str, aws: &Arc<Aws>) -> Option<Login> {
+    let reference: Reference = base.parse().ok()?;
+    let (_, theirs) = ecr_registry(&reference.host)?;
+    if theirs == region {
+        return Some(Login::of(own));
+    }
+    let (aws, region) = (aws.clone(), theirs.to_owned());
+    Some(Login::new(move || {
+        let (aws, region) = (aws.clone(), region.clone());
+        async move {
+            let asked = async { token(&*aws.clients(&region).await?).await };
+            asked.await.map_err(|error| crate::image::Error::Login {
+                reason: error.to_string(),
+            })
+        }
+    }))
 }
 
 fn outputs(inputs: &ImageInputs, digest: String, layers: Json) -> ImageOutputs {
@@ -307,7 +337,7 @@ fn spec(inputs: &ImageInputs) -> Spec {
         project: PathBuf::from(&inputs.path),
         dbt: source(&inputs.dbt),
         base: inputs.base_image.clone(),
-        base_credentials: None,
+        base_login: None,
         platform: match inputs.architecture {
             TaskDefinitionCpuArchitecture::X8664 => Platform::Amd64,
             TaskDefinitionCpuArchitecture::Arm64 => Platform::Arm64,
@@ -320,6 +350,7 @@ fn spec(inputs: &ImageInputs) -> Spec {
 mod tests {
     use super::*;
     use crate::{
+        aws::Configuration,
         identity::Seen,
         resource::{CheckScope, erase},
     };
@@ -385,6 +416,34 @@ mod tests {
         assert_eq!(
             (&given["project"], &given["packages"]),
             (&Value::Unknown, &Value::Unknown)
+        );
+    }
+
+    #[tokio::test]
+    async fn a_base_in_ecr_is_opened_with_the_providers_credentials() {
+        let configuration = Configuration {
+            allowed_account_ids: Some(["444455556666".to_owned()].into()),
+            access_key: Some("test".to_owned()),
+            secret_key: Some("test".to_owned()),
+            endpoints: Some([("sts".to_owned(), "http://127.0.0.1:9".to_owned())].into()),
+            max_retries: Some(0),
+            ..Default::default()
+        };
+        let aws = Arc::new(Aws::new(configuration, "eu-west-1".to_owned()));
+        let own = Some(Credentials {
+            username: "AWS".to_owned(),
+            password: "token".to_owned(),
+        });
+        let login = |base: &str| base_login(base, own.clone(), "eu-west-1", &aws);
+        let base = |region: &str| format!("111122223333.dkr.ecr.{region}.amazonaws.com/python:3");
+        assert!(login("public.ecr.aws/docker/library/python:3").is_none());
+        let same = login(&base("eu-west-1")).expect("a login");
+        assert_eq!(same.credentials().await.expect("known"), own.as_ref());
+        let other = login(&base("us-east-1")).expect("a login");
+        let error = other.credentials().await.expect_err("no AWS").to_string();
+        assert!(
+            error.starts_with("the registry of the base image cannot be opened: "),
+            "{error}"
         );
     }
 
