@@ -108,16 +108,37 @@ fn to_wire(value: &Value) -> prost_types::Value {
             fields: to_fields(fields),
         }),
         Value::Unknown => Kind::StringValue(UNKNOWN.to_owned()),
-        Value::Secret(inner) => Kind::StructValue(Struct {
-            fields: [
-                (SIGNATURE.to_owned(), string(SECRET)),
-                ("value".to_owned(), to_wire(inner)),
-            ]
-            .into(),
-        }),
+        Value::Secret(inner) => return secret(to_wire(inner)),
         Value::Output { value, .. } => return to_wire(value),
     };
     prost_types::Value { kind: Some(kind) }
+}
+
+/// A value of the wire, marked as a secret once.
+#[must_use]
+pub fn secret(mut value: prost_types::Value) -> prost_types::Value {
+    if let Some(Kind::StructValue(Struct { fields })) = &mut value.kind {
+        match fields.get(SIGNATURE).and_then(|v| v.kind.clone()) {
+            Some(Kind::StringValue(kind)) if kind == SECRET => return value,
+            Some(Kind::StringValue(kind)) if kind == OUTPUT => {
+                let on = prost_types::Value {
+                    kind: Some(Kind::BoolValue(true)),
+                };
+                fields.insert("secret".to_owned(), on);
+                return value;
+            }
+            _ => {}
+        }
+    }
+    let fields = [
+        (SIGNATURE.to_owned(), string(SECRET)),
+        ("value".to_owned(), value),
+    ];
+    prost_types::Value {
+        kind: Some(Kind::StructValue(Struct {
+            fields: fields.into(),
+        })),
+    }
 }
 
 fn string(text: &str) -> prost_types::Value {
@@ -178,11 +199,18 @@ mod tests {
                 })),
             },
         );
+        let mut open = fields.clone();
+        open.remove("secret");
+        let expected = Value::depending(Value::secret("x".into()), ["urn:a".to_owned()].into());
+        let wire = |fields| prost_types::Value {
+            kind: Some(Kind::StructValue(Struct { fields })),
+        };
+        for marked in [secret(wire(open)), secret(secret(wire(fields.clone())))] {
+            assert_eq!(from_wire(marked), expected);
+        }
+        assert_eq!(from_wire(secret(string("x"))), Value::secret("x".into()));
         let value = from_object(fields);
-        assert_eq!(
-            value,
-            Value::depending(Value::secret("x".into()), ["urn:a".to_owned()].into())
-        );
+        assert_eq!(value, expected);
         let wire =
             to_struct(&[("gone".to_owned(), Value::Null), ("kept".to_owned(), value)].into());
         assert_eq!(wire.fields.keys().collect::<Vec<_>>(), ["kept"]);

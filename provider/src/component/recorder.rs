@@ -174,7 +174,8 @@ impl Recording {
             for (key, value) in r.inputs.iter().filter(|(k, _)| !k.starts_with("__")) {
                 lines.push_str(&format!("  {key} = {}\n", show(value)));
             }
-            let needs: Vec<_> = r.dependencies.iter().map(String::as_str).collect();
+            let seed = urn("shop-seed");
+            let needs: Vec<_> = needs(r).into_iter().filter(|urn| *urn != seed).collect();
             if !needs.is_empty() {
                 lines.push_str(&format!("  after {}\n", needs.join(", ")));
             }

@@ -73,7 +73,7 @@ pub struct DbtProjectInputs {
     /// are the runner's own.
     pub environment: Option<BTreeMap<String, String>>,
     /// Environment variables with secret values, by name: each is kept in Secrets Manager.
-    #[prop(plain)]
+    #[prop(plain, secret)]
     pub secrets: Option<BTreeMap<String, String>>,
     /// Environment variables with secret values made elsewhere: for each name the ARN of a Secrets Manager secret
     /// (`ARN:key::` for one key of a JSON object) or of an SSM parameter.

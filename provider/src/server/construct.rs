@@ -13,7 +13,7 @@ use crate::{
     props::Table,
     pulumirpc::{self as rpc, resource_monitor_client::ResourceMonitorClient},
     value::{Properties, Value},
-    wire::{UNKNOWN, from_struct, to_struct},
+    wire::{UNKNOWN, from_struct, secret, to_struct},
 };
 use std::{collections::BTreeSet, sync::Arc};
 use tonic::{Status, transport::Channel};
@@ -60,7 +60,8 @@ pub(super) async fn construct(
         Err(error) if !request.dry_run => return Err(error.into()),
         _ => {}
     }
-    let registration = client.register_resource(own_registration(&request)).await;
+    let own = own_registration(&request, component.tables().0);
+    let registration = client.register_resource(own).await;
     let urn = registration
         .map_err(|e| Status::failed_precondition(e.message().to_owned()))?
         .into_inner()
@@ -220,8 +221,21 @@ fn child_provider(request: &rpc::ConstructRequest, configured: &super::Configure
 
 /// The component's own registration: exactly the request's type, name and parent, and every option that the engine
 /// does not take over by itself.
-fn own_registration(request: &rpc::ConstructRequest) -> rpc::RegisterResourceRequest {
-    let request = request.clone();
+fn own_registration(
+    request: &rpc::ConstructRequest,
+    table: &Table,
+) -> rpc::RegisterResourceRequest {
+    let mut request = request.clone();
+    // Not every program marks what is secret.
+    for (key, value) in request
+        .inputs
+        .iter_mut()
+        .flat_map(|inputs| &mut inputs.fields)
+    {
+        if table.field(key).is_some_and(|field| field.secret) {
+            *value = secret(std::mem::take(value));
+        }
+    }
     rpc::RegisterResourceRequest {
         r#type: request.r#type,
         name: request.name,
