@@ -113,38 +113,28 @@ fn index(
     Ok(index)
 }
 
-/// Whoever wants packages from folders, or none from an index, must not be given the public one's.
-fn refuse_other_sources(
+/// Whoever wants packages from no index must not be given the public one's. Folders of packages beside an index are no
+/// reason: all that is locked is in the index.
+fn refuse_no_index(
     variable: &impl Fn(&str) -> Option<String>,
     pip: &HashMap<String, String>,
 ) -> Result<()> {
-    let is_off = |value: &str| {
-        matches!(
-            value.to_lowercase().as_str(),
-            "0" | "false" | "no" | "off" | "n" | "f"
-        )
+    let is_on = |value: &String| {
+        let value = value.to_lowercase();
+        !["0", "false", "no", "off", "n", "f"].contains(&value.as_str())
     };
-    let ours = [
-        ("PIP_NO_INDEX", "no-index"),
-        ("UV_NO_INDEX", "no-index"),
-        ("PIP_FIND_LINKS", "find-links"),
-        ("UV_FIND_LINKS", "find-links"),
-    ];
-    for (name, option) in ours {
-        let own = variable(name).map(|value| (name, value));
-        let Some((source, value)) = own.or_else(|| Some((option, pip.get(option)?.clone()))) else {
-            continue;
-        };
-        if option == "find-links" || !is_off(&value) {
-            return Err(Error::Http {
-                action: "choosing the package index".into(),
-                host: source.into(),
-                status: None,
-                reason: "it is not supported: packages come from indexes alone; unset it, and name an index in PIP_INDEX_URL".into(),
-            });
-        }
+    let named = ["PIP_NO_INDEX", "UV_NO_INDEX"].map(|name| (name, variable(name)));
+    let of_file = ("no-index", pip.get("no-index").cloned());
+    let all = named.into_iter().chain([of_file]);
+    match all.into_iter().find(|(_, value)| value.as_ref().is_some_and(is_on)) {
+        None => Ok(()),
+        Some((source, _)) => Err(Error::Http {
+            action: "choosing the package index".into(),
+            host: source.into(),
+            status: None,
+            reason: "it is not supported: packages come from indexes alone; unset it, and name an index in PIP_INDEX_URL".into(),
+        }),
     }
-    Ok(())
 }
 
 fn select(
@@ -152,7 +142,7 @@ fn select(
     pip: &HashMap<String, String>,
     netrc: &str,
 ) -> Result<Vec<Index>> {
-    refuse_other_sources(&variable, pip)?;
+    refuse_no_index(&variable, pip)?;
     let first = ["UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL"]
         .iter()
         .find_map(|name| Some((*name, variable(name)?)));
@@ -351,12 +341,11 @@ mod tests {
     }
 
     #[test]
-    fn the_public_index_does_not_stand_in_for_folders() {
+    fn the_public_index_does_not_stand_in_for_none() {
         for (name, pip) in [
             ("PIP_NO_INDEX", ""),
-            ("UV_FIND_LINKS", ""),
+            ("UV_NO_INDEX", ""),
             ("", "[global]\nno-index = true"),
-            ("", "[install]\nfind-links = /wheels"),
         ] {
             let variable = |asked: &str| (asked == name).then(|| "1".to_owned());
             let error = select(variable, &parse_ini(pip), "")
@@ -365,6 +354,7 @@ mod tests {
             assert!(error.contains(": it is not supported"), "{error}");
         }
         check(&[("PIP_NO_INDEX", "0")], "", &[PUBLIC_INDEX]);
+        check(&[("PIP_FIND_LINKS", "/wheels")], "", &[PUBLIC_INDEX]);
     }
 
     #[test]
