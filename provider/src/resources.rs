@@ -1,5 +1,6 @@
 //! Every custom resource and function: one AWS object, one file, one line here.
 
+mod checks;
 pub mod ec2;
 pub mod ecr;
 pub mod ecs;

@@ -43,6 +43,21 @@ async fn vpc_lives() {
         .await;
 }
 
+/// The zone is chosen once.
+#[tokio::test]
+async fn another_zone_index_changes_nothing() {
+    let stack = Stack::new("zone-index").await;
+    let vpc = vpc(&stack).await;
+    let inputs =
+        |index: i32| json!({"vpcId": vpc.id, "cidrBlock": "10.0.1.0/24", "zoneIndex": index});
+    let subnet = stack.make("dbt-aws:ec2:Subnet", "subnet", inputs(1)).await;
+    let news = tests::properties(&inputs(2));
+    let news = stack.provider.check(&subnet.urn, &subnet.inputs, &news);
+    let news = news.await.expect("checks");
+    let diff = stack.provider.diff(&subnet, &news).await;
+    assert_eq!(diff.diffs, Vec::<String>::new());
+}
+
 #[tokio::test]
 async fn subnet_lives() {
     let stack = Stack::new("subnet").await;

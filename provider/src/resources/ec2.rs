@@ -16,6 +16,7 @@ use crate::{
     aws::{self, Clients, During, Zone},
     context::{Context, Phase, Tags},
     error::{Error, Gone, Result},
+    props::Cidr,
     resource::CustomResource,
 };
 use aws_sdk_ec2::{
@@ -23,7 +24,11 @@ use aws_sdk_ec2::{
     primitives::DateTime,
     types::{Filter, ResourceType, RouteTable, Tag, TagSpecification},
 };
-use std::time::{Duration, SystemTime};
+use ipnet::Ipv4Net;
+use std::{
+    net::Ipv4Addr,
+    time::{Duration, SystemTime},
+};
 
 /// The tags of a new object.
 pub(crate) fn tag_specification(kind: ResourceType, tags: Tags) -> TagSpecification {
@@ -251,6 +256,26 @@ pub(crate) async fn route_table(cx: &Context, id: &str) -> Result<Option<RouteTa
         .during(format!("read {id}"))
         .gone()?;
     Ok(found.and_then(|f| f.route_tables?.into_iter().next()))
+}
+
+/// What AWS takes as the addresses of a VPC or a subnet.
+pub(crate) fn block(block: &Cidr) -> Result<(), String> {
+    const RESERVED: [(Ipv4Addr, u8); 4] = [
+        (Ipv4Addr::new(0, 0, 0, 0), 8),
+        (Ipv4Addr::new(127, 0, 0, 0), 8),
+        (Ipv4Addr::new(169, 254, 0, 0), 16),
+        (Ipv4Addr::new(224, 0, 0, 0), 4),
+    ];
+    if !(16..=28).contains(&block.0.prefix_len()) {
+        return Err(format!("{block} must be a /16 to /28"));
+    }
+    let reserved = RESERVED.map(|(address, length)| Ipv4Net::new_assert(address, length));
+    match reserved.iter().find(|net| net.contains(&block.0)) {
+        Some(net) => Err(format!(
+            "{block} is in {net}, which AWS refuses; use private addresses such as 10.0.0.0/16"
+        )),
+        None => Ok(()),
+    }
 }
 
 /// What AWS takes as a name or a description in a security group.

@@ -114,6 +114,15 @@ pub(crate) async fn add_tags(cx: &Context, arn: &str, tags: Tags) -> Result<()> 
     Ok(())
 }
 
+/// What is wrong with the description of an RDS object.
+#[allow(clippy::ptr_arg)]
+pub(crate) fn description(text: &String) -> Result<(), String> {
+    match text.is_empty() {
+        true => Err("must not be empty".to_owned()),
+        false => Ok(()),
+    }
+}
+
 /// What is wrong with the name of an RDS object of at most `longest` characters.
 pub(crate) fn check_name(name: &str, longest: usize) -> Result<(), String> {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';

@@ -42,7 +42,7 @@ async fn subnet_group_lives() {
                 json!({"description": "what it is for"}),
                 json!({"description": null}),
             ],
-            replaces: vec![("name", json!("mine"))],
+            replaces: vec![("name", json!("mine")), ("vpcId", json!("vpc-2"))],
             listed: Call::new(
                 "rds",
                 "describe_db_subnet_groups",

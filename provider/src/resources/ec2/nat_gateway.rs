@@ -1,7 +1,7 @@
 //! `dbt-aws:ec2:NatGateway`.
 
 use super::{from_tags, is_new, lives, retag, tag_specification};
-use crate::prelude::*;
+use crate::{prelude::*, resources::checks};
 use aws_sdk_ec2::types::{NatGateway as Found, NatGatewayState, ResourceType};
 
 /// A way out to the internet for subnets without public addresses.
@@ -12,10 +12,10 @@ pub struct NatGateway;
 #[derive(Clone, Debug, Props)]
 pub struct NatGatewayInputs {
     /// The allocation's id of the elastic IP that it speaks with.
-    #[prop(replace)]
+    #[prop(replace, check = checks::id("eipalloc"))]
     pub allocation_id: String,
     /// The public subnet that it stands in.
-    #[prop(replace)]
+    #[prop(replace, check = checks::id("subnet"))]
     pub subnet_id: String,
     /// Tags.
     pub tags: Option<Tags>,

@@ -1,7 +1,7 @@
 //! `dbt-aws:ec2:RouteTable`.
 
 use super::{from_tags, lives, retag, tag_specification};
-use crate::prelude::*;
+use crate::{prelude::*, resources::checks};
 use aws_sdk_ec2::types::{ResourceType, RouteTable as Found};
 
 /// Where packets that leave a subnet go.
@@ -12,7 +12,7 @@ pub struct RouteTable;
 #[derive(Clone, Debug, Props)]
 pub struct RouteTableInputs {
     /// The VPC whose subnets may use it.
-    #[prop(replace)]
+    #[prop(replace, check = checks::id("vpc"))]
     pub vpc_id: String,
     /// Tags.
     pub tags: Option<Tags>,

@@ -1,7 +1,7 @@
 //! `dbt-aws:ec2:SecurityGroup`.
 
 use super::{filter, from_tags, lingers, refused, retag, seeded, tag_specification};
-use crate::{prelude::*, resources::rds::held};
+use crate::{prelude::*, resources::{checks, rds::held}};
 use aws_sdk_ec2::types::{IpPermission, IpRange, Ipv6Range, ResourceType};
 use aws_sdk_rds::types::DbInstance;
 
@@ -13,7 +13,7 @@ pub struct SecurityGroup;
 #[derive(Clone, Debug, Props)]
 pub struct SecurityGroupInputs {
     /// The VPC that it belongs to.
-    #[prop(replace)]
+    #[prop(replace, check = checks::id("vpc"))]
     pub vpc_id: String,
     /// Its name, unique in the VPC: up to 255 letters, digits, spaces and `._-:/()#,@[]+=&;{}!$*`, not beginning with
     /// `sg-`. Default: the resource's name with a suffix.

@@ -5,6 +5,8 @@ use crate::{
     aws,
     prelude::*,
     props::{Text, Type},
+    resource::REGION,
+    resources::checks,
 };
 use aws_sdk_ec2::types::{
     ResourceType, State as EndpointState, VpcEndpoint as Found, VpcEndpointType,
@@ -18,12 +20,13 @@ pub struct VpcEndpoint;
 #[derive(Clone, Debug, Props)]
 pub struct VpcEndpointInputs {
     /// The VPC that it is for.
-    #[prop(replace)]
+    #[prop(replace, check = checks::id("vpc"))]
     pub vpc_id: String,
     /// The service: `s3` or `dynamodb` of the same region, or in full, such as `com.amazonaws.eu-west-1.s3`.
     #[prop(replace)]
     pub service_name: ServiceName,
     /// The route tables that lead to it; their subnets can use it. Default: none.
+    #[prop(check = checks::each(checks::id("rtb")))]
     pub route_table_ids: Option<Set<String>>,
     /// What may be done through it: a [policy](https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html).
     /// Default: everything.
@@ -85,6 +88,23 @@ impl CustomResource for VpcEndpoint {
     const DOC: &'static str = "A gateway endpoint: a way to S3 or DynamoDB that does not leave AWS's network and costs nothing.\n\nImport with the endpoint's id, `vpce-...`. See [gateway endpoints](https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html).";
     type Inputs = VpcEndpointInputs;
     type Outputs = VpcEndpointOutputs;
+
+    fn complete(inputs: &mut Properties, _old: &Properties) -> Result<(), Failure> {
+        let text = |name| inputs.get(name).and_then(Value::as_str);
+        let (Some(name), Some(region)) = (text("serviceName"), text(REGION)) else {
+            return Ok(());
+        };
+        if name == short(name) || name == ServiceName(name.to_owned()).full(region) {
+            return Ok(());
+        }
+        Err(Failure {
+            path: "serviceName".to_owned(),
+            reason: format!(
+                "{name} is not in {region}, where the endpoint is; give {}",
+                short(name)
+            ),
+        })
+    }
 
     async fn create(cx: &Context, inputs: &VpcEndpointInputs) -> Result<Created<Self>> {
         let what = format!("the VPC endpoint {}", cx.identity.name());

@@ -1,6 +1,6 @@
 //! `dbt-aws:ecr:Repository`.
 
-use crate::{prelude::*, props::Enum as _, words};
+use crate::{prelude::*, props::Enum as _, resources::checks, words};
 use aws_sdk_ecr::types::{
     EncryptionConfiguration, EncryptionType, ImageScanningConfiguration, Repository as Found, Tag,
 };
@@ -33,7 +33,7 @@ pub struct RepositoryInputs {
     #[prop(default = false)]
     pub scan_on_push: bool,
     /// The ARN of the KMS key that encrypts the images. Default: ECR's own AES-256.
-    #[prop(replace)]
+    #[prop(replace, check = checks::key)]
     pub kms_key_arn: Option<String>,
     /// Which images expire, and when: an object of `rules`.
     ///
@@ -109,6 +109,21 @@ fn lifecycle(policy: &Json) -> Result<(), String> {
                 "rules[{i}].selection needs tagPrefixList or tagPatternList"
             ));
         }
+        one_of(
+            &rule["action"]["type"],
+            "action.type",
+            &["expire", "transition"],
+        )?;
+        one_of(
+            &selection["countType"],
+            "selection.countType",
+            &[
+                "imageCountMoreThan",
+                "sinceImagePushed",
+                "sinceImagePulled",
+                "sinceImageTransitioned",
+            ],
+        )?;
         if selection["countNumber"].as_u64().is_none_or(|n| n == 0) {
             return Err(format!(
                 "rules[{i}].selection.countNumber must be 1 or more"

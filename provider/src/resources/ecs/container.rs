@@ -1,6 +1,6 @@
 //! The containers of a task definition.
 
-use crate::{prelude::*, props::Enum as _, words};
+use crate::{prelude::*, props::Enum as _, resources::checks, words};
 use aws_sdk_ecs::types::{
     ContainerCondition, ContainerDefinition, ContainerDependency, KeyValuePair, LinuxParameters,
     LogConfiguration, LogDriver, MountPoint, Secret,
@@ -34,7 +34,7 @@ pub struct TaskDefinitionContainer {
     /// The user that it runs as: `user`, `uid`, `user:group` or `uid:gid`. Default: the image's.
     pub user: Option<String>,
     /// How long it may go on after SIGTERM before it is killed, in seconds: 0 to 120. Default: 30.
-    #[prop(check = stop_timeout)]
+    #[prop(check = checks::between(0, 120))]
     pub stop_timeout: Option<i32>,
     /// Where its output goes. Default: nowhere.
     pub log_configuration: Option<TaskDefinitionLogConfiguration>,
@@ -97,14 +97,6 @@ pub struct TaskDefinitionDependency {
     pub container_name: String,
     /// What is waited for.
     pub condition: TaskDefinitionDependencyCondition,
-}
-
-fn stop_timeout(seconds: &i32) -> Result<(), String> {
-    if (0..=120).contains(seconds) {
-        Ok(())
-    } else {
-        Err(format!("{seconds} is not between 0 and 120 seconds"))
-    }
 }
 
 fn driver(driver: &String) -> Result<(), String> {

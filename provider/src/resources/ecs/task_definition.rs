@@ -1,7 +1,7 @@
 //! `dbt-aws:ecs:TaskDefinition`.
 
 use super::{container, container::TaskDefinitionContainer, from_tags, retag, to_tags};
-use crate::{prelude::*, props::Enum as _, words};
+use crate::{prelude::*, props::Enum as _, resources::checks, words};
 use aws_sdk_ecs::{
     config::{Builder as Config, retry::RetryConfig},
     operation::describe_task_definition::DescribeTaskDefinitionOutput,
@@ -61,13 +61,15 @@ pub struct TaskDefinitionInputs {
     /// The volumes that its containers share.
     pub volumes: Option<Set<TaskDefinitionVolume>>,
     /// The ARN of the role with which ECS pulls images, writes logs and reads `secrets`.
+    #[prop(check = checks::arn("iam", "role/"))]
     pub execution_role_arn: Option<String>,
     /// The ARN of the role that the containers' own code has.
+    #[prop(check = checks::arn("iam", "role/"))]
     pub task_role_arn: Option<String>,
     /// The machine. Default: Linux on `X86_64`.
     pub runtime_platform: Option<TaskDefinitionRuntimePlatform>,
     /// Disk space in GiB: 21 to 200. Default: 20.
-    #[prop(check = disk)]
+    #[prop(check = checks::between(21, 200))]
     pub ephemeral_storage_gb: Option<i32>,
     /// Tags.
     pub tags: Option<Tags>,
@@ -106,14 +108,6 @@ pub struct TaskDefinitionOutputs {
 
 /// The newest revisions, that stay active: runs under way and queued may still use those before the last.
 const ACTIVE: usize = 3;
-
-fn disk(gb: &i32) -> Result<(), String> {
-    if (21..=200).contains(gb) {
-        Ok(())
-    } else {
-        Err(format!("{gb} is not between 21 and 200 GiB"))
-    }
-}
 
 /// What is wrong with a pair of CPU units and MiB of memory on Fargate.
 ///

@@ -5,7 +5,7 @@ use super::{
     policy::{Policy, PolicyKind},
     retag, to_tags,
 };
-use crate::prelude::*;
+use crate::{prelude::*, resources::checks};
 use aws_sdk_iam::types::Role as Found;
 use futures::future::try_join_all;
 
@@ -32,11 +32,13 @@ pub struct RoleInputs {
     pub inline_policies: Option<BTreeMap<String, Policy>>,
     /// The ARNs of the managed policies that the role has, at most 10 unless AWS raised the account's quota. When
     /// given, others are detached.
+    #[prop(check = checks::each(checks::arn("iam", "policy/")))]
     pub managed_policy_arns: Option<Set<String>>,
     /// The ARN of the managed policy that bounds what the role can ever do.
+    #[prop(check = checks::arn("iam", "policy/"))]
     pub permissions_boundary: Option<String>,
     /// How long a session may last, in seconds: 3600 to 43200. Default: 3600.
-    #[prop(default = 3600, check = session)]
+    #[prop(default = 3600, check = checks::between(3600, 43_200))]
     pub max_session_duration: i32,
     /// Tags.
     pub tags: Option<Tags>,
@@ -78,19 +80,16 @@ fn path(path: &str) -> Result<(), String> {
 }
 
 fn description(text: &str) -> Result<(), String> {
-    match text.chars().count() {
-        0..=1000 => Ok(()),
-        n => Err(format!("has {n} characters, at most 1000 fit")),
-    }
-}
-
-fn session(seconds: &i32) -> Result<(), String> {
-    if (3600..=43_200).contains(seconds) {
-        Ok(())
-    } else {
-        Err(format!(
-            "{seconds} is not between 3600 (an hour) and 43200 (twelve)"
-        ))
+    let fits = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='~' | '\u{a1}'..='\u{ff}');
+    match (text.chars().count(), text.chars().find(|c| !fits(*c))) {
+        (1001.., _) => Err(format!(
+            "has {} characters, at most 1000 fit",
+            text.chars().count()
+        )),
+        (_, Some(other)) => Err(format!(
+            "must not have {other:?}; IAM takes the letters of Western Europe alone"
+        )),
+        _ => Ok(()),
     }
 }
 

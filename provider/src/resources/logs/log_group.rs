@@ -1,6 +1,6 @@
 //! `dbt-aws:logs:LogGroup`.
 
-use crate::prelude::*;
+use crate::{prelude::*, resources::checks};
 
 /// Where a program's log lines go.
 #[derive(Debug)]
@@ -19,6 +19,7 @@ pub struct LogGroupInputs {
     pub retention_days: Option<i32>,
     /// The ARN of the KMS key that encrypts the lines; its policy must let CloudWatch Logs use it. Default: a key of
     /// CloudWatch's own.
+    #[prop(check = checks::key)]
     pub kms_key_arn: Option<String>,
     /// Tags.
     pub tags: Option<Tags>,

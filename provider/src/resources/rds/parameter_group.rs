@@ -22,7 +22,7 @@ pub struct ParameterGroupInputs {
     #[prop(replace, check = family)]
     pub family: String,
     /// What it is for. Default: `Managed by Pulumi`.
-    #[prop(replace, default = "Managed by Pulumi")]
+    #[prop(replace, default = "Managed by Pulumi", check = super::description)]
     pub description: String,
     /// The parameters that differ from the engine's own, by name, such as `rds.force_ssl: "1"`. A parameter that the
     /// engine reads only when it starts takes effect after the instance's next reboot.

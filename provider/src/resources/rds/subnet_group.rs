@@ -1,7 +1,7 @@
 //! `dbt-aws:rds:SubnetGroup`.
 
 use super::{arn, check_name, held, retag, tags_of, to_tags};
-use crate::prelude::*;
+use crate::{prelude::*, resources::checks};
 use aws_sdk_rds::types::{DbInstance, DbSubnetGroup};
 
 /// The subnets that a database may be in.
@@ -15,11 +15,14 @@ pub struct SubnetGroupInputs {
     #[prop(replace, check = name)]
     pub name: Option<String>,
     /// What it is for. Default: `Managed by Pulumi`.
-    #[prop(default = "Managed by Pulumi", check = description)]
+    #[prop(default = "Managed by Pulumi", check = super::description)]
     pub description: String,
     /// The ids of the subnets, in at least two availability zones of one VPC.
     #[prop(check = two)]
     pub subnet_ids: Set<String>,
+    /// The VPC of the subnets. AWS does not move a group to another one: with this, a change of VPC makes a new group.
+    #[prop(replace, check = checks::id("vpc"))]
+    pub vpc_id: Option<String>,
     /// Tags.
     pub tags: Option<Tags>,
 }
@@ -42,21 +45,11 @@ fn name(name: &String) -> Result<(), String> {
     }
 }
 
-#[allow(clippy::ptr_arg)]
-fn description(text: &String) -> Result<(), String> {
-    if text.is_empty() {
-        Err("must not be empty".to_owned())
-    } else {
-        Ok(())
-    }
-}
-
 fn two(ids: &Set<String>) -> Result<(), String> {
     if ids.len() < 2 {
-        Err("needs subnets in at least two availability zones".to_owned())
-    } else {
-        Ok(())
+        return Err("needs subnets in at least two availability zones".to_owned());
     }
+    checks::each(checks::id("subnet"))(ids)
 }
 
 impl CustomResource for SubnetGroup {
@@ -156,6 +149,10 @@ impl CustomResource for SubnetGroup {
                 subnet_ids: subnets
                     .filter_map(|s| s.subnet_identifier().map(str::to_owned))
                     .collect(),
+                // Whoever does not give it has it of the outputs alone.
+                vpc_id: known
+                    .and_then(|k| k.vpc_id.as_ref())
+                    .map(|_| outputs(group).vpc_id),
                 tags: cx.user_tags(&tags?, known.and_then(|k| k.tags.as_ref())),
             },
             outputs: outputs(group),

@@ -92,7 +92,7 @@ pub struct BucketLifecycleRule {
     /// After how many days a version that is no longer the current one is deleted.
     #[prop(check = days)]
     pub noncurrent_days: Option<i32>,
-    /// After how many days the parts of an upload that was not completed are deleted.
+    /// After how many days the parts of an upload that was not completed are deleted. Excludes `tags`.
     #[prop(check = days)]
     pub abort_incomplete_multipart_days: Option<i32>,
 }
@@ -175,6 +175,10 @@ impl CustomResource for Bucket {
                     format!("{path}.id"),
                     format!("another rule is called {:?}", rule.id),
                 );
+            }
+            if rule.tags.is_some() && rule.abort_incomplete_multipart_days.is_some() {
+                let reason = "an upload has no tags; give this a rule of its own without tags";
+                check.fail(format!("{path}.abortIncompleteMultipartDays"), reason);
             }
             if let BucketLifecycleRule {
                 expiration_days: None,

@@ -1,7 +1,7 @@
 //! `dbt-aws:scheduler:Schedule`.
 
 use super::{daylight, expression, timezone};
-use crate::{identity::MARKER, prelude::*, props::Enum as _, words};
+use crate::{identity::MARKER, prelude::*, props::Enum as _, resources::checks, words};
 use aws_sdk_scheduler::{
     operation::get_schedule::GetScheduleOutput,
     types::{
@@ -31,17 +31,19 @@ pub struct ScheduleTarget {
     /// The ARN of what is called, such as a state machine's, or of an AWS API: `arn:aws:scheduler:::aws-sdk:...`.
     pub arn: String,
     /// The ARN of the role that may call it.
+    #[prop(check = checks::arn("iam", "role/"))]
     pub role_arn: String,
     /// What it is called with: a JSON document or, for a queue and its like, any text; 256 KB at most.
     /// `<aws.scheduler.scheduled-time>` and its like stand for the values of each call.
     pub input: Option<Payload>,
     /// The ARN of the SQS queue that gets what could not be delivered. Default: none.
+    #[prop(check = checks::arn("sqs", ""))]
     pub dead_letter_arn: Option<String>,
     /// For how long delivery is tried, in seconds: 60 to 86400. Default: 86400.
-    #[prop(default = 86_400, check = maximum_age)]
+    #[prop(default = 86_400, check = checks::between(60, 86_400))]
     pub maximum_age_seconds: i32,
     /// How often delivery is tried again: 0 to 185. Default: 185.
-    #[prop(default = 185, check = attempts)]
+    #[prop(default = 185, check = checks::between(0, 185))]
     pub maximum_retry_attempts: i32,
 }
 
@@ -71,7 +73,7 @@ pub struct ScheduleInputs {
     #[prop(check = moment)]
     pub end: Option<String>,
     /// Within how many minutes after the time it may call: 1 to 1440. Default: at the time.
-    #[prop(check = window)]
+    #[prop(check = checks::between(1, 1440))]
     pub flexible_window_minutes: Option<i32>,
     /// Whether it runs. Default: `ENABLED`.
     #[prop(default = ScheduleStatus::Enabled)]
@@ -79,6 +81,7 @@ pub struct ScheduleInputs {
     /// What it calls.
     pub target: ScheduleTarget,
     /// The ARN of the KMS key that encrypts the input. Default: a key of AWS's.
+    #[prop(check = checks::arn("kms", ""))]
     pub kms_key_arn: Option<String>,
 }
 
@@ -104,26 +107,6 @@ fn name(name: &String) -> Result<(), String> {
             "{name:?} must be 1 to 64 letters, digits, -, _ and ."
         ))
     }
-}
-
-fn between(value: i32, least: i32, most: i32) -> Result<(), String> {
-    if (least..=most).contains(&value) {
-        Ok(())
-    } else {
-        Err(format!("{value} is not between {least} and {most}"))
-    }
-}
-
-fn maximum_age(seconds: &i32) -> Result<(), String> {
-    between(*seconds, 60, 86_400)
-}
-
-fn attempts(attempts: &i32) -> Result<(), String> {
-    between(*attempts, 0, 185)
-}
-
-fn window(minutes: &i32) -> Result<(), String> {
-    between(*minutes, 1, 1440)
 }
 
 fn time(text: &str) -> Result<DateTime, String> {

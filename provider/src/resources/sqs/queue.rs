@@ -1,6 +1,6 @@
 //! `dbt-aws:sqs:Queue`.
 
-use crate::prelude::*;
+use crate::{prelude::*, resources::checks};
 use aws_sdk_sqs::types::QueueAttributeName;
 
 /// A standard queue.
@@ -14,10 +14,10 @@ pub struct QueueInputs {
     #[prop(replace, check = name)]
     pub name: Option<String>,
     /// For how many seconds a message is kept: 60 to 1209600 (14 days). Default: 345600 (4 days).
-    #[prop(default = 345_600, check = retention)]
+    #[prop(default = 345_600, check = checks::between(60, 1_209_600))]
     pub message_retention_seconds: i32,
     /// For how many seconds a message that was received is hidden from others: 0 to 43200 (12 hours). Default: 30.
-    #[prop(default = 30, check = visibility)]
+    #[prop(default = 30, check = checks::between(0, 43_200))]
     pub visibility_timeout_seconds: i32,
     /// Whether SQS encrypts messages with a key of its own. Default: `true`, without a `kmsKeyArn`.
     pub sqs_managed_sse: Option<bool>,
@@ -35,9 +35,10 @@ pub struct QueueInputs {
 #[derive(Clone, Debug, PartialEq, Props)]
 pub struct QueueRedrivePolicy {
     /// The ARN of the queue that they go to.
+    #[prop(check = checks::arn("sqs", ""))]
     pub dead_letter_target_arn: String,
     /// After how many receipts they go there: 1 to 1000.
-    #[prop(check = receipts)]
+    #[prop(check = checks::between(1, 1_000))]
     pub max_receive_count: i32,
 }
 
@@ -63,26 +64,6 @@ fn name(name: &String) -> Result<(), String> {
         ))
     } else {
         Ok(())
-    }
-}
-
-fn retention(seconds: &i32) -> Result<(), String> {
-    between(*seconds, 60, 1_209_600)
-}
-
-fn visibility(seconds: &i32) -> Result<(), String> {
-    between(*seconds, 0, 43_200)
-}
-
-fn receipts(count: &i32) -> Result<(), String> {
-    between(*count, 1, 1_000)
-}
-
-fn between(value: i32, least: i32, most: i32) -> Result<(), String> {
-    if (least..=most).contains(&value) {
-        Ok(())
-    } else {
-        Err(format!("must be {least} to {most}, not {value}"))
     }
 }
 

@@ -50,22 +50,6 @@ pub(super) fn class(class: &String) -> Result<(), String> {
     }
 }
 
-pub(super) fn storage(gib: &i32) -> Result<(), String> {
-    between(*gib, 20, 65_536)
-}
-
-pub(super) fn backup(days: &i32) -> Result<(), String> {
-    between(*days, 0, 35)
-}
-
-fn between(value: i32, least: i32, most: i32) -> Result<(), String> {
-    if (least..=most).contains(&value) {
-        Ok(())
-    } else {
-        Err(format!("must be {least} to {most}, not {value}"))
-    }
-}
-
 #[allow(clippy::ptr_arg)]
 pub(super) fn database(name: &String) -> Result<(), String> {
     word(name)
