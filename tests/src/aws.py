@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 import xmltodict
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.core.exceptions import JsonRESTError
-from moto.ec2.exceptions import EC2ClientError
+from moto.ec2.exceptions import EC2ClientError, InvalidSecurityGroupNotFoundError
 from moto.ec2.models import EC2Backend
 from moto.ecs.models import EC2ContainerServiceBackend
 from moto.rds.models import RDSBackend
@@ -79,6 +79,19 @@ def create_state_machine(self, name, definition, *others, create=StepFunctionBac
     return create(self, name, definition, *others, **more)
 
 
+visible = set()
+
+
+def revoke_security_group_egress(self, group_name_or_id, *others, revoke=EC2Backend.revoke_security_group_egress, **more):
+    """EC2 may not know yet a group that it has just made; moto's are known at once."""
+    first = group_name_or_id, str(more.get("ip_ranges"))
+    if more.get("ip_ranges") and first not in visible:
+        visible.add(first)
+        raise InvalidSecurityGroupNotFoundError(group_name_or_id)
+    return revoke(self, group_name_or_id, *others, **more)
+
+
+EC2Backend.revoke_security_group_egress = revoke_security_group_egress
 EC2Backend.associate_route_table = associate_route_table
 StepFunctionBackend.create_state_machine = create_state_machine
 
