@@ -14,6 +14,7 @@ from moto.core.exceptions import JsonRESTError
 from moto.ec2.exceptions import EC2ClientError, InvalidSecurityGroupNotFoundError
 from moto.ec2.models import EC2Backend
 from moto.ecs.models import EC2ContainerServiceBackend
+from moto.rds.exceptions import RDSClientError
 from moto.rds.models import RDSBackend
 from moto.s3.responses import S3Response
 from moto.stepfunctions.models import StepFunctionBackend
@@ -52,6 +53,22 @@ def modify_db_subnet_group(self, subnet_name, description, subnets, modify=RDSBa
     return group
 
 
+def reboot_db_instance(self, db_instance_identifier):
+    """Breaks the database: there is no other way to one that has failed."""
+    database = self.describe_db_instances(db_instance_identifier)[0]
+    database.status = "failed"
+    return database
+
+
+def create_db_snapshot(self, db_instance_identifier, *others, create=RDSBackend.create_db_snapshot, **more):
+    """RDS takes no snapshot of a database that has failed; moto does."""
+    if self.describe_db_instances(db_instance_identifier)[0].status == "failed":
+        raise RDSClientError("InvalidDBInstanceState", f"{db_instance_identifier} is in the state failed")
+    return create(self, db_instance_identifier, *others, **more)
+
+
+RDSBackend.reboot_db_instance = reboot_db_instance
+RDSBackend.create_db_snapshot = create_db_snapshot
 S3Response._bucket_response_put = put_bucket
 S3Response.get_bucket_versioning = get_bucket_versioning
 RDSBackend.modify_db_subnet_group = modify_db_subnet_group

@@ -278,7 +278,7 @@ async fn update(cx: &Context, id: &str, new: &InstanceInputs, old: &State<Instan
     {
         let username = old.inputs.master_username.as_deref();
         let password = master::credentials(cx, secret, username).await?.password;
-        calls::set_password(cx, id, password).await?;
+        calls::set_password(cx, id, password, new.apply_immediately).await?;
         add_tags(cx, &old.outputs.arn, master::tag(secret)).await?;
     }
     let tags = (old.inputs.tags.as_ref(), new.tags.as_ref());
@@ -314,6 +314,17 @@ fn state(
     instance: &DbInstance,
     known: Option<&InstanceInputs>,
 ) -> State<Instance> {
+    // Only what the program gives can be taken away again; an import takes all.
+    let mine = |own: fn(&InstanceInputs) -> bool| known.is_none_or(own);
+    let actual = outputs(instance);
+    let awaited;
+    let instance = match known.is_some_and(|k| !k.apply_immediately) {
+        true => {
+            awaited = with_pending(instance.clone());
+            &awaited
+        }
+        false => instance,
+    };
     let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
     let given = |text: Option<&str>| text.filter(|t| !t.is_empty()).map(str::to_owned);
     let tags = from_tags(instance.tag_list());
@@ -360,12 +371,13 @@ fn state(
             master_username: given(instance.master_username()),
             master_user_secret_arn: master::secret_of(&tags),
             db_subnet_group_name: subnets.and_then(|g| g.db_subnet_group_name().map(str::to_owned)),
-            vpc_security_group_ids: Some(
+            vpc_security_group_ids: mine(|k| k.vpc_security_group_ids.is_some()).then(|| {
                 groups
                     .filter_map(|g| g.vpc_security_group_id().map(str::to_owned))
-                    .collect(),
-            ),
+                    .collect()
+            }),
             parameter_group_name: parameters
+                .filter(|_| mine(|k| k.parameter_group_name.is_some()))
                 .and_then(|g| g.db_parameter_group_name().map(str::to_owned)),
             backup_retention_days: instance.backup_retention_period().unwrap_or_default(),
             deletion_protection: instance.deletion_protection().unwrap_or(false),
@@ -373,7 +385,8 @@ fn state(
             publicly_accessible: instance.publicly_accessible().unwrap_or(false),
             database_insights: insights,
             copy_tags_to_snapshot: instance.copy_tags_to_snapshot().unwrap_or(false),
-            ca_certificate_identifier: given(instance.ca_certificate_identifier()),
+            ca_certificate_identifier: given(instance.ca_certificate_identifier())
+                .filter(|_| mine(|k| k.ca_certificate_identifier.is_some())),
             auto_minor_version_upgrade: instance.auto_minor_version_upgrade().unwrap_or(false),
             apply_immediately: known.is_none_or(|k| k.apply_immediately),
             skip_final_snapshot: known.is_some_and(|k| k.skip_final_snapshot),
@@ -383,8 +396,25 @@ fn state(
                 known.and_then(|k| k.tags.as_ref()),
             ),
         },
-        outputs: outputs(instance),
+        outputs: actual,
     }
+}
+
+/// The instance as it is after the next maintenance window.
+fn with_pending(mut instance: DbInstance) -> DbInstance {
+    let Some(pending) = instance.pending_modified_values.take() else {
+        return instance;
+    };
+    instance.db_instance_class = pending.db_instance_class.or(instance.db_instance_class);
+    instance.allocated_storage = pending.allocated_storage.or(instance.allocated_storage);
+    instance.storage_type = pending.storage_type.or(instance.storage_type);
+    instance.engine_version = pending.engine_version.or(instance.engine_version);
+    instance.multi_az = pending.multi_az.or(instance.multi_az);
+    let backups = pending.backup_retention_period;
+    instance.backup_retention_period = backups.or(instance.backup_retention_period);
+    let authority = pending.ca_certificate_identifier;
+    instance.ca_certificate_identifier = authority.or(instance.ca_certificate_identifier);
+    instance
 }
 
 fn outputs(instance: &DbInstance) -> InstanceOutputs {
@@ -398,5 +428,28 @@ fn outputs(instance: &DbInstance) -> InstanceOutputs {
         engine_version_actual: text(instance.engine_version()),
         allocated_storage_actual: instance.allocated_storage().unwrap_or_default(),
         availability_zone: text(instance.availability_zone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_sdk_rds::types::PendingModifiedValues;
+
+    #[test]
+    fn what_waits_for_the_window_counts() {
+        let pending = PendingModifiedValues::builder()
+            .db_instance_class("db.t4g.small")
+            .multi_az(true);
+        let instance = DbInstance::builder()
+            .db_instance_class("db.t4g.micro")
+            .engine_version("17.2")
+            .pending_modified_values(pending.build());
+        let after = with_pending(instance.build());
+        assert_eq!(after.db_instance_class(), Some("db.t4g.small"));
+        assert_eq!(
+            (after.multi_az(), after.engine_version()),
+            (Some(true), Some("17.2"))
+        );
     }
 }

@@ -120,6 +120,12 @@ pub(super) fn fulfils(actual: &str, wanted: &str, known: Option<&InstanceInputs>
     actual.starts_with(&wanted) || upgrades && actual.first() == wanted.first() && actual > wanted
 }
 
+/// The name of the engine's own parameter group.
+pub(super) fn default_parameters(engine: &str, version: &str) -> String {
+    let major = version.split('.').next().unwrap_or_default();
+    format!("default.{engine}{major}")
+}
+
 /// Whether going from one version to the other changes the major one.
 pub(super) fn is_major(from: &str, to: &str) -> bool {
     numbers(from).and_then(|v| v.first().copied()) != numbers(to).and_then(|v| v.first().copied())
