@@ -6,7 +6,7 @@ use crate::{
     prelude::*,
     props::{Text, Type},
     resource::REGION,
-    resources::checks,
+    resources::{checks, iam::policy},
 };
 use aws_sdk_ec2::types::{
     ResourceType, State as EndpointState, VpcEndpoint as Found, VpcEndpointType,
@@ -89,7 +89,8 @@ impl CustomResource for VpcEndpoint {
     type Inputs = VpcEndpointInputs;
     type Outputs = VpcEndpointOutputs;
 
-    fn complete(inputs: &mut Properties, _old: &Properties) -> Result<(), Failure> {
+    fn complete(inputs: &mut Properties, old: &Properties) -> Result<(), Failure> {
+        policy::keep(inputs, old);
         let text = |name| inputs.get(name).and_then(Value::as_str);
         let (Some(name), Some(region)) = (text("serviceName"), text(REGION)) else {
             return Ok(());
@@ -212,7 +213,8 @@ impl CustomResource for VpcEndpoint {
                 service_name: ServiceName(endpoint.service_name().unwrap_or_default().to_owned()),
                 route_table_ids: (given(|k| k.route_table_ids.is_some()) || !tables.is_empty())
                     .then_some(tables),
-                policy: policy.map(Json),
+                policy: policy
+                    .map(|read| policy::like(read, known.and_then(|k| k.policy.as_ref()))),
                 tags: cx.user_tags(&from_tags(endpoint.tags()), own),
             },
             outputs: outputs(cx, id, endpoint),

@@ -1,7 +1,11 @@
 //! `dbt-aws:sqs:Queue`.
 
-use crate::{prelude::*, resources::checks};
+use crate::{
+    prelude::*,
+    resources::{checks, iam::policy},
+};
 use aws_sdk_sqs::types::QueueAttributeName;
+use std::time::Instant;
 
 /// A standard queue.
 #[derive(Debug)]
@@ -85,6 +89,11 @@ impl CustomResource for Queue {
         }
     }
 
+    fn complete(inputs: &mut Properties, old: &Properties) -> Result<(), Failure> {
+        policy::keep(inputs, old);
+        Ok(())
+    }
+
     async fn create(cx: &Context, inputs: &QueueInputs) -> Result<Created<Self>> {
         let name = inputs.name.as_deref().unwrap_or_default();
         let what = format!("the queue {name}");
@@ -149,15 +158,23 @@ impl CustomResource for Queue {
                 .await
                 .during(format!("update the queue {id}"))?;
             // AWS takes up to a minute to answer with what was set.
+            let started = Instant::now();
             let shown = || async {
                 let now = described(cx, id).await?;
                 let late: Vec<_> = changed
                     .iter()
-                    .filter(|(k, v)| !same(now.get(k).map_or("", String::as_str), v))
+                    .filter(|(k, v)| !same(k, now.get(k).map_or("", String::as_str), v))
                     .map(|(k, _)| k.as_str())
                     .collect();
                 Ok(match late.as_slice() {
                     [] => Progress::Done(()),
+                    late if started.elapsed() > SHOWN => {
+                        cx.warn(&format!(
+                            "AWS still answers with another {} of the queue {id} than was set",
+                            late.join(", ")
+                        ));
+                        Progress::Done(())
+                    }
                     late => Progress::Pending(late.join(", ")),
                 })
             };
@@ -211,7 +228,8 @@ impl CustomResource for Queue {
                 visibility_timeout_seconds: number(QueueAttributeName::VisibilityTimeout),
                 sqs_managed_sse: (given || sse != key.is_none()).then_some(sse),
                 kms_key_arn: key,
-                policy: json(QueueAttributeName::Policy).map(Json),
+                policy: json(QueueAttributeName::Policy)
+                    .map(|read| policy::like(read, known.and_then(|k| k.policy.as_ref()))),
                 redrive_policy: redrive.as_ref().and_then(from_redrive),
                 tags: cx.user_tags(&tags?, known.and_then(|k| k.tags.as_ref())),
             },
@@ -223,7 +241,9 @@ impl CustomResource for Queue {
     }
 
     async fn left(cx: &Context) -> Result<Vec<String>> {
-        let all = cx.aws.sqs().list_queues().into_paginator().items().send();
+        // Without a size of its pages SQS stops after the first.
+        let all = cx.aws.sqs().list_queues().max_results(1_000);
+        let all = all.into_paginator().items().send();
         let all: Vec<_> = all.try_collect().await.during("list the queues")?;
         let names = all.into_iter();
         Ok(names.filter(|name| cx.identity.named(name)).collect())
@@ -295,10 +315,14 @@ fn from_redrive(policy: &serde_json::Value) -> Option<QueueRedrivePolicy> {
     })
 }
 
-/// Whether two attributes mean the same.
-fn same(a: &str, b: &str) -> bool {
+/// For how long AWS may answer with what was there before.
+const SHOWN: Duration = Duration::from_secs(90);
+
+/// Whether two values of an attribute mean the same.
+fn same(name: &QueueAttributeName, a: &str, b: &str) -> bool {
     let json = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
-    a == b || json(a).is_some_and(|a| Some(a) == json(b))
+    let is_policy = *name == QueueAttributeName::Policy;
+    a == b || json(a).is_some_and(|a| Some(a) == json(b)) || is_policy && policy::same(a, b)
 }
 
 /// The URL of the queue of that name, where there is one.
