@@ -11,12 +11,14 @@ from urllib.parse import parse_qs
 import xmltodict
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.core.exceptions import JsonRESTError
+from moto.core.responses import ActionResult
 from moto.ec2.exceptions import EC2ClientError, InvalidSecurityGroupNotFoundError
 from moto.ec2.models import EC2Backend
-from moto.ecs.models import EC2ContainerServiceBackend
+from moto.ecs.models import DeleteTaskDefinitionFailure, EC2ContainerServiceBackend
 from moto.rds.exceptions import RDSClientError
 from moto.rds.models import RDSBackend
 from moto.s3.responses import S3Response
+from moto.sqs.models import SQSBackend
 from moto.stepfunctions.models import StepFunctionBackend
 from werkzeug.serving import make_server
 from werkzeug.test import run_wsgi_app
@@ -69,6 +71,48 @@ def create_db_snapshot(self, db_instance_identifier, *others, create=RDSBackend.
 
 RDSBackend.reboot_db_instance = reboot_db_instance
 RDSBackend.create_db_snapshot = create_db_snapshot
+slowed = set()
+
+
+def delete_keys(self, bucket_name, *others, delete=S3Response._bucket_response_delete_keys, **more):
+    """S3 may be too busy for single keys; moto never is."""
+    if b">slow<" not in self.body or bucket_name in slowed:
+        return delete(self, bucket_name, *others, **more)
+    slowed.add(bucket_name)
+    self.data["Action"] = "DeleteObjects"
+    return self.serialized(ActionResult({"Errors": [{"Key": "slow", "Code": "SlowDown", "Message": "Slow down."}]}))
+
+
+def get_queue_attributes(self, *arguments, get=SQSBackend.get_queue_attributes, **named):
+    """SQS answers with a policy in a form of its own; moto with what it was given."""
+    attributes = dict(get(self, *arguments, **named))
+    if attributes.get("Policy"):
+        policy = json.loads(attributes["Policy"])
+        for statement in policy["Statement"]:
+            account = isinstance(statement["Principal"], dict) and statement["Principal"].get("AWS", "")
+            if account and account.isdigit():
+                statement["Principal"]["AWS"] = f"arn:aws:iam::{account}:root"
+        attributes["Policy"] = json.dumps({"Version": "2008-10-17", **policy})
+    return attributes
+
+
+deregistered = set()
+
+
+def delete_task_definitions(self, task_definitions, delete=EC2ContainerServiceBackend.delete_task_definitions):
+    """A revision may count as active after it was deregistered; moto's never does."""
+    late = [arn for arn in task_definitions if arn not in deregistered]
+    deregistered.update(late)
+    now = [arn for arn in task_definitions if arn not in late]
+    deleted, failures = delete(self, now) if now else ([], [])
+    reason = "The specified task definition is still in ACTIVE status. Please deregister the target and try again."
+    late = [DeleteTaskDefinitionFailure(reason, arn, self.account_id, self.region_name) for arn in late]
+    return deleted, [*failures, *late]
+
+
+S3Response._bucket_response_delete_keys = delete_keys
+SQSBackend.get_queue_attributes = get_queue_attributes
+EC2ContainerServiceBackend.delete_task_definitions = delete_task_definitions
 S3Response._bucket_response_put = put_bucket
 S3Response.get_bucket_versioning = get_bucket_versioning
 RDSBackend.modify_db_subnet_group = modify_db_subnet_group
@@ -110,6 +154,23 @@ def revoke_security_group_egress(self, group_name_or_id, *others, revoke=EC2Back
 
 EC2Backend.revoke_security_group_egress = revoke_security_group_egress
 EC2Backend.associate_route_table = associate_route_table
+def delete_state_machine(self, arn):
+    """Step Functions keeps a machine until its executions have ended, also one that starts just now; moto does not."""
+    for machine in [machine for machine in self.state_machines if machine.arn == arn]:
+        if machine.type == "STANDARD" and not hasattr(machine, "ends"):
+            self.start_execution(arn, "late", "{}")
+        machine.ends = True
+
+
+def describe_state_machine(self, arn, describe=StepFunctionBackend.describe_state_machine):
+    machine = describe(self, arn)
+    if hasattr(machine, "ends") and not any(each.status == "RUNNING" for each in machine.executions):
+        self.state_machines.remove(machine)
+    return describe(self, arn)
+
+
+StepFunctionBackend.delete_state_machine = delete_state_machine
+StepFunctionBackend.describe_state_machine = describe_state_machine
 StepFunctionBackend.create_state_machine = create_state_machine
 
 MISMATCH = b"""<Response><Errors><Error><Code>IdempotentParameterMismatch</Code>

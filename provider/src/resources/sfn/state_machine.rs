@@ -263,19 +263,22 @@ impl CustomResource for StateMachine {
     }
 
     async fn delete(cx: &Context, id: &str, state: &State<Self>) -> Result<()> {
-        if state.inputs.r#type == StateMachineType::Standard {
-            stop_executions(cx, id).await?;
-        }
+        let stop = async || match state.inputs.r#type {
+            StateMachineType::Standard => stop_executions(cx, id).await,
+            StateMachineType::Express => Ok(()),
+        };
+        stop().await?;
         let delete = cx.aws.sfn().delete_state_machine().state_machine_arn(id);
         delete.send().await.during(format!("delete {id}"))?;
         cx.wait(&format!("deleting {id}"), async || {
             let look = cx.aws.sfn().describe_state_machine().state_machine_arn(id);
-            Ok(
-                match look.send().await.during(format!("look at {id}")).gone()? {
-                    None => Progress::Done(()),
-                    Some(_) => Progress::Pending("its executions end".to_owned()),
-                },
-            )
+            let there = look.send().await.during(format!("look at {id}")).gone()?;
+            if there.is_none() {
+                return Ok(Progress::Done(()));
+            }
+            // One may have started in between.
+            stop().await.gone()?;
+            Ok(Progress::Pending("its executions end".to_owned()))
         })
         .await
     }
