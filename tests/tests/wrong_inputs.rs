@@ -449,6 +449,8 @@ async fn of_runs() {
             &over,
         )
     };
+    let logs =
+        json!({"awslogs-group": "a", "awslogs-region": "eu-west-1", "awslogs-stream-prefix": "a"});
     let trust = json!({"statements": [
         {"effect": "Allow", "actions": ["sts:AssumeRole"], "principals": {"Service": ["ecs-tasks.amazonaws.com"]}},
     ]});
@@ -517,6 +519,20 @@ async fn of_runs() {
                 json!({"containerDefinitions": [{"name": "a", "image": "b", "secrets": {"A": "arn"}}]}),
             ),
             "containerDefinitions[0].secrets: needs executionRoleArn, the role that reads them",
+        ),
+        (
+            "ecs:TaskDefinition",
+            task(
+                json!({"containerDefinitions": [{"name": "a", "image": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/b:1"}]}),
+            ),
+            "containerDefinitions[0].image: needs executionRoleArn, the role that pulls it",
+        ),
+        (
+            "ecs:TaskDefinition",
+            task(
+                json!({"containerDefinitions": [{"name": "a", "image": "b", "logConfiguration": {"options": logs}}]}),
+            ),
+            "containerDefinitions[0].logConfiguration: needs executionRoleArn, the role that writes the log",
         ),
         (
             "ecr:Repository",

@@ -1,6 +1,6 @@
 //! What is wrong with values that many resources take, as the ends of sentences about a property.
 
-use crate::prelude::Set;
+use crate::prelude::{Error, Result, Set};
 
 /// An ARN of a service whose last part begins with `kind`: `arn("iam", "role/")`.
 pub(crate) fn arn(
@@ -80,6 +80,25 @@ pub(crate) fn lower(text: &String) -> Result<(), String> {
             text.to_lowercase()
         )),
     }
+}
+
+/// Refuses to import what has parts that no property here is for: the next update would take them away.
+pub(crate) fn importable(
+    what: &str,
+    parts: impl IntoIterator<Item = (&'static str, bool)>,
+) -> Result<()> {
+    let there = parts
+        .into_iter()
+        .filter_map(|(part, is)| is.then_some(part));
+    let there: Vec<_> = there.collect();
+    if there.is_empty() {
+        return Ok(());
+    }
+    Err(Error::failed(format!(
+        "could not import {what}: it has {}, for which there is no property here, and an update would take that away; \
+         leave it to what made it",
+        there.join(", ")
+    )))
 }
 
 #[cfg(test)]

@@ -98,12 +98,18 @@ impl CustomResource for Cluster {
         }
         if new.capacity_providers != old.inputs.capacity_providers {
             let providers = new.capacity_providers.clone().unwrap_or_default();
+            // AWS wants both; of the strategy, which has no property here, what still can be stays.
+            let there = describe(cx, id).await?;
+            let there = there.and_then(|c| c.default_capacity_provider_strategy);
+            let strategy = there.into_iter().flatten();
+            let strategy = strategy.filter(|item| providers.contains(item.capacity_provider()));
+            let strategy = strategy.collect();
             cx.aws
                 .ecs()
                 .put_cluster_capacity_providers()
                 .cluster(id)
                 .set_capacity_providers(Some(providers.into_iter().collect()))
-                .set_default_capacity_provider_strategy(Some(Vec::new()))
+                .set_default_capacity_provider_strategy(Some(strategy))
                 .send()
                 .await
                 .during(&what)?;

@@ -1,5 +1,7 @@
 //! `dbt-aws:ecs:TaskDefinition`.
 
+mod revisions;
+
 use super::{container, container::TaskDefinitionContainer, from_tags, retag, to_tags};
 use crate::{prelude::*, props::Enum as _, resources::checks, words};
 use aws_sdk_ecs::{
@@ -10,7 +12,7 @@ use aws_sdk_ecs::{
         TaskDefinition as Registered, TaskDefinitionField, TaskDefinitionStatus, Volume,
     },
 };
-use futures::future::try_join_all;
+use revisions::{erase, list, remove};
 
 /// What a task runs, on Fargate.
 #[derive(Debug)]
@@ -172,12 +174,15 @@ impl CustomResource for TaskDefinition {
             check.fail("containerDefinitions", reason);
             return;
         }
-        let secret = containers
-            .iter()
-            .position(|c| c.secrets.as_ref().is_some_and(|s| !s.is_empty()));
-        if let Some(i) = secret.filter(|_| !check.has("executionRoleArn")) {
-            let path = format!("containerDefinitions[{i}].secrets");
-            check.fail(path, "needs executionRoleArn, the role that reads them");
+        let needed = containers.iter().enumerate().find_map(|(i, container)| {
+            let (property, reason) = container.needs_execution_role()?;
+            Some((format!("containerDefinitions[{i}].{property}"), reason))
+        });
+        if let Some((path, does)) = needed.filter(|_| !check.has("executionRoleArn")) {
+            check.fail(
+                path,
+                format!("needs executionRoleArn, the role that {does}"),
+            );
         }
         let Some(volumes) = check.get::<Option<Set<TaskDefinitionVolume>>>("volumes") else {
             return;
@@ -256,6 +261,12 @@ impl CustomResource for TaskDefinition {
         let Some(definition) = there.task_definition() else {
             return Ok(None);
         };
+        if known.is_none() && !cx.identity.shares_seed(&from_tags(there.tags())) {
+            checks::importable(
+                &format!("the task definition {id}"),
+                container::foreign(definition),
+            )?;
+        }
         let size = |text: Option<&str>| text.and_then(|t| t.parse().ok()).unwrap_or_default();
         let of = |name: Option<&str>| {
             let all = known.into_iter().flat_map(|k| &k.container_definitions);
@@ -439,65 +450,6 @@ fn outputs(definition: &Registered) -> TaskDefinitionOutputs {
             .to_owned(),
         revision: definition.revision(),
     }
-}
-
-/// The ARNs of a family's revisions, the newest first.
-async fn list(cx: &Context, family: &str, status: TaskDefinitionStatus) -> Result<Vec<String>> {
-    let pages = cx
-        .aws
-        .ecs()
-        .list_task_definitions()
-        .family_prefix(family)
-        .status(status)
-        .into_paginator();
-    let arns: Vec<String> = pages
-        .items()
-        .send()
-        .collect::<Result<_, _>>()
-        .await
-        .during(format!(
-            "list the revisions of the task definition {family}"
-        ))?;
-    let exactly = format!(":task-definition/{family}:");
-    let revision = |arn: &String| arn.rsplit(':').next().and_then(|r| r.parse::<u64>().ok());
-    let mut arns: Vec<_> = arns
-        .into_iter()
-        .filter(|arn| arn.contains(&exactly))
-        .collect();
-    arns.sort_by_key(|arn| std::cmp::Reverse(revision(arn)));
-    Ok(arns)
-}
-
-/// Takes revisions out of use and deletes them. Tasks that run go on.
-async fn remove(cx: &Context, arns: &[String]) -> Result<()> {
-    try_join_all(arns.iter().map(async |arn| {
-        let deregister = cx
-            .aws
-            .ecs()
-            .deregister_task_definition()
-            .task_definition(arn);
-        deregister
-            .send()
-            .await
-            .during(format!("deregister {arn}"))
-            .gone()
-    }))
-    .await?;
-    erase(cx, arns).await
-}
-
-async fn erase(cx: &Context, arns: &[String]) -> Result<()> {
-    // AWS takes ten at a time.
-    for some in arns.chunks(10) {
-        let what = format!("delete the task definitions {}", some.join(", "));
-        let delete = cx.aws.ecs().delete_task_definitions();
-        delete
-            .set_task_definitions(Some(some.to_vec()))
-            .send()
-            .await
-            .during(what)?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

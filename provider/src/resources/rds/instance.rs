@@ -8,6 +8,7 @@ use super::{add_tags, from_tags, retag};
 use crate::{
     prelude::*,
     props::{
+        Enum as _,
         diff::{changes, project},
         encode,
     },
@@ -245,6 +246,15 @@ impl CustomResource for Instance {
     ) -> Result<Option<State<Self>>> {
         let found = calls::described(cx, id).await?;
         let live = found.filter(|i| i.db_instance_status() != Some("deleting"));
+        if let (Some(instance), None) = (&live, known)
+            && !cx.identity.shares_seed(&from_tags(instance.tag_list()))
+        {
+            let storage = instance
+                .storage_type()
+                .and_then(InstanceStorageType::from_word);
+            let parts = [("another kind of storage than gp2 or gp3", storage.is_none())];
+            checks::importable(&format!("the database {id}"), parts)?;
+        }
         Ok(live.map(|instance| state(cx, id, &instance, known)))
     }
 

@@ -5,8 +5,8 @@ use crate::{identity::MARKER, prelude::*, props::Enum as _, resources::checks, w
 use aws_sdk_scheduler::{
     operation::get_schedule::GetScheduleOutput,
     types::{
-        DeadLetterConfig, FlexibleTimeWindow, FlexibleTimeWindowMode, RetryPolicy,
-        ScheduleState as AwsState, Target,
+        ActionAfterCompletion, DeadLetterConfig, FlexibleTimeWindow, FlexibleTimeWindowMode,
+        RetryPolicy, ScheduleState as AwsState, Target,
     },
 };
 use aws_smithy_types::{DateTime, date_time::Format};
@@ -254,6 +254,9 @@ impl CustomResource for Schedule {
         let Some(there) = get(cx, id).await? else {
             return Ok(None);
         };
+        if known.is_none() && !cx.identity.shares_seed(&marker(there.description())) {
+            checks::importable(&format!("the schedule {id}"), foreign(&there))?;
+        }
         let (group, name) = parts(id)?;
         let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
         let past = known
@@ -398,6 +401,31 @@ fn target(target: &ScheduleTarget) -> Result<Target> {
         .set_dead_letter_config(target.dead_letter_arn.as_ref().map(dead_letters))
         .retry_policy(policy)
         .build()?)
+}
+
+/// What of a schedule no property here is for, and whether it is there.
+fn foreign(there: &GetScheduleOutput) -> Vec<(&'static str, bool)> {
+    let has = |has: fn(&Target) -> bool| there.target().is_some_and(has);
+    vec![
+        ("ecsParameters", has(|t| t.ecs_parameters().is_some())),
+        (
+            "eventBridgeParameters",
+            has(|t| t.event_bridge_parameters().is_some()),
+        ),
+        (
+            "kinesisParameters",
+            has(|t| t.kinesis_parameters().is_some()),
+        ),
+        (
+            "sageMakerPipelineParameters",
+            has(|t| t.sage_maker_pipeline_parameters().is_some()),
+        ),
+        ("sqsParameters", has(|t| t.sqs_parameters().is_some())),
+        (
+            "actionAfterCompletion",
+            there.action_after_completion() == Some(&ActionAfterCompletion::Delete),
+        ),
+    ]
 }
 
 fn from_target(target: Option<&Target>) -> ScheduleTarget {

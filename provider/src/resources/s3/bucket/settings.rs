@@ -1,7 +1,7 @@
 //! The settings of a bucket: each has calls of its own.
 
 use super::{BucketInputs, BucketLifecycleRule, BucketPublicAccessBlock, to_tags};
-use crate::prelude::*;
+use crate::{prelude::*, resources::checks};
 use aws_sdk_s3::types::{
     AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketVersioningStatus,
     ExpirationStatus, LifecycleExpiration, LifecycleRule, LifecycleRuleAndOperator,
@@ -198,9 +198,12 @@ fn to_filter(
 fn from_rule(rule: &LifecycleRule) -> BucketLifecycleRule {
     let filter = rule.filter();
     let all = filter.and_then(|f| f.and());
+    // Rules of the older kind have no filter.
+    #[allow(deprecated)]
     let prefix = filter
         .and_then(|f| f.prefix())
-        .or(all.and_then(|a| a.prefix()));
+        .or(all.and_then(|a| a.prefix()))
+        .or(rule.prefix());
     let tags = filter
         .and_then(|f| f.tag())
         .into_iter()
@@ -220,6 +223,49 @@ fn from_rule(rule: &LifecycleRule) -> BucketLifecycleRule {
             .abort_incomplete_multipart_upload()
             .and_then(|a| a.days_after_initiation()),
     }
+}
+
+/// What of lifecycle rules no property here is for, and whether it is there.
+fn foreign(rules: &[LifecycleRule]) -> Vec<(&'static str, bool)> {
+    let any = |has: fn(&LifecycleRule) -> bool| rules.iter().any(has);
+    let sized = |rule: &LifecycleRule| {
+        rule.filter().is_some_and(|f| {
+            let all = f.and();
+            let more = f
+                .object_size_greater_than()
+                .or(all.and_then(|a| a.object_size_greater_than()));
+            let less = f
+                .object_size_less_than()
+                .or(all.and_then(|a| a.object_size_less_than()));
+            more.or(less).is_some()
+        })
+    };
+    vec![
+        (
+            "lifecycle rules that are disabled",
+            any(|r| *r.status() != ExpirationStatus::Enabled),
+        ),
+        (
+            "lifecycle rules with transitions",
+            any(|r| !r.transitions().is_empty() || !r.noncurrent_version_transitions().is_empty()),
+        ),
+        (
+            "lifecycle rules for a date or for delete markers",
+            any(|r| {
+                r.expiration().is_some_and(|e| {
+                    e.date().is_some() || e.expired_object_delete_marker() == Some(true)
+                })
+            }),
+        ),
+        (
+            "lifecycle rules that keep newer versions",
+            any(|r| {
+                let expiration = r.noncurrent_version_expiration();
+                expiration.is_some_and(|e| e.newer_noncurrent_versions().is_some())
+            }),
+        ),
+        ("lifecycle rules by size", rules.iter().any(sized)),
+    ]
 }
 
 /// Adds the statement to the bucket's policy or takes it out; the policy of a new bucket is known to be empty.
@@ -334,6 +380,10 @@ pub(super) async fn read(
     };
     let lifecycle = lifecycle.during(what("lifecycle")).gone()?;
     let rules = lifecycle.as_ref().map(|l| l.rules()).unwrap_or_default();
+    let tags = tags?;
+    if known.is_none() && !cx.identity.shares_seed(&tags) {
+        checks::importable(&format!("the bucket {bucket}"), foreign(rules))?;
+    }
     Ok(Some(BucketInputs {
         bucket: Some(bucket.to_owned()),
         kms_key_arn: key.map(str::to_owned),
@@ -350,6 +400,6 @@ pub(super) async fn read(
         lifecycle_rules: rules.iter().map(from_rule).collect(),
         force_destroy: known.is_some_and(|k| k.force_destroy),
         retain_non_empty: known.is_some_and(|k| k.retain_non_empty),
-        tags: cx.user_tags(&tags?, known.and_then(|k| k.tags.as_ref())),
+        tags: cx.user_tags(&tags, known.and_then(|k| k.tags.as_ref())),
     }))
 }
