@@ -110,6 +110,14 @@ def delete_task_definitions(self, task_definitions, delete=EC2ContainerServiceBa
     return deleted, [*failures, *late]
 
 
+def head_bucket(self, head=S3Response.head_bucket):
+    """S3 answers with no more than 403 for a bucket of another account; moto's accounts have no names in common."""
+    if self.bucket_name.startswith("somebody-elses"):
+        return 403, {}, ""
+    return head(self)
+
+
+S3Response.head_bucket = head_bucket
 S3Response._bucket_response_delete_keys = delete_keys
 SQSBackend.get_queue_attributes = get_queue_attributes
 EC2ContainerServiceBackend.delete_task_definitions = delete_task_definitions

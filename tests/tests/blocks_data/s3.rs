@@ -98,6 +98,21 @@ async fn a_bucket_is_emptied_only_when_asked() {
     assert_eq!(versions(&stack, &bucket), Err("NoSuchBucket".to_owned()));
 }
 
+#[tokio::test]
+async fn a_name_of_another_account_is_told() {
+    let stack = Stack::new("taken-name").await;
+    let (urn, none) = (stack.urn(BUCKET, "taken"), tests::properties(&json!({})));
+    let news = tests::properties(&json!({"bucket": "somebody-elses"}));
+    let news = stack.provider.check(&urn, &none, &news).await;
+    let news = news.expect("checks");
+    let refused = stack.provider.create(&urn, &news, false).await;
+    assert_eq!(
+        refused.expect_err("refuses").message(),
+        "could not create the bucket somebody-elses: S3 does not let these credentials look at it: the name is another \
+         account's, or they lack s3:ListBucket; choose another name, or use others"
+    );
+}
+
 /// An update would take away what no property is for.
 #[tokio::test]
 async fn a_bucket_with_other_rules_is_not_imported() {
