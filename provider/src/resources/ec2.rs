@@ -17,7 +17,8 @@ use crate::{
     context::{Context, Phase, Tags},
     error::{Error, Gone, Result},
     props::Cidr,
-    resource::CustomResource,
+    resource::{Created, CustomResource},
+    resources::sdk::to_tags,
 };
 use aws_sdk_ec2::{
     config::retry::RetryConfig,
@@ -36,24 +37,6 @@ pub(crate) fn tag_specification(kind: ResourceType, tags: Tags) -> TagSpecificat
         .resource_type(kind)
         .set_tags(Some(to_tags(tags)))
         .build()
-}
-
-fn to_tags(tags: Tags) -> Vec<Tag> {
-    tags.into_iter()
-        .map(|(k, v)| Tag::builder().key(k).value(v).build())
-        .collect()
-}
-
-/// The tags of a described object.
-pub(crate) fn from_tags(tags: &[Tag]) -> Tags {
-    tags.iter()
-        .filter_map(|t| {
-            Some((
-                t.key()?.to_owned(),
-                t.value().unwrap_or_default().to_owned(),
-            ))
-        })
-        .collect()
 }
 
 /// Brings the tags of an object from `old` to `new`.
@@ -306,11 +289,7 @@ pub(crate) fn is_new(cx: &Context, made: Option<&DateTime>) -> bool {
 
 /// Whether the object that AWS answered a token with lives: to a token that was used before it answers with what it
 /// made then, even when that has gone.
-pub(crate) async fn lives<R: CustomResource>(
-    cx: &Context,
-    id: &str,
-    inputs: &R::Inputs,
-) -> Result<bool> {
+async fn lives<R: CustomResource>(cx: &Context, id: &str, inputs: &R::Inputs) -> Result<bool> {
     let look = || async {
         match R::read(cx, id, Some(inputs)).await? {
             Some(_) => Ok(()),
@@ -321,18 +300,38 @@ pub(crate) async fn lives<R: CustomResource>(
     Ok(found.is_some())
 }
 
-/// Whether AWS refuses a token because it was used with other parameters: by an interrupted create of this very resource,
-/// before the program changed.
-pub(crate) fn used_otherwise(error: &Error) -> bool {
-    error.code() == Some("IdempotentParameterMismatch")
-}
-
-/// Every token leads to an object that has gone.
-pub(crate) fn spent(what: &str) -> Error {
-    Error::failed(format!(
+/// Makes an object with a token, so that a repetition makes no second. `make` answers what AWS made, and whether it is
+/// known to be new; `left` finds what an interrupted create of this very resource made before the program changed.
+pub(crate) async fn with_token<R, M, L>(
+    cx: &Context,
+    what: &str,
+    inputs: &R::Inputs,
+    make: impl Fn(String) -> M,
+    left: impl Fn() -> L,
+) -> Result<Created<R>>
+where
+    R: CustomResource,
+    M: Future<Output = Result<(Created<R>, bool)>>,
+    L: Future<Output = Result<Option<String>>>,
+{
+    for token in cx.identity.tokens() {
+        let (created, new) = match make(token).await {
+            Err(error) if error.code() == Some("IdempotentParameterMismatch") => {
+                match left().await? {
+                    Some(id) => return Ok(Created::Adopted(id)),
+                    None => continue,
+                }
+            }
+            made => made?,
+        };
+        if new || lives::<R>(cx, created.id(), inputs).await? {
+            return Ok(created);
+        }
+    }
+    Err(Error::failed(format!(
         "could not create {what}: AWS answers with one that was deleted; run the command again tomorrow, or rename \
          the resource"
-    ))
+    )))
 }
 
 /// The region's availability zones, sorted by name; local and wavelength zones are left out. Asked once.

@@ -1,7 +1,7 @@
 //! `dbt-aws:ec2:InternetGateway`.
 
-use super::{from_tags, marked, once, retag, seeded, tag_specification};
-use crate::{prelude::*, resources::checks};
+use super::{marked, once, retag, seeded, tag_specification};
+use crate::prelude::*;
 use aws_sdk_ec2::types::{InternetGateway as Found, ResourceType};
 
 /// A VPC's way to the internet.

@@ -1,7 +1,6 @@
 //! `dbt-aws:ec2:Route`.
 
-use super::from_tags;
-use crate::{prelude::*, resources::checks};
+use crate::prelude::*;
 
 /// Where a route table sends packets for some addresses.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! `dbt-aws:ec2:RouteTableAssociation`.
 
-use super::{filter, from_tags};
-use crate::{prelude::*, resources::checks};
+use super::filter;
+use crate::prelude::*;
 use aws_sdk_ec2::types::{RouteTable, RouteTableAssociation as Association};
 
 /// Which route table a subnet uses.

@@ -1,11 +1,7 @@
 //! `dbt-aws:ec2:SecurityGroup`.
 
-use super::{filter, from_tags, lingers, refused, retag, seeded, tag_specification};
-use crate::{
-    context::Phase,
-    prelude::*,
-    resources::{checks, rds::held},
-};
+use super::{filter, lingers, refused, retag, seeded, tag_specification};
+use crate::{context::Phase, prelude::*, resources::rds::held};
 use aws_sdk_ec2::types::{IpPermission, IpRange, Ipv6Range, ResourceType};
 use aws_sdk_rds::types::DbInstance;
 

@@ -1,7 +1,7 @@
 //! `dbt-aws:ec2:SecurityGroupRule`.
 
-use super::{filter, from_tags, retag, tag_specification};
-use crate::{prelude::*, resources::checks, words};
+use super::{filter, retag, tag_specification};
+use crate::{prelude::*, words};
 use aws_sdk_ec2::types::{
     IpPermission, IpRange, PrefixListId, ResourceType, SecurityGroupRule as Found,
     SecurityGroupRuleRequest, SecurityGroupRuleUpdate, UserIdGroupPair,

@@ -1,7 +1,7 @@
 //! `dbt-aws:ec2:Subnet`.
 
-use super::{filter, from_tags, lingers, refused, retag, sweep_nat_gateways, tag_specification};
-use crate::{prelude::*, resources::checks};
+use super::{filter, lingers, refused, retag, sweep_nat_gateways, tag_specification};
+use crate::prelude::*;
 use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, Subnet as Found};
 
 /// A part of a VPC's addresses, in one availability zone.

@@ -1,8 +1,6 @@
 //! `dbt-aws:ec2:Vpc`.
 
-use super::{
-    filter, from_tags, lingers, marked, once, refused, retag, seeded, sweep, tag_specification,
-};
+use super::{filter, lingers, marked, once, refused, retag, seeded, sweep, tag_specification};
 use crate::prelude::*;
 use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, Vpc as Found, VpcAttributeName};
 

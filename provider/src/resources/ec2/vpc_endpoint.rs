@@ -1,12 +1,12 @@
 //! `dbt-aws:ec2:VpcEndpoint`.
 
-use super::{from_tags, is_new, lives, retag, tag_specification};
+use super::{is_new, retag, tag_specification, with_token};
 use crate::{
     aws,
     prelude::*,
     props::{Text, Type},
     resource::REGION,
-    resources::{checks, iam::policy},
+    resources::iam::policy,
 };
 use aws_sdk_ec2::types::{
     ResourceType, State as EndpointState, VpcEndpoint as Found, VpcEndpointType,
@@ -109,7 +109,7 @@ impl CustomResource for VpcEndpoint {
 
     async fn create(cx: &Context, inputs: &VpcEndpointInputs) -> Result<Created<Self>> {
         let what = format!("the VPC endpoint {}", cx.identity.name());
-        for token in cx.identity.tokens() {
+        let make = async |token| {
             let tables = inputs.route_table_ids.iter().flatten().cloned().collect();
             let made = cx
                 .aws
@@ -127,27 +127,19 @@ impl CustomResource for VpcEndpoint {
                 ))
                 .send()
                 .await
-                .during(format!("create {what}"));
-            let made = match made {
-                Err(error) if super::used_otherwise(&error) => match left(cx, &what).await? {
-                    Some(id) => return Ok(Created::Adopted(id)),
-                    None => continue,
-                },
-                made => made?,
-            };
+                .during(format!("create {what}"))?;
             let endpoint = made.vpc_endpoint.as_ref();
             let id = endpoint
                 .and_then(|e| e.vpc_endpoint_id())
                 .unwrap_or_default();
             let made_at = endpoint.and_then(|e| e.creation_timestamp());
-            if is_new(cx, made_at) || lives::<Self>(cx, id, inputs).await? {
-                return Ok(match endpoint {
-                    Some(endpoint) => Created::Known(id.to_owned(), outputs(cx, id, endpoint)),
-                    None => id.into(),
-                });
-            }
-        }
-        Err(super::spent(&what))
+            let created = match endpoint {
+                Some(endpoint) => Created::Known(id.to_owned(), outputs(cx, id, endpoint)),
+                None => id.into(),
+            };
+            Ok((created, is_new(cx, made_at)))
+        };
+        with_token(cx, &what, inputs, make, || left(cx, &what)).await
     }
 
     async fn apply(

@@ -1,6 +1,6 @@
 //! The containers of a task definition.
 
-use crate::{prelude::*, props::Enum as _, resources::checks, words};
+use crate::{prelude::*, props::Enum as _, words};
 use aws_sdk_ecs::types::{
     ContainerCondition, ContainerDefinition, ContainerDependency, KeyValuePair, LinuxParameters,
     LogConfiguration, LogDriver, MountPoint, Secret, TaskDefinition, Volume,

@@ -2,14 +2,15 @@
 
 mod revisions;
 
-use super::{container, container::TaskDefinitionContainer, from_tags, retag, to_tags};
-use crate::{prelude::*, props::Enum as _, resources::checks, words};
+use super::{container, container::TaskDefinitionContainer, retag};
+use crate::{prelude::*, props::Enum as _, words};
 use aws_sdk_ecs::{
     config::{Builder as Config, retry::RetryConfig},
     operation::describe_task_definition::DescribeTaskDefinitionOutput,
     types::{
         Compatibility, CpuArchitecture, EphemeralStorage, NetworkMode, OsFamily, RuntimePlatform,
-        TaskDefinition as Registered, TaskDefinitionField, TaskDefinitionStatus, Volume,
+        TaskDefinition as Registered, TaskDefinitionFamilyStatus, TaskDefinitionField,
+        TaskDefinitionStatus, Volume,
     },
 };
 use revisions::{erase, list, remove};
@@ -314,16 +315,17 @@ impl CustomResource for TaskDefinition {
             .aws
             .ecs()
             .list_task_definition_families()
-            .status(aws_sdk_ecs::types::TaskDefinitionFamilyStatus::Active)
+            .status(TaskDefinitionFamilyStatus::Active)
             .into_paginator()
             .items()
             .send();
-        let all: Vec<_> = all
-            .try_collect()
-            .await
-            .during("list the families of task definitions")?;
-        let names = all.into_iter();
-        Ok(names.filter(|name| cx.identity.named(name)).collect())
+        named(
+            cx,
+            "list the families of task definitions",
+            all.try_collect(),
+            Some,
+        )
+        .await
     }
 
     async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {

@@ -1,11 +1,10 @@
 //! `dbt-aws:iam:Role`.
 
 use super::{
-    from_tags,
     policy::{Policy, PolicyKind},
-    retag, to_tags,
+    retag,
 };
-use crate::{prelude::*, resources::checks};
+use crate::prelude::*;
 use aws_sdk_iam::types::Role as Found;
 use futures::future::try_join_all;
 
@@ -155,7 +154,7 @@ impl CustomResource for Role {
             .assume_role_policy_document(inputs.assume_role_policy.to_json())
             .max_session_duration(inputs.max_session_duration)
             .set_permissions_boundary(inputs.permissions_boundary.clone())
-            .set_tags(Some(to_tags(cx.tags(inputs.tags.as_ref()))?))
+            .set_tags(Some(to_tags(cx.tags(inputs.tags.as_ref()))))
             .send()
             .await
             .during(format!("create {what}"));
@@ -258,9 +257,10 @@ impl CustomResource for Role {
 
     async fn left(cx: &Context) -> Result<Vec<String>> {
         let all = cx.aws.iam().list_roles().into_paginator().items().send();
-        let all: Vec<_> = all.try_collect().await.during("list the roles")?;
-        let names = all.into_iter().map(|each| each.role_name);
-        Ok(names.filter(|name| cx.identity.named(name)).collect())
+        named(cx, "list the roles", all.try_collect(), |each| {
+            Some(each.role_name)
+        })
+        .await
     }
 
     async fn delete(cx: &Context, id: &str, state: &State<Self>) -> Result<()> {

@@ -1,6 +1,6 @@
 //! `dbt-aws:logs:LogGroup`.
 
-use crate::{prelude::*, resources::checks};
+use crate::prelude::*;
 
 /// Where a program's log lines go.
 #[derive(Debug)]
@@ -194,9 +194,10 @@ impl CustomResource for LogGroup {
             .into_paginator()
             .items()
             .send();
-        let all: Vec<_> = all.try_collect().await.during("list the log groups")?;
-        let names = all.into_iter().filter_map(|each| each.log_group_name);
-        Ok(names.filter(|name| cx.identity.named(name)).collect())
+        named(cx, "list the log groups", all.try_collect(), |each| {
+            each.log_group_name
+        })
+        .await
     }
 
     async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {

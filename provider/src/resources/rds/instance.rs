@@ -4,7 +4,7 @@ mod calls;
 mod master;
 mod rules;
 
-use super::{add_tags, from_tags, retag};
+use super::{add_tags, retag};
 use crate::{
     prelude::*,
     props::{
@@ -12,7 +12,6 @@ use crate::{
         diff::{changes, project},
         encode,
     },
-    resources::checks,
     words,
 };
 use aws_sdk_rds::types::{DatabaseInsightsMode, DbInstance};
@@ -266,14 +265,13 @@ impl CustomResource for Instance {
             .into_paginator()
             .items()
             .send();
-        let all: Vec<_> = all
-            .try_collect()
-            .await
-            .during("list the database instances")?;
-        let names = all
-            .into_iter()
-            .filter_map(|each| each.db_instance_identifier);
-        Ok(names.filter(|name| cx.identity.named(name)).collect())
+        named(
+            cx,
+            "list the database instances",
+            all.try_collect(),
+            |each| each.db_instance_identifier,
+        )
+        .await
     }
 
     async fn delete(cx: &Context, id: &str, state: &State<Self>) -> Result<()> {

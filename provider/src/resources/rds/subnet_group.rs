@@ -1,7 +1,7 @@
 //! `dbt-aws:rds:SubnetGroup`.
 
-use super::{arn, check_name, held, retag, tags_of, to_tags};
-use crate::{prelude::*, resources::checks};
+use super::{arn, check_name, held, retag, tags_of};
+use crate::prelude::*;
 use aws_sdk_rds::types::{DbInstance, DbSubnetGroup};
 
 /// The subnets that a database may be in.
@@ -167,9 +167,10 @@ impl CustomResource for SubnetGroup {
             .into_paginator()
             .items()
             .send();
-        let all: Vec<_> = all.try_collect().await.during("list the subnet groups")?;
-        let names = all.into_iter().filter_map(|each| each.db_subnet_group_name);
-        Ok(names.filter(|name| cx.identity.named(name)).collect())
+        named(cx, "list the subnet groups", all.try_collect(), |each| {
+            each.db_subnet_group_name
+        })
+        .await
     }
 
     async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {

@@ -4,7 +4,7 @@ mod contents;
 mod settings;
 
 use crate::prelude::*;
-use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration, Tag};
+use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 use std::net::Ipv4Addr;
 
 /// A bucket of objects.
@@ -211,7 +211,7 @@ impl CustomResource for Bucket {
             .create_bucket_configuration(
                 CreateBucketConfiguration::builder()
                     .set_location_constraint(location)
-                    .set_tags(Some(to_tags(cx.tags(inputs.tags.as_ref()))?))
+                    .set_tags(Some(to_tags(cx.tags(inputs.tags.as_ref()))))
                     .build(),
             )
             .send()
@@ -334,11 +334,4 @@ async fn exists(cx: &Context, name: &str) -> Result<bool> {
     }
     let found = head.during(format!("look for the bucket {name}")).gone()?;
     Ok(found.is_some())
-}
-
-fn to_tags(tags: Tags) -> Result<Vec<Tag>> {
-    tags.into_iter()
-        .map(|(k, v)| Tag::builder().key(k).value(v).build())
-        .collect::<Result<_, _>>()
-        .map_err(|e| Error::Bug(e.to_string()))
 }

@@ -1,7 +1,7 @@
 //! `dbt-aws:scheduler:Schedule`.
 
 use super::{daylight, expression, timezone};
-use crate::{identity::MARKER, prelude::*, props::Enum as _, resources::checks, words};
+use crate::{identity::MARKER, prelude::*, props::Enum as _, words};
 use aws_sdk_scheduler::{
     operation::get_schedule::GetScheduleOutput,
     types::{
@@ -296,11 +296,10 @@ impl CustomResource for Schedule {
             .into_paginator()
             .items()
             .send();
-        let all: Vec<_> = all.try_collect().await.during("list the schedules")?;
-        let ids = all
-            .into_iter()
-            .filter_map(|s| Some(format!("{}/{}", s.group_name?, s.name?)));
-        Ok(ids.filter(|id| cx.identity.named(id)).collect())
+        named(cx, "list the schedules", all.try_collect(), |each| {
+            Some(format!("{}/{}", each.group_name?, each.name?))
+        })
+        .await
     }
 
     async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {

@@ -1,7 +1,7 @@
 //! `dbt-aws:secretsmanager:Secret`.
 
-use crate::{prelude::*, resources::checks};
-use aws_sdk_secretsmanager::{operation::describe_secret::DescribeSecretOutput, types::Tag};
+use crate::prelude::*;
+use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
 
 /// A value kept in Secrets Manager.
 #[derive(Debug)]
@@ -388,16 +388,4 @@ async fn described(cx: &Context, id: &str) -> Result<Option<DescribeSecretOutput
         .await
         .during(format!("read the secret {id}"))
         .gone()
-}
-
-fn to_tags(tags: Tags) -> Vec<Tag> {
-    tags.into_iter()
-        .map(|(k, v)| Tag::builder().key(k).value(v).build())
-        .collect()
-}
-
-fn from_tags(tags: &[Tag]) -> Tags {
-    tags.iter()
-        .filter_map(|t| Some((t.key()?.to_owned(), t.value()?.to_owned())))
-        .collect()
 }

@@ -1,12 +1,12 @@
 //! `dbt-aws:sfn:StateMachine`.
 
 use super::{super::ec2::is_new, definition};
-use crate::{prelude::*, props::Enum as _, resources::checks, words};
+use crate::{prelude::*, props::Enum as _, words};
 use aws_sdk_sfn::{
     operation::describe_state_machine::DescribeStateMachineOutput,
     types::{
         CloudWatchLogsLogGroup, ExecutionStatus, LogDestination, LoggingConfiguration,
-        StateMachineStatus, Tag, TracingConfiguration,
+        StateMachineStatus, TracingConfiguration,
     },
 };
 use futures::future::try_join_all;
@@ -257,9 +257,10 @@ impl CustomResource for StateMachine {
             .into_paginator()
             .items()
             .send();
-        let all: Vec<_> = all.try_collect().await.during("list the state machines")?;
-        let names = all.into_iter().map(|each| each.state_machine_arn);
-        Ok(names.filter(|name| cx.identity.named(name)).collect())
+        named(cx, "list the state machines", all.try_collect(), |each| {
+            Some(each.state_machine_arn)
+        })
+        .await
     }
 
     async fn delete(cx: &Context, id: &str, state: &State<Self>) -> Result<()> {
@@ -325,19 +326,7 @@ async fn tags(cx: &Context, arn: &str) -> Result<Tags> {
         .send()
         .await;
     let tags = tags.during(format!("read the tags of {arn}"))?;
-    let pair = |t: &Tag| {
-        Some((
-            t.key()?.to_owned(),
-            t.value().unwrap_or_default().to_owned(),
-        ))
-    };
-    Ok(tags.tags().iter().filter_map(pair).collect())
-}
-
-fn to_tags(tags: Tags) -> Vec<Tag> {
-    tags.into_iter()
-        .map(|(k, v)| Tag::builder().key(k).value(v).build())
-        .collect()
+    Ok(from_tags(tags.tags()))
 }
 
 fn to_tracing(inputs: &StateMachineInputs) -> TracingConfiguration {

@@ -1,9 +1,6 @@
 //! `dbt-aws:sqs:Queue`.
 
-use crate::{
-    prelude::*,
-    resources::{checks, iam::policy},
-};
+use crate::{prelude::*, resources::iam::policy};
 use aws_sdk_sqs::types::QueueAttributeName;
 use std::time::Instant;
 
@@ -244,9 +241,7 @@ impl CustomResource for Queue {
         // Without a size of its pages SQS stops after the first.
         let all = cx.aws.sqs().list_queues().max_results(1_000);
         let all = all.into_paginator().items().send();
-        let all: Vec<_> = all.try_collect().await.during("list the queues")?;
-        let names = all.into_iter();
-        Ok(names.filter(|name| cx.identity.named(name)).collect())
+        named(cx, "list the queues", all.try_collect(), Some).await
     }
 
     async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {

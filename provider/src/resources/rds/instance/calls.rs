@@ -5,7 +5,7 @@ use super::{
     master::{self, Credentials},
     rules,
 };
-use crate::{identity::random, prelude::*, props::Enum, resources::rds::to_tags};
+use crate::{identity::random, prelude::*, props::Enum};
 use aws_sdk_rds::{
     operation::modify_db_instance::builders::ModifyDbInstanceInputBuilder,
     types::{DatabaseInsightsMode, DbInstance},

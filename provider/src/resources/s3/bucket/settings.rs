@@ -1,7 +1,7 @@
 //! The settings of a bucket: each has calls of its own.
 
-use super::{BucketInputs, BucketLifecycleRule, BucketPublicAccessBlock, to_tags};
-use crate::{prelude::*, resources::checks};
+use super::{BucketInputs, BucketLifecycleRule, BucketPublicAccessBlock};
+use crate::prelude::*;
 use aws_sdk_s3::types::{
     AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketVersioningStatus,
     ExpirationStatus, LifecycleExpiration, LifecycleRule, LifecycleRuleAndOperator,
@@ -80,8 +80,7 @@ pub(super) async fn release(cx: &Context, bucket: &str) -> Result<()> {
 }
 
 async fn put_tags(cx: &Context, bucket: &str, tags: Tags) -> Result<()> {
-    let tags = to_tags(tags)?;
-    let tags = Tagging::builder().set_tag_set(Some(tags)).build();
+    let tags = Tagging::builder().set_tag_set(Some(to_tags(tags))).build();
     let put = cx.aws.s3().put_bucket_tagging().bucket(bucket);
     let put = put.tagging(tags.map_err(|e| Error::Bug(e.to_string()))?);
     put.send()
@@ -340,7 +339,7 @@ pub(super) async fn tags_of(cx: &Context, bucket: &str) -> Result<Tags> {
         .during(format!("list the tags of the bucket {bucket}"))
         .gone()?;
     let tags = found.map(|f| f.tag_set).unwrap_or_default();
-    Ok(tags.into_iter().map(|t| (t.key, t.value)).collect())
+    Ok(from_tags(&tags))
 }
 
 /// The settings as they are, `None` where there is no bucket.
