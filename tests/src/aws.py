@@ -153,6 +153,8 @@ visible = set()
 
 def revoke_security_group_egress(self, group_name_or_id, *others, revoke=EC2Backend.revoke_security_group_egress, **more):
     """EC2 may not know yet a group that it has just made; moto's are known at once."""
+    if self.get_security_group_from_id(group_name_or_id).description == "stays open":
+        raise EC2ClientError("UnauthorizedOperation", "You are not authorized to perform this operation.")
     first = group_name_or_id, str(more.get("ip_ranges"))
     if more.get("ip_ranges") and first not in visible:
         visible.add(first)

@@ -353,6 +353,35 @@ async fn a_security_group_has_no_rules_of_its_own() {
     assert_eq!((again.id, rules()), (group.id.clone(), 0));
 }
 
+/// A group that lets everything out must not look finished to the next run.
+#[tokio::test]
+async fn a_security_group_that_stays_open_is_not_made() {
+    let stack = Stack::new("group-open").await;
+    let vpc = vpc(&stack).await;
+    let (urn, none) = (
+        stack.urn("dbt-aws:ec2:SecurityGroup", "open"),
+        tests::properties(&json!({})),
+    );
+    let news = tests::properties(&json!({"vpcId": vpc.id, "description": "stays open"}));
+    let news = stack.provider.check(&urn, &none, &news).await;
+    let news = news.expect("checks");
+    let refused = stack.provider.create(&urn, &news, false).await;
+    let refused = refused.expect_err("refuses");
+    assert!(
+        refused
+            .message()
+            .starts_with("could not remove the default rule of sg-"),
+        "{}",
+        refused.message()
+    );
+    assert!(tests::init_failed(&refused).is_none());
+    let filters = json!({"Filters": [{"Name": "vpc-id", "Values": [vpc.id]}]});
+    let found = stack.aws("ec2", "describe_security_groups", &filters);
+    let found = found.expect("lists")["SecurityGroups"].take();
+    // The VPC's own.
+    assert_eq!(found.as_array().map(Vec::len), Some(1), "{found}");
+}
+
 #[tokio::test]
 async fn security_group_rule_lives() {
     let stack = Stack::new("rule").await;

@@ -295,8 +295,8 @@ async fn task_definition_lives() {
     let mut made = stack
         .make("dbt-aws:ecs:TaskDefinition", "tested", inputs)
         .await;
-    let active = |family: &str| {
-        let asked = json!({"familyPrefix": family, "status": "ACTIVE"});
+    let listed = |family: &str, status: &str| {
+        let asked = json!({"familyPrefix": family, "status": status});
         let listed = stack
             .aws("ecs", "list_task_definitions", &asked)
             .expect("answers");
@@ -305,6 +305,7 @@ async fn task_definition_lives() {
             .expect("a list")
             .len()
     };
+    let active = |family: &str| listed(family, "ACTIVE");
     for (index, image) in ["a:2", "a:3", "a:4"].into_iter().enumerate() {
         let mut news = made.inputs.clone();
         news.extend(tests::properties(
@@ -321,6 +322,7 @@ async fn task_definition_lives() {
             .await
             .expect("updates");
         assert_eq!(active(&made.id), (index + 2).min(3));
+        assert_eq!(listed(&made.id, "INACTIVE"), 0);
     }
     let read = stack
         .provider
@@ -331,6 +333,6 @@ async fn task_definition_lives() {
     let diff = stack.provider.diff(&read, &made.inputs).await;
     assert_eq!(diff.diffs, Vec::<String>::new());
     stack.provider.delete(&made).await.expect("deletes");
-    assert_eq!(active(&made.id), 0);
+    assert_eq!(active(&made.id) + listed(&made.id, "INACTIVE"), 0);
     stack.provider.delete(&made).await.expect("is gone already");
 }

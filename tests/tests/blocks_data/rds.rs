@@ -324,6 +324,29 @@ async fn a_failed_database_is_deleted_without_a_snapshot() {
 }
 
 #[tokio::test]
+async fn a_database_with_other_storage_is_not_imported() {
+    let stack = Stack::new("io1").await;
+    let other = json!({
+        "DBInstanceIdentifier": "other-storage", "Engine": "postgres", "DBInstanceClass": "db.t4g.micro",
+        "AllocatedStorage": 100, "StorageType": "io1", "Iops": 1000, "MasterUsername": "dbt",
+        "MasterUserPassword": "hunter2hunter2",
+    });
+    stack
+        .aws("rds", "create_db_instance", &other)
+        .expect("makes");
+    let urn = stack.urn(INSTANCE, "other");
+    let refused = stack.provider.import(&urn, "other-storage").await;
+    let refused = refused.expect_err("refuses");
+    assert!(
+        refused.message().starts_with(
+            "could not import the database other-storage: it has another kind of storage than gp2 or gp3, for which"
+        ),
+        "{}",
+        refused.message()
+    );
+}
+
+#[tokio::test]
 async fn taking_away_what_a_database_must_have_is_refused() {
     let stack = Stack::new("taken").await;
     let given = json!({"caCertificateIdentifier": "rds-ca-rsa2048-g1", "skipFinalSnapshot": true});

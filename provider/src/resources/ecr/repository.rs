@@ -32,7 +32,7 @@ pub struct RepositoryInputs {
     /// Whether each image is scanned for known weaknesses when it is pushed. Default: `false`.
     #[prop(default = false)]
     pub scan_on_push: bool,
-    /// The ARN of the KMS key that encrypts the images. Default: ECR's own AES-256.
+    /// The ARN of the KMS key that encrypts the images, not that of an alias. Default: ECR's own AES-256.
     #[prop(replace, check = checks::key)]
     pub kms_key_arn: Option<String>,
     /// Which images expire, and when: an object of `rules`.

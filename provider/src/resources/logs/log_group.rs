@@ -17,8 +17,8 @@ pub struct LogGroupInputs {
     /// 2192, 2557, 2922, 3288 or 3653. Default: for ever.
     #[prop(check = retention)]
     pub retention_days: Option<i32>,
-    /// The ARN of the KMS key that encrypts the lines; its policy must let CloudWatch Logs use it. Default: a key of
-    /// CloudWatch's own.
+    /// The ARN of the KMS key that encrypts the lines, not that of an alias; its policy must let CloudWatch Logs use it.
+    /// Default: a key of CloudWatch's own.
     #[prop(check = checks::key)]
     pub kms_key_arn: Option<String>,
     /// Tags.

@@ -41,7 +41,7 @@ pub struct InstanceInputs {
     /// The machine, such as `db.t4g.micro`.
     #[prop(check = rules::class)]
     pub instance_class: String,
-    /// The storage, in GiB: 20 to 65536; it cannot shrink. With `maxAllocatedStorage` it is the least, and growth is no
+    /// The storage, in GiB: 20 to 65536; it cannot shrink, and grows by a tenth at least. With `maxAllocatedStorage` it is the least, and growth is no
     /// difference. Default: 20. With a `snapshotIdentifier`, the snapshot's where that is more.
     #[prop(default = 20, check = checks::between(20, 65_536))]
     pub allocated_storage: i32,
@@ -55,7 +55,7 @@ pub struct InstanceInputs {
     /// Whether the storage is encrypted. Default: `true`.
     #[prop(replace, default = true)]
     pub storage_encrypted: bool,
-    /// The ARN of the KMS key that encrypts the storage. Default: the account's `aws/rds`.
+    /// The ARN of the KMS key that encrypts the storage, not that of an alias. Default: the account's `aws/rds`.
     #[prop(replace, check = checks::key)]
     pub kms_key_arn: Option<String>,
     /// Whether a second one stands by in another availability zone. Default: `false`.
@@ -76,7 +76,7 @@ pub struct InstanceInputs {
     /// The name of the subnet group. Default: AWS's, in the default VPC.
     #[prop(replace, check = checks::lower)]
     pub db_subnet_group_name: Option<String>,
-    /// The ids of the security groups. Default: the VPC's own.
+    /// The ids of the security groups; once given, they can be changed but not taken away. Default: the VPC's own.
     #[prop(check = checks::each(checks::id("sg")))]
     pub vpc_security_group_ids: Option<Set<String>>,
     /// The name of the parameter group. Another one takes effect after a reboot. Default: the engine's own.
@@ -100,7 +100,8 @@ pub struct InstanceInputs {
     /// Whether snapshots get the tags. Default: `true`.
     #[prop(default = true)]
     pub copy_tags_to_snapshot: bool,
-    /// The authority of its TLS certificate, such as `rds-ca-rsa2048-g1`. Default: AWS's.
+    /// The authority of its TLS certificate, such as `rds-ca-rsa2048-g1`; once given, it can be changed but not taken
+    /// away. Default: AWS's.
     pub ca_certificate_identifier: Option<String>,
     /// Whether AWS installs new minor versions in the maintenance window. Default: `true`.
     #[prop(default = true)]
