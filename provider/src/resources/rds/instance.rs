@@ -41,8 +41,9 @@ pub struct InstanceInputs {
     /// The machine, such as `db.t4g.micro`.
     #[prop(check = rules::class)]
     pub instance_class: String,
-    /// The storage, in GiB: 20 to 65536; it cannot shrink, and grows by a tenth at least. With `maxAllocatedStorage` it is the least, and growth is no
-    /// difference. Default: 20. With a `snapshotIdentifier`, the snapshot's where that is more.
+    /// The storage, in GiB: 20 to 65536; it cannot shrink, and grows by a tenth at least. With `maxAllocatedStorage` it
+    /// is the least, and growth is no difference. Default: 20. With a `snapshotIdentifier`, the snapshot's where that
+    /// is more.
     #[prop(default = 20, check = checks::between(20, 65_536))]
     pub allocated_storage: i32,
     /// To how much the storage grows by itself, in GiB: at least a tenth more than `allocatedStorage`. Default: it does

@@ -309,8 +309,8 @@ fn changed<T: PartialEq + Clone>(new: &T, old: &T) -> Option<T> {
     (new != old).then(|| new.clone())
 }
 
-/// Gives the master user another password. AWS does not leave that to the maintenance window, but all other changes that
-/// wait are made at once where this one is.
+/// Gives the master user another password. AWS never leaves that to the maintenance window; with `at_once` it makes all
+/// other changes that wait for it too.
 pub(super) async fn set_password(
     cx: &Context,
     id: &str,
