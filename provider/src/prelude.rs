@@ -1,5 +1,9 @@
 //! What a file of a resource or component needs.
 
+pub(crate) use crate::resources::{
+    checks,
+    sdk::{from_tags, named, to_tags},
+};
 pub use crate::{
     aws::During,
     context::{Context, Progress, Tags},

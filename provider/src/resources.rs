@@ -1,5 +1,6 @@
 //! Every custom resource and function: one AWS object, one file, one line here.
 
+pub(crate) mod checks;
 pub mod ec2;
 pub mod ecr;
 pub mod ecs;
@@ -9,6 +10,7 @@ pub mod logs;
 pub mod rds;
 pub mod s3;
 pub mod scheduler;
+pub(crate) mod sdk;
 pub mod secretsmanager;
 pub mod seed;
 pub mod sfn;

@@ -11,11 +11,14 @@ from urllib.parse import parse_qs
 import xmltodict
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.core.exceptions import JsonRESTError
-from moto.ec2.exceptions import EC2ClientError
+from moto.core.responses import ActionResult
+from moto.ec2.exceptions import EC2ClientError, InvalidSecurityGroupNotFoundError
 from moto.ec2.models import EC2Backend
-from moto.ecs.models import EC2ContainerServiceBackend
+from moto.ecs.models import DeleteTaskDefinitionFailure, EC2ContainerServiceBackend
+from moto.rds.exceptions import RDSClientError
 from moto.rds.models import RDSBackend
 from moto.s3.responses import S3Response
+from moto.sqs.models import SQSBackend
 from moto.stepfunctions.models import StepFunctionBackend
 from werkzeug.serving import make_server
 from werkzeug.test import run_wsgi_app
@@ -40,12 +43,6 @@ def put_bucket(self, request, bucket_name, query, put=S3Response._bucket_respons
     return answer
 
 
-def revoke_security_group_egress(self, *arguments, revoke=EC2Backend.revoke_security_group_egress, **named):
-    """EC2 revokes one rule after another; of two at once in moto, one brings back what the other took."""
-    with REVOKING:
-        return revoke(self, *arguments, **named)
-
-
 def list_clusters(self):
     """ECS lists active clusters; moto's those that were deleted too."""
     return [cluster.arn for cluster in self.clusters.values() if cluster.status == "ACTIVE"]
@@ -58,12 +55,76 @@ def modify_db_subnet_group(self, subnet_name, description, subnets, modify=RDSBa
     return group
 
 
-REVOKING = threading.Lock()
+def reboot_db_instance(self, db_instance_identifier):
+    """Breaks the database: there is no other way to one that has failed."""
+    database = self.describe_db_instances(db_instance_identifier)[0]
+    database.status = "failed"
+    return database
+
+
+def create_db_snapshot(self, db_instance_identifier, *others, create=RDSBackend.create_db_snapshot, **more):
+    """RDS takes no snapshot of a database that has failed; moto does."""
+    if self.describe_db_instances(db_instance_identifier)[0].status == "failed":
+        raise RDSClientError("InvalidDBInstanceState", f"{db_instance_identifier} is in the state failed")
+    return create(self, db_instance_identifier, *others, **more)
+
+
+RDSBackend.reboot_db_instance = reboot_db_instance
+RDSBackend.create_db_snapshot = create_db_snapshot
+slowed = set()
+
+
+def delete_keys(self, bucket_name, *others, delete=S3Response._bucket_response_delete_keys, **more):
+    """S3 may be too busy for single keys; moto never is."""
+    if b">slow<" not in self.body or bucket_name in slowed:
+        return delete(self, bucket_name, *others, **more)
+    slowed.add(bucket_name)
+    self.data["Action"] = "DeleteObjects"
+    return self.serialized(ActionResult({"Errors": [{"Key": "slow", "Code": "SlowDown", "Message": "Slow down."}]}))
+
+
+def get_queue_attributes(self, *arguments, get=SQSBackend.get_queue_attributes, **named):
+    """SQS answers with a policy in a form of its own; moto with what it was given."""
+    attributes = dict(get(self, *arguments, **named))
+    if attributes.get("Policy"):
+        policy = json.loads(attributes["Policy"])
+        for statement in policy["Statement"]:
+            account = isinstance(statement["Principal"], dict) and statement["Principal"].get("AWS", "")
+            if account and account.isdigit():
+                statement["Principal"]["AWS"] = f"arn:aws:iam::{account}:root"
+        attributes["Policy"] = json.dumps({"Version": "2008-10-17", **policy})
+    return attributes
+
+
+deregistered = set()
+
+
+def delete_task_definitions(self, task_definitions, delete=EC2ContainerServiceBackend.delete_task_definitions):
+    """A revision may count as active after it was deregistered; moto's never does."""
+    late = [arn for arn in task_definitions if arn not in deregistered]
+    deregistered.update(late)
+    now = [arn for arn in task_definitions if arn not in late]
+    deleted, failures = delete(self, now) if now else ([], [])
+    reason = "The specified task definition is still in ACTIVE status. Please deregister the target and try again."
+    late = [DeleteTaskDefinitionFailure(reason, arn, self.account_id, self.region_name) for arn in late]
+    return deleted, [*failures, *late]
+
+
+def head_bucket(self, head=S3Response.head_bucket):
+    """S3 answers with no more than 403 for a bucket of another account; moto's accounts have no names in common."""
+    if self.bucket_name.startswith("somebody-elses"):
+        return 403, {}, ""
+    return head(self)
+
+
+S3Response.head_bucket = head_bucket
+S3Response._bucket_response_delete_keys = delete_keys
+SQSBackend.get_queue_attributes = get_queue_attributes
+EC2ContainerServiceBackend.delete_task_definitions = delete_task_definitions
 S3Response._bucket_response_put = put_bucket
 S3Response.get_bucket_versioning = get_bucket_versioning
 RDSBackend.modify_db_subnet_group = modify_db_subnet_group
 EC2ContainerServiceBackend.list_clusters = list_clusters
-EC2Backend.revoke_security_group_egress = revoke_security_group_egress
 
 
 class Refused(JsonRESTError):
@@ -87,7 +148,39 @@ def create_state_machine(self, name, definition, *others, create=StepFunctionBac
     return create(self, name, definition, *others, **more)
 
 
+visible = set()
+
+
+def revoke_security_group_egress(self, group_name_or_id, *others, revoke=EC2Backend.revoke_security_group_egress, **more):
+    """EC2 may not know yet a group that it has just made; moto's are known at once."""
+    if self.get_security_group_from_id(group_name_or_id).description == "stays open":
+        raise EC2ClientError("UnauthorizedOperation", "You are not authorized to perform this operation.")
+    first = group_name_or_id, str(more.get("ip_ranges"))
+    if more.get("ip_ranges") and first not in visible:
+        visible.add(first)
+        raise InvalidSecurityGroupNotFoundError(group_name_or_id)
+    return revoke(self, group_name_or_id, *others, **more)
+
+
+EC2Backend.revoke_security_group_egress = revoke_security_group_egress
 EC2Backend.associate_route_table = associate_route_table
+def delete_state_machine(self, arn):
+    """Step Functions keeps a machine until its executions have ended, also one that starts just now; moto does not."""
+    for machine in [machine for machine in self.state_machines if machine.arn == arn]:
+        if machine.type == "STANDARD" and not hasattr(machine, "ends"):
+            self.start_execution(arn, "late", "{}")
+        machine.ends = True
+
+
+def describe_state_machine(self, arn, describe=StepFunctionBackend.describe_state_machine):
+    machine = describe(self, arn)
+    if hasattr(machine, "ends") and not any(each.status == "RUNNING" for each in machine.executions):
+        self.state_machines.remove(machine)
+    return describe(self, arn)
+
+
+StepFunctionBackend.delete_state_machine = delete_state_machine
+StepFunctionBackend.describe_state_machine = describe_state_machine
 StepFunctionBackend.create_state_machine = create_state_machine
 
 MISMATCH = b"""<Response><Errors><Error><Code>IdempotentParameterMismatch</Code>

@@ -43,6 +43,21 @@ async fn vpc_lives() {
         .await;
 }
 
+/// The zone is chosen once.
+#[tokio::test]
+async fn another_zone_index_changes_nothing() {
+    let stack = Stack::new("zone-index").await;
+    let vpc = vpc(&stack).await;
+    let inputs =
+        |index: i32| json!({"vpcId": vpc.id, "cidrBlock": "10.0.1.0/24", "zoneIndex": index});
+    let subnet = stack.make("dbt-aws:ec2:Subnet", "subnet", inputs(1)).await;
+    let news = tests::properties(&inputs(2));
+    let news = stack.provider.check(&subnet.urn, &subnet.inputs, &news);
+    let news = news.await.expect("checks");
+    let diff = stack.provider.diff(&subnet, &news).await;
+    assert_eq!(diff.diffs, Vec::<String>::new());
+}
+
 #[tokio::test]
 async fn subnet_lives() {
     let stack = Stack::new("subnet").await;
@@ -336,6 +351,35 @@ async fn a_security_group_has_no_rules_of_its_own() {
         .await
         .expect("creates");
     assert_eq!((again.id, rules()), (group.id.clone(), 0));
+}
+
+/// A group that lets everything out must not look finished to the next run.
+#[tokio::test]
+async fn a_security_group_that_stays_open_is_not_made() {
+    let stack = Stack::new("group-open").await;
+    let vpc = vpc(&stack).await;
+    let (urn, none) = (
+        stack.urn("dbt-aws:ec2:SecurityGroup", "open"),
+        tests::properties(&json!({})),
+    );
+    let news = tests::properties(&json!({"vpcId": vpc.id, "description": "stays open"}));
+    let news = stack.provider.check(&urn, &none, &news).await;
+    let news = news.expect("checks");
+    let refused = stack.provider.create(&urn, &news, false).await;
+    let refused = refused.expect_err("refuses");
+    assert!(
+        refused
+            .message()
+            .starts_with("could not remove the default rule of sg-"),
+        "{}",
+        refused.message()
+    );
+    assert!(tests::init_failed(&refused).is_none());
+    let filters = json!({"Filters": [{"Name": "vpc-id", "Values": [vpc.id]}]});
+    let found = stack.aws("ec2", "describe_security_groups", &filters);
+    let found = found.expect("lists")["SecurityGroups"].take();
+    // The VPC's own.
+    assert_eq!(found.as_array().map(Vec::len), Some(1), "{found}");
 }
 
 #[tokio::test]

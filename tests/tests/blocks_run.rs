@@ -199,6 +199,93 @@ async fn schedule_lives() {
         .await;
 }
 
+/// The strategy has no property here, and stays.
+#[tokio::test]
+async fn a_cluster_keeps_its_default_strategy() {
+    let stack = Stack::new("strategy").await;
+    let inputs = json!({"capacityProviders": ["FARGATE", "FARGATE_SPOT"]});
+    let cluster = stack.make("dbt-aws:ecs:Cluster", "cluster", inputs).await;
+    let strategy = json!([{"capacityProvider": "FARGATE", "weight": 1}, {"capacityProvider": "FARGATE_SPOT", "weight": 4}]);
+    let put = json!({
+        "cluster": cluster.id, "capacityProviders": ["FARGATE", "FARGATE_SPOT"],
+        "defaultCapacityProviderStrategy": strategy,
+    });
+    stack
+        .aws("ecs", "put_cluster_capacity_providers", &put)
+        .expect("puts");
+    let mut news = cluster.inputs.clone();
+    news.extend(tests::properties(
+        &json!({"capacityProviders": ["FARGATE"]}),
+    ));
+    stack
+        .provider
+        .update(&cluster, &news, false)
+        .await
+        .expect("updates");
+    let found = stack
+        .aws(
+            "ecs",
+            "describe_clusters",
+            &json!({"clusters": [cluster.id]}),
+        )
+        .expect("answers");
+    let kept = &found["clusters"][0]["defaultCapacityProviderStrategy"];
+    assert_eq!(kept.as_array().map(Vec::len), Some(1), "{kept}");
+    assert_eq!(kept[0]["capacityProvider"], "FARGATE");
+}
+
+/// An update would take away what no property is for.
+#[tokio::test]
+async fn what_cannot_be_said_here_is_not_imported() {
+    let stack = Stack::new("foreign").await;
+    let container = json!({
+        "name": "web", "image": "a", "portMappings": [{"containerPort": 80}],
+        "healthCheck": {"command": ["CMD", "true"]},
+    });
+    let volume = json!({"name": "shared", "efsVolumeConfiguration": {"fileSystemId": "fs-1"}});
+    let task = json!({
+        "family": "foreign", "cpu": "256", "memory": "512", "networkMode": "awsvpc",
+        "requiresCompatibilities": ["FARGATE"], "containerDefinitions": [container], "volumes": [volume],
+    });
+    stack
+        .aws("ecs", "register_task_definition", &task)
+        .expect("registers");
+    let target = json!({
+        "Arn": "arn:aws:ecs:eu-west-1:123456789012:cluster/c", "RoleArn": "arn:aws:iam::123456789012:role/r",
+        "EcsParameters": {"TaskDefinitionArn": "arn:aws:ecs:eu-west-1:123456789012:task-definition/t"},
+    });
+    let schedule = json!({
+        "Name": "foreign", "ScheduleExpression": "rate(1 hour)", "FlexibleTimeWindow": {"Mode": "OFF"},
+        "Target": target,
+    });
+    stack
+        .aws("scheduler", "create_schedule", &schedule)
+        .expect("makes");
+    for (token, id, what) in [
+        (
+            "dbt-aws:ecs:TaskDefinition",
+            "foreign",
+            "the task definition foreign: it has volumes of other kinds, portMappings, healthCheck, for which",
+        ),
+        (
+            "dbt-aws:scheduler:Schedule",
+            "default/foreign",
+            "the schedule default/foreign: it has ecsParameters, for which",
+        ),
+    ] {
+        let refused = stack
+            .provider
+            .import(&stack.urn(token, "foreign"), id)
+            .await;
+        let refused = refused.expect_err("refuses");
+        let message = refused.message();
+        assert!(
+            message.starts_with(&format!("could not import {what}")),
+            "{message}"
+        );
+    }
+}
+
 /// A change is a new revision; the two before it stay, because runs under way still use them.
 #[tokio::test]
 async fn task_definition_lives() {
@@ -208,8 +295,8 @@ async fn task_definition_lives() {
     let mut made = stack
         .make("dbt-aws:ecs:TaskDefinition", "tested", inputs)
         .await;
-    let active = |family: &str| {
-        let asked = json!({"familyPrefix": family, "status": "ACTIVE"});
+    let listed = |family: &str, status: &str| {
+        let asked = json!({"familyPrefix": family, "status": status});
         let listed = stack
             .aws("ecs", "list_task_definitions", &asked)
             .expect("answers");
@@ -218,6 +305,7 @@ async fn task_definition_lives() {
             .expect("a list")
             .len()
     };
+    let active = |family: &str| listed(family, "ACTIVE");
     for (index, image) in ["a:2", "a:3", "a:4"].into_iter().enumerate() {
         let mut news = made.inputs.clone();
         news.extend(tests::properties(
@@ -234,6 +322,7 @@ async fn task_definition_lives() {
             .await
             .expect("updates");
         assert_eq!(active(&made.id), (index + 2).min(3));
+        assert_eq!(listed(&made.id, "INACTIVE"), 0);
     }
     let read = stack
         .provider
@@ -244,6 +333,6 @@ async fn task_definition_lives() {
     let diff = stack.provider.diff(&read, &made.inputs).await;
     assert_eq!(diff.diffs, Vec::<String>::new());
     stack.provider.delete(&made).await.expect("deletes");
-    assert_eq!(active(&made.id), 0);
+    assert_eq!(active(&made.id) + listed(&made.id, "INACTIVE"), 0);
     stack.provider.delete(&made).await.expect("is gone already");
 }

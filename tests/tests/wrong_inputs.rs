@@ -10,7 +10,7 @@ async fn refused<const N: usize>(cases: [(&str, Json, &str); N]) {
     for (kind, inputs, reason) in cases {
         let kind = format!("dbt-aws:{kind}");
         let found = stack.refused(&kind, inputs.clone()).await;
-        if found != [reason] {
+        if found != [reason.replace("REGION", stack.region)] {
             others.push(format!("{kind} {inputs}: {found:?}"));
         }
     }
@@ -80,6 +80,21 @@ async fn of_the_network() {
             "zoneIndex: give only one of availabilityZone, zoneIndex",
         ),
         (
+            "ec2:Vpc",
+            json!({"cidrBlock": "127.0.0.0/16"}),
+            "cidrBlock: 127.0.0.0/16 is in 127.0.0.0/8, which AWS refuses; use private addresses such as 10.0.0.0/16",
+        ),
+        (
+            "ec2:Subnet",
+            json!({"vpcId": "shop", "cidrBlock": "10.0.0.0/24"}),
+            "vpcId: \"shop\" is not an id such as vpc-0123456789abcdef0",
+        ),
+        (
+            "ec2:VpcEndpoint",
+            json!({"vpcId": "vpc-1", "serviceName": "com.amazonaws.mars-1.s3"}),
+            "serviceName: com.amazonaws.mars-1.s3 is not in REGION, where the endpoint is; give s3",
+        ),
+        (
             "ec2:Route",
             json!({"routeTableId": "rtb-1", "destinationCidrBlock": "0.0.0.0/0"}),
             "gatewayId: give exactly one of gatewayId, natGatewayId",
@@ -141,7 +156,7 @@ async fn of_the_network() {
 #[tokio::test]
 async fn of_data() {
     let instance = |over: Json| {
-        let all = json!({"instanceClass": "db.t4g.micro", "masterUserSecretArn": "arn:aws:secretsmanager:x"});
+        let all = json!({"instanceClass": "db.t4g.micro", "masterUserSecretArn": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:s"});
         merged(all, &over)
     };
     let long = "x".repeat(81);
@@ -188,7 +203,7 @@ async fn of_data() {
         ),
         (
             "sqs:Queue",
-            json!({"redrivePolicy": {"deadLetterTargetArn": "arn", "maxReceiveCount": 0}}),
+            json!({"redrivePolicy": {"deadLetterTargetArn": "arn:aws:sqs:eu-west-1:123456789012:q", "maxReceiveCount": 0}}),
             "redrivePolicy.maxReceiveCount: must be 1 to 1000, not 0",
         ),
         (
@@ -242,6 +257,21 @@ async fn of_data() {
             "lifecycleRules[0].expirationDays: must be 1 or more, not 0",
         ),
         (
+            "s3:Bucket",
+            json!({"lifecycleRules": [{"id": "a", "tags": {"a": "b"}, "abortIncompleteMultipartDays": 1}]}),
+            "lifecycleRules[0].abortIncompleteMultipartDays: an upload has no tags; give this a rule of its own without tags",
+        ),
+        (
+            "logs:LogGroup",
+            json!({"kmsKeyArn": "arn:aws:kms:eu-west-1:123456789012:alias/mine"}),
+            "kmsKeyArn: \"arn:aws:kms:eu-west-1:123456789012:alias/mine\" is an alias; give the ARN of the key that it stands for",
+        ),
+        (
+            "secretsmanager:Secret",
+            json!({"description": "x".repeat(2049)}),
+            "description: has 2049 characters, at most 2048 fit",
+        ),
+        (
             "secretsmanager:Secret",
             json!({"name": "a b"}),
             "name: ' ' cannot be in a name; use letters, digits and / _ + = . @ -",
@@ -290,6 +320,26 @@ async fn of_data() {
             "rds:SubnetGroup",
             json!({"subnetIds": ["subnet-1", "subnet-2"], "name": "default"}),
             "name: \"default\" is AWS's own",
+        ),
+        (
+            "rds:SubnetGroup",
+            json!({"subnetIds": ["subnet-1", "vpc-1"]}),
+            "subnetIds: \"vpc-1\" is not an id such as subnet-0123456789abcdef0",
+        ),
+        (
+            "rds:ParameterGroup",
+            json!({"family": "postgres17", "description": ""}),
+            "description: must not be empty",
+        ),
+        (
+            "rds:Instance",
+            instance(json!({"kmsKeyArn": "alias/mine"})),
+            "kmsKeyArn: \"alias/mine\" is an alias; give the ARN of the key that it stands for",
+        ),
+        (
+            "rds:Instance",
+            instance(json!({"dbSubnetGroupName": "Mine"})),
+            "dbSubnetGroupName: \"Mine\" must be in lower case, as AWS keeps it; give \"mine\"",
         ),
         (
             "rds:ParameterGroup",
@@ -343,7 +393,9 @@ async fn of_data() {
         ),
         (
             "rds:Instance",
-            instance(json!({"kmsKeyArn": "arn", "storageEncrypted": false})),
+            instance(
+                json!({"kmsKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/k", "storageEncrypted": false}),
+            ),
             "kmsKeyArn: needs storageEncrypted",
         ),
         (
@@ -397,6 +449,8 @@ async fn of_runs() {
             &over,
         )
     };
+    let logs =
+        json!({"awslogs-group": "a", "awslogs-region": "eu-west-1", "awslogs-stream-prefix": "a"});
     let trust = json!({"statements": [
         {"effect": "Allow", "actions": ["sts:AssumeRole"], "principals": {"Service": ["ecs-tasks.amazonaws.com"]}},
     ]});
@@ -445,7 +499,7 @@ async fn of_runs() {
         (
             "ecs:TaskDefinition",
             task(json!({"ephemeralStorageGb": 20})),
-            "ephemeralStorageGb: 20 is not between 21 and 200 GiB",
+            "ephemeralStorageGb: must be 21 to 200, not 20",
         ),
         (
             "ecs:TaskDefinition",
@@ -467,6 +521,20 @@ async fn of_runs() {
             "containerDefinitions[0].secrets: needs executionRoleArn, the role that reads them",
         ),
         (
+            "ecs:TaskDefinition",
+            task(
+                json!({"containerDefinitions": [{"name": "a", "image": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/b:1"}]}),
+            ),
+            "containerDefinitions[0].image: needs executionRoleArn, the role that pulls it",
+        ),
+        (
+            "ecs:TaskDefinition",
+            task(
+                json!({"containerDefinitions": [{"name": "a", "image": "b", "logConfiguration": {"options": logs}}]}),
+            ),
+            "containerDefinitions[0].logConfiguration: needs executionRoleArn, the role that writes the log",
+        ),
+        (
             "ecr:Repository",
             json!({"name": "Upper"}),
             "name: \"Upper\" must be 2 to 256 lower-case letters and digits, with single . _ - or / between them",
@@ -485,6 +553,16 @@ async fn of_runs() {
             "ecr:Repository",
             rule(json!({"tagStatus": "tagged"})),
             "lifecyclePolicy: rules[0].selection needs tagPrefixList or tagPatternList",
+        ),
+        (
+            "ecr:Repository",
+            rule(json!({"countType": "count"})),
+            "lifecyclePolicy: rules[0].selection.countType must be one of imageCountMoreThan, sinceImagePushed, sinceImagePulled, sinceImageTransitioned",
+        ),
+        (
+            "ecr:Repository",
+            json!({"kmsKeyArn": "arn:aws:kms:eu-west-1:123456789012:alias/mine"}),
+            "kmsKeyArn: \"arn:aws:kms:eu-west-1:123456789012:alias/mine\" is an alias; give the ARN of the key that it stands for",
         ),
         (
             "ecr:Repository",
@@ -544,12 +622,22 @@ async fn of_runs() {
         (
             "iam:Role",
             role(json!({"maxSessionDuration": 60})),
-            "maxSessionDuration: 60 is not between 3600 (an hour) and 43200 (twelve)",
+            "maxSessionDuration: must be 3600 to 43200, not 60",
         ),
         (
             "iam:Role",
             role(json!({"description": "x".repeat(1001)})),
             "description: has 1001 characters, at most 1000 fit",
+        ),
+        (
+            "iam:Role",
+            role(json!({"description": "runs dbt – at night"})),
+            "description: must not have '–'; IAM takes the letters of Western Europe alone",
+        ),
+        (
+            "iam:Role",
+            role(json!({"managedPolicyArns": ["ReadOnlyAccess"]})),
+            "managedPolicyArns: \"ReadOnlyAccess\" is not an ARN such as arn:aws:iam::111122223333:policy/...",
         ),
         (
             "iam:Role",
@@ -616,21 +704,21 @@ async fn of_runs() {
         (
             "scheduler:Schedule",
             schedule(
-                json!({"target": {"arn": "arn:aws:states:eu-west-1:123456789012:stateMachine:m", "roleArn": "r", "input": "run"}}),
+                json!({"target": {"arn": "arn:aws:states:eu-west-1:123456789012:stateMachine:m", "roleArn": "arn:aws:iam::123456789012:role/r", "input": "run"}}),
             ),
             "target.input: must be JSON: this target takes no other text",
         ),
         (
             "scheduler:Schedule",
             schedule(
-                json!({"target": {"arn": "arn:aws:sqs:eu-west-1:123456789012:q", "roleArn": "r", "input": "x".repeat(262_145)}}),
+                json!({"target": {"arn": "arn:aws:sqs:eu-west-1:123456789012:q", "roleArn": "arn:aws:iam::123456789012:role/r", "input": "x".repeat(262_145)}}),
             ),
             "target.input: has 262145 bytes, at most 262144 fit",
         ),
         (
             "scheduler:Schedule",
             schedule(json!({"flexibleWindowMinutes": 1441})),
-            "flexibleWindowMinutes: 1441 is not between 1 and 1440",
+            "flexibleWindowMinutes: must be 1 to 1440, not 1441",
         ),
     ];
     refused(cases).await;

@@ -208,8 +208,9 @@ fn classify(code: &str, message: &str) -> Class {
         "UnauthorizedOperation",
         "NotAuthorized",
     ];
-    const THROTTLED: [&str; 6] = [
+    const THROTTLED: [&str; 7] = [
         "RequestLimitExceeded",
+        "RequestThrottled",
         "SlowDown",
         "Throttling",
         "ThrottlingException",
@@ -228,8 +229,9 @@ fn classify(code: &str, message: &str) -> Class {
         "ServiceUnavailableException",
         "Unavailable",
     ];
-    const IN_USE: [&str; 16] = [
+    const IN_USE: [&str; 17] = [
         "ClusterContainsTasksException",
+        "ConcurrentModification",
         "DBSubnetGroupInUse",
         "DeleteConflict",
         "DependencyViolation",
@@ -280,6 +282,8 @@ fn classify(code: &str, message: &str) -> Class {
         || text.contains("already exists") && code == "ConflictException"
     {
         Class::AlreadyExists
+    } else if code == "ConflictException" {
+        Class::InUse
     } else if code.contains("NotFound")
         || code.contains("NoSuch")
         || code.contains("DoesNotExist")
@@ -327,6 +331,7 @@ fn not_yet(code: &str, message: &str) -> bool {
             | "InvalidArn"
     ) && WORDS.iter().any(|words| message.contains(words))
         || code == "MalformedPolicyDocument" && message.contains("invalid principal")
+        || code == "InvalidAttributeValue" && message.contains("parameter policy")
         || code.ends_with("QueueDeletedRecently")
 }
 
@@ -348,11 +353,13 @@ mod tests {
             ("UnauthorizedOperation", "", Denied),
             ("AccessDeniedException", "", Denied),
             ("ThrottlingException", "", Throttled),
+            ("RequestThrottled", "", Throttled),
             ("ServerException", "", Failed),
             ("InternalServerException", "", Failed),
             ("InternalServiceError", "", Failed),
             ("DependencyViolation", "", InUse),
             ("DeleteConflict", "", InUse),
+            ("ConcurrentModification", "", InUse),
             ("BucketNotEmpty", "", NotEmpty),
             ("RepositoryAlreadyExistsException", "", AlreadyExists),
             ("EntityAlreadyExists", "", AlreadyExists),
@@ -388,6 +395,10 @@ mod tests {
         assert_eq!(classify("InvalidRequestException", deleted), NotFound);
         let schedule = "Schedule nightly already exists.";
         assert_eq!(classify("ConflictException", schedule), AlreadyExists);
+        let changing = "The schedule nightly is being changed by another request.";
+        assert_eq!(classify("ConflictException", changing), InUse);
+        let policy = "Invalid value for the parameter Policy.";
+        assert_eq!(classify("InvalidAttributeValue", policy), NotYet);
         let family = "Unable to describe task definition.";
         assert_eq!(classify("ClientException", family), NotFound);
     }

@@ -109,11 +109,9 @@ impl Monitor for Recorder {
                     .map(|(k, v)| (k.clone(), v.without_dependencies()))
                     .collect()
             };
-            let Checked {
-                inputs: checked,
-                failures,
-                ..
-            } = resource.check(&scope, &Properties::new(), plain(&registration.inputs));
+            let check = |inputs| resource.check(&scope, &Properties::new(), inputs);
+            let Checked { failures, .. } = check(unsampled(&plain(&registration.inputs)));
+            let checked = check(plain(&registration.inputs)).inputs;
             let state = if self.created {
                 outputs(resource.as_ref(), &registration.name, &checked)
             } else {
@@ -142,6 +140,24 @@ impl Monitor for Recorder {
     }
 }
 
+/// The inputs, unknown where they are what only looks like an id or an ARN.
+fn unsampled(inputs: &Properties) -> Properties {
+    fn known(value: &Value) -> Value {
+        let sampled = |s: &str| s.ends_with("-id") || s.starts_with(ARN);
+        match value {
+            Value::String(s) if sampled(s) => Value::Unknown,
+            Value::List(items) => Value::List(items.iter().map(known).collect()),
+            Value::Object(fields) => Value::Object(unsampled(fields)),
+            other => other.clone(),
+        }
+    }
+    let each = inputs.iter().map(|(k, v)| (k.clone(), known(v)));
+    each.collect()
+}
+
+/// What the ARNs of outputs begin with.
+const ARN: &str = "arn:aws:service:eu-west-1:123456789012:";
+
 /// Outputs as the provider would answer them after a create, each text being its own name.
 fn outputs(resource: &dyn Dynamic, name: &str, inputs: &Properties) -> Properties {
     let sample = |field: &crate::props::Field| match &field.ty {
@@ -151,9 +167,7 @@ fn outputs(resource: &dyn Dynamic, name: &str, inputs: &Properties) -> Propertie
         Type::Map(_) | Type::Object(_) | Type::Json | Type::Payload => {
             Value::Object(Properties::new())
         }
-        _ if field.name.to_lowercase().ends_with("arn") => {
-            format!("arn:aws:service:eu-west-1:123456789012:{name}").into()
-        }
+        _ if field.name.to_lowercase().ends_with("arn") => format!("{ARN}{name}").into(),
         _ => format!("{name}.{}", field.name).into(),
     };
     let mut all = inputs.clone();

@@ -16,14 +16,20 @@ use crate::{
     aws::{self, Clients, During, Zone},
     context::{Context, Phase, Tags},
     error::{Error, Gone, Result},
-    resource::CustomResource,
+    props::Cidr,
+    resource::{Created, CustomResource},
+    resources::sdk::to_tags,
 };
 use aws_sdk_ec2::{
     config::retry::RetryConfig,
     primitives::DateTime,
     types::{Filter, ResourceType, RouteTable, Tag, TagSpecification},
 };
-use std::time::{Duration, SystemTime};
+use ipnet::Ipv4Net;
+use std::{
+    net::Ipv4Addr,
+    time::{Duration, SystemTime},
+};
 
 /// The tags of a new object.
 pub(crate) fn tag_specification(kind: ResourceType, tags: Tags) -> TagSpecification {
@@ -31,24 +37,6 @@ pub(crate) fn tag_specification(kind: ResourceType, tags: Tags) -> TagSpecificat
         .resource_type(kind)
         .set_tags(Some(to_tags(tags)))
         .build()
-}
-
-fn to_tags(tags: Tags) -> Vec<Tag> {
-    tags.into_iter()
-        .map(|(k, v)| Tag::builder().key(k).value(v).build())
-        .collect()
-}
-
-/// The tags of a described object.
-pub(crate) fn from_tags(tags: &[Tag]) -> Tags {
-    tags.iter()
-        .filter_map(|t| {
-            Some((
-                t.key()?.to_owned(),
-                t.value().unwrap_or_default().to_owned(),
-            ))
-        })
-        .collect()
 }
 
 /// Brings the tags of an object from `old` to `new`.
@@ -253,6 +241,26 @@ pub(crate) async fn route_table(cx: &Context, id: &str) -> Result<Option<RouteTa
     Ok(found.and_then(|f| f.route_tables?.into_iter().next()))
 }
 
+/// What AWS takes as the addresses of a VPC or a subnet.
+pub(crate) fn block(block: &Cidr) -> Result<(), String> {
+    const RESERVED: [(Ipv4Addr, u8); 4] = [
+        (Ipv4Addr::new(0, 0, 0, 0), 8),
+        (Ipv4Addr::new(127, 0, 0, 0), 8),
+        (Ipv4Addr::new(169, 254, 0, 0), 16),
+        (Ipv4Addr::new(224, 0, 0, 0), 4),
+    ];
+    if !(16..=28).contains(&block.0.prefix_len()) {
+        return Err(format!("{block} must be a /16 to /28"));
+    }
+    let reserved = RESERVED.map(|(address, length)| Ipv4Net::new_assert(address, length));
+    match reserved.iter().find(|net| net.contains(&block.0)) {
+        Some(net) => Err(format!(
+            "{block} is in {net}, which AWS refuses; use private addresses such as 10.0.0.0/16"
+        )),
+        None => Ok(()),
+    }
+}
+
 /// What AWS takes as a name or a description in a security group.
 pub(crate) fn description(text: &str) -> Result<(), String> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || " ._-:/()#,@[]+=&;{}!$*".contains(c);
@@ -281,11 +289,7 @@ pub(crate) fn is_new(cx: &Context, made: Option<&DateTime>) -> bool {
 
 /// Whether the object that AWS answered a token with lives: to a token that was used before it answers with what it
 /// made then, even when that has gone.
-pub(crate) async fn lives<R: CustomResource>(
-    cx: &Context,
-    id: &str,
-    inputs: &R::Inputs,
-) -> Result<bool> {
+async fn lives<R: CustomResource>(cx: &Context, id: &str, inputs: &R::Inputs) -> Result<bool> {
     let look = || async {
         match R::read(cx, id, Some(inputs)).await? {
             Some(_) => Ok(()),
@@ -296,18 +300,38 @@ pub(crate) async fn lives<R: CustomResource>(
     Ok(found.is_some())
 }
 
-/// Whether AWS refuses a token because it was used with other parameters: by an interrupted create of this very resource,
-/// before the program changed.
-pub(crate) fn used_otherwise(error: &Error) -> bool {
-    error.code() == Some("IdempotentParameterMismatch")
-}
-
-/// Every token leads to an object that has gone.
-pub(crate) fn spent(what: &str) -> Error {
-    Error::failed(format!(
+/// Makes an object with a token, so that a repetition makes no second. `make` answers what AWS made, and whether it is
+/// known to be new; `left` finds what an interrupted create of this very resource made before the program changed.
+pub(crate) async fn with_token<R, M, L>(
+    cx: &Context,
+    what: &str,
+    inputs: &R::Inputs,
+    make: impl Fn(String) -> M,
+    left: impl Fn() -> L,
+) -> Result<Created<R>>
+where
+    R: CustomResource,
+    M: Future<Output = Result<(Created<R>, bool)>>,
+    L: Future<Output = Result<Option<String>>>,
+{
+    for token in cx.identity.tokens() {
+        let (created, new) = match make(token).await {
+            Err(error) if error.code() == Some("IdempotentParameterMismatch") => {
+                match left().await? {
+                    Some(id) => return Ok(Created::Adopted(id)),
+                    None => continue,
+                }
+            }
+            made => made?,
+        };
+        if new || lives::<R>(cx, created.id(), inputs).await? {
+            return Ok(created);
+        }
+    }
+    Err(Error::failed(format!(
         "could not create {what}: AWS answers with one that was deleted; run the command again tomorrow, or rename \
          the resource"
-    ))
+    )))
 }
 
 /// The region's availability zones, sorted by name; local and wavelength zones are left out. Asked once.

@@ -12,26 +12,7 @@ pub use container::{
 use crate::aws::During;
 use crate::context::{Context, Tags};
 use crate::error::Result;
-use aws_sdk_ecs::types::Tag;
-
-/// Tags for a new object.
-fn to_tags(tags: Tags) -> Vec<Tag> {
-    tags.into_iter()
-        .map(|(k, v)| Tag::builder().key(k).value(v).build())
-        .collect()
-}
-
-/// The tags of a described object.
-fn from_tags(tags: &[Tag]) -> Tags {
-    tags.iter()
-        .filter_map(|t| {
-            Some((
-                t.key()?.to_owned(),
-                t.value().unwrap_or_default().to_owned(),
-            ))
-        })
-        .collect()
-}
+use crate::resources::sdk::to_tags;
 
 /// Brings the tags of an object from `old` to `new`.
 async fn retag(cx: &Context, arn: &str, old: Option<&Tags>, new: Option<&Tags>) -> Result<()> {

@@ -6,21 +6,7 @@ pub mod role;
 use crate::aws::During;
 use crate::context::{Context, Tags};
 use crate::error::Result;
-use aws_sdk_iam::types::Tag;
-
-/// Tags for a new object.
-fn to_tags(tags: Tags) -> Result<Vec<Tag>> {
-    tags.into_iter()
-        .map(|(k, v)| Ok(Tag::builder().key(k).value(v).build()?))
-        .collect()
-}
-
-/// The tags of a described object.
-fn from_tags(tags: &[Tag]) -> Tags {
-    tags.iter()
-        .map(|t| (t.key().to_owned(), t.value().to_owned()))
-        .collect()
-}
+use crate::resources::sdk::to_tags;
 
 /// Brings the tags of a role from `old` to `new`.
 async fn retag(cx: &Context, role: &str, old: Option<&Tags>, new: Option<&Tags>) -> Result<()> {
@@ -30,7 +16,7 @@ async fn retag(cx: &Context, role: &str, old: Option<&Tags>, new: Option<&Tags>)
             .iam()
             .tag_role()
             .role_name(role)
-            .set_tags(Some(to_tags(set)?))
+            .set_tags(Some(to_tags(set)))
             .send()
             .await
             .during(format!("tag the role {role}"))?;

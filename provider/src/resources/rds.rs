@@ -6,26 +6,7 @@ pub mod subnet_group;
 
 use super::ec2::lingers;
 use crate::prelude::*;
-use aws_sdk_rds::types::{DbInstance, Tag};
-
-/// The tags of a new object.
-pub(crate) fn to_tags(tags: Tags) -> Vec<Tag> {
-    tags.into_iter()
-        .map(|(k, v)| Tag::builder().key(k).value(v).build())
-        .collect()
-}
-
-/// The tags of a described object.
-pub(crate) fn from_tags(tags: &[Tag]) -> Tags {
-    tags.iter()
-        .filter_map(|t| {
-            Some((
-                t.key()?.to_owned(),
-                t.value().unwrap_or_default().to_owned(),
-            ))
-        })
-        .collect()
-}
+use aws_sdk_rds::types::DbInstance;
 
 /// The ARN of an object of the caller's account.
 pub(crate) async fn arn(cx: &Context, kind: &str, name: &str) -> Result<String> {
@@ -112,6 +93,15 @@ pub(crate) async fn add_tags(cx: &Context, arn: &str, tags: Tags) -> Result<()> 
         .await
         .during(format!("tag {arn}"))?;
     Ok(())
+}
+
+/// What is wrong with the description of an RDS object.
+#[allow(clippy::ptr_arg)]
+pub(crate) fn description(text: &String) -> Result<(), String> {
+    match text.is_empty() {
+        true => Err("must not be empty".to_owned()),
+        false => Ok(()),
+    }
 }
 
 /// What is wrong with the name of an RDS object of at most `longest` characters.

@@ -42,7 +42,7 @@ async fn subnet_group_lives() {
                 json!({"description": "what it is for"}),
                 json!({"description": null}),
             ],
-            replaces: vec![("name", json!("mine"))],
+            replaces: vec![("name", json!("mine")), ("vpcId", json!("vpc-2"))],
             listed: Call::new(
                 "rds",
                 "describe_db_subnet_groups",
@@ -132,6 +132,8 @@ async fn instance_lives() {
                 json!({"multiAz": true}),
                 json!({"masterUserSecretArn": other.get("arn")}),
                 json!({"vpcSecurityGroupIds": [security.id]}),
+                json!({"parameterGroupName": parameters.id}),
+                json!({"parameterGroupName": null}),
                 json!({"parameterGroupName": parameters.id}),
                 json!({"backupRetentionDays": 1}),
                 json!({"deletionProtection": true}),
@@ -252,6 +254,114 @@ async fn a_database_leaves_a_snapshot_that_another_is_made_from() {
     let diff = stack.provider.diff(&second, &news.expect("checks")).await;
     assert_eq!(diff.diffs, Vec::<String>::new());
     stack.provider.delete(&second).await.expect("deletes");
+}
+
+/// A snapshot decides who the master user is; what differs is refused before there is a database.
+#[tokio::test]
+async fn a_snapshot_that_does_not_fit_is_refused() {
+    let stack = Stack::new("unfit").await;
+    let first = database(&stack, json!({"finalSnapshotIdentifier": "unfit"})).await;
+    stack.provider.delete(&first).await.expect("deletes");
+    let other = json!({"generate": {"template": {"username": "other"}}});
+    let other = stack.make(SECRET, "other", other).await;
+    let cases = [
+        (
+            json!({"storageEncrypted": false, "masterUsername": "other"}),
+            "could not restore the database {id}: the snapshot unfit differs in storageEncrypted, masterUsername; \
+             give the snapshot's"
+                .to_owned(),
+        ),
+        (
+            json!({"masterUserSecretArn": other.get("arn")}),
+            format!(
+                "could not take the master password from the secret {}: its username is other, the database's is dbt",
+                other.get("arn")
+            ),
+        ),
+    ];
+    for (more, reason) in cases {
+        let mut inputs = json!({"instanceClass": "db.t4g.micro", "snapshotIdentifier": "unfit"});
+        for (key, value) in more.as_object().expect("an object") {
+            inputs[key] = value.clone();
+        }
+        let (urn, none) = (stack.urn(INSTANCE, "unfit"), tests::properties(&json!({})));
+        let news = tests::properties(&inputs);
+        let news = stack
+            .provider
+            .check(&urn, &none, &news)
+            .await
+            .expect("checks");
+        let refused = stack.provider.create(&urn, &news, false).await;
+        let id = news["identifier"].as_str().expect("a name");
+        assert_eq!(
+            refused.expect_err("refuses").message(),
+            reason.replace("{id}", id)
+        );
+    }
+    let found = stack.aws("rds", "describe_db_instances", &json!({}));
+    let found = found.expect("lists")["DBInstances"].take();
+    assert!(found.as_array().is_some_and(|all| {
+        let mine = |item: &Json| item.to_string().contains("unfit-");
+        !all.iter().any(mine)
+    }));
+}
+
+/// What is broken can go, although AWS takes no snapshot of it.
+#[tokio::test]
+async fn a_failed_database_is_deleted_without_a_snapshot() {
+    let stack = Stack::new("failed").await;
+    let made = database(&stack, json!({})).await;
+    let break_it = json!({"DBInstanceIdentifier": made.id, "ForceFailover": true});
+    stack
+        .aws("rds", "reboot_db_instance", &break_it)
+        .expect("breaks");
+    stack.provider.delete(&made).await.expect("deletes");
+    let warning = format!(
+        "the database {} is in the state failed, of which AWS takes no snapshot: it is deleted without one",
+        made.id
+    );
+    stack.provider.said(&warning).await;
+}
+
+#[tokio::test]
+async fn a_database_with_other_storage_is_not_imported() {
+    let stack = Stack::new("io1").await;
+    let other = json!({
+        "DBInstanceIdentifier": "other-storage", "Engine": "postgres", "DBInstanceClass": "db.t4g.micro",
+        "AllocatedStorage": 100, "StorageType": "io1", "Iops": 1000, "MasterUsername": "dbt",
+        "MasterUserPassword": "hunter2hunter2",
+    });
+    stack
+        .aws("rds", "create_db_instance", &other)
+        .expect("makes");
+    let urn = stack.urn(INSTANCE, "other");
+    let refused = stack.provider.import(&urn, "other-storage").await;
+    let refused = refused.expect_err("refuses");
+    assert!(
+        refused.message().starts_with(
+            "could not import the database other-storage: it has another kind of storage than gp2 or gp3, for which"
+        ),
+        "{}",
+        refused.message()
+    );
+}
+
+#[tokio::test]
+async fn taking_away_what_a_database_must_have_is_refused() {
+    let stack = Stack::new("taken").await;
+    let given = json!({"caCertificateIdentifier": "rds-ca-rsa2048-g1", "skipFinalSnapshot": true});
+    let made = database(&stack, given).await;
+    let mut news = made.inputs.clone();
+    news.remove("caCertificateIdentifier");
+    let refused = stack.provider.update(&made, &news, false).await;
+    assert_eq!(
+        refused.expect_err("refuses").message(),
+        format!(
+            "could not update the database {}: caCertificateIdentifier cannot be taken away; give what it is to have \
+             instead",
+            made.id
+        )
+    );
 }
 
 #[tokio::test]

@@ -51,6 +51,8 @@ fn fill(stack: &Stack, bucket: &Made) {
     (0..1_001).for_each(|i| put(&format!("runs/{i} & more")));
     put("runs/0 & more");
     put("gone");
+    // The one that S3 is too busy for at first.
+    put("slow");
     let gone = json!({"Bucket": bucket.id, "Key": "gone"});
     stack.aws("s3", "delete_object", &gone).expect("deletes");
 }
@@ -94,6 +96,49 @@ async fn a_bucket_is_emptied_only_when_asked() {
         .insert("forceDestroy".to_owned(), Value::Bool(true));
     stack.provider.delete(&bucket).await.expect("empties");
     assert_eq!(versions(&stack, &bucket), Err("NoSuchBucket".to_owned()));
+}
+
+#[tokio::test]
+async fn a_name_of_another_account_is_told() {
+    let stack = Stack::new("taken-name").await;
+    let (urn, none) = (stack.urn(BUCKET, "taken"), tests::properties(&json!({})));
+    let news = tests::properties(&json!({"bucket": "somebody-elses"}));
+    let news = stack.provider.check(&urn, &none, &news).await;
+    let news = news.expect("checks");
+    let refused = stack.provider.create(&urn, &news, false).await;
+    assert_eq!(
+        refused.expect_err("refuses").message(),
+        "could not create the bucket somebody-elses: S3 does not let these credentials look at it: the name is another \
+         account's, or they lack s3:ListBucket; choose another name, or use others"
+    );
+}
+
+/// An update would take away what no property is for.
+#[tokio::test]
+async fn a_bucket_with_other_rules_is_not_imported() {
+    let stack = Stack::new("other-rules").await;
+    let bucket = stack.make(BUCKET, "mine", json!({})).await;
+    // Somebody else's.
+    let tags = json!({"Bucket": bucket.id, "Tagging": {"TagSet": []}});
+    stack.aws("s3", "put_bucket_tagging", &tags).expect("tags");
+    let rule = json!({
+        "ID": "a", "Status": "Disabled", "Filter": {"Prefix": ""},
+        "Transitions": [{"Days": 30, "StorageClass": "GLACIER"}],
+    });
+    let put = json!({"Bucket": bucket.id, "LifecycleConfiguration": {"Rules": [rule]}});
+    stack
+        .aws("s3", "put_bucket_lifecycle_configuration", &put)
+        .expect("puts");
+    let refused = stack.provider.import(&bucket.urn, &bucket.id).await;
+    assert_eq!(
+        refused.expect_err("refuses").message(),
+        format!(
+            "could not import the bucket {}: it has lifecycle rules that are disabled, lifecycle rules with \
+             transitions, for which there is no property here, and an update would take that away; leave it to what \
+             made it",
+            bucket.id
+        )
+    );
 }
 
 #[tokio::test]

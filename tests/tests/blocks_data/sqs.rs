@@ -12,6 +12,10 @@ async fn queue_lives() {
             {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": action, "Resource": "*"},
         ]})
     };
+    // SQS answers with its account's ARN and a version.
+    let theirs = json!({"Statement": [
+        {"Effect": "Allow", "Principal": {"AWS": "123456789012"}, "Action": "sqs:SendMessage", "Resource": "*"},
+    ]});
     stack
         .test(Block {
             token: "dbt-aws:sqs:Queue",
@@ -21,6 +25,7 @@ async fn queue_lives() {
                 json!({"messageRetentionSeconds": null}),
                 json!({"policy": policy("sqs:SendMessage")}),
                 json!({"policy": policy("sqs:*").to_string()}),
+                json!({"policy": theirs}),
                 json!({"policy": null}),
                 json!({"redrivePolicy": {"deadLetterTargetArn": dead.get("arn"), "maxReceiveCount": 5}}),
                 json!({"redrivePolicy": {"deadLetterTargetArn": dead.get("arn"), "maxReceiveCount": 6}}),

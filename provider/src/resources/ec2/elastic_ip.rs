@@ -1,6 +1,6 @@
 //! `dbt-aws:ec2:ElasticIp`.
 
-use super::{from_tags, marked, once, retag, seeded, tag_specification};
+use super::{marked, once, retag, seeded, tag_specification};
 use crate::prelude::*;
 use aws_sdk_ec2::types::{DomainType, ResourceType};
 

@@ -1,6 +1,6 @@
 //! `dbt-aws:ec2:InternetGateway`.
 
-use super::{from_tags, marked, once, retag, seeded, tag_specification};
+use super::{marked, once, retag, seeded, tag_specification};
 use crate::prelude::*;
 use aws_sdk_ec2::types::{InternetGateway as Found, ResourceType};
 
@@ -12,7 +12,7 @@ pub struct InternetGateway;
 #[derive(Clone, Debug, Props)]
 pub struct InternetGatewayInputs {
     /// The VPC that it serves; one VPC has one at most. Default: it is attached to none.
-    #[prop(replace)]
+    #[prop(replace, check = checks::id("vpc"))]
     pub vpc_id: Option<String>,
     /// Tags.
     pub tags: Option<Tags>,

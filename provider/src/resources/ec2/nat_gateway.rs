@@ -1,6 +1,6 @@
 //! `dbt-aws:ec2:NatGateway`.
 
-use super::{from_tags, is_new, lives, retag, tag_specification};
+use super::{is_new, retag, tag_specification, with_token};
 use crate::prelude::*;
 use aws_sdk_ec2::types::{NatGateway as Found, NatGatewayState, ResourceType};
 
@@ -12,10 +12,10 @@ pub struct NatGateway;
 #[derive(Clone, Debug, Props)]
 pub struct NatGatewayInputs {
     /// The allocation's id of the elastic IP that it speaks with.
-    #[prop(replace)]
+    #[prop(replace, check = checks::id("eipalloc"))]
     pub allocation_id: String,
     /// The public subnet that it stands in.
-    #[prop(replace)]
+    #[prop(replace, check = checks::id("subnet"))]
     pub subnet_id: String,
     /// Tags.
     pub tags: Option<Tags>,
@@ -39,7 +39,7 @@ impl CustomResource for NatGateway {
 
     async fn create(cx: &Context, inputs: &NatGatewayInputs) -> Result<Created<Self>> {
         let what = format!("the NAT gateway {}", cx.identity.name());
-        for token in cx.identity.tokens() {
+        let make = async |token| {
             let made = cx
                 .aws
                 .ec2()
@@ -53,21 +53,12 @@ impl CustomResource for NatGateway {
                 ))
                 .send()
                 .await
-                .during(format!("create {what}"));
-            let made = match made {
-                Err(error) if super::used_otherwise(&error) => match left(cx, &what).await? {
-                    Some(id) => return Ok(Created::Adopted(id)),
-                    None => continue,
-                },
-                made => made?,
-            };
+                .during(format!("create {what}"))?;
             let gateway = made.nat_gateway.unwrap_or_else(|| Found::builder().build());
             let id = gateway.nat_gateway_id().unwrap_or_default();
-            if is_new(cx, gateway.create_time()) || lives::<Self>(cx, id, inputs).await? {
-                return Ok(id.into());
-            }
-        }
-        Err(super::spent(&what))
+            Ok((id.into(), is_new(cx, gateway.create_time())))
+        };
+        with_token(cx, &what, inputs, make, || left(cx, &what)).await
     }
 
     async fn apply(

@@ -1,6 +1,5 @@
 //! `dbt-aws:ec2:Route`.
 
-use super::from_tags;
 use crate::prelude::*;
 
 /// Where a route table sends packets for some addresses.
@@ -11,14 +10,16 @@ pub struct Route;
 #[derive(Clone, Debug, Props)]
 pub struct RouteInputs {
     /// The route table that holds it.
-    #[prop(replace)]
+    #[prop(replace, check = checks::id("rtb"))]
     pub route_table_id: String,
     /// The addresses; `0.0.0.0/0` is the default route.
     #[prop(replace)]
     pub destination_cidr_block: Cidr,
     /// The internet gateway that the packets go to. Excludes `natGatewayId`.
+    #[prop(check = checks::id("igw"))]
     pub gateway_id: Option<String>,
     /// The NAT gateway that the packets go to. Excludes `gatewayId`.
+    #[prop(check = checks::id("nat"))]
     pub nat_gateway_id: Option<String>,
 }
 

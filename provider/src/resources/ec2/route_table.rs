@@ -1,6 +1,6 @@
 //! `dbt-aws:ec2:RouteTable`.
 
-use super::{from_tags, lives, retag, tag_specification};
+use super::{retag, tag_specification, with_token};
 use crate::prelude::*;
 use aws_sdk_ec2::types::{ResourceType, RouteTable as Found};
 
@@ -12,7 +12,7 @@ pub struct RouteTable;
 #[derive(Clone, Debug, Props)]
 pub struct RouteTableInputs {
     /// The VPC whose subnets may use it.
-    #[prop(replace)]
+    #[prop(replace, check = checks::id("vpc"))]
     pub vpc_id: String,
     /// Tags.
     pub tags: Option<Tags>,
@@ -35,7 +35,7 @@ impl CustomResource for RouteTable {
 
     async fn create(cx: &Context, inputs: &RouteTableInputs) -> Result<Created<Self>> {
         let what = format!("the route table {}", cx.identity.name());
-        for token in cx.identity.tokens() {
+        let make = async |token| {
             let made = cx
                 .aws
                 .ec2()
@@ -48,21 +48,13 @@ impl CustomResource for RouteTable {
                 ))
                 .send()
                 .await
-                .during(format!("create {what}"));
-            let made = match made {
-                Err(error) if super::used_otherwise(&error) => match left(cx, &what).await? {
-                    Some(id) => return Ok(Created::Adopted(id)),
-                    None => continue,
-                },
-                made => made?,
-            };
+                .during(format!("create {what}"))?;
             let table = made.route_table.unwrap_or_else(|| Found::builder().build());
             let id = table.route_table_id().unwrap_or_default();
-            if cx.is_first() || lives::<Self>(cx, id, inputs).await? {
-                return Ok(Created::Known(id.to_owned(), outputs(cx, &table)));
-            }
-        }
-        Err(super::spent(&what))
+            let created = Created::Known(id.to_owned(), outputs(cx, &table));
+            Ok((created, cx.is_first()))
+        };
+        with_token(cx, &what, inputs, make, || left(cx, &what)).await
     }
 
     async fn apply(

@@ -1,6 +1,6 @@
 //! `dbt-aws:ec2:RouteTableAssociation`.
 
-use super::{filter, from_tags};
+use super::filter;
 use crate::prelude::*;
 use aws_sdk_ec2::types::{RouteTable, RouteTableAssociation as Association};
 
@@ -12,9 +12,10 @@ pub struct RouteTableAssociation;
 #[derive(Clone, Debug, Props)]
 pub struct RouteTableAssociationInputs {
     /// The subnet; it uses one table at a time.
-    #[prop(replace)]
+    #[prop(replace, check = checks::id("subnet"))]
     pub subnet_id: String,
     /// The route table, of the same VPC. A change is made in place, without a gap.
+    #[prop(check = checks::id("rtb"))]
     pub route_table_id: String,
 }
 

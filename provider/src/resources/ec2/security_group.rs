@@ -1,7 +1,7 @@
 //! `dbt-aws:ec2:SecurityGroup`.
 
-use super::{filter, from_tags, lingers, refused, retag, seeded, tag_specification};
-use crate::{prelude::*, resources::rds::held};
+use super::{filter, lingers, refused, retag, seeded, tag_specification};
+use crate::{context::Phase, prelude::*, resources::rds::held};
 use aws_sdk_ec2::types::{IpPermission, IpRange, Ipv6Range, ResourceType};
 use aws_sdk_rds::types::DbInstance;
 
@@ -13,7 +13,7 @@ pub struct SecurityGroup;
 #[derive(Clone, Debug, Props)]
 pub struct SecurityGroupInputs {
     /// The VPC that it belongs to.
-    #[prop(replace)]
+    #[prop(replace, check = checks::id("vpc"))]
     pub vpc_id: String,
     /// Its name, unique in the VPC: up to 255 letters, digits, spaces and `._-:/()#,@[]+=&;{}!$*`, not beginning with
     /// `sg-`. Default: the resource's name with a suffix.
@@ -77,6 +77,12 @@ impl CustomResource for SecurityGroup {
         let error = match made {
             Ok(made) => {
                 let id = made.group_id.unwrap_or_default();
+                // A group that stayed open would look like any other: without a state, the next run makes it again.
+                if let Err(error) = close(cx, &id).await {
+                    let delete = cx.aws.ec2().delete_security_group().group_id(&id);
+                    let _left_for_the_next_run = delete.send().await;
+                    return Err(error);
+                }
                 return Ok(match made.security_group_arn {
                     Some(arn) => {
                         let security_group_id = id.clone();
@@ -118,7 +124,7 @@ impl CustomResource for SecurityGroup {
     ) -> Result<()> {
         match old {
             Some(old) => retag(cx, id, old.inputs.tags.as_ref(), new.tags.as_ref()).await,
-            None => close(cx, id).await,
+            None => Ok(()),
         }
     }
 
@@ -199,17 +205,20 @@ async fn close(cx: &Context, id: &str) -> Result<()> {
     let everything = || IpPermission::builder().ip_protocol("-1");
     let v4 = everything().ip_ranges(IpRange::builder().cidr_ip("0.0.0.0/0").build());
     let v6 = everything().ipv6_ranges(Ipv6Range::builder().cidr_ipv6("::/0").build());
-    let revoke = |rule: IpPermission| {
-        cx.aws
-            .ec2()
-            .revoke_security_group_egress()
-            .group_id(id)
-            .ip_permissions(rule)
-            .send()
-    };
-    let (v4, v6) = tokio::join!(revoke(v4.build()), revoke(v6.build()));
     let what = format!("remove the default rule of {id}");
-    v4.during(&what).gone()?;
-    v6.during(&what).gone()?;
+    let revoke = async |rule: &IpPermission| {
+        let revoke = cx.aws.ec2().revoke_security_group_egress().group_id(id);
+        let revoked = revoke.ip_permissions(rule.clone()).send().await;
+        match revoked.during(&what) {
+            Err(error) if error.code() != Some("InvalidPermission.NotFound") => Err(error),
+            _ => Ok(()),
+        }
+    };
+    let (v4, v6) = (v4.build(), v6.build());
+    // EC2 may not know the group yet.
+    tokio::try_join!(
+        cx.retry(&what, Phase::Create, || revoke(&v4)),
+        cx.retry(&what, Phase::Create, || revoke(&v6)),
+    )?;
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! `dbt-aws:ec2:Subnet`.
 
-use super::{filter, from_tags, lingers, refused, retag, sweep_nat_gateways, tag_specification};
+use super::{filter, lingers, refused, retag, sweep_nat_gateways, tag_specification};
 use crate::prelude::*;
 use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, Subnet as Found};
 
@@ -12,16 +12,16 @@ pub struct Subnet;
 #[derive(Clone, Debug, Props)]
 pub struct SubnetInputs {
     /// The VPC that holds it.
-    #[prop(replace)]
+    #[prop(replace, check = checks::id("vpc"))]
     pub vpc_id: String,
     /// The addresses: a block of /16 to /28 inside the VPC's.
-    #[prop(replace, check = size)]
+    #[prop(replace, check = super::block)]
     pub cidr_block: Cidr,
     /// The availability zone, such as `eu-west-1a`. Excludes `zoneIndex`.
     #[prop(replace)]
     pub availability_zone: Option<String>,
     /// The availability zone by its place in the region's list of zones, from 0. It is looked up when the subnet is
-    /// made, and stays whatever the list becomes. Default: 0.
+    /// made, and stays whatever the list or the index becomes. Default: 0.
     #[prop(input_only, check = not_negative)]
     pub zone_index: Option<i64>,
     /// Whether instances get a public address. Default: `false`.
@@ -40,14 +40,6 @@ pub struct SubnetOutputs {
     pub arn: String,
     /// The availability zone that it is in.
     pub availability_zone: String,
-}
-
-fn size(block: &Cidr) -> Result<(), String> {
-    if (16..=28).contains(&block.0.prefix_len()) {
-        Ok(())
-    } else {
-        Err(format!("{block} must be a /16 to /28"))
-    }
 }
 
 fn not_negative(index: &i64) -> Result<(), String> {
@@ -69,6 +61,16 @@ impl CustomResource for Subnet {
         if check.has("availabilityZone") && check.has("zoneIndex") {
             check.fail("zoneIndex", "give only one of availabilityZone, zoneIndex");
         }
+    }
+
+    /// The zone stays: another index means the next subnet.
+    fn complete(inputs: &mut Properties, old: &Properties) -> Result<(), Failure> {
+        if !old.is_empty() && !inputs.contains_key("availabilityZone") {
+            inputs.remove("zoneIndex");
+            let kept = old.get("zoneIndex").cloned();
+            inputs.extend(kept.map(|index| ("zoneIndex".to_owned(), index)));
+        }
+        Ok(())
     }
 
     async fn create(cx: &Context, inputs: &SubnetInputs) -> Result<Created<Self>> {

@@ -1,8 +1,6 @@
 //! `dbt-aws:ec2:Vpc`.
 
-use super::{
-    filter, from_tags, lingers, marked, once, refused, retag, seeded, sweep, tag_specification,
-};
+use super::{filter, lingers, marked, once, refused, retag, seeded, sweep, tag_specification};
 use crate::prelude::*;
 use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, Vpc as Found, VpcAttributeName};
 
@@ -14,7 +12,7 @@ pub struct Vpc;
 #[derive(Clone, Debug, Props)]
 pub struct VpcInputs {
     /// The addresses: an IPv4 block of /16 to /28.
-    #[prop(replace, check = size)]
+    #[prop(replace, check = super::block)]
     pub cidr_block: Cidr,
     /// Whether instances get DNS names. Default: `true`.
     #[prop(default = true)]
@@ -33,14 +31,6 @@ pub struct VpcOutputs {
     pub vpc_id: String,
     /// The ARN.
     pub arn: String,
-}
-
-fn size(block: &Cidr) -> Result<(), String> {
-    if (16..=28).contains(&block.0.prefix_len()) {
-        Ok(())
-    } else {
-        Err(format!("{block} must be a /16 to /28"))
-    }
 }
 
 impl CustomResource for Vpc {

@@ -1,10 +1,12 @@
 //! `dbt-aws:ec2:VpcEndpoint`.
 
-use super::{from_tags, is_new, lives, retag, tag_specification};
+use super::{is_new, retag, tag_specification, with_token};
 use crate::{
     aws,
     prelude::*,
     props::{Text, Type},
+    resource::REGION,
+    resources::iam::policy,
 };
 use aws_sdk_ec2::types::{
     ResourceType, State as EndpointState, VpcEndpoint as Found, VpcEndpointType,
@@ -18,12 +20,13 @@ pub struct VpcEndpoint;
 #[derive(Clone, Debug, Props)]
 pub struct VpcEndpointInputs {
     /// The VPC that it is for.
-    #[prop(replace)]
+    #[prop(replace, check = checks::id("vpc"))]
     pub vpc_id: String,
     /// The service: `s3` or `dynamodb` of the same region, or in full, such as `com.amazonaws.eu-west-1.s3`.
     #[prop(replace)]
     pub service_name: ServiceName,
     /// The route tables that lead to it; their subnets can use it. Default: none.
+    #[prop(check = checks::each(checks::id("rtb")))]
     pub route_table_ids: Option<Set<String>>,
     /// What may be done through it: a [policy](https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html).
     /// Default: everything.
@@ -86,9 +89,27 @@ impl CustomResource for VpcEndpoint {
     type Inputs = VpcEndpointInputs;
     type Outputs = VpcEndpointOutputs;
 
+    fn complete(inputs: &mut Properties, old: &Properties) -> Result<(), Failure> {
+        policy::keep(inputs, old);
+        let text = |name| inputs.get(name).and_then(Value::as_str);
+        let (Some(name), Some(region)) = (text("serviceName"), text(REGION)) else {
+            return Ok(());
+        };
+        if name == short(name) || name == ServiceName(name.to_owned()).full(region) {
+            return Ok(());
+        }
+        Err(Failure {
+            path: "serviceName".to_owned(),
+            reason: format!(
+                "{name} is not in {region}, where the endpoint is; give {}",
+                short(name)
+            ),
+        })
+    }
+
     async fn create(cx: &Context, inputs: &VpcEndpointInputs) -> Result<Created<Self>> {
         let what = format!("the VPC endpoint {}", cx.identity.name());
-        for token in cx.identity.tokens() {
+        let make = async |token| {
             let tables = inputs.route_table_ids.iter().flatten().cloned().collect();
             let made = cx
                 .aws
@@ -106,27 +127,19 @@ impl CustomResource for VpcEndpoint {
                 ))
                 .send()
                 .await
-                .during(format!("create {what}"));
-            let made = match made {
-                Err(error) if super::used_otherwise(&error) => match left(cx, &what).await? {
-                    Some(id) => return Ok(Created::Adopted(id)),
-                    None => continue,
-                },
-                made => made?,
-            };
+                .during(format!("create {what}"))?;
             let endpoint = made.vpc_endpoint.as_ref();
             let id = endpoint
                 .and_then(|e| e.vpc_endpoint_id())
                 .unwrap_or_default();
             let made_at = endpoint.and_then(|e| e.creation_timestamp());
-            if is_new(cx, made_at) || lives::<Self>(cx, id, inputs).await? {
-                return Ok(match endpoint {
-                    Some(endpoint) => Created::Known(id.to_owned(), outputs(cx, id, endpoint)),
-                    None => id.into(),
-                });
-            }
-        }
-        Err(super::spent(&what))
+            let created = match endpoint {
+                Some(endpoint) => Created::Known(id.to_owned(), outputs(cx, id, endpoint)),
+                None => id.into(),
+            };
+            Ok((created, is_new(cx, made_at)))
+        };
+        with_token(cx, &what, inputs, make, || left(cx, &what)).await
     }
 
     async fn apply(
@@ -192,7 +205,8 @@ impl CustomResource for VpcEndpoint {
                 service_name: ServiceName(endpoint.service_name().unwrap_or_default().to_owned()),
                 route_table_ids: (given(|k| k.route_table_ids.is_some()) || !tables.is_empty())
                     .then_some(tables),
-                policy: policy.map(Json),
+                policy: policy
+                    .map(|read| policy::like(read, known.and_then(|k| k.policy.as_ref()))),
                 tags: cx.user_tags(&from_tags(endpoint.tags()), own),
             },
             outputs: outputs(cx, id, endpoint),

@@ -2,7 +2,7 @@
 
 use crate::{prelude::*, props::Enum as _, words};
 use aws_sdk_ecr::types::{
-    EncryptionConfiguration, EncryptionType, ImageScanningConfiguration, Repository as Found, Tag,
+    EncryptionConfiguration, EncryptionType, ImageScanningConfiguration, Repository as Found,
 };
 
 /// A place for a container image's versions.
@@ -32,8 +32,8 @@ pub struct RepositoryInputs {
     /// Whether each image is scanned for known weaknesses when it is pushed. Default: `false`.
     #[prop(default = false)]
     pub scan_on_push: bool,
-    /// The ARN of the KMS key that encrypts the images. Default: ECR's own AES-256.
-    #[prop(replace)]
+    /// The ARN of the KMS key that encrypts the images, not that of an alias. Default: ECR's own AES-256.
+    #[prop(replace, check = checks::key)]
     pub kms_key_arn: Option<String>,
     /// Which images expire, and when: an object of `rules`.
     ///
@@ -109,6 +109,21 @@ fn lifecycle(policy: &Json) -> Result<(), String> {
                 "rules[{i}].selection needs tagPrefixList or tagPatternList"
             ));
         }
+        one_of(
+            &rule["action"]["type"],
+            "action.type",
+            &["expire", "transition"],
+        )?;
+        one_of(
+            &selection["countType"],
+            "selection.countType",
+            &[
+                "imageCountMoreThan",
+                "sinceImagePushed",
+                "sinceImagePulled",
+                "sinceImageTransitioned",
+            ],
+        )?;
         if selection["countNumber"].as_u64().is_none_or(|n| n == 0) {
             return Err(format!(
                 "rules[{i}].selection.countNumber must be 1 or more"
@@ -147,7 +162,7 @@ impl CustomResource for Repository {
             .image_tag_mutability(inputs.image_tag_mutability.word().into())
             .image_scanning_configuration(scanning(inputs))
             .set_encryption_configuration(encryption.transpose()?)
-            .set_tags(Some(to_tags(cx.tags(inputs.tags.as_ref()))?))
+            .set_tags(Some(to_tags(cx.tags(inputs.tags.as_ref()))))
             .send()
             .await
             .during(format!("create {what}"));
@@ -222,7 +237,7 @@ impl CustomResource for Repository {
             let tag = ecr
                 .tag_resource()
                 .resource_arn(arn)
-                .set_tags(Some(to_tags(set)?));
+                .set_tags(Some(to_tags(set)));
             tag.send().await.during(format!("tag {arn}"))?;
         }
         if !removed.is_empty() {
@@ -305,9 +320,10 @@ impl CustomResource for Repository {
             .into_paginator()
             .items()
             .send();
-        let all: Vec<_> = all.try_collect().await.during("list the repositories")?;
-        let names = all.into_iter().filter_map(|each| each.repository_name);
-        Ok(names.filter(|name| cx.identity.named(name)).collect())
+        named(cx, "list the repositories", all.try_collect(), |each| {
+            each.repository_name
+        })
+        .await
     }
 
     async fn delete(cx: &Context, id: &str, state: &State<Self>) -> Result<()> {
@@ -347,21 +363,11 @@ fn scanning(inputs: &RepositoryInputs) -> ImageScanningConfiguration {
         .build()
 }
 
-fn to_tags(tags: Tags) -> Result<Vec<Tag>> {
-    tags.into_iter()
-        .map(|(k, v)| Ok(Tag::builder().key(k).value(v).build()?))
-        .collect()
-}
-
 async fn tags(cx: &Context, arn: &str) -> Result<Tags> {
     let list = cx.aws.ecr().list_tags_for_resource().resource_arn(arn);
     let tags = list
         .send()
         .await
         .during(format!("read the tags of {arn}"))?;
-    Ok(tags
-        .tags()
-        .iter()
-        .map(|t| (t.key().to_owned(), t.value().to_owned()))
-        .collect())
+    Ok(from_tags(tags.tags()))
 }

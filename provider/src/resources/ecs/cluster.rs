@@ -1,6 +1,6 @@
 //! `dbt-aws:ecs:Cluster`.
 
-use super::{from_tags, retag, to_tags};
+use super::retag;
 use crate::{prelude::*, props::Enum as _, words};
 use aws_sdk_ecs::types::{Cluster as Described, ClusterField, ClusterSetting, ClusterSettingName};
 use futures::future::try_join_all;
@@ -98,12 +98,18 @@ impl CustomResource for Cluster {
         }
         if new.capacity_providers != old.inputs.capacity_providers {
             let providers = new.capacity_providers.clone().unwrap_or_default();
+            // AWS wants both; of the strategy, which has no property here, what still can be stays.
+            let there = describe(cx, id).await?;
+            let there = there.and_then(|c| c.default_capacity_provider_strategy);
+            let strategy = there.into_iter().flatten();
+            let strategy = strategy.filter(|item| providers.contains(item.capacity_provider()));
+            let strategy = strategy.collect();
             cx.aws
                 .ecs()
                 .put_cluster_capacity_providers()
                 .cluster(id)
                 .set_capacity_providers(Some(providers.into_iter().collect()))
-                .set_default_capacity_provider_strategy(Some(Vec::new()))
+                .set_default_capacity_provider_strategy(Some(strategy))
                 .send()
                 .await
                 .during(&what)?;
@@ -167,12 +173,10 @@ impl CustomResource for Cluster {
 
     async fn left(cx: &Context) -> Result<Vec<String>> {
         let all = cx.aws.ecs().list_clusters().into_paginator().items().send();
-        let all: Vec<_> = all.try_collect().await.during("list the clusters")?;
-        let names = all.iter().filter_map(|arn| arn.rsplit('/').next());
-        Ok(names
-            .filter(|name| cx.identity.named(name))
-            .map(str::to_owned)
-            .collect())
+        named(cx, "list the clusters", all.try_collect(), |arn: String| {
+            arn.rsplit('/').next().map(str::to_owned)
+        })
+        .await
     }
 
     async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {

@@ -3,7 +3,7 @@
 use crate::{prelude::*, props::Enum as _, words};
 use aws_sdk_ecs::types::{
     ContainerCondition, ContainerDefinition, ContainerDependency, KeyValuePair, LinuxParameters,
-    LogConfiguration, LogDriver, MountPoint, Secret,
+    LogConfiguration, LogDriver, MountPoint, Secret, TaskDefinition, Volume,
 };
 
 /// One container of a task.
@@ -34,7 +34,7 @@ pub struct TaskDefinitionContainer {
     /// The user that it runs as: `user`, `uid`, `user:group` or `uid:gid`. Default: the image's.
     pub user: Option<String>,
     /// How long it may go on after SIGTERM before it is killed, in seconds: 0 to 120. Default: 30.
-    #[prop(check = stop_timeout)]
+    #[prop(check = checks::between(0, 120))]
     pub stop_timeout: Option<i32>,
     /// Where its output goes. Default: nowhere.
     pub log_configuration: Option<TaskDefinitionLogConfiguration>,
@@ -85,8 +85,6 @@ words! {
         Complete = "COMPLETE",
         /// The other has ended with exit code 0.
         Success = "SUCCESS",
-        /// The other's health check has passed.
-        Healthy = "HEALTHY",
     }
 }
 
@@ -97,14 +95,6 @@ pub struct TaskDefinitionDependency {
     pub container_name: String,
     /// What is waited for.
     pub condition: TaskDefinitionDependencyCondition,
-}
-
-fn stop_timeout(seconds: &i32) -> Result<(), String> {
-    if (0..=120).contains(seconds) {
-        Ok(())
-    } else {
-        Err(format!("{seconds} is not between 0 and 120 seconds"))
-    }
 }
 
 fn driver(driver: &String) -> Result<(), String> {
@@ -203,7 +193,101 @@ fn refused(
     None
 }
 
+/// What of a task definition no property here is for, and whether it is there.
+pub(super) fn foreign(task: &TaskDefinition) -> Vec<(&'static str, bool)> {
+    let other = |volume: &Volume| {
+        volume.host().is_some_and(|h| h.source_path().is_some())
+            || volume.docker_volume_configuration().is_some()
+            || volume.efs_volume_configuration().is_some()
+            || volume
+                .fsx_windows_file_server_volume_configuration()
+                .is_some()
+            || volume.configured_at_launch() == Some(true)
+    };
+    let any = |has: fn(&ContainerDefinition) -> bool| task.container_definitions().iter().any(has);
+    let linux = |l: &LinuxParameters| {
+        l.capabilities().is_some()
+            || l.shared_memory_size().is_some()
+            || !l.devices().is_empty()
+            || !l.tmpfs().is_empty()
+    };
+    vec![
+        ("volumes of other kinds", task.volumes().iter().any(other)),
+        (
+            "placementConstraints",
+            !task.placement_constraints().is_empty(),
+        ),
+        ("proxyConfiguration", task.proxy_configuration().is_some()),
+        ("pidMode", task.pid_mode().is_some()),
+        ("ipcMode", task.ipc_mode().is_some()),
+        ("portMappings", any(|c| !c.port_mappings().is_empty())),
+        ("healthCheck", any(|c| c.health_check().is_some())),
+        ("cpu of a container", any(|c| c.cpu() != 0)),
+        (
+            "memory of a container",
+            any(|c| c.memory().or(c.memory_reservation()).is_some()),
+        ),
+        (
+            "repositoryCredentials",
+            any(|c| c.repository_credentials().is_some()),
+        ),
+        ("restartPolicy", any(|c| c.restart_policy().is_some())),
+        (
+            "environmentFiles",
+            any(|c| !c.environment_files().is_empty()),
+        ),
+        ("volumesFrom", any(|c| !c.volumes_from().is_empty())),
+        ("startTimeout", any(|c| c.start_timeout().is_some())),
+        ("workingDirectory", any(|c| c.working_directory().is_some())),
+        (
+            "dockerLabels",
+            any(|c| c.docker_labels().is_some_and(|l| !l.is_empty())),
+        ),
+        ("ulimits", any(|c| !c.ulimits().is_empty())),
+        ("systemControls", any(|c| !c.system_controls().is_empty())),
+        (
+            "resourceRequirements",
+            any(|c| !c.resource_requirements().is_empty()),
+        ),
+        (
+            "firelensConfiguration",
+            any(|c| c.firelens_configuration().is_some()),
+        ),
+        ("credentialSpecs", any(|c| !c.credential_specs().is_empty())),
+        ("interactive", any(|c| c.interactive() == Some(true))),
+        ("pseudoTerminal", any(|c| c.pseudo_terminal() == Some(true))),
+        (
+            "secretOptions of a log",
+            any(|c| {
+                c.log_configuration()
+                    .is_some_and(|l| !l.secret_options().is_empty())
+            }),
+        ),
+        (
+            "linuxParameters of other kinds",
+            task.container_definitions()
+                .iter()
+                .any(|c| c.linux_parameters().is_some_and(linux)),
+        ),
+    ]
+}
+
 impl TaskDefinitionContainer {
+    /// What ECS needs a role for before the container starts: the property, and what the role does.
+    pub(super) fn needs_execution_role(&self) -> Option<(&'static str, &'static str)> {
+        let host = self.image.split('/').next().unwrap_or_default();
+        let logs = self.log_configuration.as_ref();
+        if self.secrets.as_ref().is_some_and(|s| !s.is_empty()) {
+            Some(("secrets", "reads them"))
+        } else if logs.is_some_and(|l| l.log_driver == "awslogs") {
+            Some(("logConfiguration", "writes the log"))
+        } else if host.contains(".dkr.ecr.") || host.contains(".dkr-ecr.") {
+            Some(("image", "pulls it"))
+        } else {
+            None
+        }
+    }
+
     /// The container as AWS takes it.
     pub(super) fn to_aws(&self) -> Result<ContainerDefinition> {
         let secrets = self

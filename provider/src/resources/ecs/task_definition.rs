@@ -1,16 +1,19 @@
 //! `dbt-aws:ecs:TaskDefinition`.
 
-use super::{container, container::TaskDefinitionContainer, from_tags, retag, to_tags};
+mod revisions;
+
+use super::{container, container::TaskDefinitionContainer, retag};
 use crate::{prelude::*, props::Enum as _, words};
 use aws_sdk_ecs::{
     config::{Builder as Config, retry::RetryConfig},
     operation::describe_task_definition::DescribeTaskDefinitionOutput,
     types::{
         Compatibility, CpuArchitecture, EphemeralStorage, NetworkMode, OsFamily, RuntimePlatform,
-        TaskDefinition as Registered, TaskDefinitionField, TaskDefinitionStatus, Volume,
+        TaskDefinition as Registered, TaskDefinitionFamilyStatus, TaskDefinitionField,
+        TaskDefinitionStatus, Volume,
     },
 };
-use futures::future::try_join_all;
+use revisions::{erase, list, remove};
 
 /// What a task runs, on Fargate.
 #[derive(Debug)]
@@ -61,13 +64,15 @@ pub struct TaskDefinitionInputs {
     /// The volumes that its containers share.
     pub volumes: Option<Set<TaskDefinitionVolume>>,
     /// The ARN of the role with which ECS pulls images, writes logs and reads `secrets`.
+    #[prop(check = checks::arn("iam", "role/"))]
     pub execution_role_arn: Option<String>,
     /// The ARN of the role that the containers' own code has.
+    #[prop(check = checks::arn("iam", "role/"))]
     pub task_role_arn: Option<String>,
     /// The machine. Default: Linux on `X86_64`.
     pub runtime_platform: Option<TaskDefinitionRuntimePlatform>,
     /// Disk space in GiB: 21 to 200. Default: 20.
-    #[prop(check = disk)]
+    #[prop(check = checks::between(21, 200))]
     pub ephemeral_storage_gb: Option<i32>,
     /// Tags.
     pub tags: Option<Tags>,
@@ -106,14 +111,6 @@ pub struct TaskDefinitionOutputs {
 
 /// The newest revisions, that stay active: runs under way and queued may still use those before the last.
 const ACTIVE: usize = 3;
-
-fn disk(gb: &i32) -> Result<(), String> {
-    if (21..=200).contains(gb) {
-        Ok(())
-    } else {
-        Err(format!("{gb} is not between 21 and 200 GiB"))
-    }
-}
 
 /// What is wrong with a pair of CPU units and MiB of memory on Fargate.
 ///
@@ -178,12 +175,15 @@ impl CustomResource for TaskDefinition {
             check.fail("containerDefinitions", reason);
             return;
         }
-        let secret = containers
-            .iter()
-            .position(|c| c.secrets.as_ref().is_some_and(|s| !s.is_empty()));
-        if let Some(i) = secret.filter(|_| !check.has("executionRoleArn")) {
-            let path = format!("containerDefinitions[{i}].secrets");
-            check.fail(path, "needs executionRoleArn, the role that reads them");
+        let needed = containers.iter().enumerate().find_map(|(i, container)| {
+            let (property, reason) = container.needs_execution_role()?;
+            Some((format!("containerDefinitions[{i}].{property}"), reason))
+        });
+        if let Some((path, does)) = needed.filter(|_| !check.has("executionRoleArn")) {
+            check.fail(
+                path,
+                format!("needs executionRoleArn, the role that {does}"),
+            );
         }
         let Some(volumes) = check.get::<Option<Set<TaskDefinitionVolume>>>("volumes") else {
             return;
@@ -262,6 +262,12 @@ impl CustomResource for TaskDefinition {
         let Some(definition) = there.task_definition() else {
             return Ok(None);
         };
+        if known.is_none() && !cx.identity.shares_seed(&from_tags(there.tags())) {
+            checks::importable(
+                &format!("the task definition {id}"),
+                container::foreign(definition),
+            )?;
+        }
         let size = |text: Option<&str>| text.and_then(|t| t.parse().ok()).unwrap_or_default();
         let of = |name: Option<&str>| {
             let all = known.into_iter().flat_map(|k| &k.container_definitions);
@@ -309,16 +315,17 @@ impl CustomResource for TaskDefinition {
             .aws
             .ecs()
             .list_task_definition_families()
-            .status(aws_sdk_ecs::types::TaskDefinitionFamilyStatus::Active)
+            .status(TaskDefinitionFamilyStatus::Active)
             .into_paginator()
             .items()
             .send();
-        let all: Vec<_> = all
-            .try_collect()
-            .await
-            .during("list the families of task definitions")?;
-        let names = all.into_iter();
-        Ok(names.filter(|name| cx.identity.named(name)).collect())
+        named(
+            cx,
+            "list the families of task definitions",
+            all.try_collect(),
+            Some,
+        )
+        .await
     }
 
     async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {
@@ -445,65 +452,6 @@ fn outputs(definition: &Registered) -> TaskDefinitionOutputs {
             .to_owned(),
         revision: definition.revision(),
     }
-}
-
-/// The ARNs of a family's revisions, the newest first.
-async fn list(cx: &Context, family: &str, status: TaskDefinitionStatus) -> Result<Vec<String>> {
-    let pages = cx
-        .aws
-        .ecs()
-        .list_task_definitions()
-        .family_prefix(family)
-        .status(status)
-        .into_paginator();
-    let arns: Vec<String> = pages
-        .items()
-        .send()
-        .collect::<Result<_, _>>()
-        .await
-        .during(format!(
-            "list the revisions of the task definition {family}"
-        ))?;
-    let exactly = format!(":task-definition/{family}:");
-    let revision = |arn: &String| arn.rsplit(':').next().and_then(|r| r.parse::<u64>().ok());
-    let mut arns: Vec<_> = arns
-        .into_iter()
-        .filter(|arn| arn.contains(&exactly))
-        .collect();
-    arns.sort_by_key(|arn| std::cmp::Reverse(revision(arn)));
-    Ok(arns)
-}
-
-/// Takes revisions out of use and deletes them. Tasks that run go on.
-async fn remove(cx: &Context, arns: &[String]) -> Result<()> {
-    try_join_all(arns.iter().map(async |arn| {
-        let deregister = cx
-            .aws
-            .ecs()
-            .deregister_task_definition()
-            .task_definition(arn);
-        deregister
-            .send()
-            .await
-            .during(format!("deregister {arn}"))
-            .gone()
-    }))
-    .await?;
-    erase(cx, arns).await
-}
-
-async fn erase(cx: &Context, arns: &[String]) -> Result<()> {
-    // AWS takes ten at a time.
-    for some in arns.chunks(10) {
-        let what = format!("delete the task definitions {}", some.join(", "));
-        let delete = cx.aws.ecs().delete_task_definitions();
-        delete
-            .set_task_definitions(Some(some.to_vec()))
-            .send()
-            .await
-            .during(what)?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

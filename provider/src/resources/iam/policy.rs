@@ -298,6 +298,33 @@ impl PolicyStatement {
     }
 }
 
+/// AWS's document of a policy, in the words of `known` where that means the same.
+pub(crate) fn like(read: Document, known: Option<&Json>) -> Json {
+    match known {
+        Some(known) if same(&read.to_string(), &known.to_string()) => known.clone(),
+        _ => Json(read),
+    }
+}
+
+/// Has the input `policy` stay as it was where it means the same.
+pub(crate) fn keep(inputs: &mut Properties, old: &Properties) {
+    let document = |all: &Properties| {
+        let value = all.get("policy").filter(|v| !v.has_unknown())?;
+        Json::parse(value).map(|document| document.to_string())
+    };
+    if let (Some(new), Some(before)) = (document(inputs), document(old))
+        && same(&new, &before)
+    {
+        inputs.insert("policy".to_owned(), old["policy"].clone());
+    }
+}
+
+/// Whether two documents are policies that mean the same.
+pub(crate) fn same(a: &str, b: &str) -> bool {
+    let of = |text| Policy::from_json(text).ok();
+    of(a).is_some_and(|a| of(b).is_some_and(|b| a.means(&b)))
+}
+
 /// AWS writes a list of one as its item.
 fn as_list(document: &Document) -> Vec<&Document> {
     match document {
@@ -386,6 +413,11 @@ mod tests {
             Policy::from_json_like(&long.to_json(), Some(&short)).ok(),
             Some(short.clone())
         );
+        let (read, known) = (long.document(), Json(short.document()));
+        assert_eq!(like(read, Some(&known)), known);
+        let none = json!({"Statement": []}).to_string();
+        let old = json!({"Version": "2008-10-17", "Statement": []}).to_string();
+        assert!(same(&none, &old) && !same(&old, &long.to_json()));
         let other = with(json!({"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}));
         assert!(!long.means(&other));
         assert_eq!(

@@ -1,9 +1,8 @@
 //! `dbt-aws:iam:Role`.
 
 use super::{
-    from_tags,
     policy::{Policy, PolicyKind},
-    retag, to_tags,
+    retag,
 };
 use crate::prelude::*;
 use aws_sdk_iam::types::Role as Found;
@@ -32,11 +31,13 @@ pub struct RoleInputs {
     pub inline_policies: Option<BTreeMap<String, Policy>>,
     /// The ARNs of the managed policies that the role has, at most 10 unless AWS raised the account's quota. When
     /// given, others are detached.
+    #[prop(check = checks::each(checks::arn("iam", "policy/")))]
     pub managed_policy_arns: Option<Set<String>>,
     /// The ARN of the managed policy that bounds what the role can ever do.
+    #[prop(check = checks::arn("iam", "policy/"))]
     pub permissions_boundary: Option<String>,
     /// How long a session may last, in seconds: 3600 to 43200. Default: 3600.
-    #[prop(default = 3600, check = session)]
+    #[prop(default = 3600, check = checks::between(3600, 43_200))]
     pub max_session_duration: i32,
     /// Tags.
     pub tags: Option<Tags>,
@@ -78,19 +79,16 @@ fn path(path: &str) -> Result<(), String> {
 }
 
 fn description(text: &str) -> Result<(), String> {
-    match text.chars().count() {
-        0..=1000 => Ok(()),
-        n => Err(format!("has {n} characters, at most 1000 fit")),
-    }
-}
-
-fn session(seconds: &i32) -> Result<(), String> {
-    if (3600..=43_200).contains(seconds) {
-        Ok(())
-    } else {
-        Err(format!(
-            "{seconds} is not between 3600 (an hour) and 43200 (twelve)"
-        ))
+    let fits = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='~' | '\u{a1}'..='\u{ff}');
+    match (text.chars().count(), text.chars().find(|c| !fits(*c))) {
+        (1001.., _) => Err(format!(
+            "has {} characters, at most 1000 fit",
+            text.chars().count()
+        )),
+        (_, Some(other)) => Err(format!(
+            "must not have {other:?}; IAM takes the letters of Western Europe alone"
+        )),
+        _ => Ok(()),
     }
 }
 
@@ -156,7 +154,7 @@ impl CustomResource for Role {
             .assume_role_policy_document(inputs.assume_role_policy.to_json())
             .max_session_duration(inputs.max_session_duration)
             .set_permissions_boundary(inputs.permissions_boundary.clone())
-            .set_tags(Some(to_tags(cx.tags(inputs.tags.as_ref()))?))
+            .set_tags(Some(to_tags(cx.tags(inputs.tags.as_ref()))))
             .send()
             .await
             .during(format!("create {what}"));
@@ -259,9 +257,10 @@ impl CustomResource for Role {
 
     async fn left(cx: &Context) -> Result<Vec<String>> {
         let all = cx.aws.iam().list_roles().into_paginator().items().send();
-        let all: Vec<_> = all.try_collect().await.during("list the roles")?;
-        let names = all.into_iter().map(|each| each.role_name);
-        Ok(names.filter(|name| cx.identity.named(name)).collect())
+        named(cx, "list the roles", all.try_collect(), |each| {
+            Some(each.role_name)
+        })
+        .await
     }
 
     async fn delete(cx: &Context, id: &str, state: &State<Self>) -> Result<()> {

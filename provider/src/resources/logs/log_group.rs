@@ -17,8 +17,9 @@ pub struct LogGroupInputs {
     /// 2192, 2557, 2922, 3288 or 3653. Default: for ever.
     #[prop(check = retention)]
     pub retention_days: Option<i32>,
-    /// The ARN of the KMS key that encrypts the lines; its policy must let CloudWatch Logs use it. Default: a key of
-    /// CloudWatch's own.
+    /// The ARN of the KMS key that encrypts the lines, not that of an alias; its policy must let CloudWatch Logs use it.
+    /// Default: a key of CloudWatch's own.
+    #[prop(check = checks::key)]
     pub kms_key_arn: Option<String>,
     /// Tags.
     pub tags: Option<Tags>,
@@ -193,9 +194,10 @@ impl CustomResource for LogGroup {
             .into_paginator()
             .items()
             .send();
-        let all: Vec<_> = all.try_collect().await.during("list the log groups")?;
-        let names = all.into_iter().filter_map(|each| each.log_group_name);
-        Ok(names.filter(|name| cx.identity.named(name)).collect())
+        named(cx, "list the log groups", all.try_collect(), |each| {
+            each.log_group_name
+        })
+        .await
     }
 
     async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {

@@ -4,10 +4,11 @@ mod calls;
 mod master;
 mod rules;
 
-use super::{add_tags, from_tags, retag};
+use super::{add_tags, retag};
 use crate::{
     prelude::*,
     props::{
+        Enum as _,
         diff::{changes, project},
         encode,
     },
@@ -40,13 +41,14 @@ pub struct InstanceInputs {
     /// The machine, such as `db.t4g.micro`.
     #[prop(check = rules::class)]
     pub instance_class: String,
-    /// The storage, in GiB: 20 to 65536; it cannot shrink. With `maxAllocatedStorage` it is the least, and growth is no
-    /// difference. Default: 20. With a `snapshotIdentifier`, the snapshot's where that is more.
-    #[prop(default = 20, check = rules::storage)]
+    /// The storage, in GiB: 20 to 65536; it cannot shrink, and grows by a tenth at least. With `maxAllocatedStorage` it
+    /// is the least, and growth is no difference. Default: 20. With a `snapshotIdentifier`, the snapshot's where that
+    /// is more.
+    #[prop(default = 20, check = checks::between(20, 65_536))]
     pub allocated_storage: i32,
     /// To how much the storage grows by itself, in GiB: at least a tenth more than `allocatedStorage`. Default: it does
     /// not grow.
-    #[prop(check = rules::storage)]
+    #[prop(check = checks::between(20, 65_536))]
     pub max_allocated_storage: Option<i32>,
     /// The kind of storage. Default: `gp3`.
     #[prop(default = InstanceStorageType::Gp3)]
@@ -54,8 +56,8 @@ pub struct InstanceInputs {
     /// Whether the storage is encrypted. Default: `true`.
     #[prop(replace, default = true)]
     pub storage_encrypted: bool,
-    /// The ARN of the KMS key that encrypts the storage. Default: the account's `aws/rds`.
-    #[prop(replace)]
+    /// The ARN of the KMS key that encrypts the storage, not that of an alias. Default: the account's `aws/rds`.
+    #[prop(replace, check = checks::key)]
     pub kms_key_arn: Option<String>,
     /// Whether a second one stands by in another availability zone. Default: `false`.
     #[prop(default = false)]
@@ -70,16 +72,19 @@ pub struct InstanceInputs {
     /// and `password`. It is read when the database is made or restored, or when this is another secret than before; the
     /// password is never in the state. Needed without a `snapshotIdentifier`; with one, the password stays the
     /// snapshot's where it is absent.
+    #[prop(check = checks::arn("secretsmanager", "secret:"))]
     pub master_user_secret_arn: Option<String>,
     /// The name of the subnet group. Default: AWS's, in the default VPC.
-    #[prop(replace)]
+    #[prop(replace, check = checks::lower)]
     pub db_subnet_group_name: Option<String>,
-    /// The ids of the security groups. Default: the VPC's own.
+    /// The ids of the security groups; once given, they can be changed but not taken away. Default: the VPC's own.
+    #[prop(check = checks::each(checks::id("sg")))]
     pub vpc_security_group_ids: Option<Set<String>>,
     /// The name of the parameter group. Another one takes effect after a reboot. Default: the engine's own.
+    #[prop(check = checks::lower)]
     pub parameter_group_name: Option<String>,
     /// For how many days backups are kept: 1 to 35, or 0 for no backups. Default: 7.
-    #[prop(default = 7, check = rules::backup)]
+    #[prop(default = 7, check = checks::between(0, 35))]
     pub backup_retention_days: i32,
     /// Whether AWS refuses to delete it. Default: `false`.
     #[prop(default = false)]
@@ -96,7 +101,8 @@ pub struct InstanceInputs {
     /// Whether snapshots get the tags. Default: `true`.
     #[prop(default = true)]
     pub copy_tags_to_snapshot: bool,
-    /// The authority of its TLS certificate, such as `rds-ca-rsa2048-g1`. Default: AWS's.
+    /// The authority of its TLS certificate, such as `rds-ca-rsa2048-g1`; once given, it can be changed but not taken
+    /// away. Default: AWS's.
     pub ca_certificate_identifier: Option<String>,
     /// Whether AWS installs new minor versions in the maintenance window. Default: `true`.
     #[prop(default = true)]
@@ -241,6 +247,15 @@ impl CustomResource for Instance {
     ) -> Result<Option<State<Self>>> {
         let found = calls::described(cx, id).await?;
         let live = found.filter(|i| i.db_instance_status() != Some("deleting"));
+        if let (Some(instance), None) = (&live, known)
+            && !cx.identity.shares_seed(&from_tags(instance.tag_list()))
+        {
+            let storage = instance
+                .storage_type()
+                .and_then(InstanceStorageType::from_word);
+            let parts = [("another kind of storage than gp2 or gp3", storage.is_none())];
+            checks::importable(&format!("the database {id}"), parts)?;
+        }
         Ok(live.map(|instance| state(cx, id, &instance, known)))
     }
 
@@ -252,14 +267,13 @@ impl CustomResource for Instance {
             .into_paginator()
             .items()
             .send();
-        let all: Vec<_> = all
-            .try_collect()
-            .await
-            .during("list the database instances")?;
-        let names = all
-            .into_iter()
-            .filter_map(|each| each.db_instance_identifier);
-        Ok(names.filter(|name| cx.identity.named(name)).collect())
+        named(
+            cx,
+            "list the database instances",
+            all.try_collect(),
+            |each| each.db_instance_identifier,
+        )
+        .await
     }
 
     async fn delete(cx: &Context, id: &str, state: &State<Self>) -> Result<()> {
@@ -274,7 +288,7 @@ async fn update(cx: &Context, id: &str, new: &InstanceInputs, old: &State<Instan
     {
         let username = old.inputs.master_username.as_deref();
         let password = master::credentials(cx, secret, username).await?.password;
-        calls::set_password(cx, id, password).await?;
+        calls::set_password(cx, id, password, new.apply_immediately).await?;
         add_tags(cx, &old.outputs.arn, master::tag(secret)).await?;
     }
     let tags = (old.inputs.tags.as_ref(), new.tags.as_ref());
@@ -310,6 +324,17 @@ fn state(
     instance: &DbInstance,
     known: Option<&InstanceInputs>,
 ) -> State<Instance> {
+    // Only what the program gives can be taken away again; an import takes all.
+    let mine = |own: fn(&InstanceInputs) -> bool| known.is_none_or(own);
+    let actual = outputs(instance);
+    let awaited;
+    let instance = match known.is_some_and(|k| !k.apply_immediately) {
+        true => {
+            awaited = with_pending(instance.clone());
+            &awaited
+        }
+        false => instance,
+    };
     let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
     let given = |text: Option<&str>| text.filter(|t| !t.is_empty()).map(str::to_owned);
     let tags = from_tags(instance.tag_list());
@@ -356,12 +381,13 @@ fn state(
             master_username: given(instance.master_username()),
             master_user_secret_arn: master::secret_of(&tags),
             db_subnet_group_name: subnets.and_then(|g| g.db_subnet_group_name().map(str::to_owned)),
-            vpc_security_group_ids: Some(
+            vpc_security_group_ids: mine(|k| k.vpc_security_group_ids.is_some()).then(|| {
                 groups
                     .filter_map(|g| g.vpc_security_group_id().map(str::to_owned))
-                    .collect(),
-            ),
+                    .collect()
+            }),
             parameter_group_name: parameters
+                .filter(|_| mine(|k| k.parameter_group_name.is_some()))
                 .and_then(|g| g.db_parameter_group_name().map(str::to_owned)),
             backup_retention_days: instance.backup_retention_period().unwrap_or_default(),
             deletion_protection: instance.deletion_protection().unwrap_or(false),
@@ -369,7 +395,8 @@ fn state(
             publicly_accessible: instance.publicly_accessible().unwrap_or(false),
             database_insights: insights,
             copy_tags_to_snapshot: instance.copy_tags_to_snapshot().unwrap_or(false),
-            ca_certificate_identifier: given(instance.ca_certificate_identifier()),
+            ca_certificate_identifier: given(instance.ca_certificate_identifier())
+                .filter(|_| mine(|k| k.ca_certificate_identifier.is_some())),
             auto_minor_version_upgrade: instance.auto_minor_version_upgrade().unwrap_or(false),
             apply_immediately: known.is_none_or(|k| k.apply_immediately),
             skip_final_snapshot: known.is_some_and(|k| k.skip_final_snapshot),
@@ -379,8 +406,25 @@ fn state(
                 known.and_then(|k| k.tags.as_ref()),
             ),
         },
-        outputs: outputs(instance),
+        outputs: actual,
     }
+}
+
+/// The instance as it is after the next maintenance window.
+fn with_pending(mut instance: DbInstance) -> DbInstance {
+    let Some(pending) = instance.pending_modified_values.take() else {
+        return instance;
+    };
+    instance.db_instance_class = pending.db_instance_class.or(instance.db_instance_class);
+    instance.allocated_storage = pending.allocated_storage.or(instance.allocated_storage);
+    instance.storage_type = pending.storage_type.or(instance.storage_type);
+    instance.engine_version = pending.engine_version.or(instance.engine_version);
+    instance.multi_az = pending.multi_az.or(instance.multi_az);
+    let backups = pending.backup_retention_period;
+    instance.backup_retention_period = backups.or(instance.backup_retention_period);
+    let authority = pending.ca_certificate_identifier;
+    instance.ca_certificate_identifier = authority.or(instance.ca_certificate_identifier);
+    instance
 }
 
 fn outputs(instance: &DbInstance) -> InstanceOutputs {
@@ -394,5 +438,28 @@ fn outputs(instance: &DbInstance) -> InstanceOutputs {
         engine_version_actual: text(instance.engine_version()),
         allocated_storage_actual: instance.allocated_storage().unwrap_or_default(),
         availability_zone: text(instance.availability_zone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_sdk_rds::types::PendingModifiedValues;
+
+    #[test]
+    fn what_waits_for_the_window_counts() {
+        let pending = PendingModifiedValues::builder()
+            .db_instance_class("db.t4g.small")
+            .multi_az(true);
+        let instance = DbInstance::builder()
+            .db_instance_class("db.t4g.micro")
+            .engine_version("17.2")
+            .pending_modified_values(pending.build());
+        let after = with_pending(instance.build());
+        assert_eq!(after.db_instance_class(), Some("db.t4g.small"));
+        assert_eq!(
+            (after.multi_az(), after.engine_version()),
+            (Some(true), Some("17.2"))
+        );
     }
 }

@@ -1,6 +1,6 @@
 //! `dbt-aws:rds:ParameterGroup`.
 
-use super::{arn, check_name, held, retag, tags_of, to_tags};
+use super::{arn, check_name, held, retag, tags_of};
 use crate::prelude::*;
 use aws_sdk_rds::types::{ApplyMethod, DbInstance, Parameter};
 use std::collections::BTreeSet;
@@ -22,7 +22,7 @@ pub struct ParameterGroupInputs {
     #[prop(replace, check = family)]
     pub family: String,
     /// What it is for. Default: `Managed by Pulumi`.
-    #[prop(replace, default = "Managed by Pulumi")]
+    #[prop(replace, default = "Managed by Pulumi", check = super::description)]
     pub description: String,
     /// The parameters that differ from the engine's own, by name, such as `rds.force_ssl: "1"`. A parameter that the
     /// engine reads only when it starts takes effect after the instance's next reboot.
@@ -234,14 +234,10 @@ impl CustomResource for ParameterGroup {
             .into_paginator()
             .items()
             .send();
-        let all: Vec<_> = all
-            .try_collect()
-            .await
-            .during("list the parameter groups")?;
-        let names = all
-            .into_iter()
-            .filter_map(|each| each.db_parameter_group_name);
-        Ok(names.filter(|name| cx.identity.named(name)).collect())
+        named(cx, "list the parameter groups", all.try_collect(), |each| {
+            each.db_parameter_group_name
+        })
+        .await
     }
 
     async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {

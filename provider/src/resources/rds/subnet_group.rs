@@ -1,6 +1,6 @@
 //! `dbt-aws:rds:SubnetGroup`.
 
-use super::{arn, check_name, held, retag, tags_of, to_tags};
+use super::{arn, check_name, held, retag, tags_of};
 use crate::prelude::*;
 use aws_sdk_rds::types::{DbInstance, DbSubnetGroup};
 
@@ -15,11 +15,14 @@ pub struct SubnetGroupInputs {
     #[prop(replace, check = name)]
     pub name: Option<String>,
     /// What it is for. Default: `Managed by Pulumi`.
-    #[prop(default = "Managed by Pulumi", check = description)]
+    #[prop(default = "Managed by Pulumi", check = super::description)]
     pub description: String,
     /// The ids of the subnets, in at least two availability zones of one VPC.
     #[prop(check = two)]
     pub subnet_ids: Set<String>,
+    /// The VPC of the subnets. AWS does not move a group to another one: with this, a change of VPC makes a new group.
+    #[prop(replace, check = checks::id("vpc"))]
+    pub vpc_id: Option<String>,
     /// Tags.
     pub tags: Option<Tags>,
 }
@@ -42,21 +45,11 @@ fn name(name: &String) -> Result<(), String> {
     }
 }
 
-#[allow(clippy::ptr_arg)]
-fn description(text: &String) -> Result<(), String> {
-    if text.is_empty() {
-        Err("must not be empty".to_owned())
-    } else {
-        Ok(())
-    }
-}
-
 fn two(ids: &Set<String>) -> Result<(), String> {
     if ids.len() < 2 {
-        Err("needs subnets in at least two availability zones".to_owned())
-    } else {
-        Ok(())
+        return Err("needs subnets in at least two availability zones".to_owned());
     }
+    checks::each(checks::id("subnet"))(ids)
 }
 
 impl CustomResource for SubnetGroup {
@@ -156,6 +149,10 @@ impl CustomResource for SubnetGroup {
                 subnet_ids: subnets
                     .filter_map(|s| s.subnet_identifier().map(str::to_owned))
                     .collect(),
+                // Whoever does not give it has it of the outputs alone.
+                vpc_id: known
+                    .and_then(|k| k.vpc_id.as_ref())
+                    .map(|_| outputs(group).vpc_id),
                 tags: cx.user_tags(&tags?, known.and_then(|k| k.tags.as_ref())),
             },
             outputs: outputs(group),
@@ -170,9 +167,10 @@ impl CustomResource for SubnetGroup {
             .into_paginator()
             .items()
             .send();
-        let all: Vec<_> = all.try_collect().await.during("list the subnet groups")?;
-        let names = all.into_iter().filter_map(|each| each.db_subnet_group_name);
-        Ok(names.filter(|name| cx.identity.named(name)).collect())
+        named(cx, "list the subnet groups", all.try_collect(), |each| {
+            each.db_subnet_group_name
+        })
+        .await
     }
 
     async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {

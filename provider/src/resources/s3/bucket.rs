@@ -4,7 +4,7 @@ mod contents;
 mod settings;
 
 use crate::prelude::*;
-use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration, Tag};
+use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 use std::net::Ipv4Addr;
 
 /// A bucket of objects.
@@ -92,7 +92,7 @@ pub struct BucketLifecycleRule {
     /// After how many days a version that is no longer the current one is deleted.
     #[prop(check = days)]
     pub noncurrent_days: Option<i32>,
-    /// After how many days the parts of an upload that was not completed are deleted.
+    /// After how many days the parts of an upload that was not completed are deleted. Excludes `tags`.
     #[prop(check = days)]
     pub abort_incomplete_multipart_days: Option<i32>,
 }
@@ -176,6 +176,10 @@ impl CustomResource for Bucket {
                     format!("another rule is called {:?}", rule.id),
                 );
             }
+            if rule.tags.is_some() && rule.abort_incomplete_multipart_days.is_some() {
+                let reason = "an upload has no tags; give this a rule of its own without tags";
+                check.fail(format!("{path}.abortIncompleteMultipartDays"), reason);
+            }
             if let BucketLifecycleRule {
                 expiration_days: None,
                 noncurrent_days: None,
@@ -207,7 +211,7 @@ impl CustomResource for Bucket {
             .create_bucket_configuration(
                 CreateBucketConfiguration::builder()
                     .set_location_constraint(location)
-                    .set_tags(Some(to_tags(cx.tags(inputs.tags.as_ref()))?))
+                    .set_tags(Some(to_tags(cx.tags(inputs.tags.as_ref()))))
                     .build(),
             )
             .send()
@@ -320,13 +324,14 @@ async fn adopt(
 
 async fn exists(cx: &Context, name: &str) -> Result<bool> {
     let head = cx.aws.s3().head_bucket().bucket(name).send().await;
+    let status = head.as_ref().err().and_then(|e| e.raw_response());
+    // An answer to HEAD has no words.
+    if status.is_some_and(|response| response.status().as_u16() == 403) {
+        return Err(Error::failed(format!(
+            "could not create the bucket {name}: S3 does not let these credentials look at it: the name is another \
+             account's, or they lack s3:ListBucket; choose another name, or use others"
+        )));
+    }
     let found = head.during(format!("look for the bucket {name}")).gone()?;
     Ok(found.is_some())
-}
-
-fn to_tags(tags: Tags) -> Result<Vec<Tag>> {
-    tags.into_iter()
-        .map(|(k, v)| Tag::builder().key(k).value(v).build())
-        .collect::<Result<_, _>>()
-        .map_err(|e| Error::Bug(e.to_string()))
 }

@@ -5,8 +5,8 @@ use crate::{identity::MARKER, prelude::*, props::Enum as _, words};
 use aws_sdk_scheduler::{
     operation::get_schedule::GetScheduleOutput,
     types::{
-        DeadLetterConfig, FlexibleTimeWindow, FlexibleTimeWindowMode, RetryPolicy,
-        ScheduleState as AwsState, Target,
+        ActionAfterCompletion, DeadLetterConfig, FlexibleTimeWindow, FlexibleTimeWindowMode,
+        RetryPolicy, ScheduleState as AwsState, Target,
     },
 };
 use aws_smithy_types::{DateTime, date_time::Format};
@@ -31,17 +31,19 @@ pub struct ScheduleTarget {
     /// The ARN of what is called, such as a state machine's, or of an AWS API: `arn:aws:scheduler:::aws-sdk:...`.
     pub arn: String,
     /// The ARN of the role that may call it.
+    #[prop(check = checks::arn("iam", "role/"))]
     pub role_arn: String,
     /// What it is called with: a JSON document or, for a queue and its like, any text; 256 KB at most.
     /// `<aws.scheduler.scheduled-time>` and its like stand for the values of each call.
     pub input: Option<Payload>,
     /// The ARN of the SQS queue that gets what could not be delivered. Default: none.
+    #[prop(check = checks::arn("sqs", ""))]
     pub dead_letter_arn: Option<String>,
     /// For how long delivery is tried, in seconds: 60 to 86400. Default: 86400.
-    #[prop(default = 86_400, check = maximum_age)]
+    #[prop(default = 86_400, check = checks::between(60, 86_400))]
     pub maximum_age_seconds: i32,
     /// How often delivery is tried again: 0 to 185. Default: 185.
-    #[prop(default = 185, check = attempts)]
+    #[prop(default = 185, check = checks::between(0, 185))]
     pub maximum_retry_attempts: i32,
 }
 
@@ -71,7 +73,7 @@ pub struct ScheduleInputs {
     #[prop(check = moment)]
     pub end: Option<String>,
     /// Within how many minutes after the time it may call: 1 to 1440. Default: at the time.
-    #[prop(check = window)]
+    #[prop(check = checks::between(1, 1440))]
     pub flexible_window_minutes: Option<i32>,
     /// Whether it runs. Default: `ENABLED`.
     #[prop(default = ScheduleStatus::Enabled)]
@@ -79,6 +81,7 @@ pub struct ScheduleInputs {
     /// What it calls.
     pub target: ScheduleTarget,
     /// The ARN of the KMS key that encrypts the input. Default: a key of AWS's.
+    #[prop(check = checks::arn("kms", ""))]
     pub kms_key_arn: Option<String>,
 }
 
@@ -104,26 +107,6 @@ fn name(name: &String) -> Result<(), String> {
             "{name:?} must be 1 to 64 letters, digits, -, _ and ."
         ))
     }
-}
-
-fn between(value: i32, least: i32, most: i32) -> Result<(), String> {
-    if (least..=most).contains(&value) {
-        Ok(())
-    } else {
-        Err(format!("{value} is not between {least} and {most}"))
-    }
-}
-
-fn maximum_age(seconds: &i32) -> Result<(), String> {
-    between(*seconds, 60, 86_400)
-}
-
-fn attempts(attempts: &i32) -> Result<(), String> {
-    between(*attempts, 0, 185)
-}
-
-fn window(minutes: &i32) -> Result<(), String> {
-    between(*minutes, 1, 1440)
 }
 
 fn time(text: &str) -> Result<DateTime, String> {
@@ -271,6 +254,9 @@ impl CustomResource for Schedule {
         let Some(there) = get(cx, id).await? else {
             return Ok(None);
         };
+        if known.is_none() && !cx.identity.shares_seed(&marker(there.description())) {
+            checks::importable(&format!("the schedule {id}"), foreign(&there))?;
+        }
         let (group, name) = parts(id)?;
         let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
         let past = known
@@ -310,11 +296,10 @@ impl CustomResource for Schedule {
             .into_paginator()
             .items()
             .send();
-        let all: Vec<_> = all.try_collect().await.during("list the schedules")?;
-        let ids = all
-            .into_iter()
-            .filter_map(|s| Some(format!("{}/{}", s.group_name?, s.name?)));
-        Ok(ids.filter(|id| cx.identity.named(id)).collect())
+        named(cx, "list the schedules", all.try_collect(), |each| {
+            Some(format!("{}/{}", each.group_name?, each.name?))
+        })
+        .await
     }
 
     async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {
@@ -415,6 +400,31 @@ fn target(target: &ScheduleTarget) -> Result<Target> {
         .set_dead_letter_config(target.dead_letter_arn.as_ref().map(dead_letters))
         .retry_policy(policy)
         .build()?)
+}
+
+/// What of a schedule no property here is for, and whether it is there.
+fn foreign(there: &GetScheduleOutput) -> Vec<(&'static str, bool)> {
+    let has = |has: fn(&Target) -> bool| there.target().is_some_and(has);
+    vec![
+        ("ecsParameters", has(|t| t.ecs_parameters().is_some())),
+        (
+            "eventBridgeParameters",
+            has(|t| t.event_bridge_parameters().is_some()),
+        ),
+        (
+            "kinesisParameters",
+            has(|t| t.kinesis_parameters().is_some()),
+        ),
+        (
+            "sageMakerPipelineParameters",
+            has(|t| t.sage_maker_pipeline_parameters().is_some()),
+        ),
+        ("sqsParameters", has(|t| t.sqs_parameters().is_some())),
+        (
+            "actionAfterCompletion",
+            there.action_after_completion() == Some(&ActionAfterCompletion::Delete),
+        ),
+    ]
 }
 
 fn from_target(target: Option<&Target>) -> ScheduleTarget {

@@ -1,7 +1,7 @@
 //! `dbt-aws:secretsmanager:Secret`.
 
 use crate::prelude::*;
-use aws_sdk_secretsmanager::{operation::describe_secret::DescribeSecretOutput, types::Tag};
+use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
 
 /// A value kept in Secrets Manager.
 #[derive(Debug)]
@@ -13,7 +13,8 @@ pub struct SecretInputs {
     /// The name: 1 to 512 letters, digits and `/ _ + = . @ -`. Default: the resource's name with a suffix.
     #[prop(replace, check = name)]
     pub name: Option<String>,
-    /// What it is for.
+    /// What it is for: at most 2048 characters.
+    #[prop(check = description)]
     pub description: Option<String>,
     /// The ARN of the KMS key that encrypts it. Default: the account's `aws/secretsmanager`.
     pub kms_key_arn: Option<String>,
@@ -37,7 +38,7 @@ pub struct SecretInputs {
 #[derive(Clone, Debug, PartialEq, Props)]
 pub struct SecretGenerate {
     /// How many characters the password has: 8 to 1024. Default: 32.
-    #[prop(default = 32, check = length)]
+    #[prop(default = 32, check = checks::between(8, 1024))]
     pub length: i64,
     /// The characters that the password does not have. Default: none, of the letters, digits and `- _ . ~` that it is
     /// made of.
@@ -80,6 +81,14 @@ fn name(name: &String) -> Result<(), String> {
     }
 }
 
+#[allow(clippy::ptr_arg)]
+fn description(text: &String) -> Result<(), String> {
+    match text.chars().count() {
+        0..=2048 => Ok(()),
+        n => Err(format!("has {n} characters, at most 2048 fit")),
+    }
+}
+
 fn window(days: &i64) -> Result<(), String> {
     match days {
         0 | 7..=30 => Ok(()),
@@ -93,14 +102,6 @@ fn size(value: &String) -> Result<(), String> {
         0 => Err("must not be empty".to_owned()),
         1..=65_536 => Ok(()),
         bytes => Err(format!("has {bytes} bytes, AWS takes at most 65536")),
-    }
-}
-
-fn length(length: &i64) -> Result<(), String> {
-    if (8..=1024).contains(length) {
-        Ok(())
-    } else {
-        Err(format!("must be 8 to 1024, not {length}"))
     }
 }
 
@@ -387,16 +388,4 @@ async fn described(cx: &Context, id: &str) -> Result<Option<DescribeSecretOutput
         .await
         .during(format!("read the secret {id}"))
         .gone()
-}
-
-fn to_tags(tags: Tags) -> Vec<Tag> {
-    tags.into_iter()
-        .map(|(k, v)| Tag::builder().key(k).value(v).build())
-        .collect()
-}
-
-fn from_tags(tags: &[Tag]) -> Tags {
-    tags.iter()
-        .filter_map(|t| Some((t.key()?.to_owned(), t.value()?.to_owned())))
-        .collect()
 }

@@ -6,7 +6,7 @@ use aws_sdk_sfn::{
     operation::describe_state_machine::DescribeStateMachineOutput,
     types::{
         CloudWatchLogsLogGroup, ExecutionStatus, LogDestination, LoggingConfiguration,
-        StateMachineStatus, Tag, TracingConfiguration,
+        StateMachineStatus, TracingConfiguration,
     },
 };
 use futures::future::try_join_all;
@@ -46,6 +46,7 @@ pub struct StateMachineLogging {
     #[prop(default = StateMachineLoggingLevel::Off)]
     pub level: StateMachineLoggingLevel,
     /// The ARN of the log group. Required unless the level is `OFF`.
+    #[prop(check = checks::arn("logs", "log-group:"))]
     pub log_group_arn: Option<String>,
     /// Whether inputs and outputs are logged too. Default: `false`.
     #[prop(default = false)]
@@ -64,6 +65,7 @@ pub struct StateMachineInputs {
     /// See [the language](https://docs.aws.amazon.com/step-functions/latest/dg/concepts-amazon-states-language.html).
     pub definition: Json,
     /// The ARN of the role that it runs with.
+    #[prop(check = checks::arn("iam", "role/"))]
     pub role_arn: String,
     /// How it runs. Default: `STANDARD`.
     #[prop(replace, default = StateMachineType::Standard)]
@@ -255,25 +257,29 @@ impl CustomResource for StateMachine {
             .into_paginator()
             .items()
             .send();
-        let all: Vec<_> = all.try_collect().await.during("list the state machines")?;
-        let names = all.into_iter().map(|each| each.state_machine_arn);
-        Ok(names.filter(|name| cx.identity.named(name)).collect())
+        named(cx, "list the state machines", all.try_collect(), |each| {
+            Some(each.state_machine_arn)
+        })
+        .await
     }
 
     async fn delete(cx: &Context, id: &str, state: &State<Self>) -> Result<()> {
-        if state.inputs.r#type == StateMachineType::Standard {
-            stop_executions(cx, id).await?;
-        }
+        let stop = async || match state.inputs.r#type {
+            StateMachineType::Standard => stop_executions(cx, id).await,
+            StateMachineType::Express => Ok(()),
+        };
+        stop().await?;
         let delete = cx.aws.sfn().delete_state_machine().state_machine_arn(id);
         delete.send().await.during(format!("delete {id}"))?;
         cx.wait(&format!("deleting {id}"), async || {
             let look = cx.aws.sfn().describe_state_machine().state_machine_arn(id);
-            Ok(
-                match look.send().await.during(format!("look at {id}")).gone()? {
-                    None => Progress::Done(()),
-                    Some(_) => Progress::Pending("its executions end".to_owned()),
-                },
-            )
+            let there = look.send().await.during(format!("look at {id}")).gone()?;
+            if there.is_none() {
+                return Ok(Progress::Done(()));
+            }
+            // One may have started in between.
+            stop().await.gone()?;
+            Ok(Progress::Pending("its executions end".to_owned()))
         })
         .await
     }
@@ -320,19 +326,7 @@ async fn tags(cx: &Context, arn: &str) -> Result<Tags> {
         .send()
         .await;
     let tags = tags.during(format!("read the tags of {arn}"))?;
-    let pair = |t: &Tag| {
-        Some((
-            t.key()?.to_owned(),
-            t.value().unwrap_or_default().to_owned(),
-        ))
-    };
-    Ok(tags.tags().iter().filter_map(pair).collect())
-}
-
-fn to_tags(tags: Tags) -> Vec<Tag> {
-    tags.into_iter()
-        .map(|(k, v)| Tag::builder().key(k).value(v).build())
-        .collect()
+    Ok(from_tags(tags.tags()))
 }
 
 fn to_tracing(inputs: &StateMachineInputs) -> TracingConfiguration {

@@ -1,7 +1,8 @@
 //! `dbt-aws:sqs:Queue`.
 
-use crate::prelude::*;
+use crate::{prelude::*, resources::iam::policy};
 use aws_sdk_sqs::types::QueueAttributeName;
+use std::time::Instant;
 
 /// A standard queue.
 #[derive(Debug)]
@@ -14,10 +15,10 @@ pub struct QueueInputs {
     #[prop(replace, check = name)]
     pub name: Option<String>,
     /// For how many seconds a message is kept: 60 to 1209600 (14 days). Default: 345600 (4 days).
-    #[prop(default = 345_600, check = retention)]
+    #[prop(default = 345_600, check = checks::between(60, 1_209_600))]
     pub message_retention_seconds: i32,
     /// For how many seconds a message that was received is hidden from others: 0 to 43200 (12 hours). Default: 30.
-    #[prop(default = 30, check = visibility)]
+    #[prop(default = 30, check = checks::between(0, 43_200))]
     pub visibility_timeout_seconds: i32,
     /// Whether SQS encrypts messages with a key of its own. Default: `true`, without a `kmsKeyArn`.
     pub sqs_managed_sse: Option<bool>,
@@ -35,9 +36,10 @@ pub struct QueueInputs {
 #[derive(Clone, Debug, PartialEq, Props)]
 pub struct QueueRedrivePolicy {
     /// The ARN of the queue that they go to.
+    #[prop(check = checks::arn("sqs", ""))]
     pub dead_letter_target_arn: String,
     /// After how many receipts they go there: 1 to 1000.
-    #[prop(check = receipts)]
+    #[prop(check = checks::between(1, 1_000))]
     pub max_receive_count: i32,
 }
 
@@ -66,26 +68,6 @@ fn name(name: &String) -> Result<(), String> {
     }
 }
 
-fn retention(seconds: &i32) -> Result<(), String> {
-    between(*seconds, 60, 1_209_600)
-}
-
-fn visibility(seconds: &i32) -> Result<(), String> {
-    between(*seconds, 0, 43_200)
-}
-
-fn receipts(count: &i32) -> Result<(), String> {
-    between(*count, 1, 1_000)
-}
-
-fn between(value: i32, least: i32, most: i32) -> Result<(), String> {
-    if (least..=most).contains(&value) {
-        Ok(())
-    } else {
-        Err(format!("must be {least} to {most}, not {value}"))
-    }
-}
-
 impl CustomResource for Queue {
     const TOKEN: &'static str = "dbt-aws:sqs:Queue";
     const DOC: &'static str = "A standard queue.\n\nImport with the URL. See [Amazon SQS queues](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues.html).";
@@ -102,6 +84,11 @@ impl CustomResource for Queue {
         if check.has("kmsKeyArn") && check.get("sqsManagedSse") == Some(Some(true)) {
             check.fail("sqsManagedSse", "give only one of sqsManagedSse, kmsKeyArn");
         }
+    }
+
+    fn complete(inputs: &mut Properties, old: &Properties) -> Result<(), Failure> {
+        policy::keep(inputs, old);
+        Ok(())
     }
 
     async fn create(cx: &Context, inputs: &QueueInputs) -> Result<Created<Self>> {
@@ -168,15 +155,23 @@ impl CustomResource for Queue {
                 .await
                 .during(format!("update the queue {id}"))?;
             // AWS takes up to a minute to answer with what was set.
+            let started = Instant::now();
             let shown = || async {
                 let now = described(cx, id).await?;
                 let late: Vec<_> = changed
                     .iter()
-                    .filter(|(k, v)| !same(now.get(k).map_or("", String::as_str), v))
+                    .filter(|(k, v)| !same(k, now.get(k).map_or("", String::as_str), v))
                     .map(|(k, _)| k.as_str())
                     .collect();
                 Ok(match late.as_slice() {
                     [] => Progress::Done(()),
+                    late if started.elapsed() > SHOWN => {
+                        cx.warn(&format!(
+                            "AWS still answers with another {} of the queue {id} than was set",
+                            late.join(", ")
+                        ));
+                        Progress::Done(())
+                    }
                     late => Progress::Pending(late.join(", ")),
                 })
             };
@@ -230,7 +225,8 @@ impl CustomResource for Queue {
                 visibility_timeout_seconds: number(QueueAttributeName::VisibilityTimeout),
                 sqs_managed_sse: (given || sse != key.is_none()).then_some(sse),
                 kms_key_arn: key,
-                policy: json(QueueAttributeName::Policy).map(Json),
+                policy: json(QueueAttributeName::Policy)
+                    .map(|read| policy::like(read, known.and_then(|k| k.policy.as_ref()))),
                 redrive_policy: redrive.as_ref().and_then(from_redrive),
                 tags: cx.user_tags(&tags?, known.and_then(|k| k.tags.as_ref())),
             },
@@ -242,10 +238,10 @@ impl CustomResource for Queue {
     }
 
     async fn left(cx: &Context) -> Result<Vec<String>> {
-        let all = cx.aws.sqs().list_queues().into_paginator().items().send();
-        let all: Vec<_> = all.try_collect().await.during("list the queues")?;
-        let names = all.into_iter();
-        Ok(names.filter(|name| cx.identity.named(name)).collect())
+        // Without a size of its pages SQS stops after the first.
+        let all = cx.aws.sqs().list_queues().max_results(1_000);
+        let all = all.into_paginator().items().send();
+        named(cx, "list the queues", all.try_collect(), Some).await
     }
 
     async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {
@@ -314,10 +310,14 @@ fn from_redrive(policy: &serde_json::Value) -> Option<QueueRedrivePolicy> {
     })
 }
 
-/// Whether two attributes mean the same.
-fn same(a: &str, b: &str) -> bool {
+/// For how long AWS may answer with what was there before.
+const SHOWN: Duration = Duration::from_secs(90);
+
+/// Whether two values of an attribute mean the same.
+fn same(name: &QueueAttributeName, a: &str, b: &str) -> bool {
     let json = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
-    a == b || json(a).is_some_and(|a| Some(a) == json(b))
+    let is_policy = *name == QueueAttributeName::Policy;
+    a == b || json(a).is_some_and(|a| Some(a) == json(b)) || is_policy && policy::same(a, b)
 }
 
 /// The URL of the queue of that name, where there is one.

@@ -5,11 +5,12 @@ use super::{
     master::{self, Credentials},
     rules,
 };
-use crate::{identity::random, prelude::*, props::Enum, resources::rds::to_tags};
+use crate::{identity::random, prelude::*, props::Enum};
 use aws_sdk_rds::{
     operation::modify_db_instance::builders::ModifyDbInstanceInputBuilder,
     types::{DatabaseInsightsMode, DbInstance},
 };
+use std::time::Instant;
 
 /// For how long Performance Insights keeps what it records, in days: AWS takes nothing else with these modes.
 const STANDARD_DAYS: i32 = 7;
@@ -87,6 +88,7 @@ pub(super) async fn restore(
     snapshot: &str,
     inputs: &InstanceInputs,
 ) -> Result<()> {
+    refuse_snapshot(cx, id, snapshot, inputs).await?;
     let mut tags = cx.tags(inputs.tags.as_ref());
     tags.extend(master::tag(master::UNSET));
     cx.aws
@@ -112,6 +114,58 @@ pub(super) async fn restore(
     Ok(())
 }
 
+/// Refuses a snapshot that decides what the inputs say otherwise, before a database is made of it.
+async fn refuse_snapshot(
+    cx: &Context,
+    id: &str,
+    snapshot: &str,
+    inputs: &InstanceInputs,
+) -> Result<()> {
+    let found = cx
+        .aws
+        .rds()
+        .describe_db_snapshots()
+        .db_snapshot_identifier(snapshot)
+        .include_shared(true)
+        .send()
+        .await
+        .during(format!("read the snapshot {snapshot}"))
+        .gone()?;
+    let Some(found) = found.and_then(|f| f.db_snapshots?.into_iter().next()) else {
+        return Ok(());
+    };
+    let differs = |wanted: Option<&String>, has: Option<&str>| {
+        wanted.is_some_and(|wanted| has.is_some_and(|has| wanted != has))
+    };
+    let master = found.master_username();
+    let encrypted = found.encrypted().unwrap_or(false);
+    let wrong: Vec<_> = [
+        ("engine", differs(Some(&inputs.engine), found.engine())),
+        ("storageEncrypted", encrypted != inputs.storage_encrypted),
+        (
+            "kmsKeyArn",
+            differs(inputs.kms_key_arn.as_ref(), found.kms_key_id()),
+        ),
+        (
+            "masterUsername",
+            differs(inputs.master_username.as_ref(), master),
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(name, wrong)| wrong.then_some(name))
+    .collect();
+    if !wrong.is_empty() {
+        return Err(Error::failed(format!(
+            "could not restore the database {id}: the snapshot {snapshot} differs in {}; give the snapshot's",
+            wrong.join(", ")
+        )));
+    }
+    if let Some(secret) = &inputs.master_user_secret_arn {
+        master::credentials(cx, secret, master).await?;
+    }
+    Ok(())
+}
+
 /// Changes what differs, if anything, and waits for it unless it is left to the maintenance window.
 pub(super) async fn modify(
     cx: &Context,
@@ -133,7 +187,26 @@ pub(super) async fn modify(
         (new, old) => new.filter(|_| new != old),
     };
     let regroups = new.vpc_security_group_ids != before.vpc_security_group_ids;
-    let parameters = changed(&new.parameter_group_name, &before.parameter_group_name).flatten();
+    for (name, taken) in [
+        (
+            "vpcSecurityGroupIds",
+            regroups && new.vpc_security_group_ids.is_none(),
+        ),
+        (
+            "caCertificateIdentifier",
+            before.ca_certificate_identifier.is_some() && new.ca_certificate_identifier.is_none(),
+        ),
+    ] {
+        if taken {
+            return Err(Error::failed(format!(
+                "could not update the database {id}: {name} cannot be taken away; give what it is to have instead"
+            )));
+        }
+    }
+    let parameters = changed(&new.parameter_group_name, &before.parameter_group_name).map(|name| {
+        let version = version.as_ref().unwrap_or(&actual.engine_version_actual);
+        name.unwrap_or_else(|| rules::default_parameters(&new.engine, version))
+    });
     let base = ModifyDbInstanceInputBuilder::default()
         .db_instance_identifier(id)
         .apply_immediately(new.apply_immediately);
@@ -189,7 +262,8 @@ pub(super) async fn modify(
             &new.auto_minor_version_upgrade,
             &before.auto_minor_version_upgrade,
         ));
-    if modify == base {
+    // A change that does not wait for the maintenance window makes those that do.
+    if modify == base && (before.apply_immediately || !new.apply_immediately) {
         return Ok(());
     }
     modify
@@ -220,6 +294,14 @@ fn storage(id: &str, new: &InstanceInputs, actual: i32) -> Result<Option<i32>> {
              and storage cannot shrink; give {actual} or more"
         )));
     }
+    // RDS rounds less growth up, and the storage would never be what is wanted.
+    let least = (i64::from(actual) * 11 + 9) / 10;
+    if wanted > actual && i64::from(wanted) < least && !is_least {
+        return Err(Error::failed(format!(
+            "could not update the database {id}: storage grows by a tenth at least, and it has {actual} GiB; give \
+             allocatedStorage {least} or more"
+        )));
+    }
     Ok((wanted > actual).then_some(wanted))
 }
 
@@ -227,23 +309,42 @@ fn changed<T: PartialEq + Clone>(new: &T, old: &T) -> Option<T> {
     (new != old).then(|| new.clone())
 }
 
-/// Gives the master user another password.
-pub(super) async fn set_password(cx: &Context, id: &str, password: String) -> Result<()> {
+/// Gives the master user another password. AWS never leaves that to the maintenance window; with `at_once` it makes all
+/// other changes that wait for it too.
+pub(super) async fn set_password(
+    cx: &Context,
+    id: &str,
+    password: String,
+    at_once: bool,
+) -> Result<()> {
     cx.aws
         .rds()
         .modify_db_instance()
         .db_instance_identifier(id)
         .master_user_password(password)
-        .apply_immediately(true)
+        .apply_immediately(at_once)
         .send()
         .await
         .during(format!("set the master password of the database {id}"))?;
-    wait_until_settled(cx, id).await
+    let pending = |instance: &DbInstance| {
+        let pending = instance.pending_modified_values()?;
+        pending.master_user_password()?;
+        Some("setting the password".to_owned())
+    };
+    wait(cx, id, pending).await.map(drop)
 }
 
 /// Removes the instance, after a last snapshot unless the inputs say otherwise, and waits until it is gone.
 pub(super) async fn delete(cx: &Context, id: &str, inputs: &InstanceInputs) -> Result<()> {
-    let snapshot = (!inputs.skip_final_snapshot).then(|| {
+    let status = described(cx, id).await?.and_then(|i| i.db_instance_status);
+    let broken = status.filter(|status| LOST.contains(&status.as_str()));
+    if let (Some(status), false) = (&broken, inputs.skip_final_snapshot) {
+        cx.warn(&format!(
+            "the database {id} is in the state {status}, of which AWS takes no snapshot: it is deleted without one"
+        ));
+    }
+    let skip = inputs.skip_final_snapshot || broken.is_some();
+    let snapshot = (!skip).then(|| {
         let named = inputs.final_snapshot_identifier.clone();
         named.unwrap_or_else(|| format!("{id}-final-{}", random(8)))
     });
@@ -252,7 +353,7 @@ pub(super) async fn delete(cx: &Context, id: &str, inputs: &InstanceInputs) -> R
         .rds()
         .delete_db_instance()
         .db_instance_identifier(id)
-        .skip_final_snapshot(inputs.skip_final_snapshot)
+        .skip_final_snapshot(skip)
         .set_final_db_snapshot_identifier(snapshot.clone())
         .send()
         .await
@@ -317,27 +418,58 @@ async fn wait(
     id: &str,
     pending: impl Fn(&DbInstance) -> Option<String> + Sync,
 ) -> Result<DbInstance> {
+    let started = Instant::now();
     let look = || async {
-        let Some(instance) = described(cx, id).await? else {
-            return Err(Error::failed(format!(
-                "the database {id} is gone; look in the AWS console at what deleted it"
-            )));
-        };
-        match instance.db_instance_status().unwrap_or("unknown") {
-            // A database whose storage is being optimized takes connections.
-            "available" | "storage-optimization" => Ok(match pending(&instance) {
+        let instance = described(cx, id).await?;
+        let status = instance
+            .as_ref()
+            .map(|i| i.db_instance_status().unwrap_or("unknown"));
+        let state = verdict(id, status, started.elapsed())?;
+        Ok(match (state, instance) {
+            (None, Some(instance)) => match pending(&instance) {
                 Some(state) => Progress::Pending(state),
                 None => Progress::Done(instance),
-            }),
-            status if FAILED.contains(&status) => Err(Error::failed(format!(
-                "the database {id} is in the state {status}; look at its events in the AWS console, repair it or \
-                 delete it, and run the command again"
-            ))),
-            status => Ok(Progress::Pending(status.replace('-', " "))),
-        }
+            },
+            (state, _) => Progress::Pending(state.unwrap_or_default()),
+        })
     };
     cx.wait("waiting for the database", look).await
 }
+
+/// What is under way after waiting for so long, `None` when the database takes connections.
+fn verdict(id: &str, status: Option<&str>, waited: Duration) -> Result<Option<String>> {
+    match status {
+        // One whose storage is being optimized takes connections.
+        Some("available" | "storage-optimization") => Ok(None),
+        None if waited < VISIBLE => Ok(Some("not visible yet".to_owned())),
+        None => Err(Error::failed(format!(
+            "the database {id} is gone; look in the AWS console at what deleted it"
+        ))),
+        Some(status)
+            if FAILED.contains(&status) && !(PASSING.contains(&status) && waited < PASSES) =>
+        {
+            Err(Error::failed(format!(
+                "the database {id} is in the state {status}; look at its events in the AWS console, repair it or \
+                 delete it, and run the command again"
+            )))
+        }
+        Some(status) => Ok(Some(status.replace('-', " "))),
+    }
+}
+
+/// For how long AWS may not show what it has just made.
+const VISIBLE: Duration = Duration::from_secs(60);
+
+/// States that a change ends, but not at once.
+const PASSING: [&str; 3] = [
+    "incompatible-parameters",
+    "insufficient-capacity",
+    "storage-full",
+];
+const PASSES: Duration = Duration::from_secs(10 * 60);
+
+/// States in which AWS takes no snapshot.
+const LOST: [&str; 3] = ["failed", "incompatible-network", "incompatible-restore"];
 
 /// States that an instance does not leave by itself.
 const FAILED: [&str; 12] = [
@@ -367,4 +499,45 @@ pub(super) async fn wait_until_gone(cx: &Context, id: &str) -> Result<()> {
         })
     };
     cx.wait("deleting the database", look).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn storage_grows_by_a_tenth() {
+        let mut inputs = crate::props::decode::<InstanceInputs>(&Properties::from_iter([(
+            "instanceClass".to_owned(),
+            "db.t4g.micro".into(),
+        )]));
+        let inputs = inputs.as_mut().expect("decodes");
+        let mut grown = |wanted, most| {
+            inputs.allocated_storage = wanted;
+            inputs.max_allocated_storage = most;
+            storage("db", inputs, 25).map_err(|e| e.to_string())
+        };
+        assert_eq!(grown(25, None), Ok(None));
+        assert_eq!(grown(28, None), Ok(Some(28)));
+        // With a most, what there is may be more than is wanted.
+        assert_eq!(grown(26, Some(100)), Ok(Some(26)));
+        let refused = grown(27, None).expect_err("is too little");
+        assert!(refused.ends_with("it has 25 GiB; give allocatedStorage 28 or more"));
+    }
+
+    #[test]
+    fn some_states_pass() {
+        let after = |status, minutes: u64| verdict("db", status, Duration::from_secs(60 * minutes));
+        assert_eq!(after(Some("available"), 0).ok(), Some(None));
+        for (status, passes) in [
+            (None, "not visible yet"),
+            (Some("storage-full"), "storage full"),
+            (Some("incompatible-parameters"), "incompatible parameters"),
+            (Some("modifying"), "modifying"),
+        ] {
+            assert_eq!(after(status, 0).ok(), Some(Some(passes.to_owned())));
+        }
+        let ends: [bool; 2] = [None, Some("storage-full")].map(|status| after(status, 20).is_err());
+        assert!(ends == [true; 2] && after(Some("failed"), 0).is_err());
+    }
 }

@@ -50,22 +50,6 @@ pub(super) fn class(class: &String) -> Result<(), String> {
     }
 }
 
-pub(super) fn storage(gib: &i32) -> Result<(), String> {
-    between(*gib, 20, 65_536)
-}
-
-pub(super) fn backup(days: &i32) -> Result<(), String> {
-    between(*days, 0, 35)
-}
-
-fn between(value: i32, least: i32, most: i32) -> Result<(), String> {
-    if (least..=most).contains(&value) {
-        Ok(())
-    } else {
-        Err(format!("must be {least} to {most}, not {value}"))
-    }
-}
-
 #[allow(clippy::ptr_arg)]
 pub(super) fn database(name: &String) -> Result<(), String> {
     word(name)
@@ -134,6 +118,12 @@ pub(super) fn fulfils(actual: &str, wanted: &str, known: Option<&InstanceInputs>
     };
     let upgrades = known.is_some_and(|k| k.auto_minor_version_upgrade);
     actual.starts_with(&wanted) || upgrades && actual.first() == wanted.first() && actual > wanted
+}
+
+/// The name of the engine's own parameter group.
+pub(super) fn default_parameters(engine: &str, version: &str) -> String {
+    let major = version.split('.').next().unwrap_or_default();
+    format!("default.{engine}{major}")
 }
 
 /// Whether going from one version to the other changes the major one.

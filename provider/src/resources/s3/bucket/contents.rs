@@ -1,11 +1,11 @@
 //! What a bucket holds.
 
-use crate::prelude::*;
+use crate::{aws, context::Phase, prelude::*};
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use futures::future::try_join_all;
 
 /// How many batches are deleted at a time; S3 lists and deletes 1000 keys in one.
-const PARALLEL: usize = 8;
+const PARALLEL: usize = 4;
 
 /// Deletes every version of every object, and the delete markers.
 pub(super) async fn remove(cx: &Context, bucket: &str) -> Result<()> {
@@ -62,22 +62,18 @@ async fn delete(cx: &Context, bucket: &str, batch: Vec<ObjectIdentifier>) -> Res
     }
     let batch = Delete::builder().set_objects(Some(batch)).quiet(true);
     let batch = batch.build().map_err(|e| Error::Bug(e.to_string()))?;
-    let done = cx
-        .aws
-        .s3()
-        .delete_objects()
-        .bucket(bucket)
-        .delete(batch)
-        .send()
-        .await
-        .during(format!("delete the objects of {bucket}"))?;
-    match done.errors().first() {
-        None => Ok(()),
-        Some(error) => Err(Error::failed(format!(
-            "could not delete {} of the bucket {bucket}: {}: {}",
-            error.key().unwrap_or("an object"),
-            error.code().unwrap_or("no code"),
-            error.message().unwrap_or("AWS gave no reason")
-        ))),
-    }
+    // An answer that succeeds tells of single keys that S3 was too busy for.
+    cx.retry("deleting", Phase::Create, async || {
+        let delete = cx.aws.s3().delete_objects().bucket(bucket);
+        let done = delete.delete(batch.clone()).send().await;
+        let done = done.during(format!("delete the objects of {bucket}"))?;
+        let Some(error) = done.errors().first() else {
+            return Ok(());
+        };
+        let key = error.key().unwrap_or("an object");
+        let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        let what = format!("delete {key} of the bucket {bucket}");
+        Err(aws::Error::told(what, text(error.code()), text(error.message())).into())
+    })
+    .await
 }

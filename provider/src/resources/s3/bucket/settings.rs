@@ -1,6 +1,6 @@
 //! The settings of a bucket: each has calls of its own.
 
-use super::{BucketInputs, BucketLifecycleRule, BucketPublicAccessBlock, to_tags};
+use super::{BucketInputs, BucketLifecycleRule, BucketPublicAccessBlock};
 use crate::prelude::*;
 use aws_sdk_s3::types::{
     AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketVersioningStatus,
@@ -80,8 +80,7 @@ pub(super) async fn release(cx: &Context, bucket: &str) -> Result<()> {
 }
 
 async fn put_tags(cx: &Context, bucket: &str, tags: Tags) -> Result<()> {
-    let tags = to_tags(tags)?;
-    let tags = Tagging::builder().set_tag_set(Some(tags)).build();
+    let tags = Tagging::builder().set_tag_set(Some(to_tags(tags))).build();
     let put = cx.aws.s3().put_bucket_tagging().bucket(bucket);
     let put = put.tagging(tags.map_err(|e| Error::Bug(e.to_string()))?);
     put.send()
@@ -198,9 +197,12 @@ fn to_filter(
 fn from_rule(rule: &LifecycleRule) -> BucketLifecycleRule {
     let filter = rule.filter();
     let all = filter.and_then(|f| f.and());
+    // Rules of the older kind have no filter.
+    #[allow(deprecated)]
     let prefix = filter
         .and_then(|f| f.prefix())
-        .or(all.and_then(|a| a.prefix()));
+        .or(all.and_then(|a| a.prefix()))
+        .or(rule.prefix());
     let tags = filter
         .and_then(|f| f.tag())
         .into_iter()
@@ -220,6 +222,49 @@ fn from_rule(rule: &LifecycleRule) -> BucketLifecycleRule {
             .abort_incomplete_multipart_upload()
             .and_then(|a| a.days_after_initiation()),
     }
+}
+
+/// What of lifecycle rules no property here is for, and whether it is there.
+fn foreign(rules: &[LifecycleRule]) -> Vec<(&'static str, bool)> {
+    let any = |has: fn(&LifecycleRule) -> bool| rules.iter().any(has);
+    let sized = |rule: &LifecycleRule| {
+        rule.filter().is_some_and(|f| {
+            let all = f.and();
+            let more = f
+                .object_size_greater_than()
+                .or(all.and_then(|a| a.object_size_greater_than()));
+            let less = f
+                .object_size_less_than()
+                .or(all.and_then(|a| a.object_size_less_than()));
+            more.or(less).is_some()
+        })
+    };
+    vec![
+        (
+            "lifecycle rules that are disabled",
+            any(|r| *r.status() != ExpirationStatus::Enabled),
+        ),
+        (
+            "lifecycle rules with transitions",
+            any(|r| !r.transitions().is_empty() || !r.noncurrent_version_transitions().is_empty()),
+        ),
+        (
+            "lifecycle rules for a date or for delete markers",
+            any(|r| {
+                r.expiration().is_some_and(|e| {
+                    e.date().is_some() || e.expired_object_delete_marker() == Some(true)
+                })
+            }),
+        ),
+        (
+            "lifecycle rules that keep newer versions",
+            any(|r| {
+                let expiration = r.noncurrent_version_expiration();
+                expiration.is_some_and(|e| e.newer_noncurrent_versions().is_some())
+            }),
+        ),
+        ("lifecycle rules by size", rules.iter().any(sized)),
+    ]
 }
 
 /// Adds the statement to the bucket's policy or takes it out; the policy of a new bucket is known to be empty.
@@ -294,7 +339,7 @@ pub(super) async fn tags_of(cx: &Context, bucket: &str) -> Result<Tags> {
         .during(format!("list the tags of the bucket {bucket}"))
         .gone()?;
     let tags = found.map(|f| f.tag_set).unwrap_or_default();
-    Ok(tags.into_iter().map(|t| (t.key, t.value)).collect())
+    Ok(from_tags(&tags))
 }
 
 /// The settings as they are, `None` where there is no bucket.
@@ -334,6 +379,10 @@ pub(super) async fn read(
     };
     let lifecycle = lifecycle.during(what("lifecycle")).gone()?;
     let rules = lifecycle.as_ref().map(|l| l.rules()).unwrap_or_default();
+    let tags = tags?;
+    if known.is_none() && !cx.identity.shares_seed(&tags) {
+        checks::importable(&format!("the bucket {bucket}"), foreign(rules))?;
+    }
     Ok(Some(BucketInputs {
         bucket: Some(bucket.to_owned()),
         kms_key_arn: key.map(str::to_owned),
@@ -350,6 +399,6 @@ pub(super) async fn read(
         lifecycle_rules: rules.iter().map(from_rule).collect(),
         force_destroy: known.is_some_and(|k| k.force_destroy),
         retain_non_empty: known.is_some_and(|k| k.retain_non_empty),
-        tags: cx.user_tags(&tags?, known.and_then(|k| k.tags.as_ref())),
+        tags: cx.user_tags(&tags, known.and_then(|k| k.tags.as_ref())),
     }))
 }

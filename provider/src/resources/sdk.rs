@@ -1,0 +1,68 @@
+//! What the SDKs of AWS's services have in common, though each has types of its own.
+
+use crate::{
+    aws::During,
+    context::{Context, Tags},
+    error::Result,
+};
+
+/// A tag of a service.
+pub(crate) trait Tag: Sized {
+    /// The tag of a key and a value, which every service takes.
+    fn of(key: String, value: String) -> Option<Self>;
+    /// The key and the value.
+    fn pair(&self) -> Option<(&str, &str)>;
+}
+
+/// The tags of a new object.
+pub(crate) fn to_tags<T: Tag>(tags: Tags) -> Vec<T> {
+    tags.into_iter().filter_map(|(k, v)| T::of(k, v)).collect()
+}
+
+/// The tags of a described object.
+pub(crate) fn from_tags<T: Tag>(tags: &[T]) -> Tags {
+    let pairs = tags.iter().filter_map(Tag::pair);
+    pairs.map(|(k, v)| (k.to_owned(), v.to_owned())).collect()
+}
+
+macro_rules! loose {
+    ($($sdk:ident)*) => {$(
+        impl Tag for $sdk::types::Tag {
+            fn of(key: String, value: String) -> Option<Self> {
+                Some(Self::builder().key(key).value(value).build())
+            }
+            fn pair(&self) -> Option<(&str, &str)> {
+                Some((self.key()?, self.value().unwrap_or_default()))
+            }
+        }
+    )*};
+}
+loose!(aws_sdk_ec2 aws_sdk_ecs aws_sdk_rds aws_sdk_secretsmanager aws_sdk_sfn);
+
+macro_rules! strict {
+    ($($sdk:ident)*) => {$(
+        impl Tag for $sdk::types::Tag {
+            fn of(key: String, value: String) -> Option<Self> {
+                Self::builder().key(key).value(value).build().ok()
+            }
+            fn pair(&self) -> Option<(&str, &str)> {
+                Some((self.key(), self.value()))
+            }
+        }
+    )*};
+}
+strict!(aws_sdk_ecr aws_sdk_iam aws_sdk_s3);
+
+/// The names of what a service lists that were made with the seed.
+pub(crate) async fn named<T, E>(
+    cx: &Context,
+    what: &str,
+    all: impl Future<Output = Result<Vec<T>, E>>,
+    name: impl Fn(T) -> Option<String>,
+) -> Result<Vec<String>>
+where
+    Result<Vec<T>, E>: During<Vec<T>>,
+{
+    let names = all.await.during(what)?.into_iter().filter_map(name);
+    Ok(names.filter(|name| cx.identity.named(name)).collect())
+}
