@@ -92,12 +92,12 @@ def start_aws():
     """Starts an AWS of our own and takes its environment."""
     run(LOCAL_AWS, "down")
     run(LOCAL_AWS, "up")
-    # A profile of the user's would win over the keys for the local AWS.
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        del os.environ[name]
-    for word in shlex.split(output(LOCAL_AWS, "env")):
-        name, equals, value = word.partition("=")
-        if equals:
+    words = iter(shlex.split(output(LOCAL_AWS, "env")))
+    for verb, word in zip(words, words):
+        name, _, value = word.partition("=")
+        if verb == "unset":
+            del os.environ[name]
+        else:
             os.environ[name] = value
 
 

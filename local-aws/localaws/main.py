@@ -18,7 +18,7 @@ def main():
         ("down", "end what `up` started, and remove its containers"),
         ("reset", "forget every object, remove the containers"),
         ("status", "what runs; exit code 1 if the emulator does not"),
-        ("env", "print the environment as export lines"),
+        ("env", "print the environment as export and unset lines"),
         ("tools", "build or find what is cached: pulumi, the Python environment"),
     ):
         command = commands.add_parser(name, help=about, description=about)
@@ -63,7 +63,7 @@ def status(_, instance):
 
 
 def env(_, instance):
-    """Prints what a program needs to use this AWS and the cached tools."""
+    """Prints what a program needs to use this AWS and the cached tools, and nothing of the user's own AWS."""
     pulumi_home = HOME / "pulumi-home"
     values = {
         "AWS_ENDPOINT_URL": instance.url,
@@ -71,6 +71,9 @@ def env(_, instance):
         "AWS_DEFAULT_REGION": REGION,
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
         "PULUMI_HOME": pulumi_home,
         "PULUMI_BACKEND_URL": f"file://{instance.folder}/stacks",
         "PULUMI_CONFIG_PASSPHRASE": "local",
@@ -87,6 +90,9 @@ def env(_, instance):
         values["DOCKER_HOST"] = docker.ours()
     pulumi_home.mkdir(parents=True, exist_ok=True)
     (instance.folder / "stacks").mkdir(parents=True, exist_ok=True)
+    for name in sorted(os.environ):
+        if name.startswith("AWS_") and name not in values:
+            print(f"unset {name}")
     for name, value in values.items():
         print(f"export {name}={shlex.quote(str(value))}")
 
