@@ -105,12 +105,12 @@ type noLoader struct{ schema.ReferenceLoader }
 
 func (c *checks) unknownSchema() error {
 	_, err := c.GetSchema(c.ctx, plugin.GetSchemaRequest{Version: 7})
-	return refused("version 7", err, "TODO")
+	return refused("version 7", err, "schema version 7 is not known")
 }
 
 func (c *checks) parameterize() error {
 	_, err := c.Parameterize(c.ctx, plugin.ParameterizeRequest{Parameters: &plugin.ParameterizeArgs{Args: []string{"x"}}})
-	return refused("a parameter", err, "TODO")
+	return refused("a parameter", err, "takes no parameters")
 }
 
 func (c *checks) checkedConfig(olds, news resource.PropertyMap) (property.Map, []plugin.CheckFailure, error) {
@@ -251,5 +251,5 @@ func (c *checks) checkUnknownType() error {
 	_, err := c.Check(c.ctx, plugin.CheckRequest{
 		URN: resource.URN(stack + string(typ) + "::main"), Name: "main", Type: typ, News: props(), RandomSeed: seed,
 	})
-	return refused(string(typ), err, "TODO")
+	return refused(string(typ), err, string(typ)+" is not a resource")
 }

@@ -189,13 +189,13 @@ func (c *checks) invoke() error {
 	_, unknown := c.Invoke(c.ctx, plugin.InvokeRequest{Tok: "dbt-aws:index:getNothing"})
 	return errors.Join(
 		expect(len(answer.Failures) == 0 && answer.Properties.Get("accountId").IsString(), "answered %+v", answer),
-		refused("dbt-aws:index:getNothing", unknown, "TODO"),
+		refused("dbt-aws:index:getNothing", unknown, "is not a function of dbt-aws"),
 	)
 }
 
 func (c *checks) call() error {
 	_, err := c.Call(c.ctx, plugin.CallRequest{Tok: tokens.ModuleMember("dbt-aws:index:DbtPlatform/nothing"), Args: property.Map{}})
-	return refused("dbt-aws:index:DbtPlatform/nothing", err, "TODO")
+	return refused("dbt-aws:index:DbtPlatform/nothing", err, "is not a method of dbt-aws")
 }
 
 func (c *checks) mappings() error {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -191,7 +193,7 @@ func (m *monitor) all() error {
 		if err != nil {
 			return errors.Join(fmt.Errorf("%s: %w", component.token, err), errors.Join(m.wrong...))
 		}
-		handle = done.Outputs["handle"]
+		handle = resource.ToResourcePropertyValue(done.Outputs.Get("handle"))
 		err = errors.Join(
 			errors.Join(m.wrong...),
 			expect(m.urns[done.URN], "%s: %s was not registered", component.token, done.URN),
@@ -241,8 +243,13 @@ func (c *checks) constructMade() error {
 
 func (c *checks) constructWrong() error {
 	network := func(pairs ...any) resource.PropertyMap { return props("network", props(pairs...)) }
-	both := props("platform", props(), "path", ".", "image", image)
-	var all error
+	folder, err := os.MkdirTemp("", "project")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(folder)
+	all := os.WriteFile(filepath.Join(folder, "dbt_project.yml"), []byte("name: shop\nprofile: shop\n"), 0o600)
+	unknown := resource.MakeComputed(resource.NewObjectProperty(resource.PropertyMap{}))
 	for _, wrong := range []struct {
 		component    string
 		inputs       resource.PropertyMap
@@ -251,7 +258,7 @@ func (c *checks) constructWrong() error {
 		{platform, network("cidrBlock", "10.0.0.0/24"), "network.cidrBlock", "too small"},
 		{platform, network("zoneCount", 4.0), "network.zoneCount", "eu-west-1 has 3"},
 		{platform, props("netwrok", props()), "netwrok", "network"},
-		{project, both, "image", "only one of path, image"},
+		{project, props("platform", unknown, "path", folder, "image", image), "image", "only one of path, image"},
 		{schedule, props("rate", "1 day"), "project", "required"},
 	} {
 		m := c.monitor(true)
@@ -278,5 +285,5 @@ func named(component string, err error, path, reason string) error {
 
 func (c *checks) constructUnknown() error {
 	_, err := c.monitor(true).constructed("dbt-aws:index:DbtPlatfrom", resource.PropertyMap{})
-	return refused("dbt-aws:index:DbtPlatfrom", err, "TODO")
+	return refused("dbt-aws:index:DbtPlatfrom", err, "is not a component of dbt-aws")
 }
