@@ -46,7 +46,8 @@ def down(arguments, instance):
     with lock("local-aws"):
         for each in instances() if arguments.all else [instance]:
             each.down()
-        if not instances() and docker.ENGINE.pid():
+        # `env` alone leaves a folder too.
+        if not any(each.read_facts() for each in instances()) and docker.ENGINE.pid():
             with step("ended the Docker engine"):
                 docker.ENGINE.stop(60)
 
@@ -85,7 +86,7 @@ def env(_, instance):
     if "baseImage" in facts:
         values["DBT_AWS_BASE_IMAGE"] = facts["baseImage"]
     if facts.get("kind") == "ministack":
-        values["DBT_AWS_REGISTRY"] = f"http://localhost:{instance.port}"
+        values["DBT_AWS_CONTAINER_LABEL"] = instance.label
     if docker.ours():
         values["DOCKER_HOST"] = docker.ours()
     pulumi_home.mkdir(parents=True, exist_ok=True)
