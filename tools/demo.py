@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from pathlib import Path
 
 import boto3
@@ -21,7 +22,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCAL_AWS = ROOT / "local-aws" / "local-aws"
-CACHE = Path(os.environ["DBT_AWS_CACHE"])
+CACHE = Path(os.environ.get("DBT_AWS_CACHE") or Path.home() / ".cache" / "dbt-aws")
 EXAMPLES = CACHE / "demo" / "examples"
 PROGRAM = EXAMPLES / "typescript"
 MODEL = EXAMPLES / "jaffle-shop" / "models" / "marts" / "mart_customer_revenue.sql"
@@ -39,6 +40,7 @@ INVENTORY = [
     ("VPC endpoints", "ec2", "describe_vpc_endpoints", "VpcEndpoints[?State!='deleted'].VpcEndpointId"),
     ("security groups", "ec2", "describe_security_groups", "SecurityGroups[].GroupId"),
     ("databases", "rds", "describe_db_instances", "DBInstances[].DBInstanceIdentifier"),
+    ("database snapshots", "rds", "describe_db_snapshots", "DBSnapshots[].DBSnapshotIdentifier"),
     ("database subnet groups", "rds", "describe_db_subnet_groups", "DBSubnetGroups[].DBSubnetGroupName"),
     ("database parameter groups", "rds", "describe_db_parameter_groups", "DBParameterGroups[].DBParameterGroupName"),
     ("secrets", "secretsmanager", "list_secrets", "SecretList[].Name"),
@@ -52,6 +54,10 @@ INVENTORY = [
     ("schedules", "scheduler", "list_schedules", "Schedules[].Name"),
     ("queues", "sqs", "list_queues", "QueueUrls[]"),
 ]
+# A secret whose deletion is planned is still there.
+OPTIONS = {"list_secrets": {"IncludePlannedDeletion": True}}
+# What the program does not make, and must not leave either.
+UNMADE = {"database snapshots"}
 
 
 class Failure(Exception):
@@ -92,12 +98,12 @@ def start_aws():
     """Starts an AWS of our own and takes its environment."""
     run(LOCAL_AWS, "down")
     run(LOCAL_AWS, "up")
-    # A profile of the user's would win over the keys for the local AWS.
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        del os.environ[name]
-    for word in shlex.split(output(LOCAL_AWS, "env")):
-        name, equals, value = word.partition("=")
-        if equals:
+    words = iter(shlex.split(output(LOCAL_AWS, "env")))
+    for verb, word in zip(words, words):
+        name, _, value = word.partition("=")
+        if verb == "unset":
+            del os.environ[name]
+        else:
             os.environ[name] = value
 
 
@@ -122,11 +128,12 @@ def prepare_program():
 
 
 def pulumi(command):
-    """Runs `pulumi up`, `preview` or `destroy`; returns what it changes, as (operation, type) pairs."""
+    """Runs `pulumi up`, `preview` or `destroy`; returns what it does to each resource, as (operation, type) pairs."""
     events = EXAMPLES / f"{command}.json"
     events.unlink(missing_ok=True)
     config = {"baseImage": os.environ["DBT_AWS_BASE_IMAGE"], "cron": "* * * * ? *"}
-    if shutil.which("pulumi-language-nodejs"):
+    # Those of a pulumi that is too old are no help to ours.
+    if Path(shutil.which("pulumi")).with_name("pulumi-language-nodejs").exists():
         run("pulumi", "stack", "select", "--create", STACK, cwd=PROGRAM)
         for name, value in config.items():
             run("pulumi", "config", "set", "--stack", STACK, name, value, cwd=PROGRAM)
@@ -138,28 +145,31 @@ def pulumi(command):
     planned = [json.loads(line).get("resourcePreEvent") for line in events.read_text().splitlines()]
     steps = [event["metadata"] for event in planned if event]
     check(steps, f"pulumi {command} told of no resource at all")
-    return sorted({(step["op"], step["type"]) for step in steps if step["op"] not in ("same", "read")})
+    return sorted((step["op"], step["type"]) for step in steps if step["op"] not in ("same", "read"))
 
 
 def only_the_image(changes):
-    names = {kind for _, kind in changes}
-    wanted = {"dbt-aws:ecr:Image", "dbt-aws:ecs:TaskDefinition"}
-    check(names == wanted, f"a changed model should change {sorted(wanted)} alone, but it changes {changes}")
+    wanted = [("update", "dbt-aws:ecr:Image"), ("update", "dbt-aws:ecs:TaskDefinition")]
+    check(changes == wanted, f"a changed model should lead to {wanted} alone, but it leads to {changes}")
 
 
-def resources(kind):
-    """The ids of the stack's resources of one type."""
+def resource(kind):
+    """The id of the stack's one resource of a type."""
     state = json.loads(output("pulumi", "stack", "export", "--stack", STACK, cwd=PROGRAM))
-    return [each["id"] for each in state["deployment"]["resources"] if each["type"] == kind]
+    found = [each["id"] for each in state["deployment"]["resources"] if each["type"] == kind]
+    check(len(found) == 1, f"the stack has {len(found)} resources of type {kind}, not one")
+    return found[0]
 
 
 def inventory():
     """Everything there is, by kind."""
     found = {}
     for name, service, call, path in INVENTORY:
-        client = boto3.client(service)
-        pages = client.get_paginator(call).paginate() if client.can_paginate(call) else [getattr(client, call)()]
+        client, options = boto3.client(service), OPTIONS.get(call, {})
+        pages = client.get_paginator(call).paginate(**options) if client.can_paginate(call) else [getattr(client, call)(**options)]
         found[name] = {each for page in pages for each in jmespath.search(path, page) or []}
+    label = f"label={os.environ['DBT_AWS_CONTAINER_LABEL']}"
+    found["containers"] = set(output("docker", "ps", "--all", "--filter", label, "--format", "{{.Names}}").split())
     return found
 
 
@@ -233,6 +243,19 @@ def change_a_model():
     print(f"changed {MODEL.name}: ordered by revenue")
 
 
+def end_runs():
+    """Disables the schedule and waits for the runs under way, which would need what `destroy` removes."""
+    scheduler, states = boto3.client("scheduler"), boto3.client("stepfunctions")
+    machine, (group, _, name) = resource("dbt-aws:sfn:StateMachine"), resource("dbt-aws:scheduler:Schedule").partition("/")
+    given = scheduler.get_schedule(GroupName=group, Name=name)
+    kept = ("ScheduleExpression", "ScheduleExpressionTimezone", "FlexibleTimeWindow", "Target")
+    scheduler.update_schedule(GroupName=group, Name=name, State="DISABLED", **{key: given[key] for key in kept})
+    deadline = time.monotonic() + 600
+    while running := states.list_executions(stateMachineArn=machine, statusFilter="RUNNING")["executions"]:
+        check(time.monotonic() < deadline, f"{running[0]['executionArn']} did not end within 10 minutes")
+        time.sleep(1)
+
+
 def demo():
     with step("set-up: the local AWS, and the program with its packages, type-checked"):
         start_aws()
@@ -243,15 +266,15 @@ def demo():
         made = beside(inventory(), before)
         print("made: " + ", ".join(f"{len(each)} {name}" for name, each in made.items()))
         # An inventory that sees nothing now would prove nothing in the end.
-        unseen = [name for name, each in made.items() if not each]
+        unseen = [name for name, each in made.items() if not each and name not in UNMADE]
         check(not unseen, f"the inventory finds no {', no '.join(unseen)}")
     with step("2. pulumi preview, with nothing changed"):
         changes = pulumi("preview")
         check(not changes, f"a second preview should change nothing, but it changes {changes}")
     with step("3. the schedule starts an execution"):
-        execution = wait_for_execution(*resources("dbt-aws:sfn:StateMachine"))
+        execution = wait_for_execution(resource("dbt-aws:sfn:StateMachine"))
     with step("4. the run, as CloudWatch Logs has it"):
-        follow(execution, *resources("dbt-aws:logs:LogGroup"))
+        follow(execution, resource("dbt-aws:logs:LogGroup"))
     with step("5. the rows, read from the database"):
         mart()
     with step("6. one model changes: pulumi preview, pulumi up"):
@@ -260,27 +283,41 @@ def demo():
         only_the_image(pulumi("up"))
     if KEEP:
         return
-    with step("7. pulumi destroy"):
+    with step("7. the schedule ends, and the runs under way"):
+        end_runs()
+    with step("8. pulumi destroy"):
         pulumi("destroy")
-    with step("8. what is left"):
+    with step("9. what is left"):
         left = {name: each for name, each in beside(inventory(), before).items() if each}
         check(not left, f"after destroy there is still {left}")
-        print(f"nothing, of {len(INVENTORY)} kinds")
+        print(f"nothing, of {len(before)} kinds")
 
 
 def explain():
     """How to look around, and how to end it."""
-    environment = f'eval "$(LOCAL_AWS_PORT={os.environ["LOCAL_AWS_PORT"]} {LOCAL_AWS} env)"'
+    port = f"--port {os.environ.get('LOCAL_AWS_PORT') or 4566}"
+    look = "aws stepfunctions list-state-machines"
+    if not shutil.which("aws"):
+        look = """"$DBT_AWS_PYTHON" -c 'import boto3; print(boto3.client("stepfunctions").list_state_machines()["stateMachines"])'"""
     print(f"""
 It is left standing. To look around, with Pulumi's and AWS's own tools:
-  {environment}
+  eval "$({LOCAL_AWS} env {port})"
   cd {PROGRAM}
   pulumi stack --stack {STACK}
   pulumi stack output --stack {STACK} runNow      prints the command that starts a run
   pulumi destroy --stack {STACK}
-  aws stepfunctions list-state-machines
+  {look}
 To end it:
-  LOCAL_AWS_PORT={os.environ["LOCAL_AWS_PORT"]} {LOCAL_AWS} down""")
+  {LOCAL_AWS} down {port}""")
+
+
+def reason(failure):
+    """A failure in one line; what was not foreseen with its kind and place."""
+    text = " ".join(str(failure).split())
+    if isinstance(failure, (Failure, OSError, BotoCoreError, ClientError, psycopg2.Error, subprocess.CalledProcessError)):
+        return text
+    lines = [frame.lineno for frame in traceback.extract_tb(failure.__traceback__) if frame.filename == __file__]
+    return f"{type(failure).__name__}: {text}, in line {lines[-1]} of {Path(__file__).name}"
 
 
 def stop(number, _):
@@ -292,20 +329,21 @@ def main():
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, stop)
     start = time.monotonic()
+    code = 1
     try:
         demo()
         print(f"\n{time.monotonic() - start:7.1f} s  the demo, and all of it is so")
-        return 0
-    except (Failure, OSError, BotoCoreError, ClientError, psycopg2.Error, subprocess.CalledProcessError) as failure:
-        print(f"\nthe demo failed after {time.monotonic() - start:.1f} s: {failure}", file=sys.stderr)
-        return 1
-    finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        if KEEP:
-            explain()
-        else:
-            run(LOCAL_AWS, "down")
+        code = 0
+    except Exception as failure:
+        print(f"\nthe demo failed after {time.monotonic() - start:.1f} s: {reason(failure)}", file=sys.stderr)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        explain() if KEEP else run(LOCAL_AWS, "down")
+    except Exception as failure:
+        print(f"the local AWS could not be ended: {reason(failure)}", file=sys.stderr)
+        code = 1
+    return code
 
 
 if __name__ == "__main__":

@@ -27,6 +27,11 @@ class Instance:
     def url(self):
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def label(self):
+        """The label of its containers."""
+        return f"ministack.instance=local-aws:{self.port}"
+
     def read_facts(self):
         """What `up` found out: kind and base image; empty before the first `up`."""
         try:
@@ -136,7 +141,7 @@ class Instance:
             os.environ.setdefault("DOCKER_HOST", docker.ours() or "")
             if not os.environ["DOCKER_HOST"]:
                 del os.environ["DOCKER_HOST"]
-            removed = docker.remove_containers(f"ministack.instance=local-aws:{self.port}")
+            removed = docker.remove_containers(self.label)
         remove(self.folder)
         log(f"{kind or 'nothing'} on port {self.port}: {'ended' if ended else 'was not running'}, {removed} containers removed")
 

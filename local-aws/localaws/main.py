@@ -18,7 +18,7 @@ def main():
         ("down", "end what `up` started, and remove its containers"),
         ("reset", "forget every object, remove the containers"),
         ("status", "what runs; exit code 1 if the emulator does not"),
-        ("env", "print the environment as export lines"),
+        ("env", "print the environment as export and unset lines"),
         ("tools", "build or find what is cached: pulumi, the Python environment"),
     ):
         command = commands.add_parser(name, help=about, description=about)
@@ -46,7 +46,8 @@ def down(arguments, instance):
     with lock("local-aws"):
         for each in instances() if arguments.all else [instance]:
             each.down()
-        if not instances() and docker.ENGINE.pid():
+        # `env` alone leaves a folder too.
+        if not any(each.read_facts() for each in instances()) and docker.ENGINE.pid():
             with step("ended the Docker engine"):
                 docker.ENGINE.stop(60)
 
@@ -63,7 +64,7 @@ def status(_, instance):
 
 
 def env(_, instance):
-    """Prints what a program needs to use this AWS and the cached tools."""
+    """Prints what a program needs to use this AWS and the cached tools, and nothing of the user's own AWS."""
     pulumi_home = HOME / "pulumi-home"
     values = {
         "AWS_ENDPOINT_URL": instance.url,
@@ -71,6 +72,9 @@ def env(_, instance):
         "AWS_DEFAULT_REGION": REGION,
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
         "PULUMI_HOME": pulumi_home,
         "PULUMI_BACKEND_URL": f"file://{instance.folder}/stacks",
         "PULUMI_CONFIG_PASSPHRASE": "local",
@@ -82,11 +86,14 @@ def env(_, instance):
     if "baseImage" in facts:
         values["DBT_AWS_BASE_IMAGE"] = facts["baseImage"]
     if facts.get("kind") == "ministack":
-        values["DBT_AWS_REGISTRY"] = f"http://localhost:{instance.port}"
+        values["DBT_AWS_CONTAINER_LABEL"] = instance.label
     if docker.ours():
         values["DOCKER_HOST"] = docker.ours()
     pulumi_home.mkdir(parents=True, exist_ok=True)
     (instance.folder / "stacks").mkdir(parents=True, exist_ok=True)
+    for name in sorted(os.environ):
+        if name.startswith("AWS_") and name not in values:
+            print(f"unset {name}")
     for name, value in values.items():
         print(f"export {name}={shlex.quote(str(value))}")
 

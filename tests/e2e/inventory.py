@@ -1,4 +1,7 @@
 """What an account holds, asked by a client that knows nothing of the provider."""
+import os
+import subprocess
+
 import boto3
 
 LISTS = [
@@ -25,13 +28,25 @@ LISTS = [
     ("sqs", "list_queues", "QueueUrls", None),
     ("stepfunctions", "list_state_machines", "stateMachines", "stateMachineArn"),
 ]
+# A secret whose deletion is planned is still there.
+OPTIONS = {"list_secrets": {"IncludePlannedDeletion": True}}
 
 
 def inventory():
     """Everything that lives, as `service operation: id`; what AWS keeps listing for a while after its end is left out."""
-    found = set()
+    found = {f"container: {name}" for name in containers()}
     for service, operation, key, name in LISTS:
-        for item in getattr(boto3.client(service), operation)().get(key, []):
-            if name is None or item.get("State") != "deleted":
-                found.add(f"{service} {key}: {item if name is None else item[name]}")
+        client, options = boto3.client(service), OPTIONS.get(operation, {})
+        pages = client.get_paginator(operation).paginate if client.can_paginate(operation) else lambda **o: [getattr(client, operation)(**o)]
+        for page in pages(**options):
+            for item in page.get(key, []):
+                if name is None or item.get("State") != "deleted":
+                    found.add(f"{service} {key}: {item if name is None else item[name]}")
     return found
+
+
+def containers():
+    """The emulator's containers, by name."""
+    label = f"label={os.environ['DBT_AWS_CONTAINER_LABEL']}"
+    command = ["docker", "ps", "--all", "--filter", label, "--format", "{{.Names}}"]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.split()

@@ -11,13 +11,14 @@ DRIVERS = ROOT / "tools" / "automation"
 STACK = "test"
 
 
-def run(*command, folder, **environment):
-    """Runs a command; a failure shows what it printed."""
+def run(*command, folder, fails=False, **environment):
+    """Runs a command, which succeeds or `fails`, and gives what it printed. A variable that is None is not there."""
+    merged = {**os.environ, **environment}
     done = subprocess.run(
-        [str(word) for word in command], cwd=folder, env={**os.environ, **environment},
+        [str(word) for word in command], cwd=folder, env={name: value for name, value in merged.items() if value is not None},
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )
-    assert done.returncode == 0, f"{command} failed:\n{done.stdout[-6000:]}"
+    assert (done.returncode != 0) == fails, f"{command} ended with exit code {done.returncode}:\n{done.stdout[-6000:]}"
     return done.stdout
 
 
@@ -31,13 +32,14 @@ class Program:
             path for path in (self.folder / name for name in ("index.ts", "__main__.py", "main.go", "Pulumi.yaml")) if path.exists()
         )
         self.events = folder / f"{self.folder.name}.events"
-        self.image = {"baseImage": os.environ["DBT_AWS_BASE_IMAGE"]}
+        # No schedule starts a run in the middle of a test.
+        self.config = {"baseImage": os.environ["DBT_AWS_BASE_IMAGE"], "cron": "0 0 1 1 ? 2099"}
         self.command = getattr(self, language)()
 
     def yaml(self):
         """YAML runs with a literal `pulumi up`."""
         run("pulumi", "stack", "init", STACK, folder=self.folder)
-        for key, value in self.image.items():
+        for key, value in self.config.items():
             run("pulumi", "config", "set", key, value, folder=self.folder)
         return None
 
@@ -52,21 +54,23 @@ class Program:
     def go(self):
         shutil.copy(DRIVERS / "driver.go", self.folder)
         run("go", "mod", "tidy", folder=self.folder)
+        run("go", "vet", ".", folder=self.folder)
         return ["./program"]
 
-    def __call__(self, verb, *options):
+    def __call__(self, verb, *options, **environment):
         """Runs `preview`, `up`, `refresh` or `destroy`; what happens to each resource, by type and name."""
         if self.command is None:
             yes = [] if verb == "preview" else ["--yes", "--skip-preview"]
             run("pulumi", verb, "--color", "never", "--non-interactive", "--stack", STACK, *yes, *options,
-                "--event-log", self.events, folder=self.folder, PULUMI_DEBUG_COMMANDS="true")
+                "--event-log", self.events, folder=self.folder, PULUMI_DEBUG_COMMANDS="true", **environment)
         else:
             if self.language == "go":
                 run("go", "build", "-o", "program", ".", folder=self.folder)
             project = next(line for line in (self.folder / "Pulumi.yaml").read_text().splitlines() if line.startswith("name: "))
-            config = [f"{project[6:]}:{key}={value}" for key, value in self.image.items()]
+            config = [f"{project[6:]}:{key}={value}" for key, value in self.config.items()]
             words = [word for pair in config for word in ("--config", pair)]
-            run(*self.command, verb, STACK, *words, *options, "--events", self.events, folder=self.folder, DBT_AWS_DRIVER="1")
+            run(*self.command, verb, STACK, *words, *options, "--events", self.events, folder=self.folder, DBT_AWS_DRIVER="1",
+                **environment)
         return steps(self.events)
 
     def replace(self, old, new):
@@ -82,6 +86,23 @@ class Program:
     def state(self):
         """The stack's resources."""
         return json.loads(self.pulumi("stack", "export"))["deployment"]["resources"]
+
+    def inputs(self):
+        """The inputs of the AWS objects by type and name, as text, with an object's name for what its creation made up."""
+        ours = [r for r in self.state() if r["type"].startswith("dbt-aws:") and r.get("custom")]
+        names = {}
+        for resource in ours:
+            of, outputs = f"<{resource['urn'].rpartition('::')[2]}>", resource.get("outputs", {})
+            for made in (resource["id"], resource["inputs"].get("__generation"), outputs.get("arn"), outputs.get("address")):
+                names.setdefault(made, of)
+        names.pop(None, None)
+        found = {}
+        for resource in ours:
+            text = json.dumps({key: value for key, value in resource["inputs"].items() if not key.startswith("__")}, sort_keys=True)
+            for made in sorted(names, key=len, reverse=True):
+                text = text.replace(made, names[made])
+            found[resource["type"], resource["urn"].rpartition("::")[2]] = text
+        return found
 
     def urn(self, name):
         """The URN of a resource of the stack."""

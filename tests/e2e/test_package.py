@@ -1,8 +1,11 @@
 """A user's own machine: the plugin as it was built, and what Pulumi makes of it."""
+import json
 import os
 import shutil
 
-from programs import run
+from programs import ROOT, run
+
+VERSION = json.loads((ROOT / "schema.json").read_text())["version"]
 
 PROGRAM = """name: package
 runtime: yaml
@@ -18,6 +21,6 @@ def test_package_add(tmp_path):
     (tmp_path / "Pulumi.yaml").write_text(PROGRAM)
     run("pulumi", "stack", "init", "test", folder=tmp_path, **own)
     run("pulumi", "package", "add", binary, folder=tmp_path, **own)
-    assert "dbt-aws@0.1.0" in (tmp_path / "Pulumi.yaml").read_text()
-    run("pulumi", "plugin", "install", "resource", "dbt-aws", "v0.1.0", "--file", binary, folder=tmp_path, **own)
+    assert f"dbt-aws@{VERSION}" in (tmp_path / "Pulumi.yaml").read_text()
+    run("pulumi", "plugin", "install", "resource", "dbt-aws", f"v{VERSION}", "--file", binary, folder=tmp_path, **own)
     assert "+ dbt-aws:sqs:Queue" in run("pulumi", "preview", "--stack", "test", "--color", "never", folder=tmp_path, **own).replace("  ", " ")

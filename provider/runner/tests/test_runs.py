@@ -4,28 +4,41 @@ import json
 import signal
 import socket
 import stat
-import time
 
 from conftest import PROJECT
 
 OK = {"models/orders.sql": "select 1 as id"}
 FAILING = {"models/orders.sql": "select 1 as id", "models/broken.sql": "select 1 / nothing from {{ ref('orders') }}"}
-# Some minutes of counting, which DuckDB stops when it is told to.
+# Some minutes of counting, which DuckDB stops when it is told to; it tells when it has begun.
 SLOW = {"models/orders.sql": "select 1 as id",
-        "models/slow.sql": "select sum(hash(a.range + b.range)) as n from range(2000000) a, range(2000000) b, {{ ref('orders') }}"}
+        "models/slow.sql": """{{ config(pre_hook="call enable_logging('QueryLog', storage := 'stdout')") }}
+            select sum(hash(a.range + b.range)) as n from range(2000000) a, range(2000000) b, {{ ref('orders') }}"""}
+BEGUN = "select sum(hash("
 LAST = "shop/prod/latest/"
 RUN = "shop/prod/runs/r1/1/"
 
 
 def stop(process):
-    time.sleep(1)  # what the line announces is under way
     process.send_signal(signal.SIGTERM)
 
 
-def sitecustomize(tmp_path, text):
-    """What Python runs first in the dbt process."""
-    (tmp_path / "sitecustomize.py").write_text(f"import os, signal, sys\nif 'dbt_commands.py' in ' '.join(sys.orig_argv): {text}\n")
+def sitecustomize(tmp_path, **texts):
+    """What Python runs first in the process of a program."""
+    lines = [f"if '{name}.py' in ' '.join(sys.orig_argv): {text}\n" for name, text in texts.items()]
+    (tmp_path / "sitecustomize.py").write_text(f"import os, signal, sys, time\n{''.join(lines)}")
     return {"PYTHONPATH": str(tmp_path)}
+
+
+# A clock of the runner's that is an hour fast once there is a file.
+CLOCK = "clock = time.monotonic; time.monotonic = lambda: clock() + 3600 * os.path.exists(__file__ + '.late')"
+
+
+def late(tmp_path):
+    """Lets the hour pass: the runner looks at its clock when it gets a signal."""
+    def act(process):
+        (tmp_path / "sitecustomize.py.late").touch()
+        process.send_signal(signal.SIGCHLD)
+    return act
 
 
 def test_success_keeps_its_artifacts_in_both_places(run):
@@ -135,7 +148,7 @@ def test_other_programs_are_refused(run):
 
 
 def test_sigterm_cancels_dbt(run):
-    result = run(SLOW, when=("START sql table model main.slow", stop))
+    result = run(SLOW, when=(BEGUN, stop))
     assert result.code == 143
     assert result.outcome["class"] == "terminated"
     assert "is killed" not in result.log
@@ -144,8 +157,8 @@ def test_sigterm_cancels_dbt(run):
     assert not any(key.startswith(LAST) for key in result.keys)
 
 
-def test_deadline(run):
-    result = run(SLOW, DBT_AWS_TIMEOUT_SECONDS="8")
+def test_deadline(run, tmp_path):
+    result = run(SLOW, when=(BEGUN, late(tmp_path)), DBT_AWS_TIMEOUT_SECONDS="1800", **sitecustomize(tmp_path, runner=CLOCK))
     assert result.code == 124
     assert result.outcome["class"] == "timeout"
     assert "slow model" in result.outcome["message"]
@@ -153,22 +166,22 @@ def test_deadline(run):
 
 
 def test_a_dbt_that_ignores_the_cancel_is_killed(run, tmp_path):
-    ignores = sitecustomize(tmp_path, "signal.default_int_handler = signal.SIG_IGN")
-    result = run(SLOW, DBT_AWS_TIMEOUT_SECONDS="6", DBT_AWS_STOP_SECONDS="11", **ignores)
+    ignores = sitecustomize(tmp_path, runner=CLOCK, dbt_commands="signal.default_int_handler = signal.SIG_IGN")
+    result = run(SLOW, when=(BEGUN, late(tmp_path)), DBT_AWS_TIMEOUT_SECONDS="1800", DBT_AWS_STOP_SECONDS="11", **ignores)
     assert result.code == 124
     assert "it is killed" in result.log
     assert result.outcome["class"] == "timeout"
 
 
 def test_a_killed_dbt_is_out_of_memory(run, tmp_path):
-    result = run(OK, **sitecustomize(tmp_path, "os.kill(os.getpid(), signal.SIGKILL)"))
+    result = run(OK, **sitecustomize(tmp_path, dbt_commands="os.kill(os.getpid(), signal.SIGKILL)"))
     assert result.code == 137
     assert result.outcome["class"] == "out-of-memory"
     assert "memory" in result.outcome["message"]
 
 
 def test_a_dbt_that_cannot_start_is_said_so(run, tmp_path):
-    result = run(OK, **sitecustomize(tmp_path, "os._exit(9)"))
+    result = run(OK, **sitecustomize(tmp_path, dbt_commands="os._exit(9)"))
     assert result.code == 70
     assert result.outcome["class"] == "internal"
     assert "exit code 9" in result.outcome["message"]

@@ -18,11 +18,18 @@ func (c *checks) createVpc(inputs resource.PropertyMap, preview bool) (plugin.Cr
 }
 
 func (c *checks) previewCreate() error {
+	before, err := c.vpcs()
+	if err != nil {
+		return err
+	}
 	made, err := c.createVpc(c.vpc.inputs, true)
 	if err != nil {
 		return err
 	}
+	after, err := c.vpcs()
 	return errors.Join(
+		err,
+		expect(slices.Equal(before, after), "%v became %v", before, after),
 		expect(made.ID == "", "it has the id %q", made.ID),
 		expect(made.Properties["vpcId"].ContainsUnknowns(), "vpcId is %v", made.Properties["vpcId"]),
 		expect(!made.Properties["cidrBlock"].ContainsUnknowns(), "cidrBlock is unknown"),
@@ -182,13 +189,13 @@ func (c *checks) invoke() error {
 	_, unknown := c.Invoke(c.ctx, plugin.InvokeRequest{Tok: "dbt-aws:index:getNothing"})
 	return errors.Join(
 		expect(len(answer.Failures) == 0 && answer.Properties.Get("accountId").IsString(), "answered %+v", answer),
-		refused("dbt-aws:index:getNothing", unknown),
+		refused("dbt-aws:index:getNothing", unknown, "is not a function of dbt-aws"),
 	)
 }
 
 func (c *checks) call() error {
 	_, err := c.Call(c.ctx, plugin.CallRequest{Tok: tokens.ModuleMember("dbt-aws:index:DbtPlatform/nothing"), Args: property.Map{}})
-	return refused("dbt-aws:index:DbtPlatform/nothing", err)
+	return refused("dbt-aws:index:DbtPlatform/nothing", err, "is not a method of dbt-aws")
 }
 
 func (c *checks) mappings() error {

@@ -1,6 +1,6 @@
 // Command engine-client drives a provider with the engine's own client for plugins, whose contract checks are thereby
 // checks of the provider: engine-client PROVIDER prints a line for each and ends with 1 when one failed. It makes a VPC
-// in the AWS that AWS_ENDPOINT_URL names, an emulator, and deletes it.
+// and the components in the AWS that AWS_ENDPOINT_URL names, an emulator, and deletes them.
 package main
 
 import (
@@ -34,7 +34,7 @@ func main() {
 
 func run(ctx context.Context, path string) (int, error) {
 	if os.Getenv("AWS_ENDPOINT_URL") == "" {
-		return 0, fmt.Errorf("AWS_ENDPOINT_URL names no emulator: the checks make a VPC")
+		return 0, fmt.Errorf("AWS_ENDPOINT_URL names no emulator: the checks make much in it")
 	}
 	pwd, err := os.Getwd()
 	if err != nil {
@@ -83,11 +83,10 @@ type check struct {
 // checks is the provider under test and what one check leaves for the next.
 type checks struct {
 	plugin.Provider
-	ctx        context.Context
-	engine     string
-	failed     int
-	components []string
-	vpc        vpc
+	ctx    context.Context
+	engine string
+	failed int
+	vpc    vpc
 }
 
 // vpc is what the engine would keep of the VPC.
@@ -127,7 +126,9 @@ func (c *checks) all() []check {
 		{"invoke answers, and refuses an unknown function", c.invoke},
 		{"call is refused", c.call},
 		{"mappings are empty", c.mappings},
-		{"a component is constructed in preview", c.construct},
+		{"the components are constructed in preview, which makes nothing", c.constructPreview},
+		{"the components are constructed, and all that they made is deleted", c.constructMade},
+		{"construct names wrong inputs, and registers nothing", c.constructWrong},
 		{"construct refuses an unknown component", c.constructUnknown},
 		{"delete, twice", c.delete},
 		{"read answers that the object is gone", c.gone},

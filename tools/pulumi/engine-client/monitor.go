@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -21,20 +23,34 @@ import (
 
 var keep = plugin.MarshalOptions{KeepUnknowns: true, KeepSecrets: true, KeepResources: true, KeepOutputValues: true}
 
-// monitor answers a component's registrations as a preview does: each child is checked and created by the provider.
+// monitor answers a component's registrations as the engine does: each child is checked and created by the provider.
 type monitor struct {
 	pulumirpc.UnimplementedResourceMonitorServer
-	c *checks
+	c       *checks
+	preview bool
 
-	lock     sync.Mutex
-	urns     map[resource.URN]bool
-	children int
-	outputs  int
-	wrong    []error
+	lock    sync.Mutex
+	urns    map[resource.URN]bool
+	made    []made
+	outputs int
+	wrong   []error
+}
+
+// made is a child that the provider made.
+type made struct {
+	urn             resource.URN
+	id              resource.ID
+	inputs, outputs resource.PropertyMap
+}
+
+func (c *checks) monitor(preview bool) *monitor {
+	return &monitor{c: c, preview: preview, urns: map[resource.URN]bool{}}
 }
 
 func (m *monitor) GetDeploymentInfo(context.Context, *emptypb.Empty) (*pulumirpc.DeploymentInfo, error) {
-	return &pulumirpc.DeploymentInfo{Project: "checks", Stack: "dev", Organization: "organization", DryRun: true}, nil
+	return &pulumirpc.DeploymentInfo{
+		Project: "checks", Stack: "dev", Organization: "organization", DryRun: m.preview,
+	}, nil
 }
 
 func (m *monitor) SupportsFeature(
@@ -67,7 +83,6 @@ func (m *monitor) RegisterResource(
 	if !req.Custom {
 		return answer, nil
 	}
-	m.children++
 	m.wrong = append(m.wrong, m.placed(urn, req))
 	inputs, err := plugin.UnmarshalProperties(req.Object, keep)
 	if err != nil {
@@ -82,13 +97,15 @@ func (m *monitor) RegisterResource(
 	for _, failure := range checked.Failures {
 		m.wrong = append(m.wrong, fmt.Errorf("%s: %s: %s", urn, failure.Property, failure.Reason))
 	}
-	made, err := m.c.Create(ctx, plugin.CreateRequest{
-		URN: urn, Name: urn.Name(), Type: urn.Type(), Properties: checked.Properties, Preview: true,
+	child, err := m.c.Create(ctx, plugin.CreateRequest{
+		URN: urn, Name: urn.Name(), Type: urn.Type(), Properties: checked.Properties, Preview: m.preview,
 	})
 	if err != nil {
 		return nil, err
 	}
-	answer.Object, err = plugin.MarshalProperties(made.Properties, keep)
+	m.made = append(m.made, made{urn, child.ID, checked.Properties, child.Properties})
+	answer.Id = string(child.ID)
+	answer.Object, err = plugin.MarshalProperties(child.Properties, keep)
 	return answer, err
 }
 
@@ -122,7 +139,20 @@ func (m *monitor) RegisterResourceOutputs(
 	return &emptypb.Empty{}, nil
 }
 
-func (c *checks) constructed(component string, m *monitor) (plugin.ConstructResponse, error) {
+// delete removes what was made, the last first.
+func (m *monitor) delete() error {
+	var failed error
+	for _, child := range slices.Backward(m.made) {
+		_, err := m.c.Delete(m.c.ctx, plugin.DeleteRequest{
+			URN: child.urn, Name: child.urn.Name(), Type: child.urn.Type(), ID: child.id,
+			Inputs: child.inputs, Outputs: child.outputs,
+		})
+		failed = errors.Join(failed, err)
+	}
+	return failed
+}
+
+func (m *monitor) constructed(component string, inputs resource.PropertyMap) (plugin.ConstructResponse, error) {
 	stop := make(chan bool)
 	defer close(stop)
 	server, err := rpcutil.ServeWithOptions(rpcutil.ServeOptions{
@@ -135,34 +165,125 @@ func (c *checks) constructed(component string, m *monitor) (plugin.ConstructResp
 	if err != nil {
 		return plugin.ConstructResponse{}, err
 	}
-	return c.Construct(c.ctx, plugin.ConstructRequest{
+	return m.c.Construct(m.c.ctx, plugin.ConstructRequest{
 		Info: plugin.ConstructInfo{
-			Project: "checks", Stack: "dev", DryRun: true, Parallel: 4,
+			Project: "checks", Stack: "dev", DryRun: m.preview, Parallel: 4,
 			MonitorAddress: fmt.Sprintf("127.0.0.1:%d", server.Port),
 		},
-		Type: tokens.Type(component), Name: "main", Inputs: resource.PropertyMap{},
+		Type: tokens.Type(component), Name: "main", Inputs: inputs,
 	})
 }
 
-func (c *checks) construct() error {
-	err := expect(len(c.components) > 0, "the schema has no component without required inputs")
-	for _, component := range c.components {
-		m := &monitor{c: c, urns: map[resource.URN]bool{}}
-		made, failed := c.constructed(component, m)
-		err = errors.Join(err, failed, errors.Join(m.wrong...))
-		if failed == nil {
-			err = errors.Join(
-				err,
-				expect(m.urns[made.URN], "%s: %s was not registered", component, made.URN),
-				expect(m.children > 0, "%s: no children", component),
-				expect(m.outputs == 1, "%s: its outputs were registered %d times", component, m.outputs),
-			)
+// all constructs each component, on the handle of the one before.
+func (m *monitor) all() error {
+	handle := resource.NewNullProperty()
+	for i, component := range []struct {
+		token, on string
+		inputs    resource.PropertyMap
+	}{
+		{platform, "", props("retainData", false)},
+		{project, "platform", props("image", image, "profile", map[string]any{"name": "shop", "schema": "shop"})},
+		{schedule, "project", props("rate", "1 day")},
+	} {
+		children := len(m.made)
+		if component.on != "" {
+			component.inputs[resource.PropertyKey(component.on)] = handle
+		}
+		done, err := m.constructed(component.token, component.inputs)
+		if err != nil {
+			return errors.Join(fmt.Errorf("%s: %w", component.token, err), errors.Join(m.wrong...))
+		}
+		handle = resource.ToResourcePropertyValue(done.Outputs.Get("handle"))
+		err = errors.Join(
+			errors.Join(m.wrong...),
+			expect(m.urns[done.URN], "%s: %s was not registered", component.token, done.URN),
+			expect(len(m.made) > children, "%s: no children", component.token),
+			expect(m.outputs == i+1, "%s: outputs of %d components were registered", component.token, m.outputs),
+		)
+		if err != nil {
+			return err
 		}
 	}
-	return err
+	return nil
+}
+
+const (
+	platform = "dbt-aws:index:DbtPlatform"
+	project  = "dbt-aws:index:DbtProject"
+	schedule = "dbt-aws:index:DbtSchedule"
+	image    = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop:1"
+)
+
+func (c *checks) constructPreview() error {
+	before, err := c.vpcs()
+	if err != nil {
+		return err
+	}
+	failed := c.monitor(true).all()
+	after, err := c.vpcs()
+	return errors.Join(failed, err, expect(slices.Equal(before, after), "%v became %v", before, after))
+}
+
+func (c *checks) constructMade() error {
+	before, err := c.vpcs()
+	if err != nil {
+		return err
+	}
+	m := c.monitor(false)
+	failed := m.all()
+	during, err1 := c.vpcs()
+	deleted := m.delete()
+	after, err2 := c.vpcs()
+	return errors.Join(
+		failed, err1, deleted, err2,
+		expect(len(during) == len(before)+1, "%v became %v", before, during),
+		expect(slices.Equal(before, after), "%v became %v after the deletion", before, after),
+	)
+}
+
+func (c *checks) constructWrong() error {
+	network := func(pairs ...any) resource.PropertyMap { return props("network", props(pairs...)) }
+	folder, err := os.MkdirTemp("", "project")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(folder)
+	all := os.WriteFile(filepath.Join(folder, "dbt_project.yml"), []byte("name: shop\nprofile: shop\n"), 0o600)
+	unknown := resource.MakeComputed(resource.NewObjectProperty(resource.PropertyMap{}))
+	for _, wrong := range []struct {
+		component    string
+		inputs       resource.PropertyMap
+		path, reason string
+	}{
+		{platform, network("cidrBlock", "10.0.0.0/24"), "network.cidrBlock", "too small"},
+		{platform, network("zoneCount", 4.0), "network.zoneCount", "eu-west-1 has 3"},
+		{platform, props("netwrok", props()), "netwrok", "network"},
+		{project, props("platform", unknown, "path", folder, "image", image), "image", "only one of path, image"},
+		{schedule, props("rate", "1 day"), "project", "required"},
+	} {
+		m := c.monitor(true)
+		_, err := m.constructed(wrong.component, wrong.inputs)
+		all = errors.Join(
+			all, named(wrong.component, err, wrong.path, wrong.reason),
+			expect(len(m.urns) == 0, "%s: %v were registered", wrong.path, m.urns),
+		)
+	}
+	return all
+}
+
+// named is an error unless err is the engine's for wrong inputs of a component: of one property, with that reason.
+func named(component string, err error, path, reason string) error {
+	var found []*pulumirpc.InputPropertiesError_PropertyError
+	for _, detail := range status.Convert(err).Details() {
+		if wrong, ok := detail.(*pulumirpc.InputPropertiesError); ok {
+			found = append(found, wrong.Errors...)
+		}
+	}
+	ok := len(found) == 1 && found[0].PropertyPath == path && strings.Contains(found[0].Reason, reason)
+	return expect(ok, "%s: expected %q of %s, not %v (%v)", component, reason, path, found, err)
 }
 
 func (c *checks) constructUnknown() error {
-	_, err := c.constructed("dbt-aws:index:DbtPlatfrom", &monitor{c: c, urns: map[resource.URN]bool{}})
-	return refused("dbt-aws:index:DbtPlatfrom", err)
+	_, err := c.monitor(true).constructed("dbt-aws:index:DbtPlatfrom", resource.PropertyMap{})
+	return refused("dbt-aws:index:DbtPlatfrom", err, "is not a component of dbt-aws")
 }
