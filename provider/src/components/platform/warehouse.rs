@@ -293,6 +293,7 @@ fn postgres_instance(
         "warehouse-subnets",
         SubnetGroupArgs {
             subnet_ids: subnets(place, public),
+            vpc_id: place.vpc_id.clone(),
             tags: tags.clone(),
             ..Default::default()
         },

@@ -4,6 +4,7 @@ use super::{filter, lingers, refused, retag, seeded, tag_specification};
 use crate::{context::Phase, prelude::*, resources::rds::held};
 use aws_sdk_ec2::types::{IpPermission, IpRange, Ipv6Range, ResourceType};
 use aws_sdk_rds::types::DbInstance;
+use std::collections::BTreeSet;
 
 /// What may reach a network interface, and what it may reach.
 #[derive(Debug)]
@@ -193,10 +194,35 @@ impl CustomResource for SecurityGroup {
                     groups.any(|g| g.vpc_security_group_id() == Some(id))
                 };
                 let error = held(cx, id, error, uses).await;
+                let error = with_rules(cx, id, error).await;
                 Err(refused(cx, error, filter("group-id", id)).await)
             }
             Err(error) => Err(error),
         }
+    }
+}
+
+/// The refusal of a delete with the other groups whose rules name this one.
+async fn with_rules(cx: &Context, id: &str, error: Error) -> Error {
+    let by = |name| {
+        let groups = cx.aws.ec2().describe_security_groups();
+        groups.filters(filter(name, id)).send()
+    };
+    let (incoming, outgoing) = tokio::join!(
+        by("ip-permission.group-id"),
+        by("egress.ip-permission.group-id")
+    );
+    let found = [incoming, outgoing].into_iter().flatten();
+    let groups = found.flat_map(|found| found.security_groups.unwrap_or_default());
+    let ids = groups.filter_map(|group| group.group_id);
+    let others: BTreeSet<_> = ids.filter(|group| group != id).collect();
+    match error {
+        Error::Aws(mut error) if !others.is_empty() => {
+            let others: Vec<_> = others.into_iter().collect();
+            error.message = format!("{}; rules of {} name it", error.message, others.join(", "));
+            (*error).into()
+        }
+        other => other,
     }
 }
 

@@ -275,12 +275,7 @@ async fn left(cx: &Context, what: &str) -> Result<Option<String>> {
         .send()
         .await
         .during(format!("look for {what}"))?;
-    let dead = [
-        EndpointState::Deleted,
-        EndpointState::Deleting,
-        EndpointState::Failed,
-    ];
     let mut there = found.vpc_endpoints.unwrap_or_default().into_iter();
-    let alive = there.find(|e| e.state().is_some_and(|state| !dead.contains(state)));
+    let alive = there.find(|e| !is_dead(e.state()));
     Ok(alive.and_then(|e| e.vpc_endpoint_id))
 }

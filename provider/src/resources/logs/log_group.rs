@@ -65,6 +65,7 @@ fn retention(days: &i32) -> Result<(), String> {
 impl CustomResource for LogGroup {
     const TOKEN: &'static str = "dbt-aws:logs:LogGroup";
     const DOC: &'static str = "Where a program's log lines go.\n\nImport with the name. See [log groups](https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/Working-with-log-groups-and-streams.html).";
+    const DATA: bool = true;
     const NAMING: Option<Naming> = Some(Naming {
         field: "name",
         longest: 512,

@@ -176,6 +176,7 @@ pub struct InstanceOutputs {
 impl CustomResource for Instance {
     const TOKEN: &'static str = "dbt-aws:rds:Instance";
     const DOC: &'static str = "A database server.\n\nImport with the identifier. See [Amazon RDS](https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Overview.DBInstance.html).";
+    const DATA: bool = true;
     const NAMING: Option<Naming> = Some(Naming {
         field: "identifier",
         longest: 63,
@@ -274,6 +275,11 @@ impl CustomResource for Instance {
             |each| each.db_instance_identifier,
         )
         .await
+    }
+
+    fn unhealthy(outputs: &InstanceOutputs) -> Option<String> {
+        let addressed = !outputs.address.is_empty();
+        (!addressed).then(|| "has no address yet".to_owned())
     }
 
     async fn delete(cx: &Context, id: &str, state: &State<Self>) -> Result<()> {

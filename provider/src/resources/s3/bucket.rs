@@ -3,7 +3,7 @@
 mod contents;
 mod settings;
 
-use crate::prelude::*;
+use crate::{identity::MARKER, prelude::*};
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 use std::net::Ipv4Addr;
 
@@ -152,6 +152,7 @@ fn days(days: &i32) -> Result<(), String> {
 impl CustomResource for Bucket {
     const TOKEN: &'static str = "dbt-aws:s3:Bucket";
     const DOC: &'static str = "A bucket of objects, in the provider's region.\n\nImport with the name. See [buckets](https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingBucket.html).";
+    const DATA: bool = true;
     const NAMING: Option<Naming> = Some(Naming {
         field: "bucket",
         longest: 63,
@@ -314,7 +315,7 @@ async fn adopt(
     made_here: bool,
 ) -> Result<Created<Bucket>> {
     let tags = settings::tags_of(cx, name).await?;
-    if made_here && !cx.identity.owns(&tags) {
+    if made_here && !tags.contains_key(MARKER) {
         // The run that made it was interrupted before it could tag it.
         settings::tag(cx, name, inputs).await?;
         return Ok(Created::Adopted(name.to_owned()));

@@ -126,6 +126,7 @@ fn object(template: &Json) -> Result<(), String> {
 impl CustomResource for Secret {
     const TOKEN: &'static str = "dbt-aws:secretsmanager:Secret";
     const DOC: &'static str = "A value kept in Secrets Manager, given or made here.\n\nImport with the name. See [secrets](https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html).";
+    const DATA: bool = true;
     const NAMING: Option<Naming> = Some(Naming {
         field: "name",
         longest: 512,

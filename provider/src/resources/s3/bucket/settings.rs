@@ -33,8 +33,9 @@ pub(super) async fn apply(
     if old.is_none_or(|o| o.public_access_block != new.public_access_block) {
         block(cx, bucket, &new.public_access_block).await?;
     }
-    if cx.tags(new.tags.as_ref()) != old.map_or_else(Tags::new, |o| cx.tags(o.tags.as_ref())) {
-        tag(cx, bucket, new).await?;
+    match old {
+        None => tag(cx, bucket, new).await?,
+        Some(old) => retag(cx, bucket, old.tags.as_ref(), new.tags.as_ref()).await?,
     }
     if new.tls_only != old.is_some_and(|o| o.tls_only) {
         require_tls(cx, bucket, new.tls_only, old.is_none()).await?;
@@ -70,6 +71,18 @@ async fn block(cx: &Context, bucket: &str, block: &BucketPublicAccessBlock) -> R
 /// Sets the tags of a bucket: those of `new` and ours.
 pub(super) async fn tag(cx: &Context, bucket: &str, new: &BucketInputs) -> Result<()> {
     put_tags(cx, bucket, cx.tags(new.tags.as_ref())).await
+}
+
+/// Brings the tags of a bucket from `old` to `new`. S3 sets all of them at once: those of others stay.
+async fn retag(cx: &Context, bucket: &str, old: Option<&Tags>, new: Option<&Tags>) -> Result<()> {
+    let (set, removed) = cx.tag_changes(old, new);
+    if set.is_empty() && removed.is_empty() {
+        return Ok(());
+    }
+    let mut tags = tags_of(cx, bucket).await?;
+    tags.retain(|key, _| !removed.contains(key));
+    tags.extend(set);
+    put_tags(cx, bucket, tags).await
 }
 
 /// Takes our marker off a bucket that is kept: it is nobody's from now on.
