@@ -19,11 +19,13 @@ test: lint
 	$(step) "the building blocks on the local AWS" tests/on-local-aws
 	$(step) "the provider killed between calls" tests/kill/run
 	$(step) "the examples in four languages" tests/e2e/run
+	$(step) "the demo" $(MAKE) --no-print-directory demo
 
 ## lint: formatting and warnings
 lint:
 	$(step) "formatting" cargo fmt --all --check
 	$(step) "clippy" cargo clippy --workspace --all-targets --quiet -- -D warnings
+	$(step) "the Go sources" tools/lint-go
 
 ## sdk: the SDKs for Node.js, Python and Go, from schema.json into sdk/
 sdk:
@@ -33,7 +35,7 @@ sdk:
 demo: export LOCAL_AWS_PORT ?= 4610
 demo: export KEEP := $(KEEP)
 demo: sdk
-	$(step) "the provider" cargo build --quiet -p pulumi-resource-dbt-aws
+	$(step) "the provider" tools/provider
 	eval "$$(local-aws/local-aws env)"; exec "$$DBT_AWS_PYTHON" tools/demo.py
 
 ## bench: the release build measured beside boto3, a Go provider and crane; its first build takes long
