@@ -5,6 +5,7 @@ pub mod component;
 pub mod components;
 pub mod context;
 pub mod error;
+pub(crate) mod formats;
 pub mod identity;
 pub mod image;
 pub mod output;

@@ -1,9 +1,5 @@
 //! What a file of a resource or component needs.
 
-pub(crate) use crate::resources::{
-    checks,
-    sdk::{from_tags, named, to_tags},
-};
 pub use crate::{
     aws::During,
     context::{Context, Progress, Tags},
@@ -13,5 +9,9 @@ pub use crate::{
     props::{Cidr, Failure, Json, Payload, Property, Props, Set, check::Check},
     resource::{Created, CustomResource, State},
     value::{Properties, Value},
+};
+pub(crate) use crate::{
+    formats,
+    resources::sdk::{from_tags, importable, named, to_tags},
 };
 pub use std::{collections::BTreeMap, time::Duration};

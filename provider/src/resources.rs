@@ -1,6 +1,5 @@
 //! Every custom resource and function: one AWS object, one file, one line here.
 
-pub(crate) mod checks;
 pub mod ec2;
 pub mod ecr;
 pub mod ecs;

@@ -198,8 +198,13 @@ async fn of_data() {
         ),
         (
             "sqs:Queue",
-            json!({"kmsKeyArn": "arn", "sqsManagedSse": true}),
+            json!({"kmsKeyArn": "arn:aws:kms:eu-west-1:123456789012:alias/mine", "sqsManagedSse": true}),
             "sqsManagedSse: give only one of sqsManagedSse, kmsKeyArn",
+        ),
+        (
+            "sqs:Queue",
+            json!({"kmsKeyArn": "alias/mine"}),
+            "kmsKeyArn: \"alias/mine\" is not an ARN such as arn:aws:kms:eu-west-1:111122223333:key/...",
         ),
         (
             "sqs:Queue",

@@ -12,13 +12,13 @@ pub use warehouse::{PlatformWarehouseChoice, WarehouseExternal, WarehousePostgre
 use crate::{
     aws::Aws,
     component::{Component, Scope},
-    components::formats,
+    components::elsewhere,
     output::{all, defaults},
     prelude::*,
     resources::{
         ecs::cluster::{Cluster, ClusterArgs, ClusterContainerInsights},
         logs::log_group::{LogGroup, LogGroupArgs},
-        s3::bucket::{Bucket, BucketArgs, BucketLifecycleRuleArgs},
+        s3::bucket::{self, Bucket, BucketArgs, BucketLifecycleRuleArgs},
     },
 };
 
@@ -49,7 +49,7 @@ pub struct DbtPlatformInputs {
     #[prop(default = 30)]
     pub log_retention_days: i32,
     /// The ARN of a managed policy that bounds every role that is made here and in projects.
-    #[prop(check = formats::policy)]
+    #[prop(check = formats::arn("iam", "policy/"))]
     pub permissions_boundary_arn: Option<String>,
     /// Tags for everything.
     pub tags: Option<Tags>,
@@ -59,7 +59,7 @@ pub struct DbtPlatformInputs {
 #[derive(Clone, Debug, Props)]
 pub struct PlatformCluster {
     /// The ARN of a cluster made elsewhere, in the provider's region. Excludes `containerInsights`.
-    #[prop(given, check = formats::cluster)]
+    #[prop(given, check = formats::arn("ecs", "cluster/"))]
     pub existing_arn: Option<String>,
     /// Container Insights. Default: `disabled`.
     #[prop(default = ClusterContainerInsights::Disabled)]
@@ -71,14 +71,14 @@ pub struct PlatformCluster {
 #[derive(Clone, Debug, Props)]
 pub struct PlatformArtifacts {
     /// The name of a bucket made elsewhere. Excludes `expireRunsAfterDays`.
-    #[prop(given, check = formats::bucket)]
+    #[prop(given, check = bucket::name)]
     pub bucket: Option<String>,
     /// After how many days what runs left expires. Default: 90.
     #[prop(default = 90, check = positive)]
     pub expire_runs_after_days: i32,
     /// The KMS key that encrypts the bucket, also one made elsewhere: the roles of projects may use it. It is named by
     /// the key's own ARN, not an alias's. Default: S3's own key.
-    #[prop(check = formats::kms_key)]
+    #[prop(check = formats::key)]
     pub kms_key_arn: Option<String>,
 }
 
@@ -175,11 +175,7 @@ impl Component for DbtPlatform {
         let arn = cluster.field("existingArn");
         let region = arn.as_str().and_then(|arn| arn.split(':').nth(3));
         let mut found = network::look(aws, inputs).await?;
-        found.extend(formats::elsewhere(
-            "cluster.existingArn",
-            region,
-            aws.region(),
-        ));
+        found.extend(elsewhere("cluster.existingArn", region, aws.region()));
         Ok(found)
     }
 

@@ -15,7 +15,6 @@ use self::{
 use crate::{
     aws::Aws,
     component::{Component, Scope},
-    components::formats,
     image::{AGAIN, Project},
     output::all,
     prelude::*,
@@ -79,7 +78,7 @@ pub struct DbtProjectInputs {
     /// (`ARN:key::` for one key of a JSON object) or of an SSM parameter.
     pub secret_arns: Option<BTreeMap<String, String>>,
     /// The ARNs of the KMS keys that encrypt what `secretArns` names, where they are not AWS's own: of keys, not aliases.
-    #[prop(check = formats::kms_keys)]
+    #[prop(check = formats::each(formats::key))]
     pub secret_kms_key_arns: Option<Vec<String>>,
     /// CPU units, 1024 to a virtual CPU: 256, 512, 1024, 2048, 4096, 8192 or 16384. Default: 1024.
     #[prop(default = 1024)]

@@ -3,7 +3,7 @@
 use crate::{
     aws::During,
     context::{Context, Tags},
-    error::Result,
+    error::{Error, Result},
 };
 
 /// A tag of a service.
@@ -65,4 +65,23 @@ where
 {
     let names = all.await.during(what)?.into_iter().filter_map(name);
     Ok(names.filter(|name| cx.identity.named(name)).collect())
+}
+
+/// Refuses to import what has parts that no property here is for: the next update would take them away.
+pub(crate) fn importable(
+    what: &str,
+    parts: impl IntoIterator<Item = (&'static str, bool)>,
+) -> Result<()> {
+    let there = parts
+        .into_iter()
+        .filter_map(|(part, is)| is.then_some(part));
+    let there: Vec<_> = there.collect();
+    if there.is_empty() {
+        return Ok(());
+    }
+    Err(Error::failed(format!(
+        "could not import {what}: it has {}, for which there is no property here, and an update would take that away; \
+         leave it to what made it",
+        there.join(", ")
+    )))
 }

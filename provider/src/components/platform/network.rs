@@ -3,7 +3,6 @@
 use crate::{
     aws::Aws,
     component::{Child, Scope},
-    components::formats,
     output::{all, defaults},
     prelude::*,
     resources::ec2::{
@@ -81,20 +80,27 @@ pub struct PlatformNetwork {
 #[derive(Clone, Debug, Props)]
 pub struct NetworkExisting {
     /// The VPC's id.
-    #[prop(check = formats::vpc)]
+    #[prop(check = formats::id("vpc"))]
     pub vpc_id: String,
     /// The subnets that tasks run in.
-    #[prop(check = formats::subnets)]
+    #[prop(check = subnets)]
     pub task_subnet_ids: Vec<String>,
     /// The subnets of the warehouse, in two zones at least. Default: the tasks'.
-    #[prop(check = formats::subnets)]
+    #[prop(check = subnets)]
     pub warehouse_subnet_ids: Option<Vec<String>>,
     /// Whether tasks get public addresses. Default: `false`.
     #[prop(default = false)]
     pub assign_public_ip: bool,
     /// More security groups for the tasks, beside the one that is made.
-    #[prop(check = formats::security_groups)]
+    #[prop(check = formats::each(formats::id("sg")))]
     pub security_group_ids: Option<Vec<String>>,
+}
+
+fn subnets(ids: &[String]) -> Result<(), String> {
+    match ids.is_empty() {
+        true => Err("give one subnet at least".to_owned()),
+        false => formats::each(formats::id("subnet"))(ids),
+    }
 }
 
 fn size(block: &Cidr) -> Result<(), String> {

@@ -202,20 +202,20 @@ fn wrong_inputs() {
             "permissionsBoundaryArn": "boundary",
         }),
         expect![[r#"
-            artifacts.bucket: "arn:aws:s3:::b" is not a bucket's name: 3 to 63 lower-case letters, digits, . and -; give neither its ARN nor its URL
-            artifacts.kmsKeyArn: "arn:aws:kms:eu-west-1:123456789012:alias/a" is not the ARN of a KMS key, such as arn:aws:kms:eu-west-1:111122223333:key/ID; an alias will not do: policies know keys by their own ARN alone
-            cluster.existingArn: "arn:aws:ecs:eu-west-1:123456789012:service/c" is not the ARN of an ECS cluster, such as arn:aws:ecs:eu-west-1:111122223333:cluster/NAME
-            network.existing.securityGroupIds: "s" is not the id of a security group, such as sg-0123456789abcdef0
-            network.existing.taskSubnetIds: "sg-1" is not the id of a subnet, such as subnet-0123456789abcdef0
-            network.existing.vpcId: "v" is not the id of a VPC, such as vpc-0123456789abcdef0
-            permissionsBoundaryArn: "boundary" is not the ARN of a managed policy, such as arn:aws:iam::111122223333:policy/NAME
-            warehouse.postgres.kmsKeyArn: "arn:aws:kms:eu-west-1:123456789012:alias/a" is not the ARN of a KMS key, such as arn:aws:kms:eu-west-1:111122223333:key/ID; an alias will not do: policies know keys by their own ARN alone"#]],
+            artifacts.bucket: ':' cannot be in a bucket's name; use lower-case letters, digits, dots and hyphens
+            artifacts.kmsKeyArn: "arn:aws:kms:eu-west-1:123456789012:alias/a" is an alias; give the ARN of the key that it stands for
+            cluster.existingArn: "arn:aws:ecs:eu-west-1:123456789012:service/c" is not an ARN such as arn:aws:ecs:eu-west-1:111122223333:cluster/...
+            network.existing.securityGroupIds: "s" is not an id such as sg-0123456789abcdef0
+            network.existing.taskSubnetIds: "sg-1" is not an id such as subnet-0123456789abcdef0
+            network.existing.vpcId: "v" is not an id such as vpc-0123456789abcdef0
+            permissionsBoundaryArn: "boundary" is not an ARN such as arn:aws:iam::111122223333:policy/...
+            warehouse.postgres.kmsKeyArn: "arn:aws:kms:eu-west-1:123456789012:alias/a" is an alias; give the ARN of the key that it stands for"#]],
     );
     check(
         json!({ "warehouse": { "external": { "adapter": "a", "settings": [], "secretKmsKeyArn": alias, "securityGroupId": "s" } } }),
         expect![[r#"
-            warehouse.external.secretKmsKeyArn: "arn:aws:kms:eu-west-1:123456789012:alias/a" is not the ARN of a KMS key, such as arn:aws:kms:eu-west-1:111122223333:key/ID; an alias will not do: policies know keys by their own ARN alone
-            warehouse.external.securityGroupId: "s" is not the id of a security group, such as sg-0123456789abcdef0
+            warehouse.external.secretKmsKeyArn: "arn:aws:kms:eu-west-1:123456789012:alias/a" is an alias; give the ARN of the key that it stands for
+            warehouse.external.securityGroupId: "s" is not an id such as sg-0123456789abcdef0
             warehouse.external.settings: must be an object of the adapter's settings"#]],
     );
     check(

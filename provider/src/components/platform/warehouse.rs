@@ -3,7 +3,7 @@
 use super::network::Place;
 use crate::{
     component::Scope,
-    components::{formats, project::checks::settings},
+    components::project::checks::settings,
     output::{all, defaults},
     prelude::*,
     resources::{
@@ -81,7 +81,7 @@ pub struct WarehousePostgres {
     /// Default: `off`.
     pub database_insights: Option<InstanceDatabaseInsights>,
     /// The KMS key that encrypts the storage, by the key's own ARN, not an alias's. Default: RDS's own key.
-    #[prop(check = formats::kms_key)]
+    #[prop(check = formats::key)]
     pub kms_key_arn: Option<String>,
 }
 
@@ -97,11 +97,11 @@ pub struct WarehouseExternal {
     /// A Secrets Manager secret that holds a JSON object, merged over `settings` in the container.
     pub secret_arn: Option<String>,
     /// The customer managed KMS key that encrypts the secret, by the key's own ARN, not an alias's.
-    #[prop(check = formats::kms_key)]
+    #[prop(check = formats::key)]
     pub secret_kms_key_arn: Option<String>,
     /// The warehouse's security group, for the outputs alone: it is not changed. Let the tasks in by a rule of your own,
     /// from the group in the output `taskSecurityGroupId`.
-    #[prop(check = formats::security_group)]
+    #[prop(check = formats::id("sg"))]
     pub security_group_id: Option<String>,
 }
 

@@ -2,7 +2,7 @@
 
 use super::{DbtProjectDbt, DbtProjectProfile, handle, task};
 use crate::{
-    components::formats::is_arn,
+    formats::is_arn,
     image::{Dbt, Project, Reference, ecr_registry},
     prelude::*,
     props::below,

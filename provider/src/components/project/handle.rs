@@ -1,6 +1,6 @@
 //! What joins the components: a flat map of texts.
 
-use crate::{aws::Aws, components::formats::elsewhere, prelude::*};
+use crate::{aws::Aws, components::elsewhere, prelude::*};
 
 /// Some values of a handle.
 #[derive(Clone, Debug)]

@@ -290,7 +290,7 @@ fn wrong_inputs_are_refused_with_their_path() {
             json!(["arn:aws:kms:eu-west-1:111122223333:alias/dbt"]),
         ),
         &expect![[r#"
-            secretKmsKeyArns: "arn:aws:kms:eu-west-1:111122223333:alias/dbt" is not the ARN of a KMS key, such as arn:aws:kms:eu-west-1:111122223333:key/ID; an alias will not do: policies know keys by their own ARN alone
+            secretKmsKeyArns: "arn:aws:kms:eu-west-1:111122223333:alias/dbt" is an alias; give the ARN of the key that it stands for
         "#]],
     );
     wrong(

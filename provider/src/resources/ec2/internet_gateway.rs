@@ -12,7 +12,7 @@ pub struct InternetGateway;
 #[derive(Clone, Debug, Props)]
 pub struct InternetGatewayInputs {
     /// The VPC that it serves; one VPC has one at most. Default: it is attached to none.
-    #[prop(replace, check = checks::id("vpc"))]
+    #[prop(replace, check = formats::id("vpc"))]
     pub vpc_id: Option<String>,
     /// Tags.
     pub tags: Option<Tags>,

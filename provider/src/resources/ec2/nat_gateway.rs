@@ -12,10 +12,10 @@ pub struct NatGateway;
 #[derive(Clone, Debug, Props)]
 pub struct NatGatewayInputs {
     /// The allocation's id of the elastic IP that it speaks with.
-    #[prop(replace, check = checks::id("eipalloc"))]
+    #[prop(replace, check = formats::id("eipalloc"))]
     pub allocation_id: String,
     /// The public subnet that it stands in.
-    #[prop(replace, check = checks::id("subnet"))]
+    #[prop(replace, check = formats::id("subnet"))]
     pub subnet_id: String,
     /// Tags.
     pub tags: Option<Tags>,

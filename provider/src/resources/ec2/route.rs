@@ -10,16 +10,16 @@ pub struct Route;
 #[derive(Clone, Debug, Props)]
 pub struct RouteInputs {
     /// The route table that holds it.
-    #[prop(replace, check = checks::id("rtb"))]
+    #[prop(replace, check = formats::id("rtb"))]
     pub route_table_id: String,
     /// The addresses; `0.0.0.0/0` is the default route.
     #[prop(replace)]
     pub destination_cidr_block: Cidr,
     /// The internet gateway that the packets go to. Excludes `natGatewayId`.
-    #[prop(check = checks::id("igw"))]
+    #[prop(check = formats::id("igw"))]
     pub gateway_id: Option<String>,
     /// The NAT gateway that the packets go to. Excludes `gatewayId`.
-    #[prop(check = checks::id("nat"))]
+    #[prop(check = formats::id("nat"))]
     pub nat_gateway_id: Option<String>,
 }
 

@@ -12,7 +12,7 @@ pub struct RouteTable;
 #[derive(Clone, Debug, Props)]
 pub struct RouteTableInputs {
     /// The VPC whose subnets may use it.
-    #[prop(replace, check = checks::id("vpc"))]
+    #[prop(replace, check = formats::id("vpc"))]
     pub vpc_id: String,
     /// Tags.
     pub tags: Option<Tags>,

@@ -12,10 +12,10 @@ pub struct RouteTableAssociation;
 #[derive(Clone, Debug, Props)]
 pub struct RouteTableAssociationInputs {
     /// The subnet; it uses one table at a time.
-    #[prop(replace, check = checks::id("subnet"))]
+    #[prop(replace, check = formats::id("subnet"))]
     pub subnet_id: String,
     /// The route table, of the same VPC. A change is made in place, without a gap.
-    #[prop(check = checks::id("rtb"))]
+    #[prop(check = formats::id("rtb"))]
     pub route_table_id: String,
 }
 

@@ -14,7 +14,7 @@ pub struct SecurityGroup;
 #[derive(Clone, Debug, Props)]
 pub struct SecurityGroupInputs {
     /// The VPC that it belongs to.
-    #[prop(replace, check = checks::id("vpc"))]
+    #[prop(replace, check = formats::id("vpc"))]
     pub vpc_id: String,
     /// Its name, unique in the VPC: up to 255 letters, digits, spaces and `._-:/()#,@[]+=&;{}!$*`, not beginning with
     /// `sg-`. Default: the resource's name with a suffix.

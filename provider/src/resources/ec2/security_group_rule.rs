@@ -42,7 +42,7 @@ use SecurityGroupRuleType as Way;
 #[derive(Clone, Debug, Props)]
 pub struct SecurityGroupRuleInputs {
     /// The security group that it belongs to.
-    #[prop(replace, check = checks::id("sg"))]
+    #[prop(replace, check = formats::id("sg"))]
     pub security_group_id: String,
     /// Whether it lets in or out.
     #[prop(replace)]
@@ -59,10 +59,10 @@ pub struct SecurityGroupRuleInputs {
     #[prop(replace)]
     pub cidr_block: Option<Cidr>,
     /// The security group at the other end; for egress, too.
-    #[prop(replace, check = checks::id("sg"))]
+    #[prop(replace, check = formats::id("sg"))]
     pub source_security_group_id: Option<String>,
     /// The prefix list at the other end, such as that of a gateway endpoint.
-    #[prop(replace, check = checks::id("pl"))]
+    #[prop(replace, check = formats::id("pl"))]
     pub prefix_list_id: Option<String>,
     /// What it is for: up to 255 letters, digits, spaces and `._-:/()#,@[]+=&;{}!$*`.
     #[prop(check = super::description)]

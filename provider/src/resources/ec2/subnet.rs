@@ -12,7 +12,7 @@ pub struct Subnet;
 #[derive(Clone, Debug, Props)]
 pub struct SubnetInputs {
     /// The VPC that holds it.
-    #[prop(replace, check = checks::id("vpc"))]
+    #[prop(replace, check = formats::id("vpc"))]
     pub vpc_id: String,
     /// The addresses: a block of /16 to /28 inside the VPC's.
     #[prop(replace, check = super::block)]

@@ -20,13 +20,13 @@ pub struct VpcEndpoint;
 #[derive(Clone, Debug, Props)]
 pub struct VpcEndpointInputs {
     /// The VPC that it is for.
-    #[prop(replace, check = checks::id("vpc"))]
+    #[prop(replace, check = formats::id("vpc"))]
     pub vpc_id: String,
     /// The service: `s3` or `dynamodb` of the same region, or in full, such as `com.amazonaws.eu-west-1.s3`.
     #[prop(replace)]
     pub service_name: ServiceName,
     /// The route tables that lead to it; their subnets can use it. Default: none.
-    #[prop(check = checks::each(checks::id("rtb")))]
+    #[prop(check = formats::each(formats::id("rtb")))]
     pub route_table_ids: Option<Set<String>>,
     /// What may be done through it: a [policy](https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html).
     /// Default: everything.

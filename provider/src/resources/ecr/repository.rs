@@ -33,7 +33,7 @@ pub struct RepositoryInputs {
     #[prop(default = false)]
     pub scan_on_push: bool,
     /// The ARN of the KMS key that encrypts the images, not that of an alias. Default: ECR's own AES-256.
-    #[prop(replace, check = checks::key)]
+    #[prop(replace, check = formats::key)]
     pub kms_key_arn: Option<String>,
     /// Which images expire, and when: an object of `rules`.
     ///

@@ -34,7 +34,7 @@ pub struct TaskDefinitionContainer {
     /// The user that it runs as: `user`, `uid`, `user:group` or `uid:gid`. Default: the image's.
     pub user: Option<String>,
     /// How long it may go on after SIGTERM before it is killed, in seconds: 0 to 120. Default: 30.
-    #[prop(check = checks::between(0, 120))]
+    #[prop(check = formats::between(0, 120))]
     pub stop_timeout: Option<i32>,
     /// Where its output goes. Default: nowhere.
     pub log_configuration: Option<TaskDefinitionLogConfiguration>,

@@ -64,15 +64,15 @@ pub struct TaskDefinitionInputs {
     /// The volumes that its containers share.
     pub volumes: Option<Set<TaskDefinitionVolume>>,
     /// The ARN of the role with which ECS pulls images, writes logs and reads `secrets`.
-    #[prop(check = checks::arn("iam", "role/"))]
+    #[prop(check = formats::arn("iam", "role/"))]
     pub execution_role_arn: Option<String>,
     /// The ARN of the role that the containers' own code has.
-    #[prop(check = checks::arn("iam", "role/"))]
+    #[prop(check = formats::arn("iam", "role/"))]
     pub task_role_arn: Option<String>,
     /// The machine. Default: Linux on `X86_64`.
     pub runtime_platform: Option<TaskDefinitionRuntimePlatform>,
     /// Disk space in GiB: 21 to 200. Default: 20.
-    #[prop(check = checks::between(21, 200))]
+    #[prop(check = formats::between(21, 200))]
     pub ephemeral_storage_gb: Option<i32>,
     /// Tags.
     pub tags: Option<Tags>,
@@ -263,7 +263,7 @@ impl CustomResource for TaskDefinition {
             return Ok(None);
         };
         if known.is_none() && !cx.identity.shares_seed(&from_tags(there.tags())) {
-            checks::importable(
+            importable(
                 &format!("the task definition {id}"),
                 container::foreign(definition),
             )?;

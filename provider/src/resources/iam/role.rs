@@ -31,13 +31,13 @@ pub struct RoleInputs {
     pub inline_policies: Option<BTreeMap<String, Policy>>,
     /// The ARNs of the managed policies that the role has, at most 10 unless AWS raised the account's quota. When
     /// given, others are detached.
-    #[prop(check = checks::each(checks::arn("iam", "policy/")))]
+    #[prop(check = formats::each(formats::arn("iam", "policy/")))]
     pub managed_policy_arns: Option<Set<String>>,
     /// The ARN of the managed policy that bounds what the role can ever do.
-    #[prop(check = checks::arn("iam", "policy/"))]
+    #[prop(check = formats::arn("iam", "policy/"))]
     pub permissions_boundary: Option<String>,
     /// How long a session may last, in seconds: 3600 to 43200. Default: 3600.
-    #[prop(default = 3600, check = checks::between(3600, 43_200))]
+    #[prop(default = 3600, check = formats::between(3600, 43_200))]
     pub max_session_duration: i32,
     /// Tags.
     pub tags: Option<Tags>,

@@ -19,7 +19,7 @@ pub struct LogGroupInputs {
     pub retention_days: Option<i32>,
     /// The ARN of the KMS key that encrypts the lines, not that of an alias; its policy must let CloudWatch Logs use it.
     /// Default: a key of CloudWatch's own.
-    #[prop(check = checks::key)]
+    #[prop(check = formats::key)]
     pub kms_key_arn: Option<String>,
     /// Tags.
     pub tags: Option<Tags>,

@@ -44,11 +44,11 @@ pub struct InstanceInputs {
     /// The storage, in GiB: 20 to 65536; it cannot shrink, and grows by a tenth at least. With `maxAllocatedStorage` it
     /// is the least, and growth is no difference. Default: 20. With a `snapshotIdentifier`, the snapshot's where that
     /// is more.
-    #[prop(default = 20, check = checks::between(20, 65_536))]
+    #[prop(default = 20, check = formats::between(20, 65_536))]
     pub allocated_storage: i32,
     /// To how much the storage grows by itself, in GiB: at least a tenth more than `allocatedStorage`. Default: it does
     /// not grow.
-    #[prop(check = checks::between(20, 65_536))]
+    #[prop(check = formats::between(20, 65_536))]
     pub max_allocated_storage: Option<i32>,
     /// The kind of storage. Default: `gp3`.
     #[prop(default = InstanceStorageType::Gp3)]
@@ -57,7 +57,7 @@ pub struct InstanceInputs {
     #[prop(replace, default = true)]
     pub storage_encrypted: bool,
     /// The ARN of the KMS key that encrypts the storage, not that of an alias. Default: the account's `aws/rds`.
-    #[prop(replace, check = checks::key)]
+    #[prop(replace, check = formats::key)]
     pub kms_key_arn: Option<String>,
     /// Whether a second one stands by in another availability zone. Default: `false`.
     #[prop(default = false)]
@@ -72,19 +72,19 @@ pub struct InstanceInputs {
     /// and `password`. It is read when the database is made or restored, or when this is another secret than before; the
     /// password is never in the state. Needed without a `snapshotIdentifier`; with one, the password stays the
     /// snapshot's where it is absent.
-    #[prop(check = checks::arn("secretsmanager", "secret:"))]
+    #[prop(check = formats::arn("secretsmanager", "secret:"))]
     pub master_user_secret_arn: Option<String>,
     /// The name of the subnet group. Default: AWS's, in the default VPC.
-    #[prop(replace, check = checks::lower)]
+    #[prop(replace, check = formats::lower)]
     pub db_subnet_group_name: Option<String>,
     /// The ids of the security groups; once given, they can be changed but not taken away. Default: the VPC's own.
-    #[prop(check = checks::each(checks::id("sg")))]
+    #[prop(check = formats::each(formats::id("sg")))]
     pub vpc_security_group_ids: Option<Set<String>>,
     /// The name of the parameter group. Another one takes effect after a reboot. Default: the engine's own.
-    #[prop(check = checks::lower)]
+    #[prop(check = formats::lower)]
     pub parameter_group_name: Option<String>,
     /// For how many days backups are kept: 1 to 35, or 0 for no backups. Default: 7.
-    #[prop(default = 7, check = checks::between(0, 35))]
+    #[prop(default = 7, check = formats::between(0, 35))]
     pub backup_retention_days: i32,
     /// Whether AWS refuses to delete it. Default: `false`.
     #[prop(default = false)]
@@ -255,7 +255,7 @@ impl CustomResource for Instance {
                 .storage_type()
                 .and_then(InstanceStorageType::from_word);
             let parts = [("another kind of storage than gp2 or gp3", storage.is_none())];
-            checks::importable(&format!("the database {id}"), parts)?;
+            importable(&format!("the database {id}"), parts)?;
         }
         Ok(live.map(|instance| state(cx, id, &instance, known)))
     }

@@ -21,7 +21,7 @@ pub struct SubnetGroupInputs {
     #[prop(check = two)]
     pub subnet_ids: Set<String>,
     /// The VPC of the subnets. AWS does not move a group to another one: with this, a change of VPC makes a new group.
-    #[prop(replace, check = checks::id("vpc"))]
+    #[prop(replace, check = formats::id("vpc"))]
     pub vpc_id: Option<String>,
     /// Tags.
     pub tags: Option<Tags>,
@@ -49,7 +49,7 @@ fn two(ids: &Set<String>) -> Result<(), String> {
     if ids.len() < 2 {
         return Err("needs subnets in at least two availability zones".to_owned());
     }
-    checks::each(checks::id("subnet"))(ids)
+    formats::each(formats::id("subnet"))(ids)
 }
 
 impl CustomResource for SubnetGroup {

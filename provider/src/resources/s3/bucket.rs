@@ -20,6 +20,7 @@ pub struct BucketInputs {
     pub bucket: Option<String>,
     /// The ARN of the KMS key that encrypts objects, with a bucket key to keep the number of KMS calls low. Default: a
     /// key of S3's own (SSE-S3).
+    #[prop(check = formats::key_or_alias)]
     pub kms_key_arn: Option<String>,
     /// Whether older versions of objects are kept. Default: `false`.
     #[prop(default = false)]
@@ -104,8 +105,8 @@ pub struct BucketOutputs {
     pub arn: String,
 }
 
-#[allow(clippy::ptr_arg)]
-fn name(name: &String) -> Result<(), String> {
+/// What is wrong with a bucket's name.
+pub(crate) fn name(name: &str) -> Result<(), String> {
     const PREFIXES: [&str; 3] = ["xn--", "sthree-", "amzn-s3-demo-"];
     const SUFFIXES: [&str; 5] = ["-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"];
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-".contains(c);

@@ -31,19 +31,19 @@ pub struct ScheduleTarget {
     /// The ARN of what is called, such as a state machine's, or of an AWS API: `arn:aws:scheduler:::aws-sdk:...`.
     pub arn: String,
     /// The ARN of the role that may call it.
-    #[prop(check = checks::arn("iam", "role/"))]
+    #[prop(check = formats::arn("iam", "role/"))]
     pub role_arn: String,
     /// What it is called with: a JSON document or, for a queue and its like, any text; 256 KB at most.
     /// `<aws.scheduler.scheduled-time>` and its like stand for the values of each call.
     pub input: Option<Payload>,
     /// The ARN of the SQS queue that gets what could not be delivered. Default: none.
-    #[prop(check = checks::arn("sqs", ""))]
+    #[prop(check = formats::arn("sqs", ""))]
     pub dead_letter_arn: Option<String>,
     /// For how long delivery is tried, in seconds: 60 to 86400. Default: 86400.
-    #[prop(default = 86_400, check = checks::between(60, 86_400))]
+    #[prop(default = 86_400, check = formats::between(60, 86_400))]
     pub maximum_age_seconds: i32,
     /// How often delivery is tried again: 0 to 185. Default: 185.
-    #[prop(default = 185, check = checks::between(0, 185))]
+    #[prop(default = 185, check = formats::between(0, 185))]
     pub maximum_retry_attempts: i32,
 }
 
@@ -73,7 +73,7 @@ pub struct ScheduleInputs {
     #[prop(check = moment)]
     pub end: Option<String>,
     /// Within how many minutes after the time it may call: 1 to 1440. Default: at the time.
-    #[prop(check = checks::between(1, 1440))]
+    #[prop(check = formats::between(1, 1440))]
     pub flexible_window_minutes: Option<i32>,
     /// Whether it runs. Default: `ENABLED`.
     #[prop(default = ScheduleStatus::Enabled)]
@@ -81,7 +81,7 @@ pub struct ScheduleInputs {
     /// What it calls.
     pub target: ScheduleTarget,
     /// The ARN of the KMS key that encrypts the input. Default: a key of AWS's.
-    #[prop(check = checks::arn("kms", ""))]
+    #[prop(check = formats::key_or_alias)]
     pub kms_key_arn: Option<String>,
 }
 
@@ -255,7 +255,7 @@ impl CustomResource for Schedule {
             return Ok(None);
         };
         if known.is_none() && !cx.identity.shares_seed(&marker(there.description())) {
-            checks::importable(&format!("the schedule {id}"), foreign(&there))?;
+            importable(&format!("the schedule {id}"), foreign(&there))?;
         }
         let (group, name) = parts(id)?;
         let text = |text: Option<&str>| text.unwrap_or_default().to_owned();

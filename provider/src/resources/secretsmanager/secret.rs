@@ -17,6 +17,7 @@ pub struct SecretInputs {
     #[prop(check = description)]
     pub description: Option<String>,
     /// The ARN of the KMS key that encrypts it. Default: the account's `aws/secretsmanager`.
+    #[prop(check = formats::key_or_alias)]
     pub kms_key_arn: Option<String>,
     /// For how many days it can be restored after it was deleted: 7 to 30, or 0 to delete it at once. Default: 0, so
     /// that a destroy leaves nothing behind.
@@ -38,7 +39,7 @@ pub struct SecretInputs {
 #[derive(Clone, Debug, PartialEq, Props)]
 pub struct SecretGenerate {
     /// How many characters the password has: 8 to 1024. Default: 32.
-    #[prop(default = 32, check = checks::between(8, 1024))]
+    #[prop(default = 32, check = formats::between(8, 1024))]
     pub length: i64,
     /// The characters that the password does not have. Default: none, of the letters, digits and `- _ . ~` that it is
     /// made of.

@@ -46,7 +46,7 @@ pub struct StateMachineLogging {
     #[prop(default = StateMachineLoggingLevel::Off)]
     pub level: StateMachineLoggingLevel,
     /// The ARN of the log group. Required unless the level is `OFF`.
-    #[prop(check = checks::arn("logs", "log-group:"))]
+    #[prop(check = formats::arn("logs", "log-group:"))]
     pub log_group_arn: Option<String>,
     /// Whether inputs and outputs are logged too. Default: `false`.
     #[prop(default = false)]
@@ -65,7 +65,7 @@ pub struct StateMachineInputs {
     /// See [the language](https://docs.aws.amazon.com/step-functions/latest/dg/concepts-amazon-states-language.html).
     pub definition: Json,
     /// The ARN of the role that it runs with.
-    #[prop(check = checks::arn("iam", "role/"))]
+    #[prop(check = formats::arn("iam", "role/"))]
     pub role_arn: String,
     /// How it runs. Default: `STANDARD`.
     #[prop(replace, default = StateMachineType::Standard)]

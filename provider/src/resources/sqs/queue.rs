@@ -15,14 +15,15 @@ pub struct QueueInputs {
     #[prop(replace, check = name)]
     pub name: Option<String>,
     /// For how many seconds a message is kept: 60 to 1209600 (14 days). Default: 345600 (4 days).
-    #[prop(default = 345_600, check = checks::between(60, 1_209_600))]
+    #[prop(default = 345_600, check = formats::between(60, 1_209_600))]
     pub message_retention_seconds: i32,
     /// For how many seconds a message that was received is hidden from others: 0 to 43200 (12 hours). Default: 30.
-    #[prop(default = 30, check = checks::between(0, 43_200))]
+    #[prop(default = 30, check = formats::between(0, 43_200))]
     pub visibility_timeout_seconds: i32,
     /// Whether SQS encrypts messages with a key of its own. Default: `true`, without a `kmsKeyArn`.
     pub sqs_managed_sse: Option<bool>,
     /// The ARN of the KMS key that encrypts messages. Excludes `sqsManagedSse`.
+    #[prop(check = formats::key_or_alias)]
     pub kms_key_arn: Option<String>,
     /// Who may use the queue, besides its own account: a policy document.
     pub policy: Option<Json>,
@@ -36,10 +37,10 @@ pub struct QueueInputs {
 #[derive(Clone, Debug, PartialEq, Props)]
 pub struct QueueRedrivePolicy {
     /// The ARN of the queue that they go to.
-    #[prop(check = checks::arn("sqs", ""))]
+    #[prop(check = formats::arn("sqs", ""))]
     pub dead_letter_target_arn: String,
     /// After how many receipts they go there: 1 to 1000.
-    #[prop(check = checks::between(1, 1_000))]
+    #[prop(check = formats::between(1, 1_000))]
     pub max_receive_count: i32,
 }
 

@@ -394,7 +394,7 @@ pub(super) async fn read(
     let rules = lifecycle.as_ref().map(|l| l.rules()).unwrap_or_default();
     let tags = tags?;
     if known.is_none() && !cx.identity.shares_seed(&tags) {
-        checks::importable(&format!("the bucket {bucket}"), foreign(rules))?;
+        importable(&format!("the bucket {bucket}"), foreign(rules))?;
     }
     Ok(Some(BucketInputs {
         bucket: Some(bucket.to_owned()),

@@ -1,24 +1,19 @@
 //! What is wrong with values that many resources take, as the ends of sentences about a property.
 
-use crate::prelude::{Error, Result, Set};
+/// Whether it is an ARN of a service whose last part begins with `kind` and goes on.
+pub(crate) fn is_arn(text: &str, service: &str, kind: &str) -> bool {
+    let parts: Vec<_> = text.splitn(6, ':').collect();
+    matches!(parts[..], ["arn", partition, of, _, _, object]
+        if partition.starts_with("aws") && of == service && object.len() > kind.len() && object.starts_with(kind))
+}
 
 /// An ARN of a service whose last part begins with `kind`: `arn("iam", "role/")`.
 pub(crate) fn arn(
     service: &'static str,
     kind: &'static str,
-) -> impl Fn(&String) -> Result<(), String> {
+) -> impl Fn(&str) -> Result<(), String> {
     move |text| {
-        let parts: Vec<_> = text.splitn(6, ':').collect();
-        let fits = match parts.as_slice() {
-            ["arn", partition, of, _, _, object] => {
-                partition.starts_with("aws")
-                    && *of == service
-                    && object.starts_with(kind)
-                    && object.len() > kind.len()
-            }
-            _ => false,
-        };
-        if fits {
+        if is_arn(text, service, kind) {
             return Ok(());
         }
         let region = if service == "iam" { "" } else { "eu-west-1" };
@@ -28,17 +23,26 @@ pub(crate) fn arn(
     }
 }
 
-/// The ARN of a KMS key. AWS keeps the key's own where it is given an alias, and that is no longer what was given.
-pub(crate) fn key(text: &String) -> Result<(), String> {
-    let is_alias = arn("kms", "alias/")(text).is_ok() || text.starts_with("alias/");
-    arn("kms", "key/")(text).map_err(|reason| match is_alias {
-        true => format!("{text:?} is an alias; give the ARN of the key that it stands for"),
-        false => reason,
-    })
+/// The ARN of a KMS key, where AWS keeps the key's own for an alias, or where a policy names it.
+pub(crate) fn key(text: &str) -> Result<(), String> {
+    match text.starts_with("alias/") || is_arn(text, "kms", "alias/") {
+        true => Err(format!(
+            "{text:?} is an alias; give the ARN of the key that it stands for"
+        )),
+        false => arn("kms", "key/")(text),
+    }
+}
+
+/// The ARN of a KMS key or of an alias, where AWS keeps what it is given.
+pub(crate) fn key_or_alias(text: &str) -> Result<(), String> {
+    match is_arn(text, "kms", "alias/") {
+        true => Ok(()),
+        false => arn("kms", "key/")(text),
+    }
 }
 
 /// An id that AWS gave to an object, such as `vpc-0123456789abcdef0`: `id("vpc")`.
-pub(crate) fn id(prefix: &'static str) -> impl Fn(&String) -> Result<(), String> {
+pub(crate) fn id(prefix: &'static str) -> impl Fn(&str) -> Result<(), String> {
     move |text| {
         let rest = text
             .strip_prefix(prefix)
@@ -53,11 +57,14 @@ pub(crate) fn id(prefix: &'static str) -> impl Fn(&String) -> Result<(), String>
     }
 }
 
-/// Each of several values.
-pub(crate) fn each<T>(
-    check: impl Fn(&T) -> Result<(), String>,
-) -> impl Fn(&Set<T>) -> Result<(), String> {
-    move |all| all.iter().try_for_each(&check)
+/// Each of several texts.
+pub(crate) fn each<C: ?Sized>(
+    check: impl Fn(&str) -> Result<(), String>,
+) -> impl Fn(&C) -> Result<(), String>
+where
+    for<'a> &'a C: IntoIterator<Item = &'a String>,
+{
+    move |all| all.into_iter().try_for_each(|text| check(text))
 }
 
 /// A number within bounds.
@@ -72,7 +79,7 @@ pub(crate) fn between<T: PartialOrd + std::fmt::Display + 'static>(
 }
 
 /// A name that AWS keeps in lower case.
-pub(crate) fn lower(text: &String) -> Result<(), String> {
+pub(crate) fn lower(text: &str) -> Result<(), String> {
     match text.chars().any(|c| c.is_ascii_uppercase()) {
         false => Ok(()),
         true => Err(format!(
@@ -82,34 +89,15 @@ pub(crate) fn lower(text: &String) -> Result<(), String> {
     }
 }
 
-/// Refuses to import what has parts that no property here is for: the next update would take them away.
-pub(crate) fn importable(
-    what: &str,
-    parts: impl IntoIterator<Item = (&'static str, bool)>,
-) -> Result<()> {
-    let there = parts
-        .into_iter()
-        .filter_map(|(part, is)| is.then_some(part));
-    let there: Vec<_> = there.collect();
-    if there.is_empty() {
-        return Ok(());
-    }
-    Err(Error::failed(format!(
-        "could not import {what}: it has {}, for which there is no property here, and an update would take that away; \
-         leave it to what made it",
-        there.join(", ")
-    )))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::props::Set;
 
     #[test]
     fn arns_and_ids_are_told_apart() {
-        let of = |text: &str| text.to_owned();
         let role = arn("iam", "role/");
-        assert_eq!(role(&of("arn:aws-cn:iam::123456789012:role/a/b")), Ok(()));
+        assert_eq!(role("arn:aws-cn:iam::123456789012:role/a/b"), Ok(()));
         for wrong in [
             "dbt",
             "arn:aws:iam::123456789012:user/dbt",
@@ -118,29 +106,30 @@ mod tests {
             "arn:aws:iam",
         ] {
             assert_eq!(
-                role(&of(wrong)),
+                role(wrong),
                 Err(format!(
                     "{wrong:?} is not an ARN such as arn:aws:iam::111122223333:role/..."
                 ))
             );
         }
-        assert_eq!(
-            key(&of("arn:aws:kms:eu-west-1:123456789012:key/mrk-1")),
-            Ok(())
-        );
-        for alias in ["alias/dbt", "arn:aws:kms:eu-west-1:123456789012:alias/dbt"] {
-            assert!(key(&of(alias)).is_err_and(|reason| reason.contains("is an alias")));
+        let own = "arn:aws:kms:eu-west-1:123456789012:key/mrk-1";
+        assert_eq!((key(own), key_or_alias(own)), (Ok(()), Ok(())));
+        let alias = "arn:aws:kms:eu-west-1:123456789012:alias/dbt";
+        for alias in ["alias/dbt", alias] {
+            assert!(key(alias).is_err_and(|reason| reason.contains("is an alias")));
         }
-        assert_eq!(id("subnet")(&of("subnet-0a1b2c3d")), Ok(()));
+        assert_eq!(key_or_alias(alias), Ok(()));
+        assert!(key_or_alias("alias/dbt").is_err());
+        assert_eq!(id("subnet")("subnet-0a1b2c3d"), Ok(()));
         for wrong in [
             "subnet",
             "subnet-",
             "vpc-1",
             "arn:aws:ec2:eu-west-1:1:subnet/subnet-1",
         ] {
-            assert!(id("subnet")(&of(wrong)).is_err(), "{wrong}");
+            assert!(id("subnet")(wrong).is_err(), "{wrong}");
         }
-        let all = Set::from([of("sg-1"), of("dbt")]);
+        let all = Set::from(["sg-1".to_owned(), "dbt".to_owned()]);
         assert_eq!(
             each(id("sg"))(&all),
             Err("\"dbt\" is not an id such as sg-0123456789abcdef0".to_owned())
