@@ -204,6 +204,25 @@ impl Naming {
         format!("{name}-{generation}")
     }
 
+    /// What is wrong with a name that the user gives.
+    ///
+    /// # Errors
+    /// It is empty or too long, or has other characters.
+    pub fn check(&self, name: &str) -> Result<(), String> {
+        let fits = |c: &char| c.is_ascii_alphanumeric() || self.others.contains(*c);
+        if name.is_empty() || name.len() > self.longest {
+            let (longest, length) = (self.longest, name.len());
+            return Err(format!("must have 1 to {longest} characters, not {length}"));
+        }
+        match name.chars().find(|c| !fits(c)) {
+            None => Ok(()),
+            Some(c) => Err(format!(
+                "{c:?} cannot be in a name; use letters, digits and {:?}",
+                self.others
+            )),
+        }
+    }
+
     /// Whether a name ends with the generation, and so was made here.
     #[must_use]
     pub fn is_ours(name: &str, generation: &str) -> bool {
@@ -400,6 +419,20 @@ mod tests {
             "my-shop-war-abcdefgh"
         );
         assert_eq!(naming.name("9", "abcdefgh"), "x9-abcdefgh");
+        assert_eq!(naming.check("my-shop"), Ok(()));
+        for (wrong, reason) in [
+            ("", "must have 1 to 20 characters, not 0"),
+            (
+                "a-shop-of-many-things",
+                "must have 1 to 20 characters, not 21",
+            ),
+            (
+                "my shop",
+                "' ' cannot be in a name; use letters, digits and \"-\"",
+            ),
+        ] {
+            assert_eq!(naming.check(wrong), Err(reason.to_owned()));
+        }
         assert!(
             Naming::is_ours("my-shop-abcdefgh", "abcdefgh")
                 && !Naming::is_ours("my-shop", "abcdefgh")

@@ -169,7 +169,7 @@ async fn of_data() {
         (
             "logs:LogGroup",
             json!({"name": "a b"}),
-            "name: ' ' cannot be in a name; use letters, digits and _ - / . #",
+            "name: ' ' cannot be in a name; use letters, digits and \"_-/.#\"",
         ),
         (
             "logs:LogGroup",
@@ -279,7 +279,7 @@ async fn of_data() {
         (
             "secretsmanager:Secret",
             json!({"name": "a b"}),
-            "name: ' ' cannot be in a name; use letters, digits and / _ + = . @ -",
+            "name: ' ' cannot be in a name; use letters, digits and \"/_+=.@-\"",
         ),
         (
             "secretsmanager:Secret",
@@ -479,7 +479,7 @@ async fn of_runs() {
         (
             "ecs:Cluster",
             json!({"name": "a b"}),
-            "name: \"a b\" must be 1 to 255 letters, digits, - and _",
+            "name: ' ' cannot be in a name; use letters, digits and \"-_\"",
         ),
         (
             "ecs:Cluster",
@@ -617,7 +617,7 @@ async fn of_runs() {
         (
             "iam:Role",
             role(json!({"name": "a b"})),
-            "name: \"a b\" must be 1 to 64 letters, digits and +=,.@-_",
+            "name: ' ' cannot be in a name; use letters, digits and \"+=,.@-_\"",
         ),
         (
             "iam:Role",
@@ -699,7 +699,7 @@ async fn of_runs() {
         (
             "scheduler:Schedule",
             schedule(json!({"groupName": "a b"})),
-            "groupName: \"a b\" must be 1 to 64 letters, digits, -, _ and .",
+            "groupName: ' ' cannot be in a name; use letters, digits and \"-_.\"",
         ),
         (
             "scheduler:Schedule",

@@ -12,6 +12,7 @@ pub use container::{
 use crate::aws::During;
 use crate::context::{Context, Tags};
 use crate::error::Result;
+use crate::identity::Naming;
 use crate::resources::sdk::to_tags;
 
 /// Brings the tags of an object from `old` to `new`.
@@ -38,14 +39,10 @@ async fn retag(cx: &Context, arn: &str, old: Option<&Tags>, new: Option<&Tags>) 
     Ok(())
 }
 
-/// What is wrong with a name of letters, digits, `-` and `_`.
-fn name(name: &str) -> Result<(), String> {
-    let fits = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
-    if (1..=255).contains(&name.len()) && name.chars().all(fits) {
-        Ok(())
-    } else {
-        Err(format!(
-            "{name:?} must be 1 to 255 letters, digits, - and _"
-        ))
-    }
-}
+/// What names of clusters, families, containers and volumes are made of.
+const NAME: Naming = Naming {
+    field: "name",
+    longest: 255,
+    others: "-_",
+    lower: false,
+};

@@ -36,25 +36,24 @@ pub struct SecurityGroupOutputs {
     pub arn: String,
 }
 
+const NAME: Naming = Naming {
+    field: "name",
+    longest: 255,
+    others: " ._-:/()#,@[]+=&;{}!$*",
+    lower: false,
+};
+
 fn name(name: &str) -> Result<(), String> {
-    if name.starts_with("sg-") {
-        return Err("must not begin with sg-".to_owned());
+    match name.starts_with("sg-") {
+        true => Err("must not begin with sg-".to_owned()),
+        false => NAME.check(name),
     }
-    if name.is_empty() {
-        return Err("must not be empty".to_owned());
-    }
-    super::description(name)
 }
 
 impl CustomResource for SecurityGroup {
     const TOKEN: &'static str = "dbt-aws:ec2:SecurityGroup";
     const DOC: &'static str = "What may reach a network interface, and what it may reach. Its rules are `SecurityGroupRule` resources and nothing else: the rule that lets everything out, which AWS adds to a new group, is removed.\n\nImport with the group's id, `sg-...`. See [security groups](https://docs.aws.amazon.com/vpc/latest/userguide/vpc-security-groups.html).";
-    const NAMING: Option<Naming> = Some(Naming {
-        field: "name",
-        longest: 255,
-        others: " ._-:/()#,@[]+=&;{}!$*",
-        lower: false,
-    });
+    const NAMING: Option<Naming> = Some(NAME);
     type Inputs = SecurityGroupInputs;
     type Outputs = SecurityGroupOutputs;
 

@@ -26,7 +26,7 @@ words! {
 pub struct ClusterInputs {
     /// The name: 1 to 255 letters, digits, `-` and `_`, unique in account and region. Default: made from the resource's
     /// name.
-    #[prop(replace, check = super::name)]
+    #[prop(replace, check = super::NAME.check)]
     pub name: Option<String>,
     /// How closely CloudWatch watches it, for a price. Default: `disabled`.
     #[prop(default = ClusterContainerInsights::Disabled)]
@@ -48,12 +48,7 @@ pub struct ClusterOutputs {
 impl CustomResource for Cluster {
     const TOKEN: &'static str = "dbt-aws:ecs:Cluster";
     const DOC: &'static str = "A place for tasks.\n\nImport with the name. Deleting the cluster stops the tasks that still run in it.\n\nSee [clusters](https://docs.aws.amazon.com/AmazonECS/latest/developerguide/clusters.html).";
-    const NAMING: Option<Naming> = Some(Naming {
-        field: "name",
-        longest: 255,
-        others: "-_",
-        lower: false,
-    });
+    const NAMING: Option<Naming> = Some(super::NAME);
     type Inputs = ClusterInputs;
     type Outputs = ClusterOutputs;
 

@@ -12,7 +12,7 @@ use aws_sdk_ecs::types::{
 #[derive(Clone, Debug, PartialEq, Props)]
 pub struct TaskDefinitionContainer {
     /// The name: 1 to 255 letters, digits, `-` and `_`, unique in the task.
-    #[prop(check = super::name)]
+    #[prop(check = super::NAME.check)]
     pub name: String,
     /// The image: a URI with a digest or tag.
     pub image: String,

@@ -44,7 +44,7 @@ pub struct TaskDefinitionRuntimePlatform {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Props)]
 pub struct TaskDefinitionVolume {
     /// The name: 1 to 255 letters, digits, `-` and `_`.
-    #[prop(check = super::name)]
+    #[prop(check = super::NAME.check)]
     pub name: String,
 }
 
@@ -53,7 +53,7 @@ pub struct TaskDefinitionVolume {
 pub struct TaskDefinitionInputs {
     /// The family, the name that all its revisions share: 1 to 255 letters, digits, `-` and `_`. Default: made from the
     /// resource's name.
-    #[prop(replace, check = super::name)]
+    #[prop(replace, check = super::NAME.check)]
     pub family: Option<String>,
     /// CPU units, 1024 to a virtual CPU: 256, 512, 1024, 2048, 4096, 8192 or 16384.
     pub cpu: i32,
@@ -153,9 +153,7 @@ impl CustomResource for TaskDefinition {
     const DOC: &'static str = "What a task runs, on Fargate.\n\nA change registers a new revision. The two revisions before it stay active, older ones are removed.\n\nImport with the family.\n\nSee [task definitions](https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definitions.html).";
     const NAMING: Option<Naming> = Some(Naming {
         field: "family",
-        longest: 255,
-        others: "-_",
-        lower: false,
+        ..super::NAME
     });
     type Inputs = TaskDefinitionInputs;
     type Outputs = TaskDefinitionOutputs;

@@ -16,7 +16,7 @@ pub struct Role;
 #[derive(Clone, Debug, Props)]
 pub struct RoleInputs {
     /// The name: 1 to 64 letters, digits and `+=,.@-_`, unique in the account. Default: made from the resource's name.
-    #[prop(replace, check = name)]
+    #[prop(replace, check = NAME.check)]
     pub name: Option<String>,
     /// The path, for people and policies to group roles by: begins and ends with `/`. Default: `/`.
     #[prop(replace, default = "/", check = path)]
@@ -52,20 +52,12 @@ pub struct RoleOutputs {
     pub unique_id: String,
 }
 
-fn letters(text: &str, longest: usize) -> Result<(), String> {
-    let fits = |c: char| c.is_ascii_alphanumeric() || "+=,.@-_".contains(c);
-    if !text.is_empty() && text.len() <= longest && text.chars().all(fits) {
-        Ok(())
-    } else {
-        Err(format!(
-            "{text:?} must be 1 to {longest} letters, digits and +=,.@-_"
-        ))
-    }
-}
-
-fn name(name: &str) -> Result<(), String> {
-    letters(name, 64)
-}
+const NAME: Naming = Naming {
+    field: "name",
+    longest: 64,
+    others: "+=,.@-_",
+    lower: false,
+};
 
 fn path(path: &str) -> Result<(), String> {
     let visible = path.chars().all(|c| c.is_ascii_graphic());
@@ -103,12 +95,7 @@ fn length<'a>(policies: impl IntoIterator<Item = &'a Policy>) -> usize {
 impl CustomResource for Role {
     const TOKEN: &'static str = "dbt-aws:iam:Role";
     const DOC: &'static str = "An identity that services, tasks and people assume.\n\nImport with the name. Deleting the role first removes its inline policies and detaches its managed ones, whoever attached them; AWS refuses to delete a role that an instance profile holds.\n\nSee [roles](https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles.html).";
-    const NAMING: Option<Naming> = Some(Naming {
-        field: "name",
-        longest: 64,
-        others: "+=,.@-_",
-        lower: false,
-    });
+    const NAMING: Option<Naming> = Some(NAME);
     type Inputs = RoleInputs;
     type Outputs = RoleOutputs;
 
@@ -125,9 +112,13 @@ impl CustomResource for Role {
         else {
             return;
         };
+        let own = Naming {
+            longest: 128,
+            ..NAME
+        };
         for (name, policy) in &inline {
             let path = crate::props::join("inlinePolicies", &crate::props::join(name, ""));
-            if let Err(reason) = letters(name, 128) {
+            if let Err(reason) = own.check(name) {
                 check.fail(&path, reason);
             }
             policy.check(PolicyKind::Identity, &path, check);

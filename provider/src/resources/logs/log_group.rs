@@ -32,19 +32,17 @@ pub struct LogGroupOutputs {
     pub arn: String,
 }
 
-#[allow(clippy::ptr_arg)]
-fn name(name: &String) -> Result<(), String> {
-    let fits = |c: char| c.is_ascii_alphanumeric() || "_-/.#".contains(c);
-    if name.is_empty() || name.len() > 512 {
-        Err(format!("must have 1 to 512 characters, not {}", name.len()))
-    } else if let Some(c) = name.chars().find(|c| !fits(*c)) {
-        Err(format!(
-            "{c:?} cannot be in a name; use letters, digits and _ - / . #"
-        ))
-    } else if name.starts_with("aws/") {
-        Err("names that begin with aws/ are AWS's own".to_owned())
-    } else {
-        Ok(())
+const NAME: Naming = Naming {
+    field: "name",
+    longest: 512,
+    others: "_-/.#",
+    lower: false,
+};
+
+fn name(name: &str) -> Result<(), String> {
+    match name.starts_with("aws/") {
+        true => Err("names that begin with aws/ are AWS's own".to_owned()),
+        false => NAME.check(name),
     }
 }
 
@@ -66,12 +64,7 @@ impl CustomResource for LogGroup {
     const TOKEN: &'static str = "dbt-aws:logs:LogGroup";
     const DOC: &'static str = "Where a program's log lines go.\n\nImport with the name. See [log groups](https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/Working-with-log-groups-and-streams.html).";
     const DATA: bool = true;
-    const NAMING: Option<Naming> = Some(Naming {
-        field: "name",
-        longest: 512,
-        others: "_-/.#",
-        lower: false,
-    });
+    const NAMING: Option<Naming> = Some(NAME);
     type Inputs = LogGroupInputs;
     type Outputs = LogGroupOutputs;
 

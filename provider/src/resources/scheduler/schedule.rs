@@ -51,10 +51,10 @@ pub struct ScheduleTarget {
 #[derive(Clone, Debug, Props)]
 pub struct ScheduleInputs {
     /// The name: 1 to 64 letters, digits, `-`, `_` and `.`, unique in its group. Default: made from the resource's name.
-    #[prop(replace, check = name)]
+    #[prop(replace, check = NAME.check)]
     pub name: Option<String>,
     /// The group, which must be there. Default: `default`.
-    #[prop(replace, default = "default", check = name)]
+    #[prop(replace, default = "default", check = NAME.check)]
     pub group_name: String,
     /// When it calls: `cron(30 6 * * ? *)`, `rate(1 hour)` or `at(2026-01-31T06:30:00)`.
     ///
@@ -98,16 +98,12 @@ const LARGEST: usize = 256 * 1024;
 /// The services whose targets take nothing but JSON: functions, state machines, event buses, and any other AWS API.
 const WANTS_JSON: [&str; 4] = ["lambda", "states", "events", "scheduler"];
 
-fn name(name: &String) -> Result<(), String> {
-    let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    if (1..=64).contains(&name.len()) && name.chars().all(fits) {
-        Ok(())
-    } else {
-        Err(format!(
-            "{name:?} must be 1 to 64 letters, digits, -, _ and ."
-        ))
-    }
-}
+const NAME: Naming = Naming {
+    field: "name",
+    longest: 64,
+    others: "-_.",
+    lower: false,
+};
 
 fn time(text: &str) -> Result<DateTime, String> {
     DateTime::from_str(text, Format::DateTimeWithOffset).map_err(|_| {
@@ -122,12 +118,7 @@ pub(crate) fn moment(text: &str) -> Result<(), String> {
 impl CustomResource for Schedule {
     const TOKEN: &'static str = "dbt-aws:scheduler:Schedule";
     const DOC: &'static str = "What calls a target at given times.\n\nImport with the group's and its own name: `default/nightly`. A schedule has no tags: its description says which resource made it.\n\nSee [schedules](https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule.html).";
-    const NAMING: Option<Naming> = Some(Naming {
-        field: "name",
-        longest: 64,
-        others: "-_.",
-        lower: false,
-    });
+    const NAMING: Option<Naming> = Some(NAME);
     type Inputs = ScheduleInputs;
     type Outputs = ScheduleOutputs;
 

@@ -11,7 +11,7 @@ pub struct Secret;
 #[derive(Clone, Debug, Props)]
 pub struct SecretInputs {
     /// The name: 1 to 512 letters, digits and `/ _ + = . @ -`. Default: the resource's name with a suffix.
-    #[prop(replace, check = name)]
+    #[prop(replace, check = NAME.check)]
     pub name: Option<String>,
     /// What it is for: at most 2048 characters.
     #[prop(check = description)]
@@ -68,19 +68,12 @@ const UPPER: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 const DIGITS: &str = "0123456789";
 const OTHERS: &str = "-_.~";
 
-#[allow(clippy::ptr_arg)]
-fn name(name: &String) -> Result<(), String> {
-    let fits = |c: char| c.is_ascii_alphanumeric() || "/_+=.@-".contains(c);
-    if name.is_empty() || name.len() > 512 {
-        Err(format!("must have 1 to 512 characters, not {}", name.len()))
-    } else if let Some(c) = name.chars().find(|c| !fits(*c)) {
-        Err(format!(
-            "{c:?} cannot be in a name; use letters, digits and / _ + = . @ -"
-        ))
-    } else {
-        Ok(())
-    }
-}
+const NAME: Naming = Naming {
+    field: "name",
+    longest: 512,
+    others: "/_+=.@-",
+    lower: false,
+};
 
 #[allow(clippy::ptr_arg)]
 fn description(text: &String) -> Result<(), String> {
@@ -128,12 +121,7 @@ impl CustomResource for Secret {
     const TOKEN: &'static str = "dbt-aws:secretsmanager:Secret";
     const DOC: &'static str = "A value kept in Secrets Manager, given or made here.\n\nImport with the name. See [secrets](https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html).";
     const DATA: bool = true;
-    const NAMING: Option<Naming> = Some(Naming {
-        field: "name",
-        longest: 512,
-        others: "/_+=.@-",
-        lower: false,
-    });
+    const NAMING: Option<Naming> = Some(NAME);
     type Inputs = SecretInputs;
     type Outputs = SecretOutputs;
 

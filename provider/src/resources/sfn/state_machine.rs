@@ -58,7 +58,7 @@ pub struct StateMachineLogging {
 pub struct StateMachineInputs {
     /// The name: 1 to 80 letters, digits, `-` and `_`, unique in account and region. Default: made from the resource's
     /// name.
-    #[prop(replace, check = name)]
+    #[prop(replace, check = NAME.check)]
     pub name: Option<String>,
     /// The definition, in the Amazon States Language: at most 1 MiB.
     ///
@@ -86,24 +86,17 @@ pub struct StateMachineOutputs {
     pub arn: String,
 }
 
-fn name(name: &String) -> Result<(), String> {
-    let fits = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
-    if (1..=80).contains(&name.len()) && name.chars().all(fits) {
-        Ok(())
-    } else {
-        Err(format!("{name:?} must be 1 to 80 letters, digits, - and _"))
-    }
-}
+const NAME: Naming = Naming {
+    field: "name",
+    longest: 80,
+    others: "-_",
+    lower: false,
+};
 
 impl CustomResource for StateMachine {
     const TOKEN: &'static str = "dbt-aws:sfn:StateMachine";
     const DOC: &'static str = "A workflow: states and the ways between them.\n\nImport with the ARN. Deleting the state machine stops the executions that still run.\n\nSee [state machines](https://docs.aws.amazon.com/step-functions/latest/dg/concepts-statemachines.html).";
-    const NAMING: Option<Naming> = Some(Naming {
-        field: "name",
-        longest: 80,
-        others: "-_",
-        lower: false,
-    });
+    const NAMING: Option<Naming> = Some(NAME);
     type Inputs = StateMachineInputs;
     type Outputs = StateMachineOutputs;
 

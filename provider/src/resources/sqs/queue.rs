@@ -53,31 +53,24 @@ pub struct QueueOutputs {
     pub url: String,
 }
 
-#[allow(clippy::ptr_arg)]
-fn name(name: &String) -> Result<(), String> {
-    let fits = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
-    if name.is_empty() || name.len() > 80 {
-        Err(format!("must have 1 to 80 characters, not {}", name.len()))
-    } else if name.ends_with(".fifo") {
-        Err("a FIFO queue cannot be made here".to_owned())
-    } else if let Some(c) = name.chars().find(|c| !fits(*c)) {
-        Err(format!(
-            "{c:?} cannot be in a name; use letters, digits, hyphens and underscores"
-        ))
-    } else {
-        Ok(())
+const NAME: Naming = Naming {
+    field: "name",
+    longest: 80,
+    others: "-_",
+    lower: false,
+};
+
+fn name(name: &str) -> Result<(), String> {
+    match name.ends_with(".fifo") {
+        true => Err("a FIFO queue cannot be made here".to_owned()),
+        false => NAME.check(name),
     }
 }
 
 impl CustomResource for Queue {
     const TOKEN: &'static str = "dbt-aws:sqs:Queue";
     const DOC: &'static str = "A standard queue.\n\nImport with the URL. See [Amazon SQS queues](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues.html).";
-    const NAMING: Option<Naming> = Some(Naming {
-        field: "name",
-        longest: 80,
-        others: "-_",
-        lower: false,
-    });
+    const NAMING: Option<Naming> = Some(NAME);
     type Inputs = QueueInputs;
     type Outputs = QueueOutputs;
 
