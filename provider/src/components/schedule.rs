@@ -35,17 +35,17 @@ pub struct DbtScheduleInputs {
     /// the two days is `?`. Give exactly one of `cron`, `rate` and `at`.
     ///
     /// See [schedule types](https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html).
-    #[prop(given, check = (|text: &String| expression::cron(text).map(drop)))]
+    #[prop(given, check = (|text: &str| expression::cron(text).map(drop)))]
     pub cron: Option<String>,
     /// How often: `5 minutes`, `1 hour`, `7 days`.
-    #[prop(given, check = (|text: &String| expression::rate(text)))]
+    #[prop(given, check = expression::rate)]
     pub rate: Option<String>,
     /// Once, at this time: `2026-01-31T06:30:00`.
-    #[prop(given, check = (|text: &String| expression::at(text)))]
+    #[prop(given, check = expression::at)]
     pub at: Option<String>,
     /// The time zone of `cron` and `at`, by its name in the tz database. A warning says when daylight saving
     /// time skips a run. Default: `UTC`.
-    #[prop(default = "UTC", check = (|name: &String| timezone(name)))]
+    #[prop(default = "UTC", check = timezone)]
     pub timezone: String,
     /// dbt command lines, run in order in one process until one fails. Default: `["dbt build"]`.
     #[prop(check = some_commands)]
@@ -63,10 +63,10 @@ pub struct DbtScheduleInputs {
     #[prop(default = true)]
     pub enabled: bool,
     /// Before this time it does not run, as RFC 3339 text such as `2026-01-31T00:00:00Z`.
-    #[prop(check = (|text: &String| moment(text)))]
+    #[prop(check = moment)]
     pub start: Option<String>,
     /// After this time it no longer runs, as RFC 3339 text.
-    #[prop(check = (|text: &String| moment(text)))]
+    #[prop(check = moment)]
     pub end: Option<String>,
     /// Within how many minutes after the time a run may start: 1 to 1440. Default: at the time.
     #[prop(check = (|minutes: &i32| between(*minutes, 1, 1440)))]

@@ -96,8 +96,7 @@ pub(crate) async fn add_tags(cx: &Context, arn: &str, tags: Tags) -> Result<()> 
 }
 
 /// What is wrong with the description of an RDS object.
-#[allow(clippy::ptr_arg)]
-pub(crate) fn description(text: &String) -> Result<(), String> {
+pub(crate) fn description(text: &str) -> Result<(), String> {
     match text.is_empty() {
         true => Err("must not be empty".to_owned()),
         false => Ok(()),

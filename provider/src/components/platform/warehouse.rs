@@ -105,7 +105,7 @@ pub struct WarehouseExternal {
     pub security_group_id: Option<String>,
 }
 
-fn version(version: &String) -> Result<(), String> {
+fn version(version: &str) -> Result<(), String> {
     match version
         .split('.')
         .next()

@@ -198,7 +198,7 @@ pub(crate) fn settings(settings: &Json) -> Result<(), String> {
     }
 }
 
-pub(super) fn target(target: &String) -> Result<(), String> {
+pub(super) fn target(target: &str) -> Result<(), String> {
     let fits = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
     if !target.is_empty() && target.chars().all(fits) {
         Ok(())

@@ -58,7 +58,7 @@ pub struct RepositoryOutputs {
     pub registry_id: String,
 }
 
-fn name(name: &String) -> Result<(), String> {
+fn name(name: &str) -> Result<(), String> {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     let mut words = name.split(['.', '_', '-', '/']);
     if (2..=256).contains(&name.len()) && words.all(|w| !w.is_empty() && w.chars().all(plain)) {

@@ -97,8 +97,8 @@ pub struct TaskDefinitionDependency {
     pub condition: TaskDefinitionDependencyCondition,
 }
 
-fn driver(driver: &String) -> Result<(), String> {
-    if ["awslogs", "awsfirelens", "splunk"].contains(&driver.as_str()) {
+fn driver(driver: &str) -> Result<(), String> {
+    if ["awslogs", "awsfirelens", "splunk"].contains(&driver) {
         Ok(())
     } else {
         Err(format!(

@@ -69,7 +69,7 @@ fn version(version: &str) -> Result<(), String> {
     }
 }
 
-fn sid(sid: &String) -> Result<(), String> {
+fn sid(sid: &str) -> Result<(), String> {
     if sid.chars().all(|c| c.is_ascii_alphanumeric()) {
         Ok(())
     } else {

@@ -39,13 +39,11 @@ pub struct ParameterGroupOutputs {
     pub arn: String,
 }
 
-#[allow(clippy::ptr_arg)]
-fn name(name: &String) -> Result<(), String> {
+fn name(name: &str) -> Result<(), String> {
     check_name(name, 255)
 }
 
-#[allow(clippy::ptr_arg)]
-fn family(family: &String) -> Result<(), String> {
+fn family(family: &str) -> Result<(), String> {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-".contains(c);
     if family.starts_with(|c: char| c.is_ascii_lowercase())
         && family.ends_with(|c: char| c.is_ascii_digit())

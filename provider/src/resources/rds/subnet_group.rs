@@ -37,9 +37,8 @@ pub struct SubnetGroupOutputs {
     pub vpc_id: String,
 }
 
-#[allow(clippy::ptr_arg)]
-fn name(name: &String) -> Result<(), String> {
-    match name.as_str() {
+fn name(name: &str) -> Result<(), String> {
+    match name {
         "default" => Err("\"default\" is AWS's own".to_owned()),
         name => check_name(name, 255),
     }

@@ -133,8 +133,7 @@ pub(crate) fn name(name: &str) -> Result<(), String> {
     }
 }
 
-#[allow(clippy::ptr_arg)]
-fn rule_id(id: &String) -> Result<(), String> {
+fn rule_id(id: &str) -> Result<(), String> {
     if (1..=255).contains(&id.len()) {
         Ok(())
     } else {

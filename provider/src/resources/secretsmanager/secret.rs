@@ -75,8 +75,7 @@ const NAME: Naming = Naming {
     lower: false,
 };
 
-#[allow(clippy::ptr_arg)]
-fn description(text: &String) -> Result<(), String> {
+fn description(text: &str) -> Result<(), String> {
     match text.chars().count() {
         0..=2048 => Ok(()),
         n => Err(format!("has {n} characters, at most 2048 fit")),
@@ -90,8 +89,7 @@ fn window(days: &i64) -> Result<(), String> {
     }
 }
 
-#[allow(clippy::ptr_arg)]
-fn size(value: &String) -> Result<(), String> {
+fn size(value: &str) -> Result<(), String> {
     match value.len() {
         0 => Err("must not be empty".to_owned()),
         1..=65_536 => Ok(()),
@@ -99,8 +97,7 @@ fn size(value: &String) -> Result<(), String> {
     }
 }
 
-#[allow(clippy::ptr_arg)]
-fn alphabet(excluded: &String) -> Result<(), String> {
+fn alphabet(excluded: &str) -> Result<(), String> {
     let left = |class: &str| class.chars().any(|c| !excluded.contains(c));
     if [LOWER, UPPER, DIGITS].into_iter().all(left) {
         Ok(())

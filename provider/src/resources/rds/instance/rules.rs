@@ -3,26 +3,22 @@
 use super::InstanceInputs;
 use crate::{prelude::*, resources::rds::check_name};
 
-#[allow(clippy::ptr_arg)]
-pub(super) fn identifier(name: &String) -> Result<(), String> {
+pub(super) fn identifier(name: &str) -> Result<(), String> {
     check_name(name, 63)
 }
 
-#[allow(clippy::ptr_arg)]
-pub(super) fn snapshot(name: &String) -> Result<(), String> {
+pub(super) fn snapshot(name: &str) -> Result<(), String> {
     check_name(name, 255)
 }
 
-#[allow(clippy::ptr_arg)]
-pub(super) fn engine(engine: &String) -> Result<(), String> {
-    match engine.as_str() {
+pub(super) fn engine(engine: &str) -> Result<(), String> {
+    match engine {
         "postgres" => Ok(()),
         other => Err(format!("{other:?} cannot be made here; there is postgres")),
     }
 }
 
-#[allow(clippy::ptr_arg)]
-pub(super) fn version(version: &String) -> Result<(), String> {
+pub(super) fn version(version: &str) -> Result<(), String> {
     let parts = numbers(version);
     match parts.as_deref() {
         Some([major, rest @ ..]) if *major >= 10 && rest.len() <= 1 => Ok(()),
@@ -32,8 +28,7 @@ pub(super) fn version(version: &String) -> Result<(), String> {
     }
 }
 
-#[allow(clippy::ptr_arg)]
-pub(super) fn class(class: &String) -> Result<(), String> {
+pub(super) fn class(class: &str) -> Result<(), String> {
     let parts: Vec<_> = class.split('.').collect();
     let fits = |part: &&str| {
         !part.is_empty()
@@ -50,13 +45,11 @@ pub(super) fn class(class: &String) -> Result<(), String> {
     }
 }
 
-#[allow(clippy::ptr_arg)]
-pub(super) fn database(name: &String) -> Result<(), String> {
+pub(super) fn database(name: &str) -> Result<(), String> {
     word(name)
 }
 
-#[allow(clippy::ptr_arg)]
-pub(super) fn username(name: &String) -> Result<(), String> {
+pub(super) fn username(name: &str) -> Result<(), String> {
     const RESERVED: [&str; 4] = ["admin", "rdsadmin", "rdsrepladmin", "rds_superuser"];
     if RESERVED.contains(&name.to_lowercase().as_str()) || name.to_lowercase().starts_with("pg_") {
         return Err(format!("{name:?} is reserved; use another, such as dbt"));
