@@ -1,6 +1,6 @@
 //! Compares properties by meaning, and projects what was read onto what the user set.
 
-use super::{Field, Json, Payload, Table, Type, below, join_index};
+use super::{Field, Json, Payload, Props, Table, Type, below, encode, join_index};
 use crate::value::{Properties, Value};
 
 /// What happened to a property.
@@ -46,6 +46,13 @@ pub fn changes(table: &'static Table, old: &Properties, new: &Properties) -> Vec
         }));
     }
     all
+}
+
+/// In what `found` differs from `wanted`, as far as `wanted` says anything.
+#[must_use]
+pub fn differences<P: Props>(found: &P, wanted: &P) -> Vec<Change> {
+    let (table, wanted) = (P::table(), encode(wanted));
+    changes(table, &project(table, &encode(found), &wanted), &wanted)
 }
 
 fn with_default(field: &Field, value: Option<&Value>) -> Value {

@@ -9,7 +9,7 @@ use crate::{
         Failure, Field, Property, Props, Table,
         check::Check,
         decode,
-        diff::{Change, Kind, changes, project, same, without_defaults},
+        diff::{Change, Kind, changes, differences, project, same, without_defaults},
         encode,
     },
     value::{Properties, Value},
@@ -569,11 +569,10 @@ impl<R: CustomResource> Erased<R> {
 
     /// Reads until AWS shows what was just set: some of its reads are behind its writes.
     async fn read_settled(&self, cx: &Context, id: &str, inputs: &R::Inputs) -> Result<State<R>> {
-        let (table, wanted, began) = (R::Inputs::table(), encode(inputs), Instant::now());
+        let began = Instant::now();
         let look = || async {
             let state = self.read_back(cx, id, inputs).await?;
-            let shown = project(table, &encode(&state.inputs), &wanted);
-            let settled = changes(table, &shown, &wanted).is_empty();
+            let settled = differences(&state.inputs, inputs).is_empty();
             Ok(match settled || began.elapsed() > STALE {
                 true => Progress::Done(state),
                 false => Progress::Pending("AWS does not show the change yet".to_owned()),
@@ -625,9 +624,7 @@ fn object_of(outputs: &Properties, table: &Table) -> Option<String> {
 
 /// In what an object differs from the inputs that cannot be changed.
 fn replacements<R: CustomResource>(found: &State<R>, inputs: &R::Inputs) -> Vec<String> {
-    let (table, wanted) = (R::Inputs::table(), encode(inputs));
-    let found = project(table, &encode(&found.inputs), &wanted);
-    let all = changes(table, &found, &wanted).into_iter();
+    let all = differences(&found.inputs, inputs).into_iter();
     all.filter(|c| c.replace).map(|c| c.path).collect()
 }
 

@@ -3,7 +3,11 @@
 mod revisions;
 
 use super::{container, container::TaskDefinitionContainer, retag};
-use crate::{prelude::*, props::Enum as _, words};
+use crate::{
+    prelude::*,
+    props::{Enum as _, diff::differences},
+    words,
+};
 use aws_sdk_ecs::{
     config::{Builder as Config, retry::RetryConfig},
     operation::describe_task_definition::DescribeTaskDefinitionOutput,
@@ -339,26 +343,13 @@ impl CustomResource for TaskDefinition {
 
 /// Whether a revision differs from what is wanted in more than its tags.
 fn differs(there: &TaskDefinitionInputs, wanted: &TaskDefinitionInputs) -> bool {
-    use crate::props::{
-        diff::{changes, project},
-        encode,
-    };
-    let table = TaskDefinitionInputs::table();
-    let wanted = encode(wanted);
-    let there = encode(there);
-    let optional = |field: &str| there.contains_key(field) && !wanted.contains_key(field);
-    let projected = project(table, &there, &wanted);
     // What the program no longer gives goes too, but for the machine, which AWS names where nobody did.
-    let gone = [
-        "volumes",
-        "executionRoleArn",
-        "taskRoleArn",
-        "ephemeralStorageGb",
-    ];
-    gone.into_iter().any(optional)
-        || changes(table, &projected, &wanted)
-            .iter()
-            .any(|c| c.name != "tags")
+    let gone = there.volumes.is_some() && wanted.volumes.is_none()
+        || there.execution_role_arn.is_some() && wanted.execution_role_arn.is_none()
+        || there.task_role_arn.is_some() && wanted.task_role_arn.is_none()
+        || there.ephemeral_storage_gb.is_some() && wanted.ephemeral_storage_gb.is_none();
+    let differences = differences(there, wanted);
+    gone || differences.iter().any(|c| c.name != "tags")
 }
 
 fn platform(platform: &RuntimePlatform) -> TaskDefinitionRuntimePlatform {

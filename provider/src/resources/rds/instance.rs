@@ -7,11 +7,7 @@ mod rules;
 use super::{add_tags, retag};
 use crate::{
     prelude::*,
-    props::{
-        Enum as _,
-        diff::{changes, project},
-        encode,
-    },
+    props::{Enum as _, diff::differences},
     words,
 };
 use aws_sdk_rds::types::{DatabaseInsightsMode, DbInstance};
@@ -308,12 +304,9 @@ fn refuse_replacement(
     new: &InstanceInputs,
     restored: &State<Instance>,
 ) -> Result<()> {
-    let table = InstanceInputs::table();
-    let wanted = encode(new);
-    let found = project(table, &encode(&restored.inputs), &wanted);
-    let changes = changes(table, &found, &wanted);
-    let paths: Vec<_> = changes.into_iter().filter(|c| c.replace).collect();
-    let paths: Vec<_> = paths.iter().map(|c| c.path.as_str()).collect();
+    let changes = differences(&restored.inputs, new).into_iter();
+    let paths = changes.filter(|c| c.replace).map(|c| c.path);
+    let paths: Vec<_> = paths.collect();
     if paths.is_empty() {
         return Ok(());
     }
