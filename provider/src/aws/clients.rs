@@ -160,16 +160,8 @@ impl Aws {
 
     async fn identify(&self) -> Result<Caller> {
         let sdk = self.sdk().await;
-        let missing = |reason: String| {
-            let operation = "load AWS credentials".to_owned();
-            super::Error {
-                operation,
-                code: None,
-                message: reason,
-                request_id: None,
-                class: Class::Credentials,
-            }
-        };
+        let missing =
+            |reason: String| super::Error::new(Class::Credentials, "load AWS credentials", reason);
         let provider = sdk
             .credentials_provider()
             .ok_or_else(|| missing("there is no source of them".to_owned()))?;

@@ -67,12 +67,27 @@ impl Error {
     /// An object that AWS does not show.
     #[must_use]
     pub fn missing(operation: impl Into<String>) -> Self {
+        Self::new(Class::NotFound, operation, "AWS does not show it")
+    }
+
+    /// Something that AWS is not ready for.
+    #[must_use]
+    pub fn not_yet(operation: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::new(Class::NotYet, operation, message)
+    }
+
+    /// A failure of a class that no call told.
+    pub(crate) fn new(
+        class: Class,
+        operation: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Self {
         Self {
             operation: operation.into(),
             code: None,
-            message: "AWS does not show it".to_owned(),
+            message: message.into(),
             request_id: None,
-            class: Class::NotFound,
+            class,
         }
     }
 }

@@ -586,13 +586,10 @@ impl<R: CustomResource> Erased<R> {
         let look = || async {
             match R::read(cx, id, Some(inputs)).await.gone()?.flatten() {
                 Some(state) => Ok(state),
-                None => Err(crate::aws::Error {
-                    operation: format!("read {id}"),
-                    code: None,
-                    message: "it was made, but AWS does not show it".to_owned(),
-                    request_id: None,
-                    class: crate::aws::Class::NotYet,
-                }
+                None => Err(crate::aws::Error::not_yet(
+                    format!("read {id}"),
+                    "it was made, but AWS does not show it",
+                )
                 .into()),
             }
         };

@@ -44,14 +44,7 @@ fn failing(cx: &Context, step: &'static str) -> Result<()> {
     let Some((operation, class)) = class else {
         return Ok(());
     };
-    Err(aws::Error {
-        operation: operation.into(),
-        code: None,
-        message: "no".into(),
-        request_id: None,
-        class,
-    }
-    .into())
+    Err(aws::Error::new(class, operation, "no").into())
 }
 
 /// A shelf, one with `DATA` holds some.

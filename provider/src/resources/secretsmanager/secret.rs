@@ -1,6 +1,6 @@
 //! `dbt-aws:secretsmanager:Secret`.
 
-use crate::prelude::*;
+use crate::{aws, prelude::*};
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
 
 /// A value kept in Secrets Manager.
@@ -159,7 +159,7 @@ impl CustomResource for Secret {
             .send()
             .await
             .during(format!("create {what}"));
-        let error = match made {
+        match made {
             Ok(made) if cx.is_first() => {
                 let outputs = SecretOutputs {
                     arn: made.arn.unwrap_or_default(),
@@ -168,19 +168,13 @@ impl CustomResource for Secret {
                 return Ok(Created::Known(name.to_owned(), outputs));
             }
             Ok(_) => return Ok(name.into()),
-            Err(error) if error.is_already_exists() => error,
+            Err(error) if error.is_already_exists() => {}
             Err(error) => return Err(error),
-        };
+        }
         let Some(there) = described(cx, name).await? else {
             // It was deleted a moment ago, and its name is not free yet.
-            return Err(crate::aws::Error {
-                operation: format!("create {what}"),
-                code: error.code().map(str::to_owned),
-                message: "a secret of this name is being deleted".to_owned(),
-                request_id: None,
-                class: crate::aws::Class::NotYet,
-            }
-            .into());
+            let why = "a secret of this name is being deleted";
+            return Err(aws::Error::not_yet(format!("create {what}"), why).into());
         };
         let adopted = cx.adopt(name, &what, &from_tags(there.tags()))?;
         if there.deleted_date().is_some() {
