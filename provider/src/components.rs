@@ -29,3 +29,8 @@ pub(crate) fn elsewhere(path: &str, theirs: Option<&str>, region: &str) -> Optio
         ),
     })
 }
+
+/// The partition of an ARN.
+pub(crate) fn partition(arn: &str) -> &str {
+    arn.split(':').nth(1).unwrap_or("aws")
+}

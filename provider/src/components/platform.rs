@@ -12,7 +12,7 @@ pub use warehouse::{PlatformWarehouseChoice, WarehouseExternal, WarehousePostgre
 use crate::{
     aws::Aws,
     component::{Component, Scope},
-    components::elsewhere,
+    components::{elsewhere, partition},
     output::{all, defaults},
     prelude::*,
     resources::{
@@ -202,8 +202,8 @@ impl Component for DbtPlatform {
             cluster_arn.map(move |arn| arn.split(':').nth(index).unwrap_or_default().to_owned())
         };
         let assign = |on| if on { "ENABLED" } else { "DISABLED" }.to_owned();
-        let bucket_arn = all((arn_part(1), bucket.clone()))
-            .map(|(partition, name)| format!("arn:{partition}:s3:::{name}"));
+        let bucket_arn = all((cluster_arn.clone(), bucket.clone()))
+            .map(|(cluster, name)| format!("arn:{}:s3:::{name}", partition(&cluster)));
         let handle = Output::dictionary([
             ("version", "1".into()),
             ("name", scope.name().into()),

@@ -15,6 +15,7 @@ use self::{
 use crate::{
     aws::Aws,
     component::{Component, Scope},
+    components::partition,
     image::{AGAIN, Project},
     output::all,
     prelude::*,
@@ -233,7 +234,7 @@ impl Component for DbtProject {
         let repository = match &packed {
             Some((repository, _)) => repository.arn.optional(),
             None => all((image_uri.clone(), platform.key::<String>("clusterArn")))
-                .map(|(image, cluster)| checks::ecr_arn(&image, machine::partition(&cluster))),
+                .map(|(image, cluster)| checks::ecr_arn(&image, partition(&cluster))),
         };
         let prefix_of_log = log_prefix.clone();
         let execution_role = roles.make(

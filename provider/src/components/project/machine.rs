@@ -3,7 +3,7 @@
 //! Step Functions' own words for a failed task do not tell a failed model from a task that never started, so the run's
 //! end is read from the runner's `outcome.json`; what is known of the task itself only counts without one.
 
-use crate::prelude::*;
+use crate::{components::partition, prelude::*};
 use serde_json::{Value as Document, json};
 
 /// How much longer than its attempt a task may take to start and to end, in seconds.
@@ -386,11 +386,6 @@ pub(crate) fn console(region: &str) -> String {
         r if r.starts_with("us-gov-") => "https://console.amazonaws-us-gov.com".to_owned(),
         r => format!("https://{r}.console.aws.amazon.com"),
     }
-}
-
-/// The partition of an ARN.
-pub(crate) fn partition(arn: &str) -> &str {
-    arn.split(':').nth(1).unwrap_or("aws")
 }
 
 /// How often a time is claimed, at most.

@@ -2,7 +2,7 @@
 
 use super::Handle;
 use crate::{
-    components::project::machine::partition,
+    components::partition,
     prelude::*,
     resources::iam::policy::{Policy, PolicyStatement},
 };

@@ -16,9 +16,7 @@ const TLS_ONLY: &str = "DenyInsecureTransport";
 
 /// The ARN of a bucket.
 pub(super) fn arn(cx: &Context, bucket: &str) -> String {
-    let arn = cx.arn("s3", "", bucket);
-    let partition = arn.split(':').nth(1).unwrap_or("aws");
-    format!("arn:{partition}:s3:::{bucket}")
+    format!("arn:{}:s3:::{bucket}", cx.partition())
 }
 
 /// Brings the settings from `old`, or those of a new bucket, to `new`. One after the other: S3 refuses changes of a
