@@ -350,8 +350,12 @@ impl Phase {
             // A dependency made a moment ago is visible within seconds; a wrong id never is.
             (Self::Create, Class::NotFound) => 12,
             (Self::Settle, Class::NotFound) => 60,
-            // The SDK has tried again for longer, but for a create that must look first.
-            (Self::Create, Class::Throttled | Class::Unreachable | Class::Failed) => 30,
+            // The SDK has tried again for longer, but for a create that must look first, and for what an answer that
+            // succeeds tells.
+            (
+                Self::Create | Self::Delete,
+                Class::Throttled | Class::Unreachable | Class::Failed,
+            ) => 30,
             // Network interfaces of stopped tasks linger for minutes.
             (Self::Delete, Class::InUse) => 1_200,
             _ => return None,

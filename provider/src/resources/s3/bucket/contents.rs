@@ -63,7 +63,7 @@ async fn delete(cx: &Context, bucket: &str, batch: Vec<ObjectIdentifier>) -> Res
     let batch = Delete::builder().set_objects(Some(batch)).quiet(true);
     let batch = batch.build().map_err(|e| Error::Bug(e.to_string()))?;
     // An answer that succeeds tells of single keys that S3 was too busy for.
-    cx.retry("deleting", Phase::Create, async || {
+    cx.retry("deleting", Phase::Delete, async || {
         let delete = cx.aws.s3().delete_objects().bucket(bucket);
         let done = delete.delete(batch.clone()).send().await;
         let done = done.during(format!("delete the objects of {bucket}"))?;
