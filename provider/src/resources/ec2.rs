@@ -1,5 +1,34 @@
 //! The network: a VPC and what is in it.
 
+/// `apply` of what has nothing to change but its tags.
+macro_rules! apply_tags {
+    ($inputs:ty) => {
+        async fn apply(
+            cx: &Context,
+            id: &str,
+            new: &$inputs,
+            old: Option<&State<Self>>,
+        ) -> Result<()> {
+            match old {
+                Some(old) => retag(cx, id, old.inputs.tags.as_ref(), new.tags.as_ref()).await,
+                None => Ok(()),
+            }
+        }
+    };
+}
+
+/// `left` of what EC2 lists by tags: the call, the list and the id in its answer, and what it is.
+macro_rules! left {
+    ($describe:ident, $list:ident, $id:ident, $what:literal) => {
+        async fn left(cx: &Context) -> Result<Vec<String>> {
+            let found = cx.aws.ec2().$describe().filters(seeded(cx)).send().await;
+            let found = found.during(concat!("look for ", $what))?;
+            let ids = found.$list().iter().filter_map(|each| each.$id());
+            Ok(ids.map(str::to_owned).collect())
+        }
+    };
+}
+
 pub mod elastic_ip;
 pub mod internet_gateway;
 pub mod nat_gateway;

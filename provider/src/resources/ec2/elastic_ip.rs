@@ -68,17 +68,7 @@ impl CustomResource for ElasticIp {
         Ok(Created::Known(id, outputs))
     }
 
-    async fn apply(
-        cx: &Context,
-        id: &str,
-        new: &ElasticIpInputs,
-        old: Option<&State<Self>>,
-    ) -> Result<()> {
-        match old {
-            Some(old) => retag(cx, id, old.inputs.tags.as_ref(), new.tags.as_ref()).await,
-            None => Ok(()),
-        }
-    }
+    apply_tags!(ElasticIpInputs);
 
     async fn read(
         cx: &Context,
@@ -107,21 +97,7 @@ impl CustomResource for ElasticIp {
         }))
     }
 
-    async fn left(cx: &Context) -> Result<Vec<String>> {
-        let found = cx
-            .aws
-            .ec2()
-            .describe_addresses()
-            .filters(seeded(cx))
-            .send()
-            .await;
-        let found = found.during("look for elastic IPs")?;
-        let ids = found
-            .addresses()
-            .iter()
-            .filter_map(|each| each.allocation_id().map(str::to_owned));
-        Ok(ids.collect())
-    }
+    left!(describe_addresses, addresses, allocation_id, "elastic IPs");
 
     async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {
         cx.aws

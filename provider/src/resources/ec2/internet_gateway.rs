@@ -120,21 +120,12 @@ impl CustomResource for InternetGateway {
         }))
     }
 
-    async fn left(cx: &Context) -> Result<Vec<String>> {
-        let found = cx
-            .aws
-            .ec2()
-            .describe_internet_gateways()
-            .filters(seeded(cx))
-            .send()
-            .await;
-        let found = found.during("look for internet gateways")?;
-        let ids = found
-            .internet_gateways()
-            .iter()
-            .filter_map(|each| each.internet_gateway_id().map(str::to_owned));
-        Ok(ids.collect())
-    }
+    left!(
+        describe_internet_gateways,
+        internet_gateways,
+        internet_gateway_id,
+        "internet gateways"
+    );
 
     async fn delete(cx: &Context, id: &str, state: &State<Self>) -> Result<()> {
         if let Some(vpc) = &state.inputs.vpc_id {

@@ -61,17 +61,7 @@ impl CustomResource for NatGateway {
         with_token(cx, &what, inputs, make, || left(cx, &what)).await
     }
 
-    async fn apply(
-        cx: &Context,
-        id: &str,
-        new: &NatGatewayInputs,
-        old: Option<&State<Self>>,
-    ) -> Result<()> {
-        match old {
-            Some(old) => retag(cx, id, old.inputs.tags.as_ref(), new.tags.as_ref()).await,
-            None => Ok(()),
-        }
-    }
+    apply_tags!(NatGatewayInputs);
 
     async fn ready(cx: &Context, id: &str) -> Result<Option<NatGatewayOutputs>> {
         cx.wait(&format!("creating {id}"), || async {
@@ -177,12 +167,7 @@ async fn left(cx: &Context, what: &str) -> Result<Option<String>> {
         .send()
         .await
         .during(format!("look for {what}"))?;
-    let dead = [
-        NatGatewayState::Deleted,
-        NatGatewayState::Deleting,
-        NatGatewayState::Failed,
-    ];
     let mut there = found.nat_gateways.unwrap_or_default().into_iter();
-    let alive = there.find(|g| g.state().is_some_and(|state| !dead.contains(state)));
+    let alive = there.find(|g| !is_dead(g));
     Ok(alive.and_then(|g| g.nat_gateway_id))
 }

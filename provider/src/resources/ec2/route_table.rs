@@ -57,17 +57,7 @@ impl CustomResource for RouteTable {
         with_token(cx, &what, inputs, make, || left(cx, &what)).await
     }
 
-    async fn apply(
-        cx: &Context,
-        id: &str,
-        new: &RouteTableInputs,
-        old: Option<&State<Self>>,
-    ) -> Result<()> {
-        match old {
-            Some(old) => retag(cx, id, old.inputs.tags.as_ref(), new.tags.as_ref()).await,
-            None => Ok(()),
-        }
-    }
+    apply_tags!(RouteTableInputs);
 
     async fn read(
         cx: &Context,

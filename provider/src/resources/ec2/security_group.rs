@@ -116,17 +116,7 @@ impl CustomResource for SecurityGroup {
         Ok(adopted)
     }
 
-    async fn apply(
-        cx: &Context,
-        id: &str,
-        new: &SecurityGroupInputs,
-        old: Option<&State<Self>>,
-    ) -> Result<()> {
-        match old {
-            Some(old) => retag(cx, id, old.inputs.tags.as_ref(), new.tags.as_ref()).await,
-            None => Ok(()),
-        }
-    }
+    apply_tags!(SecurityGroupInputs);
 
     async fn read(
         cx: &Context,
@@ -161,21 +151,12 @@ impl CustomResource for SecurityGroup {
         }))
     }
 
-    async fn left(cx: &Context) -> Result<Vec<String>> {
-        let found = cx
-            .aws
-            .ec2()
-            .describe_security_groups()
-            .filters(seeded(cx))
-            .send()
-            .await;
-        let found = found.during("look for security groups")?;
-        let ids = found
-            .security_groups()
-            .iter()
-            .filter_map(|each| each.group_id().map(str::to_owned));
-        Ok(ids.collect())
-    }
+    left!(
+        describe_security_groups,
+        security_groups,
+        group_id,
+        "security groups"
+    );
 
     async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {
         let deleted = cx

@@ -169,21 +169,7 @@ impl CustomResource for Vpc {
         }))
     }
 
-    async fn left(cx: &Context) -> Result<Vec<String>> {
-        let found = cx
-            .aws
-            .ec2()
-            .describe_vpcs()
-            .filters(seeded(cx))
-            .send()
-            .await;
-        let found = found.during("look for VPCs")?;
-        let ids = found
-            .vpcs()
-            .iter()
-            .filter_map(|each| each.vpc_id().map(str::to_owned));
-        Ok(ids.collect())
-    }
+    left!(describe_vpcs, vpcs, vpc_id, "VPCs");
 
     async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {
         let deleted = cx.aws.ec2().delete_vpc().vpc_id(id).send().await;
