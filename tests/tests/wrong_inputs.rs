@@ -199,7 +199,7 @@ async fn of_data() {
         (
             "sqs:Queue",
             json!({"kmsKeyArn": "arn:aws:kms:eu-west-1:123456789012:alias/mine", "sqsManagedSse": true}),
-            "sqsManagedSse: give only one of sqsManagedSse, kmsKeyArn",
+            "sqsManagedSse: give only one of kmsKeyArn, sqsManagedSse",
         ),
         (
             "sqs:Queue",

@@ -220,13 +220,7 @@ impl Configuration {
                 check.fail(other, format!("is required with {one}"));
             }
         }
-        let accounts = ["allowedAccountIds", "forbiddenAccountIds"];
-        if accounts.iter().all(|name| check.has(name)) {
-            check.fail(
-                accounts[1],
-                format!("give only one of {}", accounts.join(", ")),
-            );
-        }
+        check.at_most_one(&["allowedAccountIds", "forbiddenAccountIds"]);
         check.failures
     }
 

@@ -143,13 +143,31 @@ impl<'a> Check<'a> {
         self.warnings.push(warning);
     }
 
-    /// Refuses all but exactly one of these fields. One that is unknown may turn out to be absent.
+    /// Refuses all but exactly one of these fields.
     pub fn exactly_one(&mut self, names: &[&str]) {
-        let known = |name: &&&str| self.value(name).is_some_and(|v| !v.is_unknown());
         if !names.iter().any(|name| self.has(name)) {
             let reason = format!("give exactly one of {}", names.join(", "));
             self.fail(names[0], reason);
-        } else if let Some(second) = names.iter().filter(known).nth(1) {
+        }
+        self.at_most_one(names);
+    }
+
+    /// Refuses more than one of these fields, which may be parts of others, such as `network.zones`. One that is
+    /// unknown may turn out to be absent, and one that is `false` is.
+    pub fn at_most_one(&mut self, names: &[&str]) {
+        let given = |path: &&&str| {
+            let (field, part) = path.split_once('.').unwrap_or((path, ""));
+            let value = self.value(field).unwrap_or_default();
+            let value = match part {
+                "" => value,
+                part => value.field(part),
+            };
+            !matches!(
+                value.peel(),
+                Value::Null | Value::Unknown | Value::Bool(false)
+            )
+        };
+        if let Some(second) = names.iter().filter(given).nth(1) {
             self.fail(*second, format!("give only one of {}", names.join(", ")));
         }
     }

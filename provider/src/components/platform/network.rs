@@ -135,9 +135,7 @@ pub(super) fn check(check: &mut Check<'_>) {
             );
         }
     }
-    if has("zones") && has("zoneCount") {
-        check.fail("network.zoneCount", "give only one of zoneCount, zones");
-    }
+    check.at_most_one(&["network.zones", "network.zoneCount"]);
     if let Some(Value::List(zones)) = given.get("zones").map(Value::peel) {
         if !(2..=MOST_ZONES as usize).contains(&zones.len()) {
             check.fail("network.zones", format!("name 2 to {MOST_ZONES} zones"));

@@ -58,9 +58,7 @@ impl CustomResource for Subnet {
     type Outputs = SubnetOutputs;
 
     fn check(check: &mut Check<'_>) {
-        if check.has("availabilityZone") && check.has("zoneIndex") {
-            check.fail("zoneIndex", "give only one of availabilityZone, zoneIndex");
-        }
+        check.at_most_one(&["availabilityZone", "zoneIndex"]);
     }
 
     /// The zone stays: another index means the next subnet.

@@ -81,18 +81,14 @@ impl CustomResource for Image {
     type Outputs = ImageOutputs;
 
     fn check(check: &mut Check<'_>) {
-        if let Some(dbt) = check.get::<ImageDbt>("dbt") {
-            match (&dbt.adapter, &dbt.requirements) {
-                (None, None) => check.fail(
-                    "dbt.adapter",
-                    "is required without requirements, such as postgres",
-                ),
-                (Some(_), Some(_)) => {
-                    check.fail("dbt.requirements", "give only one of adapter, requirements")
-                }
-                _ => {}
-            }
+        if let Some(dbt) = check.get::<ImageDbt>("dbt")
+            && dbt.adapter.is_none()
+            && dbt.requirements.is_none()
+        {
+            let reason = "is required without requirements, such as postgres";
+            check.fail("dbt.adapter", reason);
         }
+        check.at_most_one(&["dbt.adapter", "dbt.requirements"]);
         if let Some(base) = check.get::<String>("baseImage")
             && let Err(reason) = base.parse::<Reference>()
         {

@@ -163,10 +163,7 @@ impl CustomResource for Bucket {
     type Outputs = BucketOutputs;
 
     fn check(check: &mut Check<'_>) {
-        if check.get("forceDestroy") == Some(true) && check.get("retainNonEmpty") == Some(true) {
-            let reason = "give only one of forceDestroy, retainNonEmpty";
-            check.fail("retainNonEmpty", reason);
-        }
+        check.at_most_one(&["forceDestroy", "retainNonEmpty"]);
         let rules = check.get::<Vec<BucketLifecycleRule>>("lifecycleRules");
         for (i, rule) in rules.iter().flatten().enumerate() {
             let path = format!("lifecycleRules[{i}]");

@@ -123,9 +123,7 @@ impl CustomResource for Secret {
     type Outputs = SecretOutputs;
 
     fn check(check: &mut Check<'_>) {
-        if check.has("secretString") && check.has("generate") {
-            check.fail("generate", "give only one of secretString, generate");
-        }
+        check.at_most_one(&["secretString", "generate"]);
         if let Some(Some(SecretGenerate {
             key,
             template: Some(template),

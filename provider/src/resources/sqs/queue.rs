@@ -75,9 +75,7 @@ impl CustomResource for Queue {
     type Outputs = QueueOutputs;
 
     fn check(check: &mut Check<'_>) {
-        if check.has("kmsKeyArn") && check.get("sqsManagedSse") == Some(Some(true)) {
-            check.fail("sqsManagedSse", "give only one of sqsManagedSse, kmsKeyArn");
-        }
+        check.at_most_one(&["kmsKeyArn", "sqsManagedSse"]);
     }
 
     fn complete(inputs: &mut Properties, old: &Properties) -> Result<(), Failure> {

@@ -91,12 +91,7 @@ pub(super) fn check(check: &mut Check<'_>) {
     if check.has("kmsKeyArn") && check.get("storageEncrypted") == Some(false) {
         check.fail("kmsKeyArn", "needs storageEncrypted");
     }
-    if check.get("skipFinalSnapshot") == Some(true) && check.has("finalSnapshotIdentifier") {
-        check.fail(
-            "finalSnapshotIdentifier",
-            "give only one of skipFinalSnapshot, finalSnapshotIdentifier",
-        );
-    }
+    check.at_most_one(&["skipFinalSnapshot", "finalSnapshotIdentifier"]);
 }
 
 fn numbers(version: &str) -> Option<Vec<u32>> {
