@@ -13,7 +13,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     pin::Pin,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
@@ -23,8 +23,6 @@ use tokio_util::sync::CancellationToken;
 /// How important a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
-    /// For whoever debugs the provider.
-    Debug,
     /// For the user.
     Info,
     /// The user should look.
@@ -53,14 +51,24 @@ pub struct Context {
     pub(crate) started: Instant,
     pub(crate) timeout: Duration,
     pub(crate) default_tags: Tags,
-    pub(crate) status: Mutex<String>,
-    pub(crate) state: Mutex<Properties>,
-    pub(crate) first: AtomicBool,
     pub(crate) seen: Arc<Seen>,
     /// Whether the seed is that of all resources outside of components.
     pub(crate) alone: bool,
+    pub(crate) memory: Memory,
+}
+
+/// What one operation knows of its object, at first and as it goes on.
+#[derive(Default)]
+pub(crate) struct Memory {
+    /// The last status line.
+    pub(crate) status: Mutex<String>,
+    /// The outputs in the state, and those kept since.
+    pub(crate) state: Mutex<Properties>,
+    /// Whether there can be nothing yet: see [`Context::is_first`].
+    pub(crate) first: AtomicBool,
+    /// All tags, as they were read.
     pub(crate) found: Mutex<Option<Tags>>,
-    /// The keys of the tags that an update may remove, where there are others': those that the state has.
+    /// The tag keys in the state: an update removes no others. `None`: any.
     pub(crate) tagged: Option<BTreeSet<String>>,
 }
 
@@ -89,7 +97,7 @@ impl Context {
     /// The tags of an object less those that [`Context::tags`] adds: what the user set, or somebody else.
     #[must_use]
     pub fn user_tags(&self, all: &Tags, own: Option<&Tags>) -> Option<Tags> {
-        *self.found.lock().unwrap_or_else(PoisonError::into_inner) = Some(all.clone());
+        *lock(&self.memory.found) = Some(all.clone());
         let added = self.tags(None);
         let mine = |key: &String| own.is_some_and(|own| own.contains_key(key));
         let keep = |key: &String, value: &String| mine(key) || added.get(key) != Some(value);
@@ -105,7 +113,8 @@ impl Context {
     #[must_use]
     pub fn tag_changes(&self, old: Option<&Tags>, new: Option<&Tags>) -> (Tags, Vec<String>) {
         let (before, after) = (self.tags(old), self.tags(new));
-        let ours = |key: &&String| self.tagged.as_ref().is_none_or(|keys| keys.contains(*key));
+        let tagged = self.memory.tagged.as_ref();
+        let ours = |key: &&String| tagged.is_none_or(|keys| keys.contains(*key));
         let removed = before
             .keys()
             .filter(|k| !after.contains_key(*k))
@@ -113,7 +122,7 @@ impl Context {
             .cloned()
             .collect();
         // What was read counts: the default tags may have changed since.
-        let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = lock(&self.memory.found);
         let there = found.as_ref().unwrap_or(&before);
         let set = after
             .into_iter()
@@ -137,13 +146,9 @@ impl Context {
             started: self.started,
             timeout: self.timeout,
             default_tags: self.default_tags.clone(),
-            status: Mutex::default(),
-            state: Mutex::default(),
-            first: AtomicBool::default(),
             seen: self.seen.clone(),
             alone: self.alone,
-            found: Mutex::default(),
-            tagged: None,
+            memory: Memory::default(),
         }
     }
 
@@ -151,7 +156,7 @@ impl Context {
     /// the seed, and this is the first attempt.
     #[must_use]
     pub fn is_first(&self) -> bool {
-        self.first.load(Ordering::Relaxed)
+        self.memory.first.load(Ordering::Relaxed)
     }
 
     /// The partition of the resource's region.
@@ -190,20 +195,20 @@ impl Context {
     /// An output as the state has it, for a read of what AWS does not tell.
     #[must_use]
     pub fn recall<T: Property>(&self, name: &str) -> Option<T> {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = lock(&self.memory.state);
         T::decode(&state.get(name)?.plain()).ok()
     }
 
     /// Has a later read find this output.
     pub fn keep(&self, name: &str, value: &impl Property) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock(&self.memory.state);
         state.insert(name.to_owned(), value.encode());
     }
 
     /// Shows a status line.
     pub fn status(&self, message: impl Into<String>) {
         let message = message.into();
-        let mut last = self.status.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = lock(&self.memory.status);
         if *last != message {
             self.log
                 .log(&self.identity.urn, Severity::Info, &message, true);
@@ -362,6 +367,10 @@ impl Phase {
         };
         Some(Duration::from_secs(seconds))
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The partition of a region, as its name says.

@@ -8,7 +8,7 @@ mod status;
 use crate::{
     aws::{Aws, Configuration},
     component::DynamicComponent,
-    context::Context,
+    context::{Context, Memory},
     error::{Error, Result},
     identity::{Identity, Seen},
     pulumirpc::{self as rpc, resource_provider_server::ResourceProviderServer},
@@ -197,11 +197,11 @@ impl Provider {
             seen: configured.seen.clone(),
             alone,
             default_tags: configured.aws.default_tags(),
-            status: Mutex::default(),
-            state: Mutex::new(state.unwrap_or_default()),
-            found: Mutex::default(),
-            tagged: None,
-            first: AtomicBool::new(configured.seen.has_made(&seed)),
+            memory: Memory {
+                state: Mutex::new(state.unwrap_or_default()),
+                first: AtomicBool::new(configured.seen.has_made(&seed)),
+                ..Memory::default()
+            },
             identity: Identity {
                 urn: urn.to_owned(),
                 seed,

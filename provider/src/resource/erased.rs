@@ -499,7 +499,7 @@ impl<R: CustomResource> Erased<R> {
         loop {
             let create = async || {
                 let made = R::create(cx, inputs).await;
-                cx.first.store(false, Ordering::Relaxed);
+                cx.memory.first.store(false, Ordering::Relaxed);
                 made
             };
             let created = cx.retry("creating", Phase::Create, create).await?;

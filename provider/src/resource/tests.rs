@@ -238,11 +238,7 @@ impl Stack {
             default_tags: self.default_tags.clone(),
             seen: self.seen.clone(),
             alone: false,
-            found: Mutex::default(),
-            tagged: None,
-            status: Mutex::default(),
-            state: Mutex::default(),
-            first: Default::default(),
+            memory: Default::default(),
         }
     }
 
@@ -312,7 +308,7 @@ async fn a_new_default_tag_changes_what_is_there() {
     let user = cx.user_tags(&found, None);
     let removed = |cx: &Context| cx.tag_changes(user.as_ref(), None).1;
     assert_eq!(removed(&cx), ["seller"], "what is taken over is all ours");
-    cx.tagged = Some(["team".to_owned()].into());
+    cx.memory.tagged = Some(["team".to_owned()].into());
     assert_eq!(removed(&cx), [""; 0], "an update spares the tags of others");
     cx.default_tags = Tags::from([("name".to_owned(), "x".to_owned())]);
     let keys: Vec<_> = cx.tags(None).into_keys().collect();
@@ -454,7 +450,9 @@ async fn only_the_first_attempt_with_a_new_seed_finds_nothing_for_certain() {
     let inputs = stack.check(&Properties::new(), json!({ "width": 3 }));
     stack.fail_next(&inputs, "create", Class::NotYet);
     let cx = stack.context(&inputs);
-    cx.first.store(true, std::sync::atomic::Ordering::Relaxed);
+    cx.memory
+        .first
+        .store(true, std::sync::atomic::Ordering::Relaxed);
     let create = stack.shelf.create(&cx, inputs.clone());
     create.await.expect("creates at the second try");
     assert_eq!(cloud(&cx, |c| c.firsts.clone()), [true, false]);

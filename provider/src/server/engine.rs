@@ -57,7 +57,6 @@ impl Engine {
 impl Log for Engine {
     fn log(&self, urn: &str, severity: Severity, message: &str, ephemeral: bool) {
         let severity = match severity {
-            Severity::Debug => rpc::LogSeverity::Debug,
             Severity::Info => rpc::LogSeverity::Info,
             Severity::Warning => rpc::LogSeverity::Warning,
         };

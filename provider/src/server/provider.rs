@@ -212,7 +212,7 @@ impl ResourceProvider for Provider {
             let mut cx = self
                 .context(&request.urn, &known, request.timeout, resource.timeout())
                 .await?;
-            cx.tagged = Some(tagged(&olds));
+            cx.memory.tagged = Some(tagged(&olds));
             resource
                 .update(&cx, &request.id, old_inputs, olds, inputs)
                 .await
