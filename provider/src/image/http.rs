@@ -51,7 +51,9 @@ pub(super) async fn send(
     action: &str,
     request: impl Fn() -> Result<RequestBuilder>,
 ) -> Result<Response> {
-    for attempt in 1.. {
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
         let (client, request) = request()?.build_split();
         let request = request.map_err(|error| failure(action, "", &error))?;
         let host = host(request.url());
@@ -69,7 +71,6 @@ pub(super) async fn send(
         }
         tokio::time::sleep(wait).await;
     }
-    unreachable!("the last attempt returns")
 }
 
 /// The answer, or the error that it says it is.

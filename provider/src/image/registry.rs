@@ -141,7 +141,8 @@ impl Repository {
     /// Upload a blob in one piece: ECR takes no more than one.
     pub(super) async fn upload(&self, digest: &str, size: u64, source: &Source<'_>) -> Result<()> {
         let action = format!("uploading {digest} to {}", self.name);
-        for attempt in 1.. {
+        let mut attempt = 1;
+        loop {
             let Some(place) = self.start_upload(&action, source, digest).await? else {
                 return Ok(());
             };
@@ -179,8 +180,8 @@ impl Repository {
                 return result;
             }
             tokio::time::sleep(Duration::from_millis(500 << attempt)).await;
+            attempt += 1;
         }
-        unreachable!("the last attempt returns")
     }
 
     /// Put a manifest under a tag.

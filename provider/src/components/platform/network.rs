@@ -24,7 +24,11 @@ use crate::{
     },
     words,
 };
+use ipnet::Ipv4Net;
+use std::net::Ipv4Addr;
 
+/// A VPC's block, where none is given.
+const BLOCK: Cidr = Cidr(Ipv4Net::new_assert(Ipv4Addr::new(10, 0, 0, 0), 16));
 /// Blocks for this many zones are reserved from the start, so that growth renumbers nothing.
 const MOST_ZONES: u32 = 6;
 /// A VPC's block is cut into 2 to the power of this many: one in eight is a zone's private subnet, one its public one.
@@ -246,9 +250,7 @@ fn found(scope: &Scope, existing: NetworkExistingArgs, tags: &Output<Tags>) -> P
 
 fn made(scope: &Scope, network: PlatformNetworkArgs, tags: &Output<Tags>) -> Place {
     let mode = network.mode.unwrap_or(NetworkMode::Nat);
-    let block = network
-        .cidr_block
-        .or(Cidr::parse("10.0.0.0/16").unwrap_or_else(|_| unreachable!("a valid block")));
+    let block = network.cidr_block.or(BLOCK);
     let named = network.zones.unwrap_or_default();
     let zones = match named.len() {
         0 => usize::try_from(network.zone_count.unwrap_or(2)).unwrap_or(2),
@@ -409,14 +411,14 @@ fn task_group(scope: &Scope, vpc_id: &Output<String>, tags: &Output<Tags>) -> Ch
 }
 
 pub(super) fn anywhere() -> Output<Cidr> {
-    Cidr(ipnet::Ipv4Net::default()).into()
+    Cidr(Ipv4Net::default()).into()
 }
 
 /// The part of a VPC's block with that index.
 pub(super) fn part(block: Cidr, index: u32) -> Cidr {
     let length = block.0.prefix_len() + CUT;
     let first = u32::from(block.0.network()) + (index << (32 - length));
-    ipnet::Ipv4Net::new(first.into(), length).map_or(block, Cidr)
+    Ipv4Net::new(first.into(), length).map_or(block, Cidr)
 }
 
 #[cfg(test)]
