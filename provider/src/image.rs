@@ -78,8 +78,6 @@ pub struct Spec {
     pub base_login: Option<Login>,
     /// What the image runs on.
     pub platform: Platform,
-    /// The base's Python; without it, `PYTHON_VERSION` of the base, or what its layers hold.
-    pub python: Option<Python>,
 }
 
 /// The dbt in an image.
@@ -152,21 +150,6 @@ pub struct Built {
     pub project: ProjectLayer,
 }
 
-/// What a build would give.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Plan {
-    /// The image's digest; unknown where only the network could tell.
-    pub digest: Option<String>,
-    /// Whether the base image differs.
-    pub base_changed: bool,
-    /// Whether the runner differs.
-    pub runner_changed: bool,
-    /// Whether dbt or one of its packages differs.
-    pub dbt_changed: bool,
-    /// Which of the project's files differ.
-    pub files: FileChanges,
-}
-
 /// The maker of images.
 #[derive(Clone, Debug)]
 pub struct Images {
@@ -195,8 +178,8 @@ impl Images {
         }
     }
 
-    /// What a build would give, found out without a network.
-    pub async fn plan(&self, spec: &Spec, previous: Option<&Built>) -> Result<Plan> {
+    /// The digest of the image that a build would give, found out without a network; `None` where only that could tell.
+    pub async fn plan(&self, spec: &Spec, previous: Option<&Built>) -> Result<Option<String>> {
         let base = previous
             .map(|built| &built.base)
             .filter(|base| is_base_of(base, spec));
@@ -210,10 +193,6 @@ impl Images {
             }
             None => None,
         };
-        let keys = (
-            runner.as_ref().map(Recipe::key),
-            dbt.as_ref().map(Recipe::key),
-        );
         let known = |recipe: Option<Recipe>, previous: Option<&PackagesLayer>| {
             let recipe = recipe?;
             let same = previous.filter(|layer| layer.key == recipe.key()).cloned();
@@ -221,20 +200,11 @@ impl Images {
         };
         let runner = known(runner, previous.map(|built| &built.runner));
         let dbt = known(dbt, previous.map(|built| &built.dbt));
-        let (project, files) = self.plan_project(spec, previous).await?;
-        let digest = match (base, &runner, &dbt) {
-            (Some(base), Some(runner), Some(dbt)) => {
-                Some(documents(base, runner, dbt, &project).digest())
-            }
-            _ => None,
+        let (Some(base), Some(runner), Some(dbt)) = (base, runner, dbt) else {
+            return Ok(None);
         };
-        Ok(Plan {
-            digest,
-            base_changed: base.is_none(),
-            runner_changed: keys.0.as_ref() != previous.map(|built| &built.runner.key),
-            dbt_changed: keys.1.as_ref() != previous.map(|built| &built.dbt.key),
-            files,
-        })
+        let project = self.plan_project(spec, previous).await?;
+        Ok(Some(documents(base, &runner, &dbt, &project).digest()))
     }
 
     /// Build an image and push what its repository does not have.
@@ -281,7 +251,6 @@ impl Images {
                     &reference,
                     &spec.base,
                     spec.platform,
-                    spec.python,
                     &self.finder.cache,
                 )
                 .await?
@@ -487,11 +456,7 @@ impl Images {
         .await
     }
 
-    async fn plan_project(
-        &self,
-        spec: &Spec,
-        previous: Option<&Built>,
-    ) -> Result<(ProjectLayer, FileChanges)> {
+    async fn plan_project(&self, spec: &Spec, previous: Option<&Built>) -> Result<ProjectLayer> {
         let (path, previous) = (
             spec.project.clone(),
             previous.map(|built| built.project.clone()),
@@ -499,29 +464,17 @@ impl Images {
         blocking(move || {
             let project = Project::read(&path)?;
             let packed = project.pack(io::sink())?;
-            let before = previous
-                .as_ref()
-                .map(|previous| previous.files.clone())
-                .unwrap_or_default();
-            let files = packed.changes_since(&before);
             match previous {
                 Some(previous)
                     if (&previous.name, &previous.layer.diff_id)
                         == (&project.name, &packed.diff_id) =>
                 {
-                    Ok((previous, files))
+                    Ok(previous)
                 }
-                _ => Ok((project.layer(io::sink())?.1, files)),
+                _ => Ok(project.layer(io::sink())?.1),
             }
         })
         .await
-    }
-}
-
-impl Plan {
-    /// Whether the image would be another one.
-    pub fn is_changed(&self, previous: &Built) -> bool {
-        self.digest.as_ref() != Some(&previous.digest)
     }
 }
 
@@ -535,9 +488,7 @@ enum Part {
 }
 
 fn is_base_of(base: &Base, spec: &Spec) -> bool {
-    base.image == spec.base
-        && base.platform == spec.platform
-        && spec.python.is_none_or(|python| python == base.python)
+    base.image == spec.base && base.platform == spec.platform
 }
 
 /// How dbt's layer is made on a base.

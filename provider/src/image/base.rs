@@ -92,7 +92,6 @@ pub(super) async fn read(
     reference: &Reference,
     image: &str,
     platform: Platform,
-    python: Option<Python>,
     cache: &Cache,
 ) -> Result<Base> {
     let refused = |reason: String| Error::Base {
@@ -168,7 +167,7 @@ pub(super) async fn read(
     let named = env
         .iter()
         .find_map(|variable| variable.strip_prefix("PYTHON_VERSION=")?.parse().ok());
-    let python = match python.or(named) {
+    let python = match named {
         Some(python) => python,
         None => match find_python(repository, &digest, &layers, cache).await? {
             Some(python) => python,

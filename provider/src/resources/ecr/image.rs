@@ -136,7 +136,7 @@ impl CustomResource for Image {
         let plan = futures::executor::block_on(
             Images::from_environment().plan(&spec(inputs), built.as_ref()),
         );
-        let digest = plan.ok().and_then(|plan| plan.digest);
+        let digest = plan.ok().flatten();
         let known = digest.into_iter().flat_map(|digest| {
             let uri = format!("{}@{digest}", inputs.repository_url);
             [
@@ -338,7 +338,6 @@ fn spec(inputs: &ImageInputs) -> Spec {
             TaskDefinitionCpuArchitecture::X8664 => Platform::Amd64,
             TaskDefinitionCpuArchitecture::Arm64 => Platform::Arm64,
         },
-        python: None,
     }
 }
 
