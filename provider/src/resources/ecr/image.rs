@@ -32,7 +32,7 @@ pub struct ImageInputs {
     /// `public.ecr.aws/docker/library/python:3.12-slim-bookworm`.
     #[prop(default = DEFAULT_BASE)]
     pub base_image: String,
-    /// The kind of processor that it runs on. Default: `X86_64`.
+    /// The CPU architecture. Default: `X86_64`.
     #[prop(default = TaskDefinitionCpuArchitecture::X8664)]
     pub architecture: TaskDefinitionCpuArchitecture,
     /// What the directory holds, and what of it changed last. The provider fills it in.
