@@ -26,6 +26,7 @@ lint:
 	$(step) "formatting" cargo fmt --all --check
 	$(step) "clippy" cargo clippy --workspace --all-targets --quiet -- -D warnings
 	$(step) "the Go sources" tools/lint-go
+	$(step) "the dependencies" tools/deny
 
 ## sdk: the SDKs for Node.js, Python and Go, from schema.json into sdk/
 sdk:

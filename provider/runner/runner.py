@@ -224,7 +224,7 @@ class Run:
                                   "raise timeoutMinutes, or look for the slow model in run_results.json")
         if self.stopped:
             return End("terminated", f"{current} was cancelled because its task was told to stop (SIGTERM): "
-                                     "by a person, a deployment, or the loss of spot capacity; start the run again")
+                                     "by a person or by AWS; start the run again")
         if self.returncode == -signal.SIGKILL:
             return End("out-of-memory", f"{current} ran out of memory and was killed; give it more memory, or fewer threads")
         failed = next((command for command in done if command["exitCode"]), None)

@@ -293,7 +293,7 @@ impl Context {
     }
 
     /// What an attempt comes to, unless it hangs when the user interrupts or when the time is over.
-    async fn in_time<T>(
+    pub(crate) async fn in_time<T>(
         &self,
         what: &str,
         attempt: Pin<Box<impl Future<Output = Result<T>>>>,

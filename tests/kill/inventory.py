@@ -134,10 +134,11 @@ def images(aws):
         except aws.clients["ecr"].exceptions.LifecyclePolicyNotFoundException:
             pass
         tags = aws.ask("ecr", "list_tags_for_resource", "tags", resourceArn=each["repositoryArn"])
-        ids = aws.ask("ecr", "list_images", "imageIds", repositoryName=name)
-        yield ("ecr:Repository", name), {**each, "policy": policy, "tags": tags, "images": ids}
-        for image in ids:
-            yield ("ecr:Image", f"{name}@{image['imageDigest']}"), image
+        # One that is used again has several tags.
+        digests = sorted({image["imageDigest"] for image in aws.ask("ecr", "list_images", "imageIds", repositoryName=name)})
+        yield ("ecr:Repository", name), {**each, "policy": policy, "tags": tags, "images": digests}
+        for digest in digests:
+            yield ("ecr:Image", f"{name}@{digest}"), digest
 
 
 def others(aws):

@@ -230,7 +230,7 @@ def test_a_broken_partial_parse_costs_only_time(run, s3):
 
 
 def test_artifacts_that_cannot_be_read_do_not_take_the_outcome_along(run, tmp_path):
-    result = run(OK, **sitecustomize(tmp_path, "os.mkdir(os.path.join(os.environ['DBT_LOG_PATH'], 'dbt.log.1'))"))
+    result = run(OK, **sitecustomize(tmp_path, dbt_commands="os.mkdir(os.path.join(os.environ['DBT_LOG_PATH'], 'dbt.log.1'))"))
     assert result.code == 0, result.log
     assert "could not keep s3://artifacts/shop/prod/runs/r1/1/logs/dbt.log.1: " in result.log
     assert {RUN + "logs/dbt.log", RUN + "run_results.json"} <= result.keys

@@ -13,7 +13,8 @@ use std::collections::BTreeMap;
 /// [SDK's own order](https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html).
 #[derive(Clone, Debug, Default, Props)]
 pub struct Configuration {
-    /// The region, such as `eu-west-1`. Default: `AWS_REGION`, or the profile's. A change replaces everything.
+    /// The region, such as `eu-west-1`. Default: `AWS_REGION`, `AWS_DEFAULT_REGION`, or the profile's; the stack keeps what
+    /// its first `pulumi up` found. A change replaces everything, and the database with an empty one.
     #[prop(check = region)]
     pub region: Option<String>,
     /// The profile in the shared configuration files. Default: `AWS_PROFILE`.
@@ -27,7 +28,7 @@ pub struct Configuration {
     /// The session token of temporary credentials.
     #[prop(secret)]
     pub token: Option<String>,
-    /// A role to assume with the credentials above.
+    /// An IAM role to assume with the provider's credentials.
     pub assume_role: Option<AssumeRole>,
     /// Tags for everything that can carry tags; a resource's own tags win.
     pub default_tags: Option<DefaultTags>,
@@ -50,7 +51,7 @@ pub struct Configuration {
     pub s3_use_path_style: Option<bool>,
 }
 
-/// A role to assume.
+/// An IAM role to assume.
 #[derive(Clone, Debug, Default, Props)]
 pub struct AssumeRole {
     /// The role's ARN.

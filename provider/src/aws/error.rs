@@ -165,7 +165,9 @@ where
                 _ => Class::Unreachable,
             };
             let message = match class {
-                Class::Credentials if code.is_none() => "no AWS credentials were found".to_owned(),
+                Class::Credentials if code.is_none() => {
+                    format!("there are no AWS credentials ({})", innermost(&error))
+                }
                 Class::Unreachable => format!("no answer from AWS ({})", innermost(&error)),
                 _ => message,
             };

@@ -29,7 +29,7 @@ pub struct DbtPlatform;
 /// Every input is optional: a platform without any is complete and private.
 #[derive(Clone, Debug, Props)]
 pub struct DbtPlatformInputs {
-    /// A new network, or one that is there already. Default: a new one with NAT.
+    /// A new network, or an existing one. Default: a new one with NAT.
     #[prop(plain)]
     pub network: Option<PlatformNetwork>,
     /// Where the data lives: exactly one kind. Default: `postgres: {}`.
@@ -41,11 +41,12 @@ pub struct DbtPlatformInputs {
     /// Where runs leave their artifacts. Default: a new bucket.
     #[prop(plain)]
     pub artifacts: Option<PlatformArtifacts>,
-    /// What destroying the platform does with data: `true` keeps a bucket that holds anything and takes a final
-    /// snapshot of the database; `false` deletes both. Default: `true`.
+    /// What happens to data when it is destroyed or replaced: `true` keeps a bucket that holds anything and takes a final
+    /// snapshot of the database; `false` deletes both. A change takes effect with the next `pulumi up`. Default: `true`.
     #[prop(default = true)]
     pub retain_data: bool,
-    /// For how many days the logs of runs are kept: one of the values that CloudWatch Logs knows. Default: 30.
+    /// For how many days the logs of runs are kept: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096,
+    /// 1827, 2192, 2557, 2922, 3288 or 3653. Default: 30.
     #[prop(default = 30)]
     pub log_retention_days: i32,
     /// The ARN of a managed policy that bounds every role that is made here and in projects.
@@ -58,7 +59,7 @@ pub struct DbtPlatformInputs {
 /// The ECS cluster.
 #[derive(Clone, Debug, Props)]
 pub struct PlatformCluster {
-    /// The ARN of a cluster made elsewhere, in the provider's region. Excludes `containerInsights`.
+    /// The ARN of an existing cluster, in the provider's region. Excludes `containerInsights`.
     #[prop(given, check = formats::arn("ecs", "cluster/"))]
     pub existing_arn: Option<String>,
     /// Container Insights. Default: `disabled`.
@@ -67,16 +68,16 @@ pub struct PlatformCluster {
 }
 
 /// The bucket for artifacts. Runs leave `<project>/<target>/runs/<run id>/<attempt>/` and, on success,
-/// `<project>/<target>/latest/`.
+/// `<project>/<target>/latest/`, where `<project>` is the name of the `DbtProject` resource.
 #[derive(Clone, Debug, Props)]
 pub struct PlatformArtifacts {
-    /// The name of a bucket made elsewhere. Excludes `expireRunsAfterDays`.
+    /// The name of an existing bucket. Excludes `expireRunsAfterDays`.
     #[prop(given, check = bucket::name)]
     pub bucket: Option<String>,
     /// After how many days what runs left expires. Default: 90.
     #[prop(default = 90, check = positive)]
     pub expire_runs_after_days: i32,
-    /// The KMS key that encrypts the bucket, also one made elsewhere: the roles of projects may use it. It is named by
+    /// The KMS key that encrypts the bucket, also an existing one: the roles of projects may use it. It is named by
     /// the key's own ARN, not an alias's. Default: S3's own key.
     #[prop(check = formats::key)]
     pub kms_key_arn: Option<String>,
@@ -91,7 +92,7 @@ pub struct DbtPlatformOutputs {
     pub vpc_id: String,
     /// The subnets that tasks run in.
     pub task_subnet_ids: Vec<String>,
-    /// The public subnets; none in a network made elsewhere.
+    /// The public subnets; none in an existing network.
     pub public_subnet_ids: Vec<String>,
     /// The security group of tasks.
     pub task_security_group_id: String,

@@ -50,14 +50,14 @@ pub struct DbtProjectInputs {
     pub platform: BTreeMap<String, String>,
     /// The directory that holds `dbt_project.yml`, relative to the program's. The provider packs it into an image and
     /// needs no Docker. `target/`, `logs/`, `.git/`, virtual environments, `profiles.yml` and what `.dockerignore`
-    /// names stay out. Excludes `image`.
+    /// names stay out. Run `dbt deps` before `pulumi up`: a run installs no packages. Excludes `image`.
     #[prop(plain)]
     pub path: Option<String>,
-    /// The URI of an image made elsewhere that holds the project in `/project`, the runner and dbt, and declares `/tmp`
-    /// a volume: by digest or tag. Excludes `path`.
+    /// The URI of an existing image, by digest or tag: with the project in `/project`, dbt, the
+    /// runner, and `/tmp` as a volume (see `docs/recipes.md`). Excludes `path`.
     #[prop(given)]
     pub image: Option<String>,
-    /// The dbt in the image. Default: dbt 1.11 with the warehouse's adapter.
+    /// The dbt in the image. Default: dbt Core 1.11 with the warehouse's adapter.
     pub dbt: Option<DbtProjectDbt>,
     /// The URI of the image under dbt and the project: one with Python 3.10 or later and glibc. In ECR it is read with the
     /// provider's credentials, elsewhere with Docker's. What a tag stands for is looked up once and kept until the URI
@@ -72,10 +72,10 @@ pub struct DbtProjectInputs {
     /// Environment variables, by name. Values are plain text in AWS: see `secrets`. Names that begin with `DBT_AWS_`
     /// are the runner's own.
     pub environment: Option<BTreeMap<String, String>>,
-    /// Environment variables with secret values, by name: each is kept in Secrets Manager.
+    /// Environment variables with secret values, by name: each is kept in Secrets Manager, and encrypted in Pulumi's state.
     #[prop(plain, secret)]
     pub secrets: Option<BTreeMap<String, String>>,
-    /// Environment variables with secret values made elsewhere: for each name the ARN of a Secrets Manager secret
+    /// Environment variables with the values of existing secrets: for each name the ARN of a Secrets Manager secret
     /// (`ARN:key::` for one key of a JSON object) or of an SSM parameter.
     pub secret_arns: Option<BTreeMap<String, String>>,
     /// The ARNs of the KMS keys that encrypt what `secretArns` names, where they are not AWS's own: of keys, not aliases.
@@ -84,10 +84,12 @@ pub struct DbtProjectInputs {
     /// CPU units, 1024 to a virtual CPU: 256, 512, 1024, 2048, 4096, 8192 or 16384. Default: 1024.
     #[prop(default = 1024)]
     pub cpu: i32,
-    /// Memory in MiB; which values are valid depends on `cpu`. Default: 2048.
+    /// Memory in MiB; which values are valid depends on `cpu`: see
+    /// [Fargate's table](https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html#fargate-tasks-size).
+    /// Default: 2048.
     #[prop(default = 2048)]
     pub memory: i32,
-    /// The kind of processor. Default: `X86_64`.
+    /// The CPU architecture. Default: `X86_64`.
     #[prop(default = TaskDefinitionCpuArchitecture::X8664)]
     pub architecture: TaskDefinitionCpuArchitecture,
     /// How long a run may take, in minutes: 1 to 10080. Then its queries are cancelled, its artifacts kept, and it
@@ -103,11 +105,12 @@ pub struct DbtProjectInputs {
 /// The dbt in an image.
 #[derive(Clone, Debug, Props)]
 pub struct DbtProjectDbt {
-    /// The minor version of dbt Core. Default: `1.11`.
+    /// The minor version of dbt Core: `1.11` is what is bundled; any other comes with `requirements`. Default: `1.11`.
     #[prop(default = "1.11")]
     pub version: String,
-    /// The adapter, such as `postgres`. With `requirements` or an `image` made elsewhere it names the profile's type alone.
-    /// Default: the warehouse's.
+    /// The adapter. Bundled are `athena`, `bigquery`, `databricks`, `postgres`, `redshift`, `snowflake` and `trino`; any
+    /// other comes with `requirements`. With `requirements` or `image` it names the profile's type alone. Default: the
+    /// warehouse's.
     pub adapter: Option<String>,
     /// The path of a requirements file, relative to the program's directory, that is installed instead. With hashes it is
     /// taken as it is. Without, it is resolved for the image's Python and processor, as `pip` and `uv` do, when the image

@@ -174,8 +174,7 @@ fn overrides(check: &mut Check<'_>) {
 
 impl Component for DbtSchedule {
     const TOKEN: &'static str = "dbt-aws:index:DbtSchedule";
-    const DOC: &'static str =
-        "When a project runs.\n\nA scheduled time is run once, even if AWS delivers it twice.";
+    const DOC: &'static str = "Runs a `DbtProject` on a schedule, with EventBridge Scheduler.\n\nA scheduled time is run once, even if AWS delivers it twice. A run that failed is not tried again, and runs may overlap.";
     const KINDS: &'static [&'static str] = &["dbt-aws:scheduler:Schedule"];
     type Inputs = DbtScheduleInputs;
     type Outputs = DbtScheduleOutputs;

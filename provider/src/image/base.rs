@@ -195,11 +195,10 @@ pub(super) async fn read(
 
 /// Whether an image is one of Alpine's, as far as its name and its history tell.
 fn is_musl(reference: &Reference, history: &[History]) -> bool {
-    let says = |text: &str| text.contains("alpine");
+    let name = reference.repository.rsplit('/').next() == Some("alpine");
+    let mut parts = reference.tag.iter().flat_map(|tag| tag.split(['-', '_']));
     let made = |step: &History| step.created_by.contains("alpine-minirootfs");
-    says(&reference.repository)
-        || reference.tag.as_deref().is_some_and(says)
-        || history.iter().any(made)
+    name || parts.any(|part| part.starts_with("alpine")) || history.iter().any(made)
 }
 
 /// The layer types of Docker and OCI are the same but in name; one manifest has names of one kind.
@@ -322,5 +321,6 @@ mod tests {
             "ADD alpine-minirootfs-3.20.3-x86_64.tar.gz / # buildkit"
         ));
         assert!(!musl("python:3.12-slim", "RUN apk add x"));
+        assert!(!musl("a.example/alpine-ventures/dbt:3", ""));
     }
 }

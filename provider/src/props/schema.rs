@@ -137,7 +137,8 @@ impl Types {
     fn property(&mut self, field: &Field, inputs: bool) -> Json {
         let mut spec = self.spec(&field.ty);
         spec["description"] = field.doc.into();
-        if field.secret {
+        // Of what is plain and secret, Pulumi's generator for Go writes what does not compile.
+        if field.secret && !field.plain {
             spec["secret"] = true.into();
         }
         if inputs && field.plain {

@@ -2,7 +2,7 @@
 
 use super::{Created, CustomResource, State};
 use crate::{
-    context::{Context, Phase, Progress, Severity, Tags},
+    context::{Context, Phase, Progress, Tags},
     error::{Error, Gone, Result},
     identity::{self, Naming, Seen},
     props::{
@@ -313,7 +313,7 @@ impl<R: CustomResource> Dynamic for Erased<R> {
             match self.settle(cx, created, &typed).await {
                 Ok(state) => Ok((id, remember::<R>(&state, &inputs, Some(claim)))),
                 Err(error) => {
-                    let read = R::read(cx, &id, Some(&typed)).await.ok().flatten();
+                    let read = look::<R>(cx, &id, Some(&typed)).await.ok().flatten();
                     let outputs = match read {
                         Some(state) => remember::<R>(&state, &inputs, Some(claim)),
                         None => {
@@ -342,7 +342,7 @@ impl<R: CustomResource> Dynamic for Erased<R> {
         async move {
             // An import, or an old state, may lack what decoding needs: read as if nothing were known.
             let known: Option<R::Inputs> = inputs.as_ref().and_then(|i| decode(&plain(i)).ok());
-            let Some(state) = R::read(cx, id, known.as_ref()).await.gone()?.flatten() else {
+            let Some(state) = look::<R>(cx, id, known.as_ref()).await? else {
                 return Ok(None);
             };
             let table = R::Inputs::table();
@@ -380,7 +380,7 @@ impl<R: CustomResource> Dynamic for Erased<R> {
             let new: R::Inputs = decode(&plain(&inputs)).map_err(Error::from)?;
             let had = applied::<R>(&old_inputs, &olds);
             let known: R::Inputs = decode(&plain(&had)).map_err(Error::from)?;
-            let Some(old) = R::read(cx, id, Some(&known)).await.gone()?.flatten() else {
+            let Some(old) = look::<R>(cx, id, Some(&known)).await? else {
                 return Err(Error::failed(format!(
                     "could not update {}: {id} is gone; run `pulumi refresh`, then `pulumi up`",
                     cx.identity.name()
@@ -399,7 +399,7 @@ impl<R: CustomResource> Dynamic for Erased<R> {
                 Ok(state) => return Ok(remember::<R>(&state, &inputs, claim)),
                 Err(error) => error,
             };
-            let Some(now) = R::read(cx, id, Some(&known)).await.ok().flatten() else {
+            let Some(now) = look::<R>(cx, id, Some(&known)).await.ok().flatten() else {
                 return Err(error.into());
             };
             let now = remember::<R>(&now, &had, claim.clone());
@@ -431,8 +431,7 @@ impl<R: CustomResource> Dynamic for Erased<R> {
             {
                 let message =
                     format!("{id} was taken over by a newer create of this resource and is kept");
-                cx.log
-                    .log(&cx.identity.urn, Severity::Warning, &message, false);
+                cx.warn(&message);
                 return Ok(());
             }
             let plain = plain(&olds);
@@ -441,7 +440,7 @@ impl<R: CustomResource> Dynamic for Erased<R> {
                 (Ok(inputs), Ok(outputs)) => State::<R> { inputs, outputs },
                 (inputs, _) => {
                     let known: Option<R::Inputs> = inputs.ok();
-                    match R::read(cx, id, known.as_ref()).await.gone()?.flatten() {
+                    match look::<R>(cx, id, known.as_ref()).await? {
                         Some(state) => state,
                         None => return Ok(()),
                     }
@@ -464,7 +463,7 @@ impl<R: CustomResource> Dynamic for Erased<R> {
                 .into_iter()
                 .filter(|id| !cx.seen.is_gone(R::TOKEN, id));
             let looks = found.map(|id| async move {
-                let read = R::read(cx, &id, None).await.gone()?.flatten();
+                let read = look::<R>(cx, &id, None).await?;
                 Ok::<_, Error>(read.map(|_| id))
             });
             let there = try_join_all(looks).await?;
@@ -584,7 +583,7 @@ impl<R: CustomResource> Erased<R> {
     /// Reads what was just made; AWS may need a moment to show it.
     async fn read_back(&self, cx: &Context, id: &str, inputs: &R::Inputs) -> Result<State<R>> {
         let look = || async {
-            match R::read(cx, id, Some(inputs)).await.gone()?.flatten() {
+            match look::<R>(cx, id, Some(inputs)).await? {
                 Some(state) => Ok(state),
                 None => Err(crate::aws::Error::not_yet(
                     format!("read {id}"),
@@ -595,6 +594,16 @@ impl<R: CustomResource> Erased<R> {
         };
         cx.retry("reading", Phase::Create, look).await
     }
+}
+
+/// The object as AWS has it, `None` when it is gone, unless AWS does not answer in time.
+async fn look<R: CustomResource>(
+    cx: &Context,
+    id: &str,
+    known: Option<&R::Inputs>,
+) -> Result<Option<State<R>>> {
+    let read = cx.in_time("reading", Box::pin(R::read(cx, id, known)));
+    Ok(read.await.gone()?.flatten())
 }
 
 /// An object that another resource of the stack has, because it was imported or renamed, is not taken over.

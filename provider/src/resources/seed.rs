@@ -44,15 +44,21 @@ impl CustomResource for Seed {
     /// run, or was taken out of the state.
     async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {
         let (cx, began) = (&cx.with_seed(id), Instant::now());
-        let left = cx.wait("deleting", || async {
-            let left = left(cx).await;
+        let look = || async {
+            let (left, unknown) = left(cx).await;
             // What was deleted a moment ago may still be shown.
             if left.is_empty() || began.elapsed() > PATIENCE {
-                return Ok(Progress::Done(left));
+                return Ok(Progress::Done((left, unknown)));
             }
             Ok(Progress::Pending(left.join(", ")))
-        });
-        match left.await?.join(", ") {
+        };
+        let (left, unknown) = cx.wait("deleting", look).await?;
+        for error in unknown {
+            cx.warn(&format!(
+                "whether an interrupted run left something is not known: {error}"
+            ));
+        }
+        match left.join(", ") {
             left if left.is_empty() => Ok(()),
             left => Err(Error::failed(format!(
                 "could not end the component of {}: there still is {left}, left by an interrupted run or retained on \
@@ -68,8 +74,8 @@ impl CustomResource for Seed {
 /// For how long AWS may show what has gone.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What carries the seed, of the kinds that the component in the URN is made of.
-async fn left(cx: &Context) -> Vec<String> {
+/// What carries the seed, of the kinds that the component in the URN is made of, and why that is not known of others.
+async fn left(cx: &Context) -> (Vec<String>, Vec<Error>) {
     let chain = cx.identity.urn.split("::").nth(2).unwrap_or_default();
     let components = crate::components::all();
     let component = components
@@ -81,18 +87,20 @@ async fn left(cx: &Context) -> Vec<String> {
         .iter()
         .filter(|r| kinds.contains(&r.token()))
         .map(|resource| async {
-            match resource.left(cx).await {
-                Ok(ids) => {
-                    let kind = resource.token().trim_start_matches("dbt-aws:");
-                    ids.iter().map(|id| format!("{kind} {id}")).collect()
-                }
-                Err(error) => {
-                    cx.warn(&format!(
-                        "whether an interrupted run left something is not known: {error}"
-                    ));
-                    Vec::new()
-                }
-            }
+            let kind = resource.token().trim_start_matches("dbt-aws:");
+            let ids = resource.left(cx).await?;
+            Ok::<_, Error>(
+                ids.iter()
+                    .map(|id| format!("{kind} {id}"))
+                    .collect::<Vec<_>>(),
+            )
         });
-    join_all(looks).await.concat()
+    let (mut left, mut unknown) = (Vec::new(), Vec::new());
+    for found in join_all(looks).await {
+        match found {
+            Ok(ids) => left.extend(ids),
+            Err(error) => unknown.push(error),
+        }
+    }
+    (left, unknown)
 }

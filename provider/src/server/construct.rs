@@ -49,11 +49,11 @@ pub(super) async fn construct(
     }
     let given = inputs.clone();
     let refused = |error| status::construct(error, &given);
-    let failures = component.check(&inputs);
+    // It may read files.
+    let failures = tokio::task::block_in_place(|| component.check(&inputs));
     if !failures.is_empty() {
         return Err(refused(Error::Invalid(failures)));
     }
-    let configured = provider.configured()?;
     match component.look(&configured.aws, &inputs).await {
         Ok(failures) if !failures.is_empty() => return Err(refused(Error::Invalid(failures))),
         // A preview works without credentials.

@@ -20,6 +20,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
+use tokio::task::block_in_place;
 use tonic::{Request, Response, Status};
 
 type Reply<T> = std::result::Result<Response<T>, Status>;
@@ -125,8 +126,8 @@ impl ResourceProvider for Provider {
             seen: &configured.seen,
             default_tags: &configured.aws.default_tags(),
         };
-        // A check may read files.
-        let found = tokio::task::block_in_place(|| resource.check(&scope, &olds, news));
+        // As a preview, a check may read files.
+        let found = block_in_place(|| resource.check(&scope, &olds, news));
         for warning in &found.warnings {
             self.engine()
                 .log(&request.urn, Severity::Warning, warning, false);
@@ -153,7 +154,7 @@ impl ResourceProvider for Provider {
         let resource = self.resource(token_of(&request.urn))?;
         let inputs = from_struct(request.properties);
         if request.preview {
-            let properties = resource.preview_create(&inputs);
+            let properties = block_in_place(|| resource.preview_create(&inputs));
             return Ok(Response::new(rpc::CreateResponse {
                 properties: Some(to_struct(&properties)),
                 ..Default::default()
@@ -185,7 +186,12 @@ impl ResourceProvider for Provider {
         let (inputs, state) = (from_struct(request.inputs), from_struct(request.properties));
         remember(&self.configured()?.seen, &request.urn, &inputs);
         let cx = self
-            .context(&request.urn, &[&state, &inputs], 0.0, resource.timeout())
+            .context(
+                &request.urn,
+                &[&state, &inputs],
+                request.timeout,
+                resource.timeout(),
+            )
             .await?;
         let inputs = (!imported).then_some(inputs);
         let read = resource.read(&cx, &request.id, inputs, state).await;
@@ -206,7 +212,7 @@ impl ResourceProvider for Provider {
         let (old_inputs, olds) = (from_struct(request.old_inputs), from_struct(request.olds));
         let inputs = from_struct(request.news);
         let properties = if request.preview {
-            resource.preview_update(&old_inputs, &olds, &inputs)
+            block_in_place(|| resource.preview_update(&old_inputs, &olds, &inputs))
         } else {
             let known = [&olds, &old_inputs, &inputs];
             let mut cx = self

@@ -13,7 +13,7 @@ pub(crate) fn component(schema: &Value, name: &str) -> String {
     let outputs = table(&spec["properties"], &Value::Null);
     let types = types(schema, spec, &mut BTreeSet::new()).replace("\n#### ", "\n### ");
     let plain = if inputs.contains("*plain*") {
-        "What is *plain* must be known when the program runs: it cannot come from another resource.\n\n"
+        "The value of a *plain* property cannot be an output; the values inside it can, unless they are *plain* too.\n\n"
     } else {
         ""
     };

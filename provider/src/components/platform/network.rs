@@ -56,13 +56,14 @@ words! {
     }
 }
 
-/// The network. Either a new one, or `existing`.
+/// The network. Either a new one, or `existing`. Another VPC replaces the database with an empty one.
 #[derive(Clone, Debug, Props)]
 pub struct PlatformNetwork {
     /// How tasks reach the internet. Default: `nat`.
     #[prop(plain)]
     pub mode: Option<NetworkMode>,
-    /// The VPC's addresses, a block of /16 to /22. Default: `10.0.0.0/16`.
+    /// The VPC's addresses, a block of /16 to /22. A change replaces the VPC, and the database with an empty one. Default:
+    /// `10.0.0.0/16`.
     #[prop(check = size)]
     pub cidr_block: Option<Cidr>,
     /// In how many availability zones there are subnets, 2 to 6. Growing it replaces nothing. Default: 2.
@@ -74,16 +75,16 @@ pub struct PlatformNetwork {
     /// One NAT gateway, or one in each zone; only with `mode: nat`. Default: `one`.
     #[prop(plain)]
     pub nat_gateways: Option<NetworkNatGateways>,
-    /// A network made elsewhere; nothing of it is changed. Excludes the rest.
+    /// An existing network; nothing of it is changed. Excludes the rest.
     #[prop(plain)]
     pub existing: Option<NetworkExisting>,
 }
 
-/// A network made elsewhere. Tasks must be able to reach ECR, S3, CloudWatch Logs, Secrets Manager and the warehouse
+/// An existing network. Tasks must be able to reach ECR, S3, CloudWatch Logs, Secrets Manager and the warehouse
 /// from its subnets.
 #[derive(Clone, Debug, Props)]
 pub struct NetworkExisting {
-    /// The VPC's id.
+    /// The VPC's id. A change replaces the database with an empty one.
     #[prop(check = formats::id("vpc"))]
     pub vpc_id: String,
     /// The subnets that tasks run in.

@@ -31,7 +31,8 @@ const POSTGRES_PORT: i32 = 5432;
 /// Where the data lives. Give exactly one.
 #[derive(Clone, Debug, Props)]
 pub struct PlatformWarehouseChoice {
-    /// A new RDS for PostgreSQL instance: encrypted, TLS forced, no extended support.
+    /// A new RDS for PostgreSQL instance: encrypted, TLS forced, no extended support. All projects of the platform connect
+    /// as its master user. `docs/operating.md` says which changes replace it with an empty one.
     #[prop(plain)]
     pub postgres: Option<WarehousePostgres>,
     /// Any warehouse that dbt reaches.
@@ -54,33 +55,36 @@ pub struct WarehousePostgres {
     pub storage_gb: i32,
     /// How far the storage may grow by itself, in GiB. With it, `storageGb` is a minimum. Default: it does not grow.
     pub max_storage_gb: Option<i32>,
-    /// Whether a standby in another zone takes over. Default: `false`.
+    /// Whether there is a standby in another Availability Zone (Multi-AZ). Default: `false`.
     #[prop(default = false)]
     pub multi_az: bool,
-    /// The database's name. Default: `analytics`.
+    /// The database's name. A change replaces the database with an empty one. Default: `analytics`.
     #[prop(default = "analytics")]
     pub database: String,
     /// For how many days backups are kept, 0 to 35. Default: 7.
     #[prop(default = 7)]
     pub backup_days: i32,
-    /// Whether AWS refuses to delete it. Default: `false`.
+    /// Whether AWS refuses to delete it; set it in production. Default: `false`.
     #[prop(default = false)]
     pub deletion_protection: bool,
-    /// A snapshot to restore.
+    /// The DB snapshot, by name or ARN, from which the instance is created: encrypted, with the master user `dbt`. Keep
+    /// it set afterwards: adding, changing or removing it replaces the database. `database` and, where it is given,
+    /// `kmsKeyArn` must be those of the snapshot.
     pub snapshot_identifier: Option<String>,
     /// Parameters of the database, such as `work_mem`.
     pub parameters: Option<BTreeMap<String, String>>,
     /// Who else may connect, beside the tasks: CIDR blocks or security group ids.
     #[prop(plain)]
     pub allow_from: Option<Vec<String>>,
-    /// Whether it has a public address; it is then in the public subnets, or in a network made elsewhere in
+    /// Whether it has a public address; it is then in the public subnets, or in an existing network in
     /// `warehouseSubnetIds`. Default: `false`.
     #[prop(plain)]
     pub publicly_accessible: Option<bool>,
     /// [Database Insights](https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_DatabaseInsights.html).
     /// Default: `off`.
     pub database_insights: Option<InstanceDatabaseInsights>,
-    /// The KMS key that encrypts the storage, by the key's own ARN, not an alias's. Default: RDS's own key.
+    /// The KMS key that encrypts the storage, by the key's own ARN, not an alias's. A change replaces the database with an
+    /// empty one. Default: RDS's own key.
     #[prop(check = formats::key)]
     pub kms_key_arn: Option<String>,
 }

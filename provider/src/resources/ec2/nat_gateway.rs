@@ -11,10 +11,10 @@ pub struct NatGateway;
 /// What a NAT gateway is made from.
 #[derive(Clone, Debug, Props)]
 pub struct NatGatewayInputs {
-    /// The allocation's id of the elastic IP that it speaks with.
+    /// The allocation ID of its elastic IP.
     #[prop(replace, check = formats::id("eipalloc"))]
     pub allocation_id: String,
-    /// The public subnet that it stands in.
+    /// The public subnet in which it is created.
     #[prop(replace, check = formats::id("subnet"))]
     pub subnet_id: String,
     /// Tags.

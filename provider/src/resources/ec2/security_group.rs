@@ -20,7 +20,7 @@ pub struct SecurityGroupInputs {
     /// `sg-`. Default: the resource's name with a suffix.
     #[prop(replace, check = name)]
     pub name: Option<String>,
-    /// What it is for: up to 255 of the same characters. Default: `Managed by Pulumi`.
+    /// A description: up to 255 letters, digits, spaces and `._-:/()#,@[]+=&;{}!$*`. Default: `Managed by Pulumi`.
     #[prop(replace, default = "Managed by Pulumi", check = super::description)]
     pub description: String,
     /// Tags.

@@ -7,7 +7,7 @@ use aws_sdk_ec2::types::{
     SecurityGroupRuleRequest, SecurityGroupRuleUpdate, UserIdGroupPair,
 };
 
-/// Something that a security group lets in or out.
+/// An ingress or egress rule of a security group.
 #[derive(Debug)]
 pub struct SecurityGroupRule;
 
@@ -88,7 +88,7 @@ fn port(port: &i32) -> Result<(), String> {
 
 impl CustomResource for SecurityGroupRule {
     const TOKEN: &'static str = "dbt-aws:ec2:SecurityGroupRule";
-    const DOC: &'static str = "Something that a security group lets in or out.\n\nImport with the rule's id, `sgr-...`. See [security group rules](https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html).";
+    const DOC: &'static str = "An ingress or egress rule of a security group.\n\nImport with the rule's id, `sgr-...`. See [security group rules](https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html).";
     type Inputs = SecurityGroupRuleInputs;
     type Outputs = SecurityGroupRuleOutputs;
 

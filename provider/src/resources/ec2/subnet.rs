@@ -52,7 +52,7 @@ fn not_negative(index: &i64) -> Result<(), String> {
 
 impl CustomResource for Subnet {
     const TOKEN: &'static str = "dbt-aws:ec2:Subnet";
-    const DOC: &'static str = "A part of a VPC's addresses, in one availability zone.\n\nSee [subnets](https://docs.aws.amazon.com/vpc/latest/userguide/configure-subnets.html).";
+    const DOC: &'static str = "A part of a VPC's addresses, in one availability zone.\n\nImport with the subnet's id, `subnet-...`. See [subnets](https://docs.aws.amazon.com/vpc/latest/userguide/configure-subnets.html).";
     const PLACE: &'static [&'static str] = &["vpcId"];
     type Inputs = SubnetInputs;
     type Outputs = SubnetOutputs;

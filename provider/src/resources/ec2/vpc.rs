@@ -35,7 +35,7 @@ pub struct VpcOutputs {
 
 impl CustomResource for Vpc {
     const TOKEN: &'static str = "dbt-aws:ec2:Vpc";
-    const DOC: &'static str = "A network of its own.\n\nSee [VPCs](https://docs.aws.amazon.com/vpc/latest/userguide/configure-your-vpc.html).";
+    const DOC: &'static str = "A virtual private cloud: a network of its own.\n\nImport with the VPC's id, `vpc-...`. See [VPCs](https://docs.aws.amazon.com/vpc/latest/userguide/configure-your-vpc.html).";
     type Inputs = VpcInputs;
     type Outputs = VpcOutputs;
 

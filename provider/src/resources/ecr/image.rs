@@ -1,7 +1,7 @@
 //! `dbt-aws:ecr:Image`.
 
 use crate::{
-    aws::{Aws, Clients},
+    aws::{self, Aws, Clients},
     image::{
         Built, Credentials, DEFAULT_BASE, Dbt, Fingerprint, Images, Login, Platform, Project,
         Reference, Registry, Spec, ecr_registry,
@@ -9,7 +9,7 @@ use crate::{
     prelude::*,
     resources::ecs::task_definition::TaskDefinitionCpuArchitecture,
 };
-use aws_sdk_ecr::types::ImageIdentifier;
+use aws_sdk_ecr::types::{ImageFailure, ImageFailureCode, ImageIdentifier};
 use std::{path::PathBuf, sync::Arc};
 
 /// The image of a dbt project, made and pushed without Docker.
@@ -32,7 +32,7 @@ pub struct ImageInputs {
     /// `public.ecr.aws/docker/library/python:3.12-slim-bookworm`.
     #[prop(default = DEFAULT_BASE)]
     pub base_image: String,
-    /// The kind of processor that it runs on. Default: `X86_64`.
+    /// The CPU architecture. Default: `X86_64`.
     #[prop(default = TaskDefinitionCpuArchitecture::X8664)]
     pub architecture: TaskDefinitionCpuArchitecture,
     /// What the directory holds, and what of it changed last. The provider fills it in.
@@ -182,6 +182,7 @@ impl CustomResource for Image {
             return Ok(None);
         };
         let (_, repository) = repository(&inputs.repository_url)?;
+        let what = format!("read the image {}", built.digest);
         let there = cx
             .aws
             .ecr()
@@ -194,9 +195,13 @@ impl CustomResource for Image {
             )
             .send()
             .await
-            .during(format!("read the image {}", built.digest))
+            .during(&what)
             .gone()?;
-        if there.is_none_or(|there| there.images().is_empty()) {
+        let Some(there) = there else {
+            return Ok(None);
+        };
+        refuse(&what, there.failures())?;
+        if there.images().is_empty() {
             return Ok(None);
         }
         Ok(Some(State {
@@ -208,15 +213,32 @@ impl CustomResource for Image {
     async fn delete(cx: &Context, _id: &str, state: &State<Self>) -> Result<()> {
         let (_, repository) = repository(&state.inputs.repository_url)?;
         let digest = &state.outputs.digest;
-        cx.aws
+        let what = format!("delete the image {digest}");
+        let deleted = cx
+            .aws
             .ecr()
             .batch_delete_image()
             .repository_name(repository)
             .image_ids(ImageIdentifier::builder().image_digest(digest).build())
             .send()
             .await
-            .during(format!("delete the image {digest}"))?;
-        Ok(())
+            .during(&what)?;
+        refuse(&what, deleted.failures())
+    }
+}
+
+/// What ECR tells of an image within an answer that succeeds. That the image is not there is no failure.
+fn refuse(what: &str, failures: &[ImageFailure]) -> Result<()> {
+    let mut failures = failures.iter().filter_map(|failure| {
+        let code = failure.failure_code()?;
+        (*code != ImageFailureCode::ImageNotFound).then_some((code, failure.failure_reason()))
+    });
+    match failures.next() {
+        None => Ok(()),
+        Some((code, reason)) => {
+            let reason = reason.unwrap_or_default().to_owned();
+            Err(aws::Error::told(what, code.as_str().to_owned(), reason).into())
+        }
     }
 }
 
@@ -400,6 +422,16 @@ mod tests {
         assert_eq!(second["packages"], first["packages"]);
         assert_eq!(check(&inputs(path), &second).0, second);
         assert_eq!(second["path"].as_str(), Some(path));
+    }
+
+    #[test]
+    fn a_failure_within_an_answer_counts_unless_the_image_is_gone() {
+        let failure = |code| ImageFailure::builder().failure_code(code).build();
+        let gone = failure(ImageFailureCode::ImageNotFound);
+        assert!(refuse("delete it", std::slice::from_ref(&gone)).is_ok());
+        let locked = failure(ImageFailureCode::KmsError);
+        let error = refuse("delete it", &[gone, locked]).expect_err("counts");
+        assert_eq!(error.code(), Some("KmsError"));
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub struct RepositoryInputs {
     /// Whether a tag can be moved to another image. Default: `IMMUTABLE`.
     #[prop(default = RepositoryImageTagMutability::Immutable)]
     pub image_tag_mutability: RepositoryImageTagMutability,
-    /// Whether each image is scanned for known weaknesses when it is pushed. Default: `false`.
+    /// Whether each image is scanned for known vulnerabilities when it is pushed. Default: `false`.
     #[prop(default = false)]
     pub scan_on_push: bool,
     /// The ARN of the KMS key that encrypts the images, not that of an alias. Default: ECR's own AES-256.

@@ -24,7 +24,7 @@ use revisions::{erase, list, remove};
 pub struct TaskDefinition;
 
 words! {
-    /// The kind of processor that a task runs on.
+    /// The CPU architecture of a task.
     pub enum TaskDefinitionCpuArchitecture {
         /// Intel and AMD.
         X8664 = "X86_64",
@@ -36,7 +36,7 @@ words! {
 /// The machine that a task runs on.
 #[derive(Clone, Debug, PartialEq, Props)]
 pub struct TaskDefinitionRuntimePlatform {
-    /// The kind of processor. Default: `X86_64`.
+    /// The CPU architecture. Default: `X86_64`.
     #[prop(default = TaskDefinitionCpuArchitecture::X8664)]
     pub cpu_architecture: TaskDefinitionCpuArchitecture,
     /// The operating system: `LINUX`, or one of Fargate's for Windows. Default: `LINUX`.
@@ -61,7 +61,8 @@ pub struct TaskDefinitionInputs {
     pub family: Option<String>,
     /// CPU units, 1024 to a virtual CPU: 256, 512, 1024, 2048, 4096, 8192 or 16384.
     pub cpu: i32,
-    /// Memory in MiB; which values are valid depends on `cpu`.
+    /// Memory in MiB; which values are valid depends on `cpu`: see
+    /// [Fargate's table](https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html#fargate-tasks-size).
     pub memory: i32,
     /// The containers: 1 to 10.
     pub container_definitions: Vec<TaskDefinitionContainer>,

@@ -55,7 +55,7 @@ pub struct InstanceInputs {
     /// The ARN of the KMS key that encrypts the storage, not that of an alias. Default: the account's `aws/rds`.
     #[prop(replace, check = formats::key)]
     pub kms_key_arn: Option<String>,
-    /// Whether a second one stands by in another availability zone. Default: `false`.
+    /// Whether there is a standby in another Availability Zone (Multi-AZ). Default: `false`.
     #[prop(default = false)]
     pub multi_az: bool,
     /// The first database's name: 1 to 63 letters, digits and underscores. Default: none but the engine's own.
@@ -85,7 +85,9 @@ pub struct InstanceInputs {
     /// Whether AWS refuses to delete it. Default: `false`.
     #[prop(default = false)]
     pub deletion_protection: bool,
-    /// The snapshot that it is restored from, by name or ARN.
+    /// The DB snapshot, by name or ARN, from which the instance is created. Keep it set afterwards: adding, changing or
+    /// removing it replaces the database. `storageEncrypted` and, where they are given, `masterUsername` and
+    /// `kmsKeyArn` must be those of the snapshot.
     #[prop(replace)]
     pub snapshot_identifier: Option<String>,
     /// Whether it has a public address. Default: `false`.

@@ -322,12 +322,21 @@ async fn adopt(
 
 async fn exists(cx: &Context, name: &str) -> Result<bool> {
     let head = cx.aws.s3().head_bucket().bucket(name).send().await;
-    let status = head.as_ref().err().and_then(|e| e.raw_response());
+    let answer = head.as_ref().err().and_then(|e| e.raw_response());
     // An answer to HEAD has no words.
-    if status.is_some_and(|response| response.status().as_u16() == 403) {
+    let why = match answer.map(|answer| answer.status().as_u16()) {
+        Some(403) => {
+            "S3 does not let these credentials look at it: the name is another account's, or they lack s3:ListBucket; \
+             choose another name, or use others"
+        }
+        Some(301) => {
+            "it exists in another region; choose another name, or a provider of that region"
+        }
+        _ => "",
+    };
+    if !why.is_empty() {
         return Err(Error::failed(format!(
-            "could not create the bucket {name}: S3 does not let these credentials look at it: the name is another \
-             account's, or they lack s3:ListBucket; choose another name, or use others"
+            "could not create the bucket {name}: {why}"
         )));
     }
     let found = head.during(format!("look for the bucket {name}")).gone()?;

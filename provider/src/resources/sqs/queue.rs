@@ -39,7 +39,7 @@ pub struct QueueRedrivePolicy {
     /// The ARN of the queue that they go to.
     #[prop(check = formats::arn("sqs", ""))]
     pub dead_letter_target_arn: String,
-    /// After how many receipts they go there: 1 to 1000.
+    /// How many times a message is received before it is moved: 1 to 1000.
     #[prop(check = formats::between(1, 1_000))]
     pub max_receive_count: i32,
 }
