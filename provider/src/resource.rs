@@ -1,15 +1,16 @@
 //! The life of a custom resource: what each kind implements, and what the framework does around it.
 
+mod dynamic;
 mod erased;
 mod function;
+mod hidden;
 #[cfg(test)]
 mod tests;
 
-pub use erased::{
-    CLAIM, CheckScope, Checked, DEFAULT_TAGS, Diffed, Dynamic, GENERATION, Partial, REGION, SEED,
-    erase, mark_secrets,
-};
+pub use dynamic::{CheckScope, Checked, Diffed, Dynamic, Partial};
+pub use erased::{erase, mark_secrets};
 pub use function::{DynamicFunction, Function, erase_function};
+pub use hidden::{CLAIM, DEFAULT_TAGS, GENERATION, REGION, SEED};
 
 use crate::{
     context::Context,

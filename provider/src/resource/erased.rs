@@ -1,15 +1,20 @@
 //! The life of any custom resource, over values: check, diff, create, read, update, delete.
 
-use super::{Created, CustomResource, State};
+use super::{
+    CheckScope, Checked, Created, CustomResource, Diffed, Dynamic, Partial, State,
+    hidden::{
+        CLAIM, DEFAULT_TAGS, GENERATION, REGION, applied, identify, is_tagged_otherwise, name,
+    },
+};
 use crate::{
-    context::{Context, Phase, Progress, Tags},
+    context::{Context, Phase, Progress},
     error::{Error, Gone, Result},
     identity::{self, Naming, Seen},
     props::{
-        Failure, Field, Property, Props, Table,
+        Property, Props, Table,
         check::Check,
         decode,
-        diff::{Change, Kind, changes, differences, project, same, without_defaults},
+        diff::{Change, Kind, changes, differences, project, without_defaults},
         encode,
     },
     value::{Properties, Value},
@@ -24,136 +29,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The hidden input that ties a resource to its stack.
-pub const SEED: &str = "__seed";
-/// The hidden input that tells the objects a URN has had from one another.
-pub const GENERATION: &str = "__generation";
-/// The hidden input with the region that the object is in.
-pub const REGION: &str = "__region";
-/// The hidden input with the provider's default tags, of what can carry tags.
-pub const DEFAULT_TAGS: &str = "__defaultTags";
-/// The hidden input with a hash of the URN, of what no component made: its marker follows a new name.
-const OWNER: &str = "__owner";
-/// The hidden output that says which create made the object.
-pub const CLAIM: &str = "__claim";
-
 /// How far a read may be behind a write.
 const STALE: Duration = Duration::from_secs(10);
-
-/// What a check knows beside the properties.
-pub struct CheckScope<'a> {
-    /// The resource's URN.
-    pub urn: &'a str,
-    /// What stands for the seed where no component gives one: the id of the provider resource.
-    pub provider_id: Option<&'a str>,
-    /// The region that is configured.
-    pub region: &'a str,
-    /// What this process has seen.
-    pub seen: &'a Seen,
-    /// The tags that the provider puts on everything.
-    pub default_tags: &'a Tags,
-}
-
-/// The answer to a check.
-#[derive(Debug)]
-pub struct Checked {
-    /// The inputs with what the provider adds.
-    pub inputs: Properties,
-    /// What is wrong with them.
-    pub failures: Vec<Failure>,
-    /// What the user should look at.
-    pub warnings: Vec<String>,
-}
-
-/// The answer to a diff.
-#[derive(Debug, Default)]
-pub struct Diffed {
-    /// The changed properties.
-    pub changes: Vec<Change>,
-    /// Whether the old object must go before the new one can be made.
-    pub delete_before_replace: bool,
-}
-
-/// A failure after something was done that must be remembered.
-#[derive(Debug)]
-pub struct Partial {
-    /// What failed.
-    pub error: Error,
-    /// The object's id, its properties and its inputs, where there is an object.
-    pub state: Option<(String, Properties, Properties)>,
-}
-
-impl From<Error> for Partial {
-    fn from(error: Error) -> Self {
-        Self { error, state: None }
-    }
-}
-
-/// A [`CustomResource`] with its types erased.
-pub trait Dynamic: Send + Sync {
-    /// The type token.
-    fn token(&self) -> &'static str;
-    /// The description.
-    fn doc(&self) -> &'static str;
-    /// The tables of inputs and outputs.
-    fn tables(&self) -> (&'static Table, &'static Table);
-    /// How long an operation may take.
-    fn timeout(&self) -> Duration;
-    /// The inputs with what the provider adds, and what is wrong with them.
-    fn check(&self, scope: &CheckScope<'_>, olds: &Properties, news: Properties) -> Checked;
-    /// What changes from the old inputs and outputs to the new inputs.
-    fn diff(
-        &self,
-        old_inputs: &Properties,
-        olds: &Properties,
-        news: &Properties,
-        ignore: &[String],
-    ) -> Diffed;
-    /// The outputs that a create will have, as far as they can be known.
-    fn preview_create(&self, inputs: &Properties) -> Properties;
-    /// The outputs that an update will leave, as far as they can be known.
-    fn preview_update(
-        &self,
-        old_inputs: &Properties,
-        olds: &Properties,
-        inputs: &Properties,
-    ) -> Properties;
-    /// Makes the object.
-    fn create<'a>(
-        &'a self,
-        cx: &'a Context,
-        inputs: Properties,
-    ) -> BoxFuture<'a, Result<(String, Properties), Partial>>;
-    /// The object's properties and inputs; `None` when it is gone. Without inputs it is an import. Partial while the
-    /// object cannot be used.
-    fn read<'a>(
-        &'a self,
-        cx: &'a Context,
-        id: &'a str,
-        inputs: Option<Properties>,
-        olds: Properties,
-    ) -> BoxFuture<'a, Result<Option<(Properties, Properties)>, Partial>>;
-    /// Changes the object.
-    fn update<'a>(
-        &'a self,
-        cx: &'a Context,
-        id: &'a str,
-        old_inputs: Properties,
-        olds: Properties,
-        inputs: Properties,
-    ) -> BoxFuture<'a, Result<Properties, Partial>>;
-    /// Removes the object.
-    fn delete<'a>(
-        &'a self,
-        cx: &'a Context,
-        id: &'a str,
-        olds: Properties,
-    ) -> BoxFuture<'a, Result<()>>;
-    /// The ids of the objects of this kind that carry the seed of `cx.identity` and are still there.
-    fn left<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<Vec<String>>>;
-    /// Remembers a resource that the engine has in the stack.
-    fn live(&self, seen: &Seen, urn: &str, outputs: &Properties);
-}
 
 /// A kind of resource for the list of all.
 #[must_use]
@@ -632,82 +509,6 @@ fn object_of(outputs: &Properties, table: &Table) -> Option<String> {
 fn replacements<R: CustomResource>(found: &State<R>, inputs: &R::Inputs) -> Vec<String> {
     let all = differences(&found.inputs, inputs).into_iter();
     all.filter(|c| c.replace).map(|c| c.path).collect()
-}
-
-/// Adds the hidden inputs.
-fn identify(scope: &CheckScope<'_>, olds: &Properties, news: &mut Properties) {
-    let known = |p: &Properties, key: &str| p.get(key).and_then(Value::as_str).map(str::to_owned);
-    let given = news.contains_key(SEED);
-    let seed = known(news, SEED).or_else(|| known(olds, SEED)).or_else(|| {
-        if given {
-            None
-        } else {
-            scope.provider_id.map(str::to_owned)
-        }
-    });
-    let generation = known(olds, GENERATION).or_else(|| {
-        let seed = seed.as_deref()?;
-        Some(scope.seen.fresh_generation(seed, scope.urn))
-    });
-    if let Some(old) = known(olds, GENERATION) {
-        scope.seen.generation(scope.urn, &old);
-    }
-    if !given {
-        news.insert(OWNER.to_owned(), identity::of_urn(scope.urn).into());
-    }
-    let value = |text: Option<String>| text.map_or(Value::Unknown, Value::String);
-    news.insert(SEED.to_owned(), value(seed));
-    news.insert(GENERATION.to_owned(), value(generation));
-    news.insert(REGION.to_owned(), scope.region.into());
-}
-
-/// Fills in the physical name: the old one, or one of the resource's name and generation.
-fn name(naming: Naming, urn: &str, olds: &Properties, news: &mut Properties) {
-    if news.get(naming.field).is_some_and(|v| !v.is_null()) {
-        return;
-    }
-    let readable = urn.rsplit("::").next().unwrap_or_default();
-    let made = || match news.get(GENERATION) {
-        Some(Value::String(generation)) => naming.name(readable, generation).into(),
-        _ => Value::Unknown,
-    };
-    let value = olds
-        .get(naming.field)
-        .filter(|v| !v.is_null())
-        .cloned()
-        .unwrap_or_else(made);
-    news.insert(naming.field.to_owned(), value);
-}
-
-/// The inputs that AWS has, with the hidden ones: where the outputs echo an input, the echo counts, because after an
-/// update that failed the engine's old inputs are already the new ones.
-fn applied<R: CustomResource>(old_inputs: &Properties, olds: &Properties) -> Properties {
-    let newest = |field: &'static Field| {
-        let input = old_inputs.get(field.name).filter(|v| !v.is_null());
-        let echoed = olds.get(field.name).filter(|_| !field.input_only);
-        let value = match (input, echoed) {
-            (Some(input), Some(echo)) if same(&field.ty, input, echo) => input,
-            // An output of the same name is no echo of an input that was not given.
-            (None, Some(_)) if R::Outputs::table().field(field.name).is_some() => return None,
-            (input, echo) => echo.or(input)?,
-        };
-        Some((field.name.to_owned(), value.clone()))
-    };
-    let hidden = [old_inputs, olds]
-        .into_iter()
-        .flatten()
-        .filter(|(key, _)| key.starts_with("__") && *key != CLAIM)
-        .map(|(key, value)| (key.clone(), value.clone()));
-    let known = R::Inputs::table().fields.iter().filter_map(newest);
-    known.chain(hidden).collect()
-}
-
-/// Whether the tags that the provider adds are others now.
-fn is_tagged_otherwise<R: CustomResource>(old: &Properties, news: &Properties) -> bool {
-    let differ = |key| old.get(key).map(Value::plain) != news.get(key).map(Value::plain);
-    // A state of an older version does not tell.
-    let renamed = old.contains_key(OWNER) && differ(OWNER);
-    R::Inputs::table().field("tags").is_some() && (differ(DEFAULT_TAGS) || renamed)
 }
 
 /// Whether no read tells the property: what AWS keeps to itself is secret, or echoed by nobody.

@@ -1,0 +1,97 @@
+//! The properties that no user sees: whose an object is, where it is, and which create made it.
+
+use super::{CheckScope, CustomResource};
+use crate::{
+    identity::{self, Naming},
+    props::{Field, Props, diff::same},
+    value::{Properties, Value},
+};
+
+/// The hidden input that ties a resource to its stack.
+pub const SEED: &str = "__seed";
+/// The hidden input that tells the objects a URN has had from one another.
+pub const GENERATION: &str = "__generation";
+/// The hidden input with the region that the object is in.
+pub const REGION: &str = "__region";
+/// The hidden input with the provider's default tags, of what can carry tags.
+pub const DEFAULT_TAGS: &str = "__defaultTags";
+/// The hidden input with a hash of the URN, of what no component made: its marker follows a new name.
+const OWNER: &str = "__owner";
+/// The hidden output that says which create made the object.
+pub const CLAIM: &str = "__claim";
+
+/// Adds the hidden inputs.
+pub(super) fn identify(scope: &CheckScope<'_>, olds: &Properties, news: &mut Properties) {
+    let known = |p: &Properties, key: &str| p.get(key).and_then(Value::as_str).map(str::to_owned);
+    let given = news.contains_key(SEED);
+    let seed = known(news, SEED).or_else(|| known(olds, SEED)).or_else(|| {
+        if given {
+            None
+        } else {
+            scope.provider_id.map(str::to_owned)
+        }
+    });
+    let generation = known(olds, GENERATION).or_else(|| {
+        let seed = seed.as_deref()?;
+        Some(scope.seen.fresh_generation(seed, scope.urn))
+    });
+    if let Some(old) = known(olds, GENERATION) {
+        scope.seen.generation(scope.urn, &old);
+    }
+    if !given {
+        news.insert(OWNER.to_owned(), identity::of_urn(scope.urn).into());
+    }
+    let value = |text: Option<String>| text.map_or(Value::Unknown, Value::String);
+    news.insert(SEED.to_owned(), value(seed));
+    news.insert(GENERATION.to_owned(), value(generation));
+    news.insert(REGION.to_owned(), scope.region.into());
+}
+
+/// Fills in the physical name: the old one, or one of the resource's name and generation.
+pub(super) fn name(naming: Naming, urn: &str, olds: &Properties, news: &mut Properties) {
+    if news.get(naming.field).is_some_and(|v| !v.is_null()) {
+        return;
+    }
+    let readable = urn.rsplit("::").next().unwrap_or_default();
+    let made = || match news.get(GENERATION) {
+        Some(Value::String(generation)) => naming.name(readable, generation).into(),
+        _ => Value::Unknown,
+    };
+    let value = olds
+        .get(naming.field)
+        .filter(|v| !v.is_null())
+        .cloned()
+        .unwrap_or_else(made);
+    news.insert(naming.field.to_owned(), value);
+}
+
+/// The inputs that AWS has, with the hidden ones: where the outputs echo an input, the echo counts, because after an
+/// update that failed the engine's old inputs are already the new ones.
+pub(super) fn applied<R: CustomResource>(old_inputs: &Properties, olds: &Properties) -> Properties {
+    let newest = |field: &'static Field| {
+        let input = old_inputs.get(field.name).filter(|v| !v.is_null());
+        let echoed = olds.get(field.name).filter(|_| !field.input_only);
+        let value = match (input, echoed) {
+            (Some(input), Some(echo)) if same(&field.ty, input, echo) => input,
+            // An output of the same name is no echo of an input that was not given.
+            (None, Some(_)) if R::Outputs::table().field(field.name).is_some() => return None,
+            (input, echo) => echo.or(input)?,
+        };
+        Some((field.name.to_owned(), value.clone()))
+    };
+    let hidden = [old_inputs, olds]
+        .into_iter()
+        .flatten()
+        .filter(|(key, _)| key.starts_with("__") && *key != CLAIM)
+        .map(|(key, value)| (key.clone(), value.clone()));
+    let known = R::Inputs::table().fields.iter().filter_map(newest);
+    known.chain(hidden).collect()
+}
+
+/// Whether the tags that the provider adds are others now.
+pub(super) fn is_tagged_otherwise<R: CustomResource>(old: &Properties, news: &Properties) -> bool {
+    let differ = |key| old.get(key).map(Value::plain) != news.get(key).map(Value::plain);
+    // A state of an older version does not tell.
+    let renamed = old.contains_key(OWNER) && differ(OWNER);
+    R::Inputs::table().field("tags").is_some() && (differ(DEFAULT_TAGS) || renamed)
+}
