@@ -1,5 +1,8 @@
 //! The life of a resource, on one that lives in memory.
 
+mod failed;
+mod owned;
+
 use super::*;
 use crate::{
     aws::{self, Class},
@@ -258,35 +261,6 @@ impl Stack {
 }
 
 #[tokio::test]
-async fn a_create_can_be_repeated_and_a_replacement_is_another() {
-    let stack = Stack::new("repeat");
-    let inputs = stack.check(&Properties::new(), json!({ "width": 3 }));
-    let (id, first) = stack.create(&inputs).await.expect("creates");
-    let again = stack.check(&Properties::new(), json!({ "width": 3 }));
-    assert_eq!(again, inputs, "the next process finds the same name");
-    let (same, second) = stack.create(&again).await.expect("creates again");
-    assert_eq!((same, stack.count()), (id.clone(), 1));
-    assert_ne!(
-        first.get(CLAIM),
-        second.get(CLAIM),
-        "the second create has it now"
-    );
-
-    let kept = stack.check(&inputs, json!({ "width": 4 }));
-    assert_eq!(
-        kept.get("name"),
-        inputs.get("name"),
-        "an update keeps the name"
-    );
-    let replacement = stack.check(&Properties::new(), json!({ "width": 4 }));
-    let (other, _) = stack
-        .create(&replacement)
-        .await
-        .expect("creates the replacement");
-    assert_ne!(other, id, "a replacement does not find the live object");
-}
-
-#[tokio::test]
 async fn a_new_default_tag_changes_what_is_there() {
     let mut stack = Stack::new("tags");
     let before = stack.check(&Properties::new(), json!({ "width": 3 }));
@@ -320,26 +294,6 @@ async fn a_new_default_tag_changes_what_is_there() {
 }
 
 #[tokio::test]
-async fn the_marker_follows_a_new_name() {
-    let stack = Stack::new("renamed");
-    let before = stack.check(&Properties::new(), json!({ "width": 3 }));
-    let (_, made) = stack.create(&before).await.expect("creates");
-    let mut after = before.clone();
-    after.insert(
-        "__owner".into(),
-        crate::identity::of_urn("urn:renamed").into(),
-    );
-    let diff = |news: &Properties| {
-        let found = stack.shelf.diff(&before, &made, news, &[]).changes;
-        found.into_iter().map(|c| c.path).collect::<Vec<_>>()
-    };
-    assert_eq!(
-        (diff(&after), diff(&before)),
-        (vec!["tags".to_owned()], vec![])
-    );
-}
-
-#[tokio::test]
 async fn what_stays_in_its_place_goes_before_the_new_one_comes() {
     let subnet = erase::<crate::resources::ec2::subnet::Subnet>();
     let inputs = |vpc: &str, block: &str| {
@@ -354,45 +308,6 @@ async fn what_stays_in_its_place_goes_before_the_new_one_comes() {
     };
     assert!(first(inputs("vpc-1", "10.0.0.0/20")));
     assert!(!first(inputs("vpc-2", "10.0.0.0/20")) && !first(old.clone()));
-}
-
-#[tokio::test]
-async fn what_another_resource_of_the_stack_has_is_not_taken_over() {
-    let stack = Stack::new("held");
-    let inputs = stack.check(&Properties::new(), json!({ "width": 3 }));
-    let (id, made) = stack.create(&inputs).await.expect("creates");
-    stack.shelf.live(&stack.seen, "urn:imported", &made);
-    let refused = stack.create(&inputs).await.expect_err("refuses");
-    let expected = format!("{id} was made for it, but urn:imported has it in this stack's state");
-    let said = refused.error.to_string();
-    assert!(
-        said.contains(&expected) && refused.state.is_none(),
-        "{said}"
-    );
-}
-
-#[tokio::test]
-async fn what_was_left_and_cannot_be_changed_is_made_again_but_not_where_it_holds_data() {
-    for (shelf, data) in [(erase::<Shelf>(), false), (erase::<Shelf<true>>(), true)] {
-        let mut stack = Stack::new(&format!("left-{data}"));
-        stack.shelf = shelf;
-        let deep = |depth| json!({ "width": 3, "depth": depth, "name": "left" });
-        let left = stack.check(&Properties::new(), deep(1));
-        stack.create(&left).await.expect("creates");
-        let inputs = stack.check(&Properties::new(), deep(2));
-        let cx = stack.context(&inputs);
-        let made = stack.create(&inputs).await;
-        let depth = cloud(&cx, |c| c.shelves["left"].0.depth);
-        match made {
-            Ok(_) => assert_eq!((data, depth), (false, Some(2))),
-            Err(partial) => {
-                assert_eq!((data, depth), (true, Some(1)));
-                assert!(partial.state.is_none(), "it is not this program's yet");
-                let said = partial.error.to_string();
-                assert!(said.contains("differs in depth"), "{said}");
-            }
-        }
-    }
 }
 
 #[tokio::test]
@@ -445,183 +360,6 @@ async fn what_a_create_tells_is_not_asked_again() {
 }
 
 #[tokio::test]
-async fn only_the_first_attempt_with_a_new_seed_finds_nothing_for_certain() {
-    let stack = Stack::new("first");
-    let inputs = stack.check(&Properties::new(), json!({ "width": 3 }));
-    stack.fail_next(&inputs, "create", Class::NotYet);
-    let cx = stack.context(&inputs);
-    cx.memory
-        .first
-        .store(true, std::sync::atomic::Ordering::Relaxed);
-    let create = stack.shelf.create(&cx, inputs.clone());
-    create.await.expect("creates at the second try");
-    assert_eq!(cloud(&cx, |c| c.firsts.clone()), [true, false]);
-}
-
-#[tokio::test]
-async fn a_failure_after_the_object_exists_keeps_it() {
-    let stack = Stack::new("partial");
-    let inputs = stack.check(&Properties::new(), json!({ "width": 3 }));
-    stack.fail_next(&inputs, "apply", Class::Other);
-    let partial = stack.create(&inputs).await.expect_err("fails");
-    let (id, state, kept) = partial.state.expect("the engine is told of the object");
-    assert_eq!(
-        (state.get("arn"), &kept),
-        (Some(&format!("arn:{id}").into()), &inputs)
-    );
-    stack.fail_next(&inputs, "create", Class::Other);
-    assert!(
-        stack
-            .create(&inputs)
-            .await
-            .expect_err("fails")
-            .state
-            .is_none()
-    );
-}
-
-#[tokio::test]
-async fn an_interrupted_create_keeps_what_there_is() {
-    let stack = Stack::new("interrupted");
-    let inputs = stack.check(&Properties::new(), json!({ "width": 3 }));
-    for (step, made) in [("create", false), ("apply", true)] {
-        stack.fail_next(&inputs, step, Class::NotYet);
-        let cx = stack.context(&inputs);
-        cx.cancel.cancel();
-        let partial = stack.shelf.create(&cx, inputs.clone()).await;
-        let partial = partial.expect_err("does not try again");
-        assert!(
-            matches!(partial.error, crate::error::Error::Cancelled(_)),
-            "{}",
-            partial.error
-        );
-        assert_eq!(partial.state.is_some(), made, "{step}");
-    }
-}
-
-#[tokio::test]
-async fn an_update_that_failed_is_seen_by_the_next_diff() {
-    let stack = Stack::new("halfway");
-    let inputs = stack.check(&Properties::new(), json!({ "width": 3 }));
-    let (id, state) = stack.create(&inputs).await.expect("creates");
-    let news = stack.check(&inputs, json!({ "width": 5, "password": "p" }));
-    assert_eq!(
-        stack.shelf.diff(&inputs, &state, &news, &[]).changes.len(),
-        2
-    );
-    assert_eq!(
-        stack
-            .shelf
-            .diff(&inputs, &state, &news, &["width".into()])
-            .changes
-            .len(),
-        1
-    );
-    assert!(
-        stack
-            .shelf
-            .diff(&news, &state, &news, &[])
-            .changes
-            .iter()
-            .any(|c| c.path == "width"),
-        "the state is behind"
-    );
-
-    stack.fail_next(&inputs, "apply", Class::Other);
-    let cx = stack.context(&inputs);
-    let (mut old_inputs, mut state) = (inputs.clone(), state);
-    for properties in [&mut old_inputs, &mut state] {
-        let name = properties["name"].clone();
-        properties.insert("name".into(), Value::secret(name));
-    }
-    let update = stack
-        .shelf
-        .update(&cx, &id, old_inputs, state.clone(), news.clone());
-    let (_, half, _) = update
-        .await
-        .expect_err("fails")
-        .state
-        .expect("what is there now");
-    assert_eq!(
-        half.get("width"),
-        Some(&Value::Number(5.0)),
-        "the change got through before the failure"
-    );
-    for kept in ["name", SEED, GENERATION, REGION, CLAIM] {
-        assert_eq!(half.get(kept), state.get(kept), "{kept}");
-    }
-    let done = stack
-        .shelf
-        .update(&cx, &id, news.clone(), half, news.clone())
-        .await
-        .expect("updates");
-    assert!(
-        stack
-            .shelf
-            .diff(&news, &done, &news, &[])
-            .changes
-            .is_empty()
-    );
-}
-
-#[tokio::test]
-async fn an_update_that_was_refused_leaves_the_state_as_it_was() {
-    let stack = Stack::new("refused");
-    let inputs = stack.check(&Properties::new(), json!({ "width": 3 }));
-    let (id, state) = stack.create(&inputs).await.expect("creates");
-    let tagged = stack.check(&inputs, json!({ "width": 3, "tags": { "team": "data" } }));
-    stack.fail_next(&inputs, "apply", Class::Denied);
-    let cx = stack.context(&inputs);
-    let update = stack.shelf.update(&cx, &id, inputs, state, tagged);
-    assert!(update.await.expect_err("fails").state.is_none());
-}
-
-#[tokio::test]
-async fn a_removal_that_failed_is_seen_by_the_next_diff() {
-    let stack = Stack::new("removal");
-    let with = json!({ "width": 3, "tags": { "team": "data" } });
-    let before = stack.check(&Properties::new(), with);
-    let (_, state) = stack.create(&before).await.expect("creates");
-    let without = stack.check(&before, json!({ "width": 3 }));
-    // A failed update makes the new inputs the engine's old ones.
-    let diff = stack.shelf.diff(&without, &state, &without, &[]);
-    let changed: Vec<_> = diff.changes.iter().map(|c| (c.name, c.kind)).collect();
-    assert_eq!(changed, [("tags", crate::props::diff::Kind::Delete)]);
-}
-
-#[tokio::test]
-async fn what_is_not_visible_yet_is_tried_again() {
-    let stack = Stack::new("eventual");
-    let inputs = stack.check(&Properties::new(), json!({ "width": 3 }));
-    stack.fail_next(&inputs, "create", Class::NotYet);
-    let (id, state) = stack
-        .create(&inputs)
-        .await
-        .expect("creates at the second try");
-    stack.fail_next(&inputs, "apply", Class::NotFound);
-    stack
-        .create(&inputs)
-        .await
-        .expect_err("what was taken over is visible");
-    let other = stack.check(&Properties::new(), json!({ "width": 3, "name": "other" }));
-    stack.fail_next(&other, "apply", Class::NotFound);
-    stack.create(&other).await.expect("sets at the second try");
-    let cx = stack.context(&inputs);
-    stack.fail_next(&inputs, "delete", Class::InUse);
-    stack
-        .shelf
-        .delete(&cx, &id, state.clone())
-        .await
-        .expect("deletes at the second try");
-    stack.fail_next(&inputs, "delete", Class::NotFound);
-    stack
-        .shelf
-        .delete(&cx, &id, state)
-        .await
-        .expect("gone is gone");
-}
-
-#[tokio::test]
 async fn a_delete_needs_no_outputs_in_the_state() {
     let mut stack = Stack::new("bare");
     let inputs = stack.check(&Properties::new(), json!({ "width": 3 }));
@@ -635,23 +373,6 @@ async fn a_delete_needs_no_outputs_in_the_state() {
     delete().await.expect("deletes");
     assert_eq!(stack.count(), 0);
     delete().await.expect("is gone already");
-}
-
-#[tokio::test]
-async fn a_delete_spares_what_a_newer_create_took_over() {
-    let stack = Stack::new("claims");
-    let inputs = stack.check(&Properties::new(), json!({ "width": 3 }));
-    let (id, old) = stack.create(&inputs).await.expect("creates");
-    let (_, new) = stack.create(&inputs).await.expect("takes over");
-    let cx = stack.context(&inputs);
-    stack
-        .shelf
-        .delete(&cx, &id, old)
-        .await
-        .expect("does nothing");
-    assert_eq!(stack.count(), 1);
-    stack.shelf.delete(&cx, &id, new).await.expect("deletes");
-    assert_eq!(stack.count(), 0);
 }
 
 #[tokio::test]
