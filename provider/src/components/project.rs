@@ -159,6 +159,8 @@ pub struct DbtProjectOutputs {
     pub start_run_command: String,
     /// The page of the runs in AWS's console.
     pub console_url: String,
+    /// The URL of the SQS queue with the starts that EventBridge Scheduler could not deliver, kept for 14 days.
+    pub dead_letter_queue_url: String,
 }
 
 /// What the directory of the project says.
@@ -455,6 +457,7 @@ impl Component for DbtProject {
             start_run_command: place.map(|(region, machine)| {
                 format!("aws stepfunctions start-execution --region {region} --state-machine-arn {machine}")
             }),
+            dead_letter_queue_url: dead_letters.url.clone(),
             console_url: place.map(|(region, machine)| {
                 let console = machine::console(&region);
                 format!("{console}/states/home?region={region}#/statemachines/view/{machine}")

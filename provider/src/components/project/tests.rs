@@ -88,6 +88,7 @@ async fn the_shortest_project() {
         {
           "artifactsUri": "s3://analytics-artifacts/shop/prod",
           "consoleUrl": "https://eu-west-1.console.aws.amazon.com/states/home?region=eu-west-1#/statemachines/view/arn:aws:service:eu-west-1:123456789012:shop-state-machine",
+          "deadLetterQueueUrl": "shop-dead-letters.url",
           "handle": {
             "accountId": "111122223333",
             "artifactsUri": "s3://analytics-artifacts/shop/prod",
