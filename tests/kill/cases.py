@@ -428,7 +428,7 @@ CASES = [
      True),
     *((f"first-up-killed-then-destroy whole {at}", destroyed_at_once, WHOLE, at, True)
       for at in ("CreateLogGroup", "AllocateAddress", "CreateCluster", "CreateRepository", "CreateNatGateway",
-                 "CreateSecret", "CreateQueue", "CreateRole", "PUT /v2/.*/manifests/", "RegisterTaskDefinition",
+                 "CreateVpcEndpoint", "CreateSecret", "CreateQueue", "CreateRole", "PUT /v2/.*/manifests/", "RegisterTaskDefinition",
                  "CreateStateMachine", "POST /schedules/")),
     *((f"first-up-killed-then-destroy whole before {1 + point} of 6", destroyed_all_over, point, 6, False)
       for point in range(6)),

@@ -64,6 +64,14 @@ def end_associations(self, subnet_id, delete=EC2Backend.delete_subnet):
     return delete(self, subnet_id)
 
 
+def end_endpoints(self, vpce_ids=None, delete=EC2Backend.delete_vpc_endpoints):
+    """AWS takes a route table that goes out of its endpoints; moto's endpoints look for it when they go."""
+    for endpoint in (self.vpc_end_points.get(each) for each in vpce_ids or []):
+        if endpoint:
+            endpoint.route_table_ids = [table for table in endpoint.route_table_ids or [] if table in self.route_tables]
+    return delete(self, vpce_ids)
+
+
 def guard(backend, call, users, error, code):
     """Has a delete call look for users first."""
     delete = getattr(backend, call)
@@ -78,6 +86,7 @@ def guard(backend, call, users, error, code):
 
 
 EC2Backend.delete_subnet = end_associations
+EC2Backend.delete_vpc_endpoints = end_endpoints
 for each in (
     (EC2Backend, "delete_vpc", vpc, EC2ClientError, "DependencyViolation"),
     (EC2Backend, "delete_subnet", subnet, EC2ClientError, "DependencyViolation"),

@@ -235,8 +235,8 @@ pub(crate) async fn sweep(cx: &Context, vpc: &str) -> Result<()> {
 async fn remove<R: CustomResource>(cx: &Context, ids: impl Iterator<Item = &str>) -> Result<()> {
     for id in ids {
         if let Some(state) = R::read(cx, id, None).await.gone()?.flatten() {
-            cx.say(&format!("removing {id}, which an interrupted run left"));
             match R::delete(cx, id, &state).await.gone() {
+                Ok(Some(())) => cx.say(&format!("removed {id}, which an interrupted run left")),
                 Err(error) if error.class() != Some(aws::Class::InUse) => return Err(error),
                 _ => {}
             }
