@@ -101,12 +101,23 @@ class Program:
             text = json.dumps({key: value for key, value in resource["inputs"].items() if not key.startswith("__")}, sort_keys=True)
             for made in sorted(names, key=len, reverse=True):
                 text = text.replace(made, names[made])
+            # Sets are in the order of ids, which differs each time.
+            text = json.dumps(in_order(json.loads(text)), sort_keys=True)
             found[resource["type"], resource["urn"].rpartition("::")[2]] = text
         return found
 
     def urn(self, name):
         """The URN of a resource of the stack."""
         return next(r["urn"] for r in self.state() if r["urn"].endswith(f"::{name}"))
+
+
+def in_order(value):
+    """The value with all its lists in one order."""
+    if isinstance(value, dict):
+        return {key: in_order(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return sorted(map(in_order, value), key=json.dumps)
+    return value
 
 
 def steps(events):
