@@ -199,6 +199,14 @@ async fn with_rules(cx: &Context, id: &str, error: Error) -> Error {
     match error {
         Error::Aws(mut error) if !others.is_empty() => {
             let others: Vec<_> = others.into_iter().collect();
+            // What the engine deletes at the same time has gone by now.
+            if cx.started.elapsed() > Duration::from_secs(60) {
+                return Error::failed(format!(
+                    "could not delete {id}: rules of {} name it, and nothing deletes them; if an interrupted run left \
+                     them, run `pulumi up` and then this command again, or else delete them by hand",
+                    others.join(", ")
+                ));
+            }
             error.message = format!("{}; rules of {} name it", error.message, others.join(", "));
             (*error).into()
         }
