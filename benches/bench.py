@@ -9,6 +9,7 @@ import contextlib
 import gzip
 import json
 import os
+import re
 import shutil
 import statistics
 import subprocess
@@ -19,9 +20,14 @@ import urllib.request
 from collections import Counter
 from pathlib import Path
 
+import playbook
+
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "local-aws"))
+from localaws import cache as local, docker  # noqa: E402
 PROVIDER = Path(os.environ["DBT_AWS_PROVIDER"])
 TOOLS = Path(os.environ["DBT_AWS_BENCH_TOOLS"])
+ANSIBLE = Path(os.environ["DBT_AWS_BENCH_ANSIBLE"])
 REGION = "us-east-1"
 DELAY = 50
 PLATFORM = {"Type": "dbt-aws:index:DbtPlatform", "Name": "analytics", "Inputs": {"retainData": False}}
@@ -159,6 +165,39 @@ def measure(aws, way, name, folder):
     return found
 
 
+def ansible(aws, folder):
+    """Runs the playbook to create, again, and to delete; by verb what it took and which calls it made."""
+    aws.reset()
+    book, found = playbook.Playbook(), {}
+    play, state, settings = folder / "play.yml", folder / "made.json", folder / "ansible.cfg"
+    settings.touch()
+    environment = {**aws.environment(aws.proxy), "ANSIBLE_HOME": str(folder / "ansible"), "ANSIBLE_CONFIG": str(settings),
+                   "ANSIBLE_REMOTE_TMP": str(folder / "ansible/tmp"), "ANSIBLE_PIPELINING": "1", "ANSIBLE_NOCOLOR": "1",
+                   "LC_ALL": "C.UTF-8"}
+    for verb, theirs in VERBS.items():
+        play.write_text(book.play(theirs, state))
+        began = time.monotonic()
+        python = f"ansible_python_interpreter={ANSIBLE.parent / 'python'}"
+        command = [ANSIBLE, "-i", "localhost,", "-c", "local", "-e", python, play]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                   env=environment)
+        said = process.stdout.read()
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            sys.exit(f"the playbook's {verb} failed:\n{said[-3000:]}")
+        found[verb] = {"seconds": time.monotonic() - began, "cpu": used.ru_utime + used.ru_stime, "calls": aws.calls()}
+        if verb == "create":
+            found["objects"] = objects(aws)
+        if verb == "refresh":
+            found["changed"] = re.findall(r"^TASK \[(.*)\].*\n(?:\[WARNING.*\n|\s*\n)*changed: ", said, re.MULTILINE)
+    found["left"] = objects(aws)
+    # A database without a parameter group brings moto's default one, which stays.
+    for which in "objects", "left":
+        found[which].pop("rds:ParameterGroup", None)
+    return found
+
+
 def objects(aws):
     """How many objects there are, by type."""
     sys.path.insert(0, str(HERE.parent / "tests/kill"))
@@ -181,10 +220,26 @@ def program(options, aws):
         made = {way: rounds[way][0]["objects"] for way in WAYS}
         if made["ours"] != made["in sequence"] or made["ours"] != made["parallel"]:
             sys.exit(f"{name}: not the same objects: {made}")
-        report(name, rounds, sum(made["ours"].values()))
+        played = None
+        if name == "platform":
+            with tempfile.TemporaryDirectory() as folder:
+                played = ansible(aws, Path(folder))
+        report(name, rounds, sum(made["ours"].values()), played)
+        if played:
+            tell(made["ours"], played)
 
 
-def report(name, rounds, count):
+def tell(made, played):
+    """What the playbook did otherwise."""
+    fewer, left = (", ".join(f"{n} {kind}" for kind, n in sorted(each.items()))
+                   for each in (made - played["objects"], played["left"]))
+    print(f"\nAnsible makes {played['objects'].total()} of the {made.total()} objects, without: {fewer or 'nothing'}. "
+          f"Its modules do not make: {'; '.join(playbook.MISSING['modules'])}; nor with moto: "
+          f"{'; '.join(playbook.MISSING['moto'])}. Changed by the second run: {', '.join(played['changed']) or 'nothing'}. "
+          f"Left after delete: {left or 'nothing'}.", flush=True)
+
+
+def report(name, rounds, count, played):
     """The tables of one program."""
     def of(way, verb, key):
         return middle([each[verb][key] for each in rounds[way]])
@@ -194,34 +249,37 @@ def report(name, rounds, count):
 
     every = [call["took"] for each in rounds["in sequence"] for verb in VERBS for call in each[verb]["calls"]]
     each_call = statistics.mean(every) / 1000
-    table(f"{name}: {count} objects, {DELAY} ms a call", "ours", "boto3 in sequence", "boto3 parallel",
-          "sequence / ours", "parallel / ours", "moto alone, for our calls", "aim")
+    table(f"{name}: {count} objects, {DELAY} ms a call", "ours", "boto3 in sequence", "boto3 parallel", "Ansible",
+          "sequence / ours", "parallel / ours", "Ansible / ours", "moto alone, for our calls", "aim")
     for verb in VERBS:
         took = [of(way, verb, "seconds") for way in WAYS]
+        took += [played[verb]["seconds"]] if played else []
+        none = [] if played else [""]
         floor = each_call * calls("ours", verb)
-        row(verb, *(f"{each:.2f} s" for each in took), *(ratio(each, took[0]) for each in took[1:]), f"{floor:.2f} s",
+        row(verb, *(f"{each:.2f} s" for each in took), *none, *(ratio(each, took[0]) for each in took[1:]), *none, f"{floor:.2f} s",
             "0.65 s; 5; 1.8" if verb == "create" else "")
-    row("no-change up", f"{of('ours', 'no-change up', 'seconds'):.2f} s", "", "", "", "", "", "")
+    row("no-change up", f"{of('ours', 'no-change up', 'seconds'):.2f} s", *[""] * 8)
     print(f"\nmoto takes {each_call * 1000:.1f} ms for a call when nothing else calls it, and answers one at a time.")
 
     table(f"{name}: CPU of the process", "ours", "boto3 in sequence", "of it before the first call", "boto3 parallel",
-          "sequence / ours", "aim")
+          "Ansible", "sequence / ours", "Ansible / ours", "aim")
     for verb in VERBS:
         took = [of(way, verb, "cpu") for way in WAYS]
         row(verb, f"{took[0]:.3f} s", f"{took[1]:.2f} s", f"{of('in sequence', verb, 'cpu_at_start'):.2f} s",
-            f"{took[2]:.2f} s", ratio(took[1], took[0]), "0.25 s")
-    row("no-change up", f"{of('ours', 'no-change up', 'cpu'):.3f} s", "", "", "", "", "")
+            f"{took[2]:.2f} s", f"{played[verb]['cpu']:.2f} s" if played else "", ratio(took[1], took[0]),
+            ratio(played[verb]["cpu"], took[0]) if played else "", "0.25 s")
+    row("no-change up", f"{of('ours', 'no-change up', 'cpu'):.3f} s", *[""] * 7)
 
-    table(f"{name}: calls of AWS", "ours", "boto3", "beyond boto3's", "fewer than boto3's")
+    table(f"{name}: calls of AWS", "ours", "boto3", "Ansible", "beyond boto3's", "fewer than boto3's")
     for verb in [*VERBS, "no-change up"]:
         mine = Counter(call["name"] for call in rounds["ours"][0][verb]["calls"])
         other = Counter(call["name"] for call in rounds["in sequence"][0].get(verb, {"calls": []})["calls"])
         listed = [", ".join(f"{n} {name}" for name, n in sorted(each.items())) for each in (mine - other, other - mine)]
-        row(verb, str(mine.total()), str(other.total()), *listed)
+        row(verb, str(mine.total()), str(other.total()), str(len(played[verb]["calls"])) if played and verb in played else "", *listed)
 
 
 def image(options, aws):
-    """An image pushed to a registry on this machine: by the provider, and by crane."""
+    """An image pushed to a registry on this machine: by the provider, by crane, and by what builds images here."""
     cache = Path(os.environ["DBT_AWS_CACHE"]) / "bench"
     with contextlib.ExitStack() as stack:
         registry = subprocess.Popen([TOOLS / "registry"], stdout=subprocess.PIPE, text=True)
@@ -229,22 +287,49 @@ def image(options, aws):
         stack.callback(registry.kill)
         host = registry.stdout.readline().strip()
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        pushes = Pushes(folder, host, cache, aws.environment(f"http://{host}"))
+        pushes = Pushes(folder, host, cache, aws.environment(f"http://{host}"), builders(stack, folder))
         # The first time, wheels are downloaded.
         pushes.ours_anew()
         rounds = [pushes.measure(number) for number in range(options.rounds)]
-    table("image push", "ours", "of it without the start", "crane append", "ours / crane", "aim")
+    table("image push", "ours", "of it without the start", "crane append", *BUILDERS, "ours / crane",
+          *(f"{name} / ours" for name in BUILDERS), "aim")
     aims = {"one file changed": "1", "nothing changed": "0.7"}
     for what in rounds[0]:
-        ours, verb, theirs = (middle([each[what][i] for each in rounds]) for i in range(3))
-        row(what, f"{ours:.3f} s", f"{verb:.3f} s", f"{theirs:.3f} s", f"{ours / theirs:.2f}", aims.get(what, ""))
+        ours, verb, theirs = (middle([each[what][0][i] for each in rounds]) for i in range(3))
+        built = {name: middle([each[what][1][name] for each in rounds]) for name in rounds[0][what][1]}
+        row(what, f"{ours:.3f} s", f"{verb:.3f} s", f"{theirs:.3f} s",
+            *(f"{built[name]:.3f} s" if name in built else "" for name in BUILDERS), f"{ours / theirs:.2f}",
+            *(ratio(built[name], ours) if name in built else "" for name in BUILDERS), aims.get(what, ""))
+    print(f"\nMeasured beside ours: {', '.join(['crane', *pushes.builders])}.")
+
+
+BUILDERS = "docker", "buildah"
+
+
+def builders(stack, folder):
+    """What builds and pushes images on this machine: by name, the words that its commands begin with."""
+    found = {}
+    # While nobody else starts or ends the engine.
+    stack.enter_context(local.lock("local-aws"))
+    theirs = docker.ours() or docker.answers()
+    try:
+        docker.connect()
+        found["docker"] = ["docker"], []
+    except local.Failure as failure:
+        print(f"docker is not measured: {failure}", file=sys.stderr)
+    if not theirs and docker.ours():
+        stack.callback(docker.ENGINE.stop, 60)
+    if shutil.which("buildah"):
+        stores = ["--root", folder / "buildah", "--runroot", folder / "buildah-run", "--storage-driver", "vfs"]
+        found["buildah"] = ["buildah", *stores], ["--tls-verify=false"]
+    return found
 
 
 class Pushes:
     """The ways to push the example project's image."""
 
-    def __init__(self, folder, host, cache, environment):
-        self.host, self.cache, self.folder = host, cache, folder
+    def __init__(self, folder, host, cache, environment, builders):
+        self.host, self.cache, self.folder, self.builders = host, cache, folder, builders
         self.environment = {**environment, "DBT_AWS_CACHE": str(cache)}
         self.project = folder / "jaffle-shop"
         shutil.copytree(HERE.parent / "examples/jaffle-shop", self.project)
@@ -287,8 +372,24 @@ class Pushes:
                f"{self.host}/crane:latest", stderr=subprocess.DEVNULL)
         return time.monotonic() - began
 
+    def build(self, name, base, source, target, tag):
+        """Seconds of a build that puts a folder on a base, and of its push."""
+        command, options = self.builders[name]
+        file = self.folder / "Dockerfile"
+        file.write_text(f"FROM {self.host}/{base}\nCOPY . {target}\n")
+        layers = ["--layers"] if name == "buildah" else []
+        began = time.monotonic()
+        image = f"{self.host}/{tag}"
+        for words in ["build", *layers, *options, "-q", "-f", file, "-t", image, source], ["push", "-q", *options, image]:
+            output(*command, *words, stderr=subprocess.DEVNULL)
+        return time.monotonic() - began
+
+    def built(self):
+        """Seconds of each builder, with the packages built and pushed before."""
+        return {name: self.build(name, f"{name}:packages", self.project, "/project", f"{name}:latest") for name in self.builders}
+
     def measure(self, number):
-        """Each case, ours and crane's in turn."""
+        """Each case, ours and the others' in turn."""
         found = {}
         layers = sorted((self.cache / "layers").glob("[!.]*.tar.gz"))
         unpacked, layer = self.folder / "unpacked", self.folder / "project.tar.gz"
@@ -302,19 +403,22 @@ class Pushes:
         self.forget()
         packages = self.folder / "packages.tar.gz"
         theirs = self.crane("base:latest", [packages, layer], [(unpacked, packages), *project])
-        found["nothing there, packages packed anew"] = *ours, theirs
+        found["nothing there, packages packed anew"] = (*ours, theirs), {}
         self.forget()
         ours = self.ours("create")
         self.forget()
-        found["nothing there"] = *ours, self.crane("base:latest", [*layers, layer], project)
+        found["nothing there"] = (*ours, self.crane("base:latest", [*layers, layer], project)), {}
         # What is on top of the packages' layers is the project's alone.
         output(TOOLS / "crane", "append", "--insecure", "-b", f"{self.host}/base:latest",
                *(word for each in layers for word in ("-f", each)), "-t", f"{self.host}/crane:base", stderr=subprocess.DEVNULL)
         self.crane("crane:base", [layer], project)
         self.ours("create")
+        for name in self.builders:
+            self.build(name, "base:latest", unpacked, "/", f"{name}:packages")
+        self.built()
         self.model.write_text(f"{self.model.read_text().rstrip()}\n-- {number}\n")
-        found["one file changed"] = *self.ours("update"), self.crane("crane:base", [layer], project)
-        found["nothing changed"] = *self.ours("update"), self.crane("crane:base", [layer], project)
+        found["one file changed"] = (*self.ours("update"), self.crane("crane:base", [layer], project)), self.built()
+        found["nothing changed"] = (*self.ours("update"), self.crane("crane:base", [layer], project)), self.built()
         return found
 
 

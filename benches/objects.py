@@ -6,6 +6,7 @@ One after the other, or as parallel as they depend on one another. Answers as JS
 making of clients, CPU of the process with and without these, the number of objects.
 """
 import argparse
+import contextlib
 import json
 import secrets
 import time
@@ -17,6 +18,7 @@ from typing import Callable
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 SERVICES = "ec2", "rds", "ecs", "iam", "secretsmanager", "s3", "logs", "stepfunctions", "scheduler", "sqs"
 MARKER = f"objects-{secrets.token_hex(4)}"
@@ -146,8 +148,14 @@ def security_group(ec2, name):
     def create(ids):
         made = ec2.create_security_group(VpcId=ids["vpc"], GroupName=name, Description=f"dbt {name}",
                                          TagSpecifications=tagged("security-group", name))["GroupId"]
-        ec2.revoke_security_group_egress(
-            GroupId=made, IpPermissions=[{"IpProtocol": "-1", "IpRanges": [{"CidrIp": ANYWHERE}]}])
+        everything = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": ANYWHERE}]}]
+        try:
+            ec2.revoke_security_group_egress(GroupId=made, IpPermissions=everything)
+        except ClientError as error:
+            # EC2 may not know the group yet.
+            if error.response["Error"]["Code"] != "InvalidGroup.NotFound":
+                raise
+            ec2.revoke_security_group_egress(GroupId=made, IpPermissions=everything)
         return made
 
     yield name, Object(("vpc",), create, lambda ids: ec2.describe_security_groups(GroupIds=[ids[name]]),
@@ -295,6 +303,16 @@ def project(aws):
         lambda ids: [sqs.get_queue_attributes(QueueUrl=ids["dead-letters"], AttributeNames=["All"]),
                      sqs.list_queue_tags(QueueUrl=ids["dead-letters"])],
         lambda ids: sqs.delete_queue(QueueUrl=ids["dead-letters"]))
+
+    def remove_machine(ids):
+        states.delete_state_machine(stateMachineArn=ids["machine"])
+        # It is there until its executions have ended.
+        for each in states.list_executions(stateMachineArn=ids["machine"], statusFilter="RUNNING")["executions"]:
+            states.stop_execution(executionArn=each["executionArn"])
+        with contextlib.suppress(states.exceptions.StateMachineDoesNotExist):
+            while states.describe_state_machine(stateMachineArn=ids["machine"]):
+                time.sleep(0.2)
+
     yield "machine", Object(
         ("machine-role", "task", "cluster", "private-0", "private-1", "tasks"),
         lambda ids: states.create_state_machine(
@@ -307,7 +325,7 @@ def project(aws):
         )["stateMachineArn"],
         lambda ids: [states.describe_state_machine(stateMachineArn=ids["machine"]),
                      states.list_tags_for_resource(resourceArn=ids["machine"])],
-        lambda ids: states.delete_state_machine(stateMachineArn=ids["machine"]))
+        remove_machine)
     name = f"{MARKER}-schedule"
     yield "schedule", Object(
         ("machine", "scheduler-role", "dead-letters"),

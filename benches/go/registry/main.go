@@ -39,7 +39,8 @@ func serve() error {
 	if err != nil {
 		return err
 	}
-	base, err := mutate.AppendLayers(mutate.MediaType(empty.Image, types.OCIManifestSchema1), layer)
+	bare := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
+	base, err := mutate.AppendLayers(bare, layer)
 	if err != nil {
 		return err
 	}
