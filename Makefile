@@ -39,7 +39,7 @@ demo: sdk
 	$(step) "the provider" tools/provider
 	eval "$$(local-aws/local-aws env)"; exec "$$DBT_AWS_PYTHON" tools/demo.py
 
-## bench: the release build measured beside boto3, a Go provider and crane; its first build takes long
+## bench: the release build measured beside boto3, a Go provider, crane and others; its first build takes long
 bench:
 	benches/run
 
