@@ -29,8 +29,8 @@ EXIT_CODES = {"success": 0, "failed-nodes": 1, "dbt-error": 2, "usage": 2, "inte
 OUTCOME_BYTES = 16_000
 WAREHOUSE_SECONDS = 60
 UPLOAD_SECONDS = 120
-# Of the seconds between SIGTERM and SIGKILL, those that uploads need.
-UPLOAD_RESERVE = 10
+# Of the seconds between SIGTERM and SIGKILL, those that uploads need, and those of them that outcome.json needs.
+UPLOAD_RESERVE, OUTCOME_RESERVE = 10, 3
 COMMANDS = {"build", "clean", "clone", "compile", "debug", "deps", "docs", "init", "list", "ls", "parse", "retry", "run",
             "run-operation", "seed", "show", "snapshot", "source", "test"}
 # Warehouses that may still be starting, and where they listen.
@@ -246,7 +246,7 @@ class Run:
             uploads = [(f"{place}/{name}", read) for place in places for name, read in self.files()]
             if self.work and (parsed := self.target / "partial_parse.msgpack").exists():
                 uploads.append(("partial_parse/partial_parse.msgpack", parsed.read_bytes))
-            self.artifacts.put_all(uploads, UPLOAD_RESERVE - 3 if self.stopped == "terminated" else UPLOAD_SECONDS)
+            self.artifacts.put_all(uploads, self.stopped == "terminated")
         except Exception as error:
             self.log(f"could not keep the artifacts: {one_line(error)}")
         finally:
@@ -330,8 +330,8 @@ class Artifacts:
         except Exception as error:
             self.log(f"could not keep {self.uri}/{name}: {one_line(error)}")
 
-    def put_all(self, uploads, seconds):
-        """All at the same time, for so many seconds at most: what comes after must not wait for ever."""
+    def put_all(self, uploads, stopped):
+        """All at the same time, but not for ever: outcome.json comes after, and before SIGKILL when the task is stopped."""
         if not self.uri or not uploads:
             return
         try:
@@ -339,10 +339,16 @@ class Artifacts:
         except Exception as error:
             return self.log(f"could not keep the artifacts: {one_line(error)}")
         pool = ThreadPoolExecutor(max_workers=4)
-        _, late = wait([pool.submit(self.put, *upload) for upload in uploads], timeout=seconds)
+        late = [pool.submit(self.put, *upload) for upload in uploads]
+        began = time.monotonic()
+        until = began + UPLOAD_SECONDS
+        while late and time.monotonic() < until:
+            if stopped or next_signal(0) in (signal.SIGINT, signal.SIGTERM):
+                stopped, until = False, min(until, time.monotonic() + UPLOAD_RESERVE - OUTCOME_RESERVE)
+            late = wait(late, timeout=min(0.2, max(0.0, until - time.monotonic()))).not_done
         pool.shutdown(wait=False, cancel_futures=True)
         if late:
-            self.log(f"gave up on {count(len(late), 'artifact')} after {seconds} s")
+            self.log(f"gave up on {count(len(late), 'artifact')} after {time.monotonic() - began:.0f} s")
 
 
 class Redact:

@@ -1,6 +1,8 @@
 """The runner's parts, without dbt."""
 
 import json
+import signal
+import threading
 
 import pytest
 
@@ -103,6 +105,21 @@ def test_the_end_is_known_though_the_last_result_is_torn(tmp_path, monkeypatch):
     assert end.kind == "out-of-memory"
     assert end.message.startswith("dbt build ran out of memory")
     assert [command["command"] for command in json.loads(run.outcome(end))["commands"]] == ["dbt seed"]
+
+
+def test_a_stop_during_the_uploads_leaves_time_for_the_outcome(monkeypatch):
+    monkeypatch.setattr(runner, "UPLOAD_RESERVE", runner.OUTCOME_RESERVE)
+    said, ended = [], threading.Event()
+    artifacts = runner.Artifacts("s3://artifacts/shop", said.append)
+    artifacts.client, artifacts.put = object(), lambda *_: ended.wait(5)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, runner.WATCHED)
+    try:
+        signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+        artifacts.put_all([("manifest.json", None)], stopped=False)
+    finally:
+        ended.set()
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    assert said == ["gave up on 1 artifact after 0 s"]
 
 
 @pytest.mark.parametrize("connection, address", [

@@ -1,8 +1,10 @@
 //! `dbt-aws:ec2:SecurityGroup`.
 
-use super::{filter, lingers, refused, retag, seeded, tag_specification};
+use super::{
+    filter, lingers, refused, remove, retag, security_group_rule, seeded, tag_specification,
+};
 use crate::{context::Phase, prelude::*, resources::rds::held};
-use aws_sdk_ec2::types::{IpPermission, IpRange, Ipv6Range, ResourceType};
+use aws_sdk_ec2::types::{Filter, IpPermission, IpRange, Ipv6Range, ResourceType};
 use aws_sdk_rds::types::DbInstance;
 use std::collections::BTreeSet;
 
@@ -174,7 +176,7 @@ impl CustomResource for SecurityGroup {
                     groups.any(|g| g.vpc_security_group_id() == Some(id))
                 };
                 let error = held(cx, id, error, uses).await;
-                let error = with_rules(cx, id, error).await;
+                let error = with_rules(cx, id, error).await?;
                 Err(refused(cx, error, filter("group-id", id)).await)
             }
             Err(error) => Err(error),
@@ -182,8 +184,10 @@ impl CustomResource for SecurityGroup {
     }
 }
 
-/// The refusal of a delete with the other groups whose rules name this one.
-async fn with_rules(cx: &Context, id: &str, error: Error) -> Error {
+/// The refusal of a delete with the other groups whose rules name this one; rules that an interrupted run left in them
+/// are removed.
+async fn with_rules(cx: &Context, id: &str, error: Error) -> Result<Error> {
+    let what = format!("look for rules that name {id}");
     let by = |name| {
         let groups = cx.aws.ec2().describe_security_groups();
         groups.filters(filter(name, id)).send()
@@ -192,25 +196,45 @@ async fn with_rules(cx: &Context, id: &str, error: Error) -> Error {
         by("ip-permission.group-id"),
         by("egress.ip-permission.group-id")
     );
-    let found = [incoming, outgoing].into_iter().flatten();
-    let groups = found.flat_map(|found| found.security_groups.unwrap_or_default());
-    let ids = groups.filter_map(|group| group.group_id);
-    let others: BTreeSet<_> = ids.filter(|group| group != id).collect();
+    let found = [incoming.during(&what)?, outgoing.during(&what)?];
+    let groups = found.iter().flat_map(|found| found.security_groups());
+    let ids = groups.filter_map(|group| group.group_id());
+    let others: BTreeSet<_> = ids.filter(|group| *group != id).collect();
+    if others.is_empty() {
+        return Ok(error);
+    }
+    let of_others = Filter::builder().name("group-id");
+    let of_others = of_others.set_values(Some(others.iter().map(|&id| id.to_owned()).collect()));
+    let rules = cx.aws.ec2().describe_security_group_rules();
+    let rules = rules
+        .filters(of_others.build())
+        .send()
+        .await
+        .during(&what)?;
+    let rules = rules.security_group_rules().iter();
+    let rules = rules.filter(|rule| security_group_rule::source(rule) == Some(id));
+    let (ours, theirs): (Vec<_>, Vec<_>) = rules.partition(|rule| {
+        // Another resource of the program may have made what shares the seed, and keep it.
+        !cx.alone && cx.identity.shares_seed(&from_tags(rule.tags()))
+    });
+    let ours = ours.iter().filter_map(|rule| rule.security_group_rule_id());
+    remove::<security_group_rule::SecurityGroupRule>(cx, ours).await?;
+    let theirs: BTreeSet<_> = theirs.iter().filter_map(|rule| rule.group_id()).collect();
+    let theirs: Vec<_> = theirs.into_iter().collect();
     match error {
-        Error::Aws(mut error) if !others.is_empty() => {
-            let others: Vec<_> = others.into_iter().collect();
+        Error::Aws(mut error) if !theirs.is_empty() => {
+            let theirs = theirs.join(", ");
             // What the engine deletes at the same time has gone by now.
             if cx.started.elapsed() > Duration::from_secs(60) {
-                return Error::failed(format!(
-                    "could not delete {id}: rules of {} name it, and nothing deletes them; if an interrupted run left \
-                     them, run `pulumi up` and then this command again, or else delete them by hand",
-                    others.join(", ")
-                ));
+                return Err(Error::failed(format!(
+                    "could not delete {id}: rules of {theirs} name it, and nothing deletes them; delete them by hand, \
+                     and then run this command again"
+                )));
             }
-            error.message = format!("{}; rules of {} name it", error.message, others.join(", "));
-            (*error).into()
+            error.message = format!("{}; rules of {theirs} name it", error.message);
+            Ok((*error).into())
         }
-        other => other,
+        other => Ok(other),
     }
 }
 

@@ -351,7 +351,7 @@ fn way(rule: &Found) -> Way {
     }
 }
 
-fn source(rule: &Found) -> Option<&str> {
+pub(super) fn source(rule: &Found) -> Option<&str> {
     rule.referenced_group_info().and_then(|g| g.group_id())
 }
 
