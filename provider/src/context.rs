@@ -264,7 +264,7 @@ impl Context {
         F: Future<Output = Result<T>>,
     {
         let started = Instant::now();
-        let mut delay = Duration::from_millis(500);
+        let mut delay = Duration::from_millis(100);
         loop {
             let error = match self.in_time(what, Box::pin(attempt())).await {
                 Ok(value) => return Ok(value),
@@ -274,10 +274,13 @@ impl Context {
                 .class()
                 .and_then(|class| phase.patience(class))
                 .unwrap_or_default();
-            // What was made although the answer is lost takes a moment to be seen.
-            if matches!(error.class(), Some(Class::Unreachable | Class::Failed)) {
-                delay = delay.max(Duration::from_secs(3));
-            }
+            let least = match error.class() {
+                // What was made although the answer is lost takes a moment to be seen.
+                Some(Class::Unreachable | Class::Failed) => 3_000,
+                Some(Class::Throttled) => 500,
+                _ => 0,
+            };
+            delay = delay.max(Duration::from_millis(least));
             if started.elapsed() + delay > patience || self.started.elapsed() + delay > self.timeout
             {
                 return Err(error);

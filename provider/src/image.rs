@@ -169,6 +169,16 @@ impl Images {
         }
     }
 
+    /// Makes the client of registries and indexes, which takes a moment, while there is something else to wait for.
+    pub async fn connect(&self) {
+        let finder = self.finder.clone();
+        let _without_it_the_first_request_makes_it = blocking(move || {
+            finder.client();
+            Ok(())
+        })
+        .await;
+    }
+
     /// A maker of images with a cache and package indexes of its own.
     pub fn new(runner: Runner, cache: Cache, indexes: Vec<Index>) -> Self {
         Self {
@@ -235,7 +245,7 @@ impl Images {
         let reference: Reference = spec.base.parse()?;
         let login = spec.base_login.clone();
         let source = Repository::to_pull(
-            self.finder.client.clone(),
+            self.finder.client().clone(),
             &reference.host,
             &reference.repository,
             login.unwrap_or_else(|| Login::of_docker(&reference.host)),
@@ -272,7 +282,7 @@ impl Images {
         let digest = documents.digest();
         let tag = manifest::tag(&digest);
         let target = Repository::to_push(
-            self.finder.client.clone(),
+            self.finder.client().clone(),
             &registry.host,
             &registry.repository,
             registry.credentials.clone(),
@@ -425,25 +435,20 @@ impl Images {
         Ok(cache.path("layers", &format!("{}.tar.gz", made.key)))
     }
 
-    /// The project's layer; written to a file only where it is not the previous one.
+    /// The project's layer, and its file where it is not the previous one.
     async fn project(
         &self,
         spec: &Spec,
         previous: Option<&Built>,
     ) -> Result<(ProjectLayer, Option<Draft>)> {
-        if let Some(built) = previous {
-            let path = spec.project.clone();
-            let (name, diff_id) = blocking(move || {
-                let project = Project::read(&path)?;
-                Ok((project.name.clone(), project.pack(io::sink())?.diff_id))
-            })
-            .await?;
-            if (&name, &diff_id) == (&built.project.name, &built.project.layer.diff_id) {
-                return Ok((built.project.clone(), None));
-            }
-        }
         let (layer, draft) = self.pack(spec).await?;
-        Ok((layer, Some(draft)))
+        let same = |before: &&ProjectLayer| {
+            (&before.name, &before.layer.diff_id) == (&layer.name, &layer.layer.diff_id)
+        };
+        Ok(match previous.map(|built| &built.project).filter(same) {
+            Some(before) => (before.clone(), None),
+            None => (layer, Some(draft)),
+        })
     }
 
     async fn pack(&self, spec: &Spec) -> Result<(ProjectLayer, Draft)> {

@@ -118,6 +118,7 @@ def test_a_stop_during_the_uploads_leaves_time_for_the_outcome(monkeypatch):
         artifacts.put_all([("manifest.json", None)], stopped=False)
     finally:
         ended.set()
+        signal.sigtimedwait(runner.WATCHED, 0)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     assert said == ["gave up on 1 artifact after 0 s"]
 

@@ -6,7 +6,7 @@ use std::{
     collections::{BTreeSet, HashMap},
     io::Write,
     str::FromStr,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
     time::Duration,
 };
 
@@ -110,7 +110,7 @@ pub(super) fn best<'a>(
 /// What asks indexes: each page once, each wheel only where the cache has it not.
 #[derive(Clone, Debug)]
 pub(super) struct Finder {
-    pub(super) client: Client,
+    client: Arc<OnceLock<Client>>,
     pub(super) cache: Cache,
     pages: Arc<Mutex<HashMap<Url, Arc<Vec<Candidate>>>>>,
 }
@@ -118,10 +118,15 @@ pub(super) struct Finder {
 impl Finder {
     pub(super) fn new(cache: Cache) -> Self {
         Self {
-            client: http::client(),
+            client: Arc::default(),
             cache,
             pages: Arc::default(),
         }
+    }
+
+    /// The client of all requests, made when it is needed: it reads the system's certificates.
+    pub(super) fn client(&self) -> &Client {
+        self.client.get_or_init(http::client)
     }
 
     /// Ask for every page again: what an index answered before may be old.
@@ -156,7 +161,7 @@ impl Finder {
         let action = format!("looking for {package}");
         let request = || {
             Ok(index
-                .get(&self.client, page.clone())
+                .get(self.client(), page.clone())
                 .header(header::ACCEPT, ACCEPT)
                 .timeout(Duration::from_secs(60)))
         };
@@ -265,7 +270,7 @@ impl Finder {
             return Ok((Wheel { file, path }, hash));
         }
         let action = format!("downloading {}", candidate.file);
-        let request = || Ok(index.get(&self.client, candidate.url.clone()));
+        let request = || Ok(index.get(self.client(), candidate.url.clone()));
         let response = http::send(&action, request).await?;
         let response = http::success(&action, response).await?;
         self.keep(candidate, response, locked).await

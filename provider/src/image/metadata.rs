@@ -70,7 +70,7 @@ impl Finder {
         let mut url = candidate.url.clone();
         url.set_path(&format!("{}.metadata", url.path()));
         let action = format!("reading the metadata of {}", candidate.file);
-        let response = http::send(&action, || Ok(index.get(&self.client, url.clone()))).await?;
+        let response = http::send(&action, || Ok(index.get(self.client(), url.clone()))).await?;
         match http::success(&action, response).await {
             Ok(response) => match response.text().await {
                 Ok(text) => Ok(Some(text)),
@@ -117,7 +117,7 @@ impl Finder {
         let action = format!("reading the metadata of {}", candidate.file);
         let request = || {
             Ok(index
-                .get(&self.client, candidate.url.clone())
+                .get(self.client(), candidate.url.clone())
                 .header(header::RANGE, range))
         };
         let response = http::send(&action, request).await?;

@@ -249,7 +249,9 @@ async fn push(
     previous: Option<&Built>,
 ) -> Result<ImageOutputs> {
     let (host, name) = repository(&inputs.repository_url)?;
-    let login = token(&cx.aws).await?;
+    let work = Images::from_environment();
+    let (login, ()) = tokio::join!(token(&cx.aws), work.connect());
+    let login = login?;
     let registry = Registry {
         host: cx
             .aws
@@ -263,7 +265,6 @@ async fn push(
         "packing {} and pushing what {name} does not have",
         inputs.path
     ));
-    let work = Images::from_environment();
     let spec = Spec {
         base_login: base_login(&inputs.base_image, login, cx.aws.region(), &cx.account),
         ..spec(inputs)
