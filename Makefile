@@ -7,19 +7,32 @@ export DBT_AWS_CACHE CARGO_TARGET_DIR
 
 step = tools/step
 
-.PHONY: test lint sdk demo bench local-aws clean-cache
+.PHONY: test test-unit test-local-aws test-engine-client test-runner test-blocks lint sdk demo bench local-aws clean-cache
 
 ## test: everything that can be checked on this machine
 test: lint
-	python=$$(tools/venv provider/tests/requirements.txt); \
-	PULUMI_PYTHON=$$python $(step) "unit tests" cargo test --workspace --quiet
-	$(step) "the engine's own client" tools/check-provider
-	$(step) "the runner" provider/runner/tests/run
-	$(step) "the local AWS" local-aws/check
-	$(step) "the building blocks on the local AWS" tests/on-local-aws
+	@echo "the unit tests, the engine's own client, the local AWS, the building blocks on it, the runner: two at a time"
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-unit test-local-aws test-engine-client test-runner test-blocks
 	$(step) "the provider killed between calls" tests/kill/run
 	$(step) "the examples in four languages" tests/e2e/run
 	$(step) "the demo" $(MAKE) --no-print-directory demo
+
+test-unit:
+	python=$$(tools/venv provider/tests/requirements.txt); \
+	PULUMI_PYTHON=$$python $(step) "unit tests" cargo test --workspace --quiet
+
+# It waits more than it works.
+test-local-aws:
+	$(step) "the local AWS" local-aws/check
+
+test-engine-client: test-unit
+	$(step) "the engine's own client" tools/check-provider
+
+test-runner:
+	$(step) "the runner" provider/runner/tests/run
+
+test-blocks: test-unit
+	$(step) "the building blocks on the local AWS" tests/on-local-aws
 
 ## lint: formatting and warnings
 lint:

@@ -93,9 +93,12 @@ class Program:
         names = {}
         for resource in ours:
             of, outputs = f"<{resource['urn'].rpartition('::')[2]}>", resource.get("outputs", {})
-            for made in (resource["id"], resource["inputs"].get("__generation"), outputs.get("arn"), outputs.get("address")):
+            # An image's digest depends on the base's name.
+            for made in (resource["id"], resource["inputs"].get("__generation"), *map(outputs.get, ("arn", "address", "digest"))):
                 names.setdefault(made, of)
         names.pop(None, None)
+        # Each local AWS has its own place for it.
+        names[os.environ["DBT_AWS_BASE_IMAGE"]] = "<base image>"
         found = {}
         for resource in ours:
             text = json.dumps({key: value for key, value in resource["inputs"].items() if not key.startswith("__")}, sort_keys=True)
@@ -103,7 +106,7 @@ class Program:
                 text = text.replace(made, names[made])
             # Sets are in the order of ids, which differs each time.
             text = json.dumps(in_order(json.loads(text)), sort_keys=True)
-            found[resource["type"], resource["urn"].rpartition("::")[2]] = text
+            found[" ".join((resource["type"], resource["urn"].rpartition("::")[2]))] = text
         return found
 
     def urn(self, name):

@@ -1,4 +1,6 @@
 """The same infrastructure from each language, from the first preview to an empty account."""
+import json
+
 import boto3
 import pytest
 from inventory import inventory
@@ -43,9 +45,11 @@ pulumi.export("warehouse\"""")],
 
 
 @pytest.fixture(scope="module")
-def made():
-    """What each language made, by language."""
-    return {}
+def made(tmp_path_factory):
+    """A folder for what each language made, the same for all processes of the tests."""
+    folder = tmp_path_factory.getbasetemp().parent / "made"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.mark.parametrize("language", ["yaml", "typescript", "python", "go"])
@@ -60,8 +64,10 @@ def test_language(language, made, tmp_path):
     up = program("up")
     assert up == previewed
     assert len(inventory() - before) > 30
-    made[language] = mine = program.inputs()
-    for other in made.values():
+    mine = program.inputs()
+    (made / f"{language}.partial").write_text(json.dumps(mine))
+    (made / f"{language}.partial").rename(made / f"{language}.json")
+    for other in map(json.loads, (each.read_text() for each in made.glob("*.json"))):
         assert other.keys() == mine.keys()
         assert [f"{other[key]} / {mine[key]}" for key in mine if other[key] != mine[key]] == []
 

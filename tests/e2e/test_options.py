@@ -7,6 +7,9 @@ import pytest
 from inventory import inventory
 from programs import Program, changes, copy
 
+# The stack is made once, so one process has all of these.
+pytestmark = pytest.mark.xdist_group("options")
+
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory):

@@ -76,8 +76,8 @@ def main():
         print("\n".join(name for name, *_ in CASES))
         return 0
     with ExitStack() as stack:
-        # One more than there are processors: a `destroy` waits for what AWS refuses.
-        clouds = [stack.enter_context(Aws()) for _ in range(1 + (os.cpu_count() or 1))]
+        # More than there are processors: a `destroy` waits for what AWS refuses.
+        clouds = [stack.enter_context(Aws()) for _ in range(2 * (os.cpu_count() or 1))]
         left = iter(list(chosen(clouds[0], options)))
         with ThreadPoolExecutor(len(clouds)) as pool:
             good = [each for part in pool.map(lambda aws: [check(aws, *each) for each in left], clouds) for each in part]

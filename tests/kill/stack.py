@@ -33,6 +33,10 @@ class Aws:
         self.folder = Path(tempfile.mkdtemp())
         self.inventories, self.secrets = {}, {}
         self.proxy = Proxy(self.url, Ecr(self.client("ecr")))
+        (self.folder / "empty/state").mkdir(parents=True)
+        empty = Stack(self.folder / "empty", self)
+        empty.write({})
+        empty.pulumi("stack", "init", "dev")
 
     def __enter__(self):
         return self
@@ -52,7 +56,9 @@ class Aws:
 
     def stack(self):
         """An empty stack in a folder and with a state of its own; its name is that of all others."""
-        return Stack(Path(tempfile.mkdtemp(prefix="stack", dir=self.folder)), self)
+        folder = Path(tempfile.mkdtemp(prefix="stack", dir=self.folder))
+        shutil.copytree(self.folder / "empty", folder, dirs_exist_ok=True)
+        return Stack(folder, self)
 
     def objects(self, region=REGION):
         """What a region has, less what every account has: ((type, id), description)."""
@@ -125,10 +131,9 @@ class Stack:
         self.environment = {
             **os.environ, "AWS_ENDPOINT_URL": aws.proxy.url, "AWS_ENDPOINT_URL_REGISTRY": aws.proxy.url,
             "AWS_REGION": REGION, "PULUMI_HOME": f"{folder}/home",
-            "PULUMI_BACKEND_URL": f"file://{folder}/state", "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS": "true"}
-        (folder / "state").mkdir()
-        self.write({})
-        self.pulumi("stack", "init", "dev")
+            "PULUMI_BACKEND_URL": f"file://{folder}/state", "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS": "true",
+            # A fifth of Pulumi's time is its garbage collection, and none of its processes lives long.
+            "GOGC": "off"}
 
     def write(self, program):
         """Makes these resources the program, with the files beside it."""
@@ -157,9 +162,7 @@ class Stack:
             self.running.kill()
             raise Wrong(f"`pulumi {verb}` did not end: {self.running.communicate()[0]}") from None
         self.proxy.wait()
-        if secret := self.aws.disclosed(output, self.region):
-            lines = [line.replace(secret, "<HERE>") for line in output.splitlines() if secret in line]
-            raise Wrong(f"`pulumi {verb}` discloses a secret: {lines}")
+        self.discreet(f"`pulumi {verb}`", output)
         if fails is not None and bool(self.running.returncode) != fails:
             raise Wrong(f"`pulumi {verb}` ended with {self.running.returncode}:\n{output}")
         return output
@@ -213,9 +216,21 @@ class Stack:
         file.write_text(json.dumps(state))
         self.pulumi("stack", "import", "--stack=dev", f"--file={file}")
 
+    def deployment(self):
+        """What the state's file says, which `exported` says too, and takes its time."""
+        text = (self.folder / "state/.pulumi/stacks" / PROJECT / "dev.json").read_text()
+        self.discreet("the state", text)
+        return json.loads(text)["checkpoint"]["latest"]
+
+    def discreet(self, where, text):
+        """Refuses a text with a secret in it."""
+        if secret := self.aws.disclosed(text, self.region):
+            lines = [line.replace(secret, "<HERE>") for line in text.splitlines() if secret in line]
+            raise Wrong(f"{where} discloses a secret: {lines}")
+
     def urn(self, name):
         """The URN of a resource."""
-        return next(r["urn"] for r in self.exported()["deployment"]["resources"] if r["urn"].endswith(f"::{name}"))
+        return next(r["urn"] for r in self.deployment()["resources"] if r["urn"].endswith(f"::{name}"))
 
     def ids(self):
         """The entries' objects by name."""
@@ -223,7 +238,7 @@ class Stack:
 
     def entries(self):
         """The state's entries that stand for an AWS object: ((type, id), name)."""
-        deployment = self.exported()["deployment"]
+        deployment = self.deployment()
         if pending := deployment.get("pending_operations"):
             raise Wrong(f"the state has pending operations: {pending}")
         for resource in deployment.get("resources") or []:
