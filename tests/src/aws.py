@@ -140,6 +140,15 @@ def associate_route_table(self, route_table_id, gateway_id=None, subnet_id=None,
     return associate(self, route_table_id, gateway_id, subnet_id)
 
 
+def delete_nat_gateway(self, nat_gateway_id, delete=EC2Backend.delete_nat_gateway):
+    """EC2 frees a gateway's address when it goes; moto keeps it associated."""
+    gateway = delete(self, nat_gateway_id)
+    for address in gateway.address_set:
+        if address.get("associationId"):
+            self.disassociate_address(association_id=address["associationId"])
+    return gateway
+
+
 def create_state_machine(self, name, definition, *others, create=StepFunctionBackend.create_state_machine, **more):
     """Step Functions refuses another machine of the same name; moto answers with the one that is there."""
     for machine in self.state_machines:
@@ -163,6 +172,7 @@ def revoke_security_group_egress(self, group_name_or_id, *others, revoke=EC2Back
 
 
 EC2Backend.revoke_security_group_egress = revoke_security_group_egress
+EC2Backend.delete_nat_gateway = delete_nat_gateway
 EC2Backend.associate_route_table = associate_route_table
 def delete_state_machine(self, arn):
     """Step Functions keeps a machine until its executions have ended, also one that starts just now; moto does not."""

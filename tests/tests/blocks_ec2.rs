@@ -452,13 +452,6 @@ async fn security_group_rule_lives() {
 async fn made_again(stack: &Stack, token: &str, inputs: serde_json::Value) {
     let first = stack.make(token, "one", inputs).await;
     stack.provider.delete(&first).await.expect("deletes");
-    if token.ends_with("NatGateway") {
-        // moto does not take the address from a deleted gateway.
-        let address = json!({"PublicIp": first.get("publicIp")});
-        stack
-            .aws("ec2", "disassociate_address", &address)
-            .expect("disassociates");
-    }
     // AWS tells by the second when something was made.
     tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
     let second = stack
