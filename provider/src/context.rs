@@ -264,7 +264,7 @@ impl Context {
         F: Future<Output = Result<T>>,
     {
         let started = Instant::now();
-        let mut delay = Duration::from_millis(100);
+        let mut delay = Duration::from_millis(50);
         loop {
             let error = match self.in_time(what, Box::pin(attempt())).await {
                 Ok(value) => return Ok(value),
