@@ -360,7 +360,9 @@ class Redact:
         hidden = {}
         warehouse = env.get("DBT_AWS_WAREHOUSE_SECRET", "")
         try:
-            hide(secret_settings(json.loads(warehouse)), hidden)
+            settings = secret_settings(json.loads(warehouse))
+            hide(settings, hidden)
+            values += numbers(settings)
         except (ValueError, AttributeError):
             values.append(warehouse)
         found = set()
@@ -426,9 +428,20 @@ def hide(value, hidden, path=()):
         return [hide(item, hidden, (*path, str(index))) for index, item in enumerate(value)]
     if isinstance(value, str) and value:
         name = "DBT_ENV_SECRET_AWS_" + "_".join(re.sub(r"\W", "_", key).upper() for key in path)
+        while hidden.get(name, value) != value:
+            name += "_"
         hidden[name] = value
         return f"{{{{ env_var('{name}') }}}}"
     return value
+
+
+def numbers(value):
+    """The larger numbers in a warehouse's secret, as text; in the profile they stand as they are."""
+    if isinstance(value, dict):
+        value = [item for key, item in value.items() if key not in NOT_SECRET]
+    if isinstance(value, list):
+        return [text for item in value for text in numbers(item)]
+    return [str(value)] if isinstance(value, (int, float)) and abs(value) >= 100_000 else []
 
 
 def leaves(text):

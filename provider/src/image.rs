@@ -58,7 +58,10 @@ use self::{
     registry::{Repository, Source},
     requirements::Requirements,
 };
-pub(crate) use self::{manifest::AGAIN, reference::ecr_registry};
+pub(crate) use self::{
+    manifest::{AGAIN, again},
+    reference::ecr_registry,
+};
 
 /// The base of whoever names none: CPython on Debian, for both platforms, from where AWS mirrors Docker's images.
 pub const DEFAULT_BASE: &str = "public.ecr.aws/docker/library/python:3.12-slim-bookworm";
@@ -127,6 +130,8 @@ pub struct Registry {
     pub repository: String,
     /// A user and a password: `AWS` and a token for ECR.
     pub credentials: Option<Credentials>,
+    /// Whose images these are: other owners' have other tags.
+    pub owner: String,
 }
 
 /// An image that was built and pushed: the state from which the next one is planned.
@@ -135,7 +140,7 @@ pub struct Registry {
 pub struct Built {
     /// The manifest's digest: the image's.
     pub digest: String,
-    /// The tag, made from the digest.
+    /// The tag, made from the digest and the owner.
     pub tag: String,
     /// The base.
     pub base: Base,
@@ -280,7 +285,7 @@ impl Images {
         )?;
         let documents = documents(&base, &runner, &dbt, &project.0);
         let digest = documents.digest();
-        let tag = manifest::tag(&digest);
+        let tag = manifest::tag(&digest, &registry.owner);
         let target = Repository::to_push(
             self.finder.client().clone(),
             &registry.host,
@@ -298,7 +303,7 @@ impl Images {
         };
         if target.manifest_digest(&built.tag).await?.as_ref() == Some(&built.digest) {
             if previous.is_some_and(|before| before.digest != built.digest) {
-                let again = manifest::tag_again(&built.digest);
+                let again = manifest::again(&built.tag);
                 target
                     .put_manifest(&again, manifest::MEDIA_TYPE, &documents.manifest)
                     .await?;

@@ -10,7 +10,7 @@ mod tests;
 pub use dynamic::{CheckScope, Checked, Diffed, Dynamic, Partial};
 pub use erased::{erase, mark_secrets};
 pub use function::{DynamicFunction, Function, erase_function};
-pub use hidden::{CLAIM, DEFAULT_TAGS, GENERATION, REGION, SEED};
+pub use hidden::{CLAIM, DEFAULT_TAGS, GENERATION, OWNER, REGION, SEED};
 
 use crate::{
     context::Context,

@@ -12,7 +12,7 @@ use crate::{
     error::{Error, Result},
     identity::{Identity, Seen},
     pulumirpc::{self as rpc, resource_provider_server::ResourceProviderServer},
-    resource::{Dynamic, DynamicFunction, GENERATION, REGION, SEED},
+    resource::{Dynamic, DynamicFunction, GENERATION, OWNER, REGION, SEED},
     value::{Properties, Value},
 };
 use engine::Engine;
@@ -175,7 +175,11 @@ impl Provider {
         };
         let region = text(REGION).unwrap_or_else(|| configured.aws.region().to_owned());
         let own_seed = text(SEED);
-        let alone = own_seed.is_none() || own_seed == configured.id;
+        // That of another provider, such as one of an older version, is not this one's id.
+        let owned = known
+            .iter()
+            .any(|properties| properties.contains_key(OWNER));
+        let alone = owned || own_seed.is_none() || own_seed == configured.id;
         let seed = own_seed
             .or_else(|| configured.id.clone())
             .unwrap_or_default();

@@ -23,9 +23,10 @@ def program(tmp_path_factory):
     program.pulumi("state", "unprotect", "--all", "--yes")
     program("destroy")
     scheduler = boto3.client("scheduler")
-    for schedule in scheduler.list_schedules()["Schedules"]:
-        # One was to stay, the other to go along with what it is deleted with, which takes nothing along here.
-        assert schedule["Name"].startswith(("retain-on-delete", "deleted-with"))
+    left = scheduler.list_schedules()["Schedules"]
+    # One was to stay, the other to go along with what it is deleted with, which takes nothing along here.
+    assert sorted(schedule["Name"].partition("-schedule")[0] for schedule in left) == ["deleted-with", "retain-on-delete"]
+    for schedule in left:
         scheduler.delete_schedule(Name=schedule["Name"], GroupName=schedule["GroupName"])
     assert inventory() == before, "something is left"
 

@@ -209,6 +209,15 @@ def replaced_by_hand(aws):
     stack.destroyed()
 
 
+def image_replaced(aws):
+    """`pulumi up --replace` of an image, which is the same again and stays."""
+    stack = aws.stack()
+    stack.up(WHOLE)
+    stack.up(None, "--replace", stack.urn("jaffle-image"))
+    stack.compare()
+    stack.destroyed()
+
+
 def renamed(aws, program, names):
     """Resources get new names by aliases; later ones take the old names; then these, or those, are removed."""
     kept = {name: resource for name, resource in program.items() if name not in names}
@@ -445,6 +454,7 @@ CASES = [
     ("taken-back database", taken_back, with_postgres("first"), with_postgres("second"), "CreateDBInstance",
      True),
     ("replaced-by-hand", replaced_by_hand),
+    ("replaced-by-hand image", image_replaced),
     ("renamed component", renamed, SMALL, ["one"]),
     ("made-again", made_again),
     ("retained", retained),

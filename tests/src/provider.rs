@@ -69,12 +69,15 @@ pub fn properties(json: &Json) -> Properties {
     Value::from_json(json).into_properties()
 }
 
-/// What a check found wrong, as "path: reason".
+/// What a check found wrong, as "path: reason", which the reason alone is where the property is secret.
 #[must_use]
 pub fn failures(found: &[rpc::CheckFailure]) -> Vec<String> {
     found
         .iter()
-        .map(|f| format!("{}: {}", f.property, f.reason))
+        .map(|f| match f.property.as_str() {
+            "" => f.reason.clone(),
+            property => format!("{property}: {}", f.reason),
+        })
         .collect()
 }
 

@@ -382,6 +382,70 @@ async fn a_security_group_that_stays_open_is_not_made() {
     assert_eq!(found.as_array().map(Vec::len), Some(1), "{found}");
 }
 
+/// A group that other groups' rules name goes with those that share its component's seed, and waits for others to go.
+#[tokio::test]
+async fn what_is_left_of_a_component_does_not_hold_its_security_group() {
+    let stack = Stack::new("group-named").await;
+    let vpc = vpc(&stack).await;
+    let rule = |group: &Made, named: &Made, port: u16| {
+        json!({
+            "securityGroupId": group.id, "type": "ingress", "protocol": "tcp", "fromPort": port, "toPort": port,
+            "sourceSecurityGroupId": named.id,
+        })
+    };
+    let make = async |token: &str, name: &str, mut inputs: serde_json::Value| {
+        inputs["__seed"] = "a-component".into();
+        stack.make(token, name, inputs).await
+    };
+    let (named, other) = (
+        make(
+            "dbt-aws:ec2:SecurityGroup",
+            "named",
+            json!({"vpcId": vpc.id}),
+        )
+        .await,
+        make(
+            "dbt-aws:ec2:SecurityGroup",
+            "other",
+            json!({"vpcId": vpc.id}),
+        )
+        .await,
+    );
+    let token = "dbt-aws:ec2:SecurityGroupRule";
+    let ours = make(token, "ours", rule(&other, &named, 1)).await;
+    let theirs = stack.make(token, "theirs", rule(&other, &named, 2)).await;
+    // Blocks used alone share a seed with what the program may keep.
+    let lone = group(&stack, &vpc, "lone").await;
+    let kept = stack.make(token, "kept", rule(&other, &lone, 3)).await;
+    let there = |rule: &Made| {
+        let id = json!({"SecurityGroupRuleIds": [rule.id]});
+        stack
+            .aws("ec2", "describe_security_group_rules", &id)
+            .is_ok()
+    };
+    let removed_by_hand = async {
+        while there(&ours) {
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        }
+        stack
+            .provider
+            .said(&format!("rules of {} name it", other.id))
+            .await;
+        for rule in [&theirs, &kept] {
+            assert!(there(rule), "{} is gone", rule.urn);
+            stack.provider.delete(rule).await.expect("deletes");
+        }
+    };
+    let (first, second, removed) = tokio::join!(
+        stack.provider.delete(&named),
+        stack.provider.delete(&lone),
+        tokio::time::timeout(std::time::Duration::from_secs(50), removed_by_hand),
+    );
+    removed.expect("sees the rule go");
+    first.expect("deletes");
+    second.expect("deletes");
+}
+
 #[tokio::test]
 async fn security_group_rule_lives() {
     let stack = Stack::new("rule").await;
@@ -452,8 +516,6 @@ async fn security_group_rule_lives() {
 async fn made_again(stack: &Stack, token: &str, inputs: serde_json::Value) {
     let first = stack.make(token, "one", inputs).await;
     stack.provider.delete(&first).await.expect("deletes");
-    // AWS tells by the second when something was made.
-    tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
     let second = stack
         .provider
         .create(&first.urn, &first.inputs, false)

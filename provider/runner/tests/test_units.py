@@ -54,6 +54,17 @@ def test_redact_hides_a_warehouse_secret_that_is_no_object():
     assert runner.Redact({"DBT_AWS_WAREHOUSE_SECRET": "just-a-password"})("just-a-password") == "*****"
 
 
+def test_redact_hides_a_password_that_is_a_number():
+    redact = runner.Redact({"DBT_AWS_WAREHOUSE_SECRET": '{"password": 12345678, "port": 543210, "extra": [{"pin": 246810}]}'})
+    assert redact("12345678 246810 543210") == "***** ***** 543210"
+
+
+def test_two_settings_do_not_share_a_variable():
+    hidden = {}
+    runner.hide({"api-key": "one", "api_key": "two"}, hidden)
+    assert sorted(hidden.values()) == ["one", "two"]
+
+
 def test_hidden_settings():
     hidden = {}
     secret = {"username": "u", "password": "p", "keyfile_json": {"private_key": "k", "scopes": ["s"]}, "threads": 3, "engine": "postgres"}

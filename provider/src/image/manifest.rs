@@ -83,23 +83,19 @@ impl Documents {
     }
 }
 
-/// The tag of an image: made from its digest, so that a repository of immutable tags takes it once.
-pub(super) fn tag(digest: &str) -> String {
-    format!(
-        "dbt-{}",
-        digest
-            .trim_start_matches("sha256:")
-            .get(..16)
-            .unwrap_or_default()
-    )
+/// The tag of an image. Made from its digest, so that a repository of immutable tags takes it once, and from whose it is,
+/// so that ECR keeps an image until the last of its owners removes their tag.
+pub(super) fn tag(digest: &str, owner: &str) -> String {
+    let digest = digest.trim_start_matches("sha256:");
+    format!("dbt-{}-{owner}", digest.get(..16).unwrap_or_default())
 }
 
 /// What the tags of images begin with that are in use again after others were.
 pub(crate) const AGAIN: &str = "again-";
 
 /// A second tag of an image. ECR counts an image's age from its first push, so that of one in use may be great.
-pub(super) fn tag_again(digest: &str) -> String {
-    tag(digest).replacen("dbt-", AGAIN, 1)
+pub(crate) fn again(tag: &str) -> String {
+    tag.replacen("dbt-", AGAIN, 1)
 }
 
 /// The base's variables in their order, ours over them.
@@ -210,6 +206,6 @@ mod tests {
             documents.digest(),
             "sha256:190b6d79a49529e90d69c98ad888301483e3ec5ec30d0025727c4cd8bde335c0"
         );
-        assert_eq!(tag(&documents.digest()).len(), 20);
+        assert_eq!(tag(&documents.digest(), "one"), "dbt-190b6d79a49529e9-one");
     }
 }

@@ -126,6 +126,15 @@ impl Project {
                 "its .dockerignore leaves dbt_project.yml out",
             ));
         }
+        if let Some(folder) = settings.packages
+            && names_packages(&root)
+            && !walk.files.keys().any(|name| name.starts_with(&folder))
+        {
+            return Err(Error::Unpackable {
+                path: path.into(),
+                reason: "its packages are not installed, and a run installs none; run `dbt deps` there first".into(),
+            });
+        }
         Ok(Self {
             name,
             profile: settings.profile,
@@ -306,10 +315,26 @@ fn short(digest: &[u8]) -> u32 {
         .fold(0, |n, byte| n << 8 | u32::from(*byte))
 }
 
+/// Whether a project needs packages that `dbt deps` installs.
+fn names_packages(root: &Path) -> bool {
+    ["packages.yml", "dependencies.yml"].iter().any(|name| {
+        let text = fs::read_to_string(root.join(name)).unwrap_or_default();
+        let documents = Yaml::load_from_str(&text).unwrap_or_default();
+        let packages = documents
+            .first()
+            .and_then(|root| root.as_mapping_get("packages"));
+        packages
+            .and_then(Yaml::as_sequence)
+            .is_some_and(|packages| !packages.is_empty())
+    })
+}
+
 /// What `dbt_project.yml` says that matters here.
 struct Settings {
     name: Option<String>,
     profile: Option<String>,
+    /// The beginning of the paths of installed packages; unknown where only dbt can tell.
+    packages: Option<String>,
     /// Directories that dbt writes.
     written: Vec<String>,
 }
@@ -344,9 +369,18 @@ impl Settings {
                 .trim_end_matches('/')
                 .to_owned()
         };
+        let install = text("packages-install-path");
+        let packages = match install.as_deref().unwrap_or("dbt_packages") {
+            path if path.contains("{{") => None,
+            path => Some(format!(
+                "{}/",
+                path.trim_start_matches("./").trim_end_matches('/')
+            )),
+        };
         Ok(Some(Self {
             name: text("name"),
             profile: text("profile"),
+            packages,
             written: vec![
                 written("target-path", "target"),
                 written("log-path", "logs"),

@@ -304,3 +304,44 @@ fn changes_are_counted_and_named() {
     );
     assert_eq!(changes.count(), 3);
 }
+
+#[test]
+fn packages_that_are_not_installed_are_missed() {
+    let refused = |files: &[(&str, &str)]| {
+        let directory = project(files);
+        let error = Project::read(directory.path()).err();
+        error.map(|error| error.to_string())
+    };
+    let packages = "packages: [{package: dbt-labs/dbt_utils, version: 1.3.0}]\n";
+    for file in ["packages.yml", "dependencies.yml"] {
+        let error = refused(&[(file, packages)]).unwrap();
+        assert!(error.contains("run `dbt deps` there first"), "{error}");
+        let installed = (
+            "dbt_packages/dbt_utils/dbt_project.yml",
+            "name: dbt_utils\n",
+        );
+        assert_eq!(refused(&[(file, packages), installed]), None);
+        let ignored = (".dockerignore", "dbt_packages\n");
+        assert!(refused(&[(file, packages), installed, ignored]).is_some());
+    }
+    let elsewhere = (
+        "dbt_project.yml",
+        "name: shop\npackages-install-path: ./vendored/\n",
+    );
+    let vendored = ("vendored/dbt_utils/dbt_project.yml", "name: dbt_utils\n");
+    assert_eq!(
+        refused(&[("packages.yml", packages), elsewhere, vendored]),
+        None
+    );
+    assert!(refused(&[("packages.yml", packages), elsewhere]).is_some());
+    let asked = (
+        "dbt_project.yml",
+        "name: shop\npackages-install-path: \"{{ env_var('P') }}\"\n",
+    );
+    assert_eq!(refused(&[("packages.yml", packages), asked]), None);
+    assert_eq!(
+        refused(&[("dependencies.yml", "projects: [{name: core}]\n")]),
+        None
+    );
+    assert_eq!(refused(&[("packages.yml", "packages: []\n")]), None);
+}

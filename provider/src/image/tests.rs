@@ -54,6 +54,7 @@ impl Setting {
             host: server.host(),
             repository: "shop/dbt".into(),
             credentials,
+            owner: "one".to_owned(),
         };
         Self {
             server,

@@ -16,7 +16,7 @@ pub const REGION: &str = "__region";
 /// The hidden input with the provider's default tags, of what can carry tags.
 pub const DEFAULT_TAGS: &str = "__defaultTags";
 /// The hidden input with a hash of the URN, of what no component made: its marker follows a new name.
-const OWNER: &str = "__owner";
+pub const OWNER: &str = "__owner";
 /// The hidden output that says which create made the object.
 pub const CLAIM: &str = "__claim";
 
@@ -93,5 +93,7 @@ pub(super) fn is_tagged_otherwise<R: CustomResource>(old: &Properties, news: &Pr
     let differ = |key| old.get(key).map(Value::plain) != news.get(key).map(Value::plain);
     // A state of an older version does not tell.
     let renamed = old.contains_key(OWNER) && differ(OWNER);
-    R::Inputs::table().field("tags").is_some() && (differ(DEFAULT_TAGS) || renamed)
+    let tagged = R::Inputs::table().field("tags").is_some();
+    // What has a name but no tags carries the marker elsewhere.
+    tagged && differ(DEFAULT_TAGS) || renamed && (tagged || R::NAMING.is_some())
 }

@@ -51,14 +51,10 @@ use crate::{
 };
 use aws_sdk_ec2::{
     config::retry::RetryConfig,
-    primitives::DateTime,
     types::{Filter, ResourceType, RouteTable, Tag, TagSpecification},
 };
 use ipnet::Ipv4Net;
-use std::{
-    net::Ipv4Addr,
-    time::{Duration, SystemTime},
-};
+use std::{net::Ipv4Addr, time::Duration};
 
 /// The tags of a new object.
 pub(crate) fn tag_specification(kind: ResourceType, tags: Tags) -> TagSpecification {
@@ -307,15 +303,6 @@ pub(crate) fn description(text: &str) -> Result<(), String> {
     }
 }
 
-/// Whether something was made since the operation began, to the second, as AWS tells it.
-pub(crate) fn is_new(cx: &Context, made: Option<&DateTime>) -> bool {
-    let began = SystemTime::now().checked_sub(cx.started.elapsed());
-    match (made, began.map(DateTime::from)) {
-        (Some(made), Some(began)) => made.secs() >= began.secs(),
-        _ => false,
-    }
-}
-
 /// Whether the object that AWS answered a token with lives: to a token that was used before it answers with what it
 /// made then, even when that has gone.
 async fn lives<R: CustomResource>(cx: &Context, id: &str, inputs: &R::Inputs) -> Result<bool> {
@@ -329,8 +316,7 @@ async fn lives<R: CustomResource>(cx: &Context, id: &str, inputs: &R::Inputs) ->
     Ok(found.is_some())
 }
 
-/// Makes an object with a token, so that a repetition makes no second. `make` answers what AWS made, and whether it is
-/// known to be new; `left` finds what an interrupted create of this very resource made before the program changed.
+/// Makes an object with a token, so that a repetition makes no second. `make` answers what AWS made; `left` finds what an interrupted create of this very resource made before the program changed.
 pub(crate) async fn with_token<R, M, L>(
     cx: &Context,
     what: &str,
@@ -340,11 +326,11 @@ pub(crate) async fn with_token<R, M, L>(
 ) -> Result<Created<R>>
 where
     R: CustomResource,
-    M: Future<Output = Result<(Created<R>, bool)>>,
+    M: Future<Output = Result<Created<R>>>,
     L: Future<Output = Result<Option<String>>>,
 {
     for token in cx.identity.tokens() {
-        let (created, new) = match make(token).await {
+        let created = match make(token).await {
             Err(error) if error.code() == Some("IdempotentParameterMismatch") => {
                 match left().await? {
                     Some(id) => return Ok(Created::Adopted(id)),
@@ -353,7 +339,7 @@ where
             }
             made => made?,
         };
-        if new || lives::<R>(cx, created.id(), inputs).await? {
+        if cx.is_first() || lives::<R>(cx, created.id(), inputs).await? {
             return Ok(created);
         }
     }

@@ -12,6 +12,7 @@ use crate::{
     identity::Seen,
     props::Table,
     pulumirpc::{self as rpc, resource_monitor_client::ResourceMonitorClient},
+    resource::mark_secrets,
     value::{Properties, Value},
     wire::{UNKNOWN, from_struct, secret, to_struct},
 };
@@ -47,7 +48,8 @@ pub(super) async fn construct(
     if request.dry_run {
         recover_handles(&mut client, component.tables().0, &mut inputs).await;
     }
-    let given = inputs.clone();
+    let mut given = inputs.clone();
+    mark_secrets(component.tables().0, &mut given);
     let refused = |error| status::construct(error, &given);
     // It may read files.
     let failures = tokio::task::block_in_place(|| component.check(&inputs));

@@ -10,7 +10,10 @@ use crate::{
     wire::{UNKNOWN, from_struct, to_struct},
 };
 use futures::{FutureExt, future::BoxFuture};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    io::ErrorKind,
+};
 use tokio::sync::mpsc;
 use tonic::{
     Code,
@@ -47,10 +50,11 @@ impl Engine {
 
     /// Whether nothing listens where the engine was.
     pub(super) async fn is_gone(&self) -> bool {
-        match &self.address {
-            Some(address) => tokio::net::TcpStream::connect(address).await.is_err(),
-            None => false,
-        }
+        let Some(address) = &self.address else {
+            return false;
+        };
+        let connected = tokio::net::TcpStream::connect(address).await;
+        connected.is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
     }
 }
 

@@ -272,7 +272,7 @@ impl ResourceProvider for Provider {
                 ..Default::default()
             },
             Err(found) => rpc::InvokeResponse {
-                failures: check_failures(found),
+                failures: status::check(found, &Properties::new()),
                 ..Default::default()
             },
         }))
@@ -351,18 +351,8 @@ pub(super) fn configuration_of(request: &rpc::ConfigureRequest) -> Properties {
 fn checked(inputs: &Properties, found: Vec<Failure>) -> rpc::CheckResponse {
     rpc::CheckResponse {
         inputs: Some(to_struct(inputs)),
-        failures: check_failures(found),
+        failures: status::check(found, inputs),
     }
-}
-
-fn check_failures(found: Vec<Failure>) -> Vec<rpc::CheckFailure> {
-    found
-        .into_iter()
-        .map(|f| rpc::CheckFailure {
-            property: f.path,
-            reason: f.reason,
-        })
-        .collect()
 }
 
 fn diffed(diffed: crate::resource::Diffed) -> rpc::DiffResponse {

@@ -63,11 +63,9 @@ pub(super) fn construct(error: Error, inputs: &Properties) -> Status {
     let Error::Invalid(failures) = &error else {
         return error.into();
     };
-    let is_secret = |failure: &&Failure| {
-        let name = failure.path.split(['.', '[']).next().unwrap_or_default();
-        inputs.get(name).is_some_and(Value::has_secret)
-    };
-    let (secret, open): (Vec<_>, Vec<_>) = failures.iter().partition(is_secret);
+    let (secret, open): (Vec<_>, Vec<_>) = failures
+        .iter()
+        .partition(|failure| is_of_secret(failure, inputs));
     let message = std::iter::once("the inputs do not fit".to_owned())
         .chain(secret.iter().map(ToString::to_string));
     let errors = open
@@ -85,6 +83,26 @@ pub(super) fn construct(error: Error, inputs: &Properties) -> Status {
         "InputPropertiesError",
         &detail,
     )
+}
+
+/// What a check found wrong. Here, too, the engine prints the value beside the property, unless it is told of none.
+pub(super) fn check(found: Vec<Failure>, inputs: &Properties) -> Vec<rpc::CheckFailure> {
+    let failure = |found: Failure| match is_of_secret(&found, inputs) {
+        true => rpc::CheckFailure {
+            property: String::new(),
+            reason: found.to_string(),
+        },
+        false => rpc::CheckFailure {
+            property: found.path,
+            reason: found.reason,
+        },
+    };
+    found.into_iter().map(failure).collect()
+}
+
+fn is_of_secret(failure: &Failure, inputs: &Properties) -> bool {
+    let name = failure.path.split(['.', '[']).next().unwrap_or_default();
+    inputs.get(name).is_some_and(Value::has_secret)
 }
 
 /// A failure after something was done: the engine keeps the state and updates the resource next time.
@@ -125,7 +143,15 @@ mod tests {
             reason: "does not fit".to_owned(),
         };
         let failures = vec![failure("cpu"), failure("secrets[\"a-b\"]")];
-        let status = construct(Error::Invalid(failures), &inputs.into());
+        let inputs = inputs.into();
+        let found: Vec<_> = check(failures.clone(), &inputs)
+            .into_iter()
+            .map(|found| (found.property, found.reason))
+            .collect();
+        let alone = "secrets[\"a-b\"]: does not fit".to_owned();
+        let beside = ("cpu".to_owned(), "does not fit".to_owned());
+        assert_eq!(found, [beside, (String::new(), alone)]);
+        let status = construct(Error::Invalid(failures), &inputs);
         let expected = "the inputs do not fit; secrets[\"a-b\"]: does not fit";
         assert_eq!(status.message(), expected);
         let body = Detailed::decode(status.details()).expect("details");

@@ -1,6 +1,6 @@
 //! `dbt-aws:ec2:NatGateway`.
 
-use super::{is_new, retag, tag_specification, with_token};
+use super::{retag, tag_specification, with_token};
 use crate::prelude::*;
 use aws_sdk_ec2::types::{NatGateway as Found, NatGatewayState, ResourceType};
 
@@ -56,7 +56,7 @@ impl CustomResource for NatGateway {
                 .during(format!("create {what}"))?;
             let gateway = made.nat_gateway.unwrap_or_else(|| Found::builder().build());
             let id = gateway.nat_gateway_id().unwrap_or_default();
-            Ok((id.into(), is_new(cx, gateway.create_time())))
+            Ok(id.into())
         };
         with_token(cx, &what, inputs, make, || left(cx, &what)).await
     }

@@ -52,7 +52,7 @@ impl CustomResource for RouteTable {
             let table = made.route_table.unwrap_or_else(|| Found::builder().build());
             let id = table.route_table_id().unwrap_or_default();
             let created = Created::Known(id.to_owned(), outputs(cx, &table));
-            Ok((created, cx.is_first()))
+            Ok(created)
         };
         with_token(cx, &what, inputs, make, || left(cx, &what)).await
     }

@@ -1,6 +1,6 @@
 //! `dbt-aws:ec2:VpcEndpoint`.
 
-use super::{is_new, retag, tag_specification, with_token};
+use super::{retag, tag_specification, with_token};
 use crate::{
     aws,
     prelude::*,
@@ -132,12 +132,11 @@ impl CustomResource for VpcEndpoint {
             let id = endpoint
                 .and_then(|e| e.vpc_endpoint_id())
                 .unwrap_or_default();
-            let made_at = endpoint.and_then(|e| e.creation_timestamp());
             let created = match endpoint {
                 Some(endpoint) => Created::Known(id.to_owned(), outputs(cx, id, endpoint)),
                 None => id.into(),
             };
-            Ok((created, is_new(cx, made_at)))
+            Ok(created)
         };
         with_token(cx, &what, inputs, make, || left(cx, &what)).await
     }

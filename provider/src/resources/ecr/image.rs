@@ -212,14 +212,19 @@ impl CustomResource for Image {
 
     async fn delete(cx: &Context, _id: &str, state: &State<Self>) -> Result<()> {
         let (_, repository) = repository(&state.inputs.repository_url)?;
-        let digest = &state.outputs.digest;
-        let what = format!("delete the image {digest}");
+        let Some(built) = built(&state.outputs.layers) else {
+            return Ok(());
+        };
+        let what = format!("delete the image {}", built.digest);
+        // Others' tags keep it for them.
+        let tags = [crate::image::again(&built.tag), built.tag];
+        let tagged = |tag| ImageIdentifier::builder().image_tag(tag).build();
         let deleted = cx
             .aws
             .ecr()
             .batch_delete_image()
             .repository_name(repository)
-            .image_ids(ImageIdentifier::builder().image_digest(digest).build())
+            .set_image_ids(Some(tags.map(tagged).into()))
             .send()
             .await
             .during(&what)?;
@@ -260,6 +265,7 @@ async fn push(
             .to_owned(),
         repository: name.to_owned(),
         credentials: login.clone(),
+        owner: cx.identity.generation.clone(),
     };
     cx.status(format!(
         "packing {} and pushing what {name} does not have",

@@ -3,7 +3,7 @@
 mod contents;
 mod settings;
 
-use crate::{identity::MARKER, prelude::*};
+use crate::prelude::*;
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 use std::net::Ipv4Addr;
 
@@ -312,8 +312,8 @@ async fn adopt(
     made_here: bool,
 ) -> Result<Created<Bucket>> {
     let tags = settings::tags_of(cx, name).await?;
-    if made_here && !tags.contains_key(MARKER) {
-        // The run that made it was interrupted before it could tag it.
+    if made_here && tags.is_empty() {
+        // The run that made it was interrupted before it could tag it; one that was kept has tags.
         settings::tag(cx, name, inputs).await?;
         return Ok(Created::Adopted(name.to_owned()));
     }

@@ -165,7 +165,8 @@ impl CustomResource for Secret {
                 };
                 return Ok(Created::Known(name.to_owned(), outputs));
             }
-            Ok(_) => return Ok(name.into()),
+            // AWS answers a create that differs in description, key or tags alone with the secret that an earlier one left.
+            Ok(_) => return Ok(Created::Adopted(name.to_owned())),
             Err(error) if error.is_already_exists() => {}
             Err(error) => return Err(error),
         }

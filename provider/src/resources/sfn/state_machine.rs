@@ -1,6 +1,6 @@
 //! `dbt-aws:sfn:StateMachine`.
 
-use super::{super::ec2::is_new, definition};
+use super::definition;
 use crate::{prelude::*, props::Enum as _, words};
 use aws_sdk_sfn::{
     operation::describe_state_machine::DescribeStateMachineOutput,
@@ -144,10 +144,7 @@ impl CustomResource for StateMachine {
                 Ok(Created::Known(arn.clone(), StateMachineOutputs { arn }))
             }
             // AWS answers a create that differs in role or tags alone with the machine that an earlier one left.
-            Ok(made) if !is_new(cx, Some(&made.creation_date)) => {
-                Ok(Created::Adopted(made.state_machine_arn))
-            }
-            Ok(made) => Ok(made.state_machine_arn.into()),
+            Ok(made) => Ok(Created::Adopted(made.state_machine_arn)),
             Err(error) if error.is_already_exists() => match there(cx, &name).await? {
                 Some((arn, tags)) => cx.adopt(arn, &what, &tags),
                 None => Err(error),
