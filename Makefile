@@ -6,6 +6,8 @@ CARGO_TARGET_DIR ?= $(DBT_AWS_CACHE)/target
 export DBT_AWS_CACHE CARGO_TARGET_DIR
 
 step = tools/step
+# Cargo looks for make's job server and does not get it.
+step-of-two = env -u MAKEFLAGS tools/step
 
 .PHONY: test test-unit test-local-aws test-engine-client test-runner test-blocks lint sdk demo bench local-aws clean-cache
 
@@ -19,20 +21,20 @@ test: lint
 
 test-unit:
 	python=$$(tools/venv provider/tests/requirements.txt); \
-	PULUMI_PYTHON=$$python $(step) "unit tests" cargo test --workspace --quiet
+	PULUMI_PYTHON=$$python $(step-of-two) "unit tests" cargo test --workspace --quiet
 
 # It waits more than it works.
 test-local-aws:
-	$(step) "the local AWS" local-aws/check
+	$(step-of-two) "the local AWS" local-aws/check
 
 test-engine-client: test-unit
-	$(step) "the engine's own client" tools/check-provider
+	$(step-of-two) "the engine's own client" tools/check-provider
 
 test-runner:
-	$(step) "the runner" provider/runner/tests/run
+	$(step-of-two) "the runner" provider/runner/tests/run
 
 test-blocks: test-unit
-	$(step) "the building blocks on the local AWS" tests/on-local-aws
+	$(step-of-two) "the building blocks on the local AWS" tests/on-local-aws
 
 ## lint: formatting and warnings
 lint:
