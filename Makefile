@@ -7,7 +7,7 @@ export DBT_AWS_CACHE CARGO_TARGET_DIR
 
 step = tools/step
 # Cargo looks for make's job server and does not get it.
-step-of-two = env -u MAKEFLAGS tools/step
+step-of-two = env -u MAKEFLAGS -u MFLAGS tools/step
 
 .PHONY: test test-unit test-local-aws test-engine-client test-runner test-blocks lint sdk demo bench local-aws clean-cache
 
