@@ -416,7 +416,8 @@ async fn what_is_left_of_a_component_does_not_hold_its_security_group() {
     let theirs = stack.make(token, "theirs", rule(&other, &named, 2)).await;
     // Blocks used alone share a seed with what the program may keep.
     let lone = group(&stack, &vpc, "lone").await;
-    let kept = stack.make(token, "kept", rule(&other, &lone, 3)).await;
+    let elsewhere = group(&stack, &vpc, "elsewhere").await;
+    let kept = stack.make(token, "kept", rule(&elsewhere, &lone, 3)).await;
     // As after an upgrade, whose provider resource is another: the state still tells what no component made.
     let arguments = json!({"region": stack.region, "maxRetries": 0});
     let again = stack.provider.configure("another", &arguments);
@@ -431,11 +432,9 @@ async fn what_is_left_of_a_component_does_not_hold_its_security_group() {
         while there(&ours) {
             tokio::time::sleep(std::time::Duration::from_millis(200)).await;
         }
-        stack
-            .provider
-            .said(&format!("rules of {} name it", other.id))
-            .await;
-        for rule in [&theirs, &kept] {
+        for (group, rule) in [(&other, &theirs), (&elsewhere, &kept)] {
+            let refusal = format!("rules of {} name it", group.id);
+            stack.provider.said(&refusal).await;
             assert!(there(rule), "{} is gone", rule.urn);
             stack.provider.delete(rule).await.expect("deletes");
         }
