@@ -7,7 +7,6 @@ pub mod context;
 pub mod error;
 pub(crate) mod formats;
 pub mod identity;
-pub mod image;
 pub mod output;
 pub mod prelude;
 pub mod props;

@@ -16,7 +16,6 @@ use crate::{
     aws::Aws,
     component::{Component, Scope},
     components::partition,
-    image::{AGAIN, Project},
     output::all,
     prelude::*,
     resources::{
@@ -37,6 +36,7 @@ use crate::{
         sqs::queue::{Queue, QueueArgs},
     },
 };
+use dbt_aws_image::{AGAIN, Project};
 use serde_json::{Value as Document, json};
 
 /// One dbt project, packaged and runnable.

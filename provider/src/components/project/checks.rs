@@ -2,12 +2,9 @@
 
 use super::{DbtProjectDbt, DbtProjectProfile, handle, task};
 use crate::{
-    formats::is_arn,
-    image::{Dbt, Project, Reference, ecr_registry},
-    prelude::*,
-    props::below,
-    resources::ecs::task_definition::fargate_size,
+    formats::is_arn, prelude::*, props::below, resources::ecs::task_definition::fargate_size,
 };
+use dbt_aws_image::{Dbt, Project, Reference, ecr_registry};
 
 /// The keys of a platform's handle without which no project can be made.
 const PLATFORM: [&str; 8] = [

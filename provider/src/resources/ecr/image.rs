@@ -2,14 +2,14 @@
 
 use crate::{
     aws::{self, Aws, Clients},
-    image::{
-        Built, Credentials, DEFAULT_BASE, Dbt, Fingerprint, Images, Login, Platform, Project,
-        Reference, Registry, Spec, ecr_registry,
-    },
     prelude::*,
     resources::ecs::task_definition::TaskDefinitionCpuArchitecture,
 };
 use aws_sdk_ecr::types::{ImageFailure, ImageFailureCode, ImageIdentifier};
+use dbt_aws_image::{
+    Built, Credentials, DEFAULT_BASE, Dbt, Fingerprint, Images, Login, Platform, Project,
+    Reference, Registry, Spec, ecr_registry,
+};
 use std::{path::PathBuf, sync::Arc};
 
 /// The image of a dbt project, made and pushed without Docker.
@@ -97,7 +97,7 @@ impl CustomResource for Image {
     }
 
     fn complete(inputs: &mut Properties, old: &Properties) -> Result<(), Failure> {
-        let failed = |path: &str, e: crate::image::Error| Failure::here(e.to_string()).under(path);
+        let failed = |path: &str, e: dbt_aws_image::Error| Failure::here(e.to_string()).under(path);
         let at = |field: &str| inputs.get(field).map(Value::plain).unwrap_or_default();
         let (path, dbt) = (at("path"), at("dbt"));
         if let Value::String(path) = path {
@@ -217,7 +217,7 @@ impl CustomResource for Image {
         };
         let what = format!("delete the image {}", built.digest);
         // Others' tags keep it for them.
-        let tags = [crate::image::again(&built.tag), built.tag];
+        let tags = [dbt_aws_image::again(&built.tag), built.tag];
         let tagged = |tag| ImageIdentifier::builder().image_tag(tag).build();
         let deleted = cx
             .aws
@@ -321,7 +321,7 @@ fn base_login(base: &str, own: Option<Credentials>, region: &str, aws: &Arc<Aws>
         let (aws, region) = (aws.clone(), region.clone());
         async move {
             let asked = async { token(&*aws.clients(&region).await?).await };
-            asked.await.map_err(|error| crate::image::Error::Login {
+            asked.await.map_err(|error| dbt_aws_image::Error::Login {
                 reason: error.to_string(),
             })
         }

@@ -32,11 +32,14 @@ impl Runner {
         files: &[
             (
                 "dbt_commands.py",
-                include_bytes!("../../runner/dbt_commands.py"),
+                include_bytes!("../../../provider/runner/dbt_commands.py"),
             ),
-            ("runner.py", include_bytes!("../../runner/runner.py")),
+            (
+                "runner.py",
+                include_bytes!("../../../provider/runner/runner.py"),
+            ),
         ],
-        requirements: include_str!("../../runner/requirements.txt"),
+        requirements: include_str!("../../../provider/runner/requirements.txt"),
     };
 }
 

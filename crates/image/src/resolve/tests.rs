@@ -3,7 +3,7 @@ use std::fmt::Write;
 use reqwest::Url;
 
 use super::*;
-use crate::image::{Cache, layer, server::Server, wheel::tests};
+use crate::{Cache, layer, server::Server, wheel::tests};
 
 /// An index of our own, and what asks it.
 struct Shop {

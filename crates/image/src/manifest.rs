@@ -91,10 +91,10 @@ pub(super) fn tag(digest: &str, owner: &str) -> String {
 }
 
 /// What the tags of images begin with that are in use again after others were.
-pub(crate) const AGAIN: &str = "again-";
+pub const AGAIN: &str = "again-";
 
 /// A second tag of an image. ECR counts an image's age from its first push, so that of one in use may be great.
-pub(crate) fn again(tag: &str) -> String {
+pub fn again(tag: &str) -> String {
     tag.replacen("dbt-", AGAIN, 1)
 }
 

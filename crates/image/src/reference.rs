@@ -28,7 +28,7 @@ impl Reference {
 }
 
 /// The account and the region of an ECR registry, by its host.
-pub(crate) fn ecr_registry(host: &str) -> Option<(&str, &str)> {
+pub fn ecr_registry(host: &str) -> Option<(&str, &str)> {
     match host.split('.').collect::<Vec<_>>()[..] {
         [
             account,

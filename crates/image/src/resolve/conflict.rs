@@ -3,7 +3,7 @@
 use pubgrub::{DerivationTree, External};
 
 use super::{Known, Node, Obstacle, Range, Rules, is_exact};
-use crate::image::{index, requirements::specifiers};
+use crate::{index, requirements::specifiers};
 use pep440_rs::Version;
 use pep508_rs::{ExtraName, PackageName};
 

@@ -58,7 +58,7 @@ use self::{
     registry::{Repository, Source},
     requirements::Requirements,
 };
-pub(crate) use self::{
+pub use self::{
     manifest::{AGAIN, again},
     reference::ecr_registry,
 };
@@ -541,5 +541,4 @@ async fn blocking<T: Send + 'static>(
 }
 
 #[cfg(test)]
-#[path = "image/tests.rs"]
 mod tests;
