@@ -43,7 +43,8 @@ impl Login {
         })
     }
 
-    pub(crate) async fn credentials(&self) -> Result<Option<&Credentials>> {
+    /// What opens the registry: asked for once, when it is first needed.
+    pub async fn credentials(&self) -> Result<Option<&Credentials>> {
         let answer = self.0.answer.get_or_try_init(|| (self.0.ask)()).await?;
         Ok(answer.as_ref())
     }
