@@ -15,7 +15,7 @@ use self::{
 use crate::{
     aws::Aws,
     component::{Component, Scope},
-    components::partition,
+    components::{partition, place},
     output::all,
     prelude::*,
     resources::{
@@ -200,7 +200,7 @@ impl Component for DbtProject {
         let found = found(args.path.as_deref())?;
         let profile = args.profile.clone().unwrap_or_default();
         let target = profile.fields().target;
-        let log_prefix = checks::readable(scope.name());
+        let log_prefix = place(scope.name());
         let name = log_prefix.clone();
         let prefix = target.map(move |target| format!("{name}/{target}"));
 

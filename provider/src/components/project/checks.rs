@@ -158,14 +158,6 @@ fn is_secret(arn: &str) -> bool {
     is_arn(arn, "secretsmanager", "secret:") || is_arn(arn, "ssm", "parameter/")
 }
 
-/// A name as a part of a path in S3 and of a log stream's name.
-pub(super) fn readable(name: &str) -> String {
-    let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    name.chars()
-        .map(|c| if fits(c) { c } else { '-' })
-        .collect()
-}
-
 pub(super) fn timeout(minutes: &i64) -> Result<(), String> {
     match minutes {
         1..=10_080 => Ok(()),
