@@ -26,18 +26,31 @@ pub struct Runner {
     pub requirements: &'static str,
 }
 
+/// A file of the runner's, by its name.
+macro_rules! file {
+    ($name:literal) => {
+        (
+            $name,
+            include_bytes!(concat!("../../../provider/runner/", $name)),
+        )
+    };
+}
+
 impl Runner {
     /// The runner that comes with the provider.
     pub const OURS: Self = Self {
         files: &[
-            (
-                "dbt_commands.py",
-                include_bytes!("../../../provider/runner/dbt_commands.py"),
-            ),
-            (
-                "runner.py",
-                include_bytes!("../../../provider/runner/runner.py"),
-            ),
+            file!("dbt_aws/__init__.py"),
+            file!("dbt_aws/artifacts.py"),
+            file!("dbt_aws/commands.py"),
+            file!("dbt_aws/outcome.py"),
+            file!("dbt_aws/process.py"),
+            file!("dbt_aws/profile.py"),
+            file!("dbt_aws/redaction.py"),
+            file!("dbt_aws/run.py"),
+            file!("dbt_aws/text.py"),
+            file!("dbt_commands.py"),
+            file!("runner.py"),
         ],
         requirements: include_str!("../../../provider/runner/requirements.txt"),
     };
@@ -141,5 +154,31 @@ impl Recipe {
             Ok(PackagesLayer { key, layer })
         })
         .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use super::Runner;
+
+    #[test]
+    fn all_of_the_runner_is_packed() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../provider/runner");
+        let mut all = Vec::new();
+        for part in ["", "dbt_aws/"] {
+            for entry in fs::read_dir(folder.join(part)).expect("a folder") {
+                let name = entry.expect("a file").file_name();
+                let name = name.to_string_lossy();
+                if name.ends_with(".py") || name.ends_with(".pem") {
+                    all.push(format!("{part}{name}"));
+                }
+            }
+        }
+        all.sort();
+        let mut packed: Vec<_> = Runner::OURS.files.iter().map(|(name, _)| *name).collect();
+        packed.sort_unstable();
+        assert_eq!(packed, all);
     }
 }

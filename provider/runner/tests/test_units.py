@@ -6,7 +6,8 @@ import threading
 
 import pytest
 
-import runner
+from dbt_aws import artifacts, commands, outcome, process, profile, redaction
+from dbt_aws.run import Run
 
 
 @pytest.mark.parametrize("line, words", [
@@ -16,7 +17,7 @@ import runner
     ("dbt run --vars '{a: 1}'", ["run", "--vars", "{a: 1}"]),
 ])
 def test_command(line, words):
-    assert runner.parse_command(line) == words
+    assert commands.parse_command(line) == words
 
 
 @pytest.mark.parametrize("line, message", [
@@ -27,20 +28,20 @@ def test_command(line, words):
     ("dbt build --select 'a", "no closing quotation"),
 ])
 def test_refused_command(line, message):
-    with pytest.raises(runner.End, match=message) as refused:
-        runner.parse_command(line)
+    with pytest.raises(outcome.End, match=message) as refused:
+        commands.parse_command(line)
     assert refused.value.exit_code == 2
 
 
 @pytest.mark.parametrize("text", ["dbt build", "[]", "{}", "[1]"])
 def test_refused_commands(text):
-    with pytest.raises(runner.End, match="is not a JSON list"):
-        runner.parse_commands(text)
+    with pytest.raises(outcome.End, match="is not a JSON list"):
+        commands.parse_commands(text)
 
 
 def test_redact_knows_every_form_of_a_secret():
     key = json.dumps({"private_key": "-----BEGIN\nabcdefghijkl\n-----END", "id": "1"})
-    redact = runner.Redact({"KEY": key, "SHORT": "abc", "OTHER": "plain-value", "DBT_AWS_SECRET_NAMES": "KEY, SHORT",
+    redact = redaction.Redact({"KEY": key, "SHORT": "abc", "OTHER": "plain-value", "DBT_AWS_SECRET_NAMES": "KEY, SHORT",
                             "DBT_AWS_WAREHOUSE_SECRET": '{"password": "pa\\"ss", "host": "db.example.com"}'})
     assert redact(key) == "*****"
     assert "abcdefghijkl" not in redact("a line: abcdefghijkl")
@@ -51,24 +52,24 @@ def test_redact_knows_every_form_of_a_secret():
 
 
 def test_redact_hides_a_warehouse_secret_that_is_no_object():
-    assert runner.Redact({"DBT_AWS_WAREHOUSE_SECRET": "just-a-password"})("just-a-password") == "*****"
+    assert redaction.Redact({"DBT_AWS_WAREHOUSE_SECRET": "just-a-password"})("just-a-password") == "*****"
 
 
 def test_redact_hides_a_password_that_is_a_number():
-    redact = runner.Redact({"DBT_AWS_WAREHOUSE_SECRET": '{"password": 12345678, "port": 543210, "extra": [{"pin": 246810}]}'})
+    redact = redaction.Redact({"DBT_AWS_WAREHOUSE_SECRET": '{"password": 12345678, "port": 543210, "extra": [{"pin": 246810}]}'})
     assert redact("12345678 246810 543210") == "***** ***** 543210"
 
 
 def test_two_settings_do_not_share_a_variable():
     hidden = {}
-    runner.hide({"api-key": "one", "api_key": "two"}, hidden)
+    profile.hide({"api-key": "one", "api_key": "two"}, hidden)
     assert sorted(hidden.values()) == ["one", "two"]
 
 
 def test_hidden_settings():
     hidden = {}
     secret = {"username": "u", "password": "p", "keyfile_json": {"private_key": "k", "scopes": ["s"]}, "threads": 3, "engine": "postgres"}
-    assert runner.hide(runner.secret_settings(secret), hidden) == {
+    assert profile.hide(profile.secret_settings(secret), hidden) == {
         "user": "u", "password": "{{ env_var('DBT_ENV_SECRET_AWS_PASSWORD') }}", "threads": 3,
         "keyfile_json": {"private_key": "{{ env_var('DBT_ENV_SECRET_AWS_KEYFILE_JSON_PRIVATE_KEY') }}",
                          "scopes": ["{{ env_var('DBT_ENV_SECRET_AWS_KEYFILE_JSON_SCOPES_0') }}"]},
@@ -79,22 +80,22 @@ def test_hidden_settings():
 
 def test_an_outcome_fits_in_16_kilobytes(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    run = runner.Run({})
+    run = Run({})
     run.make_work()
     run.commands = [["build", "é" * 5000]] * 200
     line = json.dumps({"exitCode": 0, "seconds": 1, "dbtVersion": "1.11.16", "nodes": 1, "failed": [], "error": None})
     run.results.write_text(f"{line}\n" * 200)
-    end = runner.End("failed-nodes", "€" * 50_000, 1, [f"model.shop.{'ü' * 900}{n}" for n in range(5000)])
-    text = run.outcome(end)
+    end = outcome.End("failed-nodes", "€" * 50_000, 1, [f"model.shop.{'ü' * 900}{n}" for n in range(5000)])
+    text = outcome.outcome(end, run.done, run.started, run.redact)
     assert len(text) <= 16_384
-    outcome = json.loads(text)
-    assert outcome["failedNodeCount"] == 5000
-    assert outcome["failedNodes"] and outcome["message"] and outcome["commands"]
+    kept = json.loads(text)
+    assert kept["failedNodeCount"] == 5000
+    assert kept["failedNodes"] and kept["message"] and kept["commands"]
 
 
 def test_a_message_is_not_cut_in_the_middle_of_a_secret(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    run = runner.Run({"DBT_ENV_SECRET_KEY": "first line\nsecond-half-of-it"})
+    run = Run({"DBT_ENV_SECRET_KEY": "first line\nsecond-half-of-it"})
     run.make_work()
     run.commands, run.returncode = [["build"]], 1
     message = "x" * 285 + " first line\nsecond-half-of-it"
@@ -107,7 +108,7 @@ def test_a_message_is_not_cut_in_the_middle_of_a_secret(tmp_path, monkeypatch):
 
 def test_the_end_is_known_though_the_last_result_is_torn(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    run = runner.Run({})
+    run = Run({})
     run.make_work()
     run.commands, run.returncode = [["seed"], ["build"]], -9
     line = json.dumps({"exitCode": 0, "seconds": 1, "dbtVersion": "1.11.16", "nodes": 1, "failed": [], "error": None, "usage": False})
@@ -115,21 +116,21 @@ def test_the_end_is_known_though_the_last_result_is_torn(tmp_path, monkeypatch):
     end = run.end()
     assert end.kind == "out-of-memory"
     assert end.message.startswith("dbt build ran out of memory")
-    assert [command["command"] for command in json.loads(run.outcome(end))["commands"]] == ["dbt seed"]
+    assert [command["command"] for command in json.loads(outcome.outcome(end, run.done, run.started, run.redact))["commands"]] == ["dbt seed"]
 
 
 def test_a_stop_during_the_uploads_leaves_time_for_the_outcome(monkeypatch):
-    monkeypatch.setattr(runner, "UPLOAD_RESERVE", runner.OUTCOME_RESERVE)
+    monkeypatch.setattr(artifacts, "UPLOAD_RESERVE", artifacts.OUTCOME_RESERVE)
     said, ended = [], threading.Event()
-    artifacts = runner.Artifacts("s3://artifacts/shop", said.append)
-    artifacts.client, artifacts.put = object(), lambda *_: ended.wait(5)
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, runner.WATCHED)
+    place = artifacts.Artifacts("s3://artifacts/shop", said.append)
+    place.client, place.put = object(), lambda *_: ended.wait(5)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, process.WATCHED)
     try:
         signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
-        artifacts.put_all([("manifest.json", None)], stopped=False)
+        place.put_all([("manifest.json", None)], stopped=False)
     finally:
         ended.set()
-        signal.sigtimedwait(runner.WATCHED, 0)
+        signal.sigtimedwait(process.WATCHED, 0)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     assert said == ["gave up on 1 artifact after 0 s"]
 
@@ -145,4 +146,4 @@ def test_a_stop_during_the_uploads_leaves_time_for_the_outcome(monkeypatch):
     ({"type": "snowflake", "host": "db", "port": 443}, None),
 ])
 def test_address_of_a_warehouse(connection, address):
-    assert runner.address(connection) == address
+    assert profile.address(connection) == address

@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn the_runner_has_the_same_commands() {
-        let runner = include_str!("../../../runner/runner.py");
+        let runner = include_str!("../../../runner/dbt_aws/commands.py");
         let list = runner
             .split_once("COMMANDS = {")
             .and_then(|(_, rest)| rest.split_once('}'));

@@ -1,0 +1,84 @@
+"""The place in S3 where a project's runs leave what they made."""
+
+import os
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor, wait
+from pathlib import Path
+
+from .process import STOP, next_signal
+from .text import count, one_line
+
+LIB = Path(__file__).resolve().parent.parent / "lib"
+UPLOAD_SECONDS = 120
+# Of the seconds between SIGTERM and SIGKILL, those that uploads need, and those of them that outcome.json needs.
+UPLOAD_RESERVE, OUTCOME_RESERVE = 10, 3
+KINDS = {".json": "application/json", ".html": "text/html; charset=utf-8", ".log": "text/plain; charset=utf-8"}
+
+
+class Artifacts:
+    """A URI in S3; without one, nothing is kept."""
+
+    def __init__(self, uri, log):
+        self.uri, self.log, self.client = uri.rstrip("/"), log, None
+        self.bucket, _, self.prefix = self.uri.removeprefix("s3://").partition("/")
+
+    def s3(self):
+        """The client, made when it is first needed."""
+        if self.client is None:
+            sys.path.insert(0, str(LIB))
+            import boto3
+            from botocore.config import Config
+
+            region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+            config = Config(connect_timeout=3, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 3})
+            self.client = boto3.client("s3", region_name=region, config=config)
+        return self.client
+
+    def key(self, name):
+        """An object's key."""
+        return f"{self.prefix}/{name}" if self.prefix else name
+
+    def get(self, name, path):
+        """Best effort: an object that is not there yet, or cannot be had, only costs time."""
+        if not self.uri:
+            return
+        try:
+            path.write_bytes(self.s3().get_object(Bucket=self.bucket, Key=self.key(name))["Body"].read())
+            self.log(f"restored {name}")
+        except Exception as error:
+            path.unlink(missing_ok=True)
+            if "NoSuchKey" not in str(error):
+                self.log(f"did not restore {name}: {one_line(error)}")
+
+    def put(self, name, read):
+        """Keeps what `read` gives, or says why not."""
+        if not self.uri:
+            return
+        try:
+            # What a run leaves expires, by this tag; what is kept for the next run or for readers does not.
+            tags = {"Tagging": "dbt-aws-kind=run"} if name.startswith("runs/") else {}
+            self.s3().put_object(Bucket=self.bucket, Key=self.key(name), Body=read(),
+                                 ContentType=KINDS.get(Path(name).suffix, "application/octet-stream"), **tags)
+        except Exception as error:
+            self.log(f"could not keep {self.uri}/{name}: {one_line(error)}")
+
+    def put_all(self, uploads, stopped):
+        """All at the same time, but not for ever: outcome.json comes after, and before SIGKILL when the task is stopped."""
+        if not self.uri or not uploads:
+            return
+        try:
+            self.s3()
+        except Exception as error:
+            return self.log(f"could not keep the artifacts: {one_line(error)}")
+        pool = ThreadPoolExecutor(max_workers=4)
+        late = [pool.submit(self.put, *upload) for upload in uploads]
+        began = time.monotonic()
+        until = began + UPLOAD_SECONDS
+        while late and time.monotonic() < until:
+            if stopped or next_signal(0) in STOP:
+                stopped, until = False, min(until, time.monotonic() + UPLOAD_RESERVE - OUTCOME_RESERVE)
+            late = wait(late, timeout=min(0.2, max(0.0, until - time.monotonic()))).not_done
+        pool.shutdown(wait=False, cancel_futures=True)
+        if late:
+            self.log(f"gave up on {count(len(late), 'artifact')} after {time.monotonic() - began:.0f} s")

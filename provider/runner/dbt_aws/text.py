@@ -1,0 +1,17 @@
+"""Texts for people."""
+
+
+def one_line(text, length=300):
+    """The text without line breaks, cut to a length."""
+    text = " ".join(str(text).split())
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def count(n, noun):
+    """A number with its noun."""
+    return f"{n} {noun}{'' if n == 1 else 's'}"
+
+
+def timestamp(moment):
+    """A time in UTC as ISO 8601."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
