@@ -2,9 +2,12 @@
 import json
 import os
 import subprocess
+import tempfile
 import time
 import unittest
+import urllib.request
 import uuid
+from pathlib import Path
 
 import boto3
 import psycopg2
@@ -237,10 +240,32 @@ b = bytearray(600 << 20)
             self.assertEqual(cursor.fetchone(), ("master",))
         with self.assertRaises(psycopg2.OperationalError):
             psycopg2.connect(host=host, port=port, user="master", password="wrong", dbname="analytics")
-        # The first bytes of PostgreSQL's protocol ask for TLS; the answer is one letter.
-        program = f"import socket; s = socket.create_connection(('{host}', {port}), 5); s.sendall(bytes([0,0,0,8,4,210,22,47])); print(s.recv(1))"
-        self.stopped(self.start(self.define(self.container("main", program))))
-        self.assertIn(self.lines(), (["b'N'"], ["b'S'"]))
+        self.certificate_is_verified(host, port)
+        # The first bytes of PostgreSQL's protocol ask for TLS; the answer is one letter. And tasks know RDS's authority.
+        program = f"import socket; s = socket.create_connection(('{host}', {port}), 5); s.sendall(bytes([0,0,0,8,4,210,22,47])); print(s.recv(1)); print(open('/opt/dbt-aws/rds-ca.pem').read(), end='')"
+        self.stopped(self.start(self.define({**self.container("main", program), "user": "65534:65534", "readonlyRootFilesystem": True})))
+        self.assertEqual(self.lines(), ["b'S'", *self.authority().splitlines()])
+
+    def authority(self):
+        """The PEM of RDS's authority here."""
+        with urllib.request.urlopen(f"{os.environ['AWS_ENDPOINT_URL']}/_ministack/rds/ca.pem", timeout=10) as answer:
+            return answer.read().decode()
+
+    def certificate_is_verified(self, host, port):
+        """RDS's certificate names its endpoint and is by an authority of RDS's own."""
+        with tempfile.NamedTemporaryFile("w") as file:
+            file.write(self.authority())
+            file.flush()
+            aws = Path(__file__).parent.parent / "provider" / "runner" / "rds-ca.pem"
+            for name, authorities, refusal in ((host, file.name, None), (host, aws, "certificate verify failed"),
+                                               ("db.example.com", file.name, "does not match host name")):
+                connect = lambda: psycopg2.connect(host=name, hostaddr=host, port=port, user="master", password="not-a-secret",
+                                                   dbname="analytics", sslmode="verify-full", sslrootcert=str(authorities)).close()
+                if refusal:
+                    with self.assertRaisesRegex(psycopg2.OperationalError, refusal):
+                        connect()
+                else:
+                    connect()
 
     def test_missing_image_is_a_failed_start(self):
         definition = self.define({**self.container("main", "pass"), "image": self.image.replace(":base", ":none")})

@@ -4,6 +4,7 @@ import re
 import threading
 import time
 
+from databases import AUTHORITIES, AUTHORITY
 from ministack.services import ecs
 
 PORT = os.environ["GATEWAY_PORT"]
@@ -39,8 +40,9 @@ def with_definition(original):
             options["mem_limit"] = options["memswap_limit"] = f"{memory}m"
         empty = {volume["name"] for volume in task_definition.get("volumes", []) if not (volume.get("host") or {}).get("sourcePath")}
         shared = volumes_for(empty, options["labels"]["com.amazonaws.ecs.task-arn"], definition)
-        if shared:
-            options["volumes"] = {**(options.get("volumes") or {}), **shared}
+        # RDS's authority is another one here.
+        authority = {str(AUTHORITY): {"bind": AUTHORITIES, "mode": "ro"}}
+        options["volumes"] = {**(options.get("volumes") or {}), **shared, **authority}
         return options
 
     return build

@@ -1,10 +1,17 @@
 """RDS."""
+from pathlib import Path
+
 from ministack.services import rds
+
+# Where this RDS's authority is on the host, and where images of ours have the authorities of AWS's.
+AUTHORITY, AUTHORITIES = Path("rds-ca.pem").resolve(), "/opt/dbt-aws/rds-ca.pem"
 
 
 def install():
     """Puts the corrections in place."""
     rds._ACTION_MAP["ModifyDBInstance"] = with_upgrades(rds._ACTION_MAP["ModifyDBInstance"])
+    rds._run_rds_container = with_certificate_of_address(rds._run_rds_container)
+    AUTHORITY.write_text(rds.pg_ca_cert_pem())
 
 
 def with_upgrades(original):
@@ -18,3 +25,22 @@ def with_upgrades(original):
         return original(params)
 
     return modify
+
+
+def with_certificate_of_address(original):
+    """A database's certificate names its endpoint. The emulator's endpoint is the container's address, which is known
+    only when the container runs; PostgreSQL, process 1 in it, reads its certificate again at SIGHUP."""
+
+    def run(client, engine, options, **names):
+        container = original(client, engine, options, **names)
+        container.reload()
+        networks = container.attrs["NetworkSettings"]["Networks"].values()
+        addresses = [network["IPAddress"] for network in networks if network["IPAddress"]]
+        if "postgres" in engine and addresses:
+            material = rds._pg_server_material([], [*addresses, "127.0.0.1"])
+            container.put_archive("/", rds._pg_tls_archive(*material))
+            container.exec_run(["chown", "-R", "postgres:postgres", rds._PG_TLS_DIR], user="0:0")
+            container.kill("SIGHUP")
+        return container
+
+    return run

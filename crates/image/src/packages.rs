@@ -50,6 +50,7 @@ impl Runner {
             file!("dbt_aws/run.py"),
             file!("dbt_aws/text.py"),
             file!("dbt_commands.py"),
+            file!("rds-ca.pem"),
             file!("runner.py"),
         ],
         requirements: include_str!("../../../provider/runner/requirements.txt"),

@@ -3,7 +3,7 @@
 use super::network::Place;
 use crate::{
     component::Scope,
-    components::project::checks::settings,
+    components::{partition, project::checks::settings},
     output::{all, defaults},
     prelude::*,
     resources::{
@@ -28,11 +28,17 @@ use serde_json::json;
 const ADMINISTRATOR: &str = "dbt";
 const POSTGRES_PORT: i32 = 5432;
 
+/// Where the image has the authorities of RDS's certificates: a file of the runner's.
+const AUTHORITIES: &str = "/opt/dbt-aws/rds-ca.pem";
+
+/// The partitions whose authorities are in it.
+const AUTHORITIES_OF: [&str; 2] = ["aws", "aws-us-gov"];
+
 /// Where the data lives. Give exactly one.
 #[derive(Clone, Debug, Props)]
 pub struct PlatformWarehouseChoice {
-    /// A new RDS for PostgreSQL instance: encrypted, TLS forced, no extended support. All projects of the platform connect
-    /// as its master user. `docs/operating.md` says which changes replace it with an empty one.
+    /// A new RDS for PostgreSQL instance: encrypted, TLS forced and verified, no extended support. All projects of the
+    /// platform connect as its master user. `docs/operating.md` says which changes replace it with an empty one.
     #[prop(plain)]
     pub postgres: Option<WarehousePostgres>,
     /// Any warehouse that dbt reaches.
@@ -343,9 +349,14 @@ fn postgres_instance(
             ..Default::default()
         },
     );
-    let settings = all((instance.address.clone(), instance.port.clone(), postgres.database.clone())).map(|(host, port, database)| {
-        json!({ "type": "postgres", "host": host, "port": port, "dbname": database, "sslmode": "require" }).to_string()
-    });
+    let place = all((
+        instance.arn.clone(),
+        instance.address.clone(),
+        instance.port.clone(),
+        postgres.database.clone(),
+    ));
+    let settings =
+        place.map(|(arn, host, port, database)| settings_of(&arn, &host, port, &database));
     Described {
         adapter: "postgres".into(),
         host: instance.address.clone(),
@@ -358,6 +369,19 @@ fn postgres_instance(
     }
 }
 
+/// The profile's settings of a database.
+fn settings_of(arn: &str, host: &str, port: i32, database: &str) -> String {
+    let mut settings =
+        json!({ "type": "postgres", "host": host, "port": port, "dbname": database });
+    if AUTHORITIES_OF.contains(&partition(arn)) {
+        settings["sslmode"] = json!("verify-full");
+        settings["sslrootcert"] = json!(AUTHORITIES);
+    } else {
+        settings["sslmode"] = json!("require");
+    }
+    settings.to_string()
+}
+
 /// Where the database is. Of a network made elsewhere no subnet is known to be public: the user has chosen them.
 fn subnets(place: &Place, public: bool) -> Output<Set<String>> {
     let own = place.private_subnets.map(Set::from_iter);
@@ -368,4 +392,25 @@ fn subnets(place: &Place, public: bool) -> Output<Set<String>> {
         true => own,
         false => public.into_iter().collect(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::settings_of;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn a_certificate_is_verified_where_its_authority_is_in_the_image() {
+        let modes = ["aws", "aws-us-gov", "aws-cn", "aws-eusc"].map(|partition| {
+            let arn = format!("arn:{partition}:rds:r:111122223333:db:d");
+            let settings: Value =
+                serde_json::from_str(&settings_of(&arn, "h", 5432, "shop")).expect("JSON");
+            json!([settings["sslmode"], settings["sslrootcert"]])
+        });
+        let (verified, not) = (
+            json!(["verify-full", "/opt/dbt-aws/rds-ca.pem"]),
+            json!(["require", null]),
+        );
+        assert_eq!(modes, [verified.clone(), verified, not.clone(), not]);
+    }
 }
