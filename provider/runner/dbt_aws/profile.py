@@ -30,6 +30,7 @@ def write_profile(env, directory):
     connection.update(hide(secret_settings(secret), hidden))
     if str(connection.get("port", "")).isdecimal():
         connection["port"] = int(connection["port"])
+    check_authorities(str(connection.get("sslrootcert") or ""))
     with open(os.open(directory / "profiles.yml", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         json.dump({name: {"target": target, "outputs": {target: connection}}}, file)  # JSON is YAML
     return connection, {**hidden, "DBT_PROFILES_DIR": str(directory)}
@@ -41,6 +42,12 @@ def address(connection):
     port = str(connection.get("port") or PORTS.get(connection.get("type")))
     known = connection.get("type") in PORTS and host and "{{" not in host and port.isdecimal() and int(port) < 65536
     return (host, int(port)) if known else None
+
+
+def check_authorities(path):
+    """Refuses an image without the authorities that the warehouse's certificate is verified with."""
+    if path.startswith("/") and not os.path.exists(path):
+        raise End("usage", f"there is no {path}, the profile's sslrootcert, in the image: copy rds-ca.pem of the runner's folder there")
 
 
 def secret_settings(secret):
