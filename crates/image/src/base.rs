@@ -1,13 +1,23 @@
 //! The base image: what is below our layers.
 
-use std::{collections::BTreeMap, io::Read};
+use std::{
+    collections::BTreeMap,
+    io::{BufReader, Read},
+};
 
-use flate2::read::GzDecoder;
-use futures::StreamExt;
+use flate2::bufread::MultiGzDecoder;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Cache, Error, Python, Result, http, layer::Layer, platform::Platform, reference::Reference,
+    Cache, Digest, Error, Python, Result,
+    cache::Entry,
+    digest::Hasher,
+    http,
+    layer::Layer,
+    limits::{self, Limit},
+    packages,
+    platform::Platform,
+    reference::Reference,
     registry::Repository,
 };
 
@@ -19,7 +29,7 @@ pub struct Base {
     /// until the name changes.
     pub image: String,
     /// The digest of the platform's manifest.
-    pub digest: String,
+    pub digest: Digest,
     /// What it runs on.
     pub platform: Platform,
     /// Its Python.
@@ -34,7 +44,7 @@ pub struct Base {
 #[serde(rename_all = "camelCase")]
 struct Descriptor {
     media_type: String,
-    digest: String,
+    digest: Digest,
     size: u64,
     platform: Option<DescriptorPlatform>,
 }
@@ -83,7 +93,7 @@ struct RunConfig {
 
 #[derive(Deserialize)]
 struct RootFs {
-    diff_ids: Vec<String>,
+    diff_ids: Vec<Digest>,
 }
 
 /// Read an image's manifest and configuration; its layers too, where only they tell its Python.
@@ -98,10 +108,10 @@ pub(super) async fn read(
         image: image.into(),
         reason,
     };
-    let (mut digest, body) = repository.manifest(reference.version()).await?;
+    let (mut digest, body) = repository.manifest(&reference.version()).await?;
     let parse = |body: &[u8]| {
         serde_json::from_slice::<Manifest>(body)
-            .map_err(|_| refused("its manifest is not an OCI or Docker one".into()))
+            .map_err(|error| refused(format!("its manifest is not an OCI or Docker one: {error}")))
     };
     let mut manifest = parse(&body)?;
     if manifest.config.is_none() {
@@ -119,15 +129,18 @@ pub(super) async fn read(
                     platform.architecture()
                 ))
             })?
-            .digest
-            .clone();
-        manifest = parse(&repository.manifest(&digest).await?.1)?;
+            .digest;
+        manifest = parse(&repository.manifest(&digest.to_string()).await?.1)?;
     }
     let config = manifest
         .config
         .ok_or_else(|| refused("its manifest names no configuration".into()))?;
     let config: ImageConfig = serde_json::from_slice(&repository.blob(&config.digest).await?)
-        .map_err(|_| refused("its configuration is not that of an image".into()))?;
+        .map_err(|error| {
+            refused(format!(
+                "its configuration is not that of an image: {error}"
+            ))
+        })?;
     if (config.os.as_str(), config.architecture.as_str()) != ("linux", platform.architecture()) {
         let reason = format!(
             "it is for {}/{}, not linux/{}",
@@ -143,6 +156,12 @@ pub(super) async fn read(
              Amazon Linux or the like"
                 .into(),
         ));
+    }
+    if manifest.layers.len() > limits::LAYERS {
+        return Err(refused(format!(
+            "it has more than {} layers",
+            limits::LAYERS
+        )));
     }
     if config.rootfs.diff_ids.len() != manifest.layers.len() {
         return Err(refused(
@@ -215,40 +234,49 @@ fn oci_media_type(media_type: &str) -> String {
 /// The Python that `python3` is, from the names of the files in the layers.
 async fn find_python(
     repository: &Repository,
-    digest: &str,
+    digest: &Digest,
     layers: &[Layer],
     cache: &Cache,
 ) -> Result<Option<Python>> {
-    let name = digest.replace(':', "-");
+    let entry = Entry::new("pythons", digest.bytes(), "");
     if let Some(known) = cache
-        .read("pythons", &name)
+        .read(&entry)
         .and_then(|text| String::from_utf8(text).ok()?.parse().ok())
     {
         return Ok(Some(known));
     }
     let mut found = BTreeMap::new();
     for layer in layers {
-        let (draft, file) = cache.draft("layers", "base")?;
+        let (draft, file) = cache.draft(packages::FOLDER)?;
         let mut out = tokio::fs::File::from_std(file);
-        let mut body = repository.blob_stream(&layer.digest).await?.bytes_stream();
-        while let Some(chunk) = body.next().await {
-            let action = format!("reading {}", layer.digest);
-            let chunk = chunk.map_err(|error| http::failure(&action, "the registry", &error))?;
+        let action = format!("reading {}", layer.digest);
+        let response = repository.blob_stream(layer.digest).await?;
+        let host = http::host(response.url());
+        let limit = Limit {
+            bytes: layer.size.min(limits::LAYER.bytes),
+            ..limits::LAYER
+        };
+        let mut body = http::Body::new(&action, response, limit);
+        let mut hasher = Hasher::default();
+        while let Some(chunk) = body.chunk().await? {
+            hasher.update(&chunk);
             let written = tokio::io::AsyncWriteExt::write_all(&mut out, &chunk).await;
             written.map_err(Error::io("writing", draft.path()))?;
         }
         tokio::io::AsyncWriteExt::flush(&mut out)
             .await
             .map_err(Error::io("writing", draft.path()))?;
+        if hasher.finish() != layer.digest {
+            return Err(http::refused(&action, &host, "what came is not the layer"));
+        }
         let (path, zipped) = (draft.path().to_owned(), layer.media_type.ends_with("gzip"));
         let scanned = super::blocking(move || {
             let file = std::fs::File::open(&path).map_err(Error::io("reading", &path))?;
-            let read = if zipped {
-                pythons(GzDecoder::new(file))
-            } else {
-                pythons(file)
+            let content: Box<dyn Read> = match zipped {
+                true => Box::new(MultiGzDecoder::new(BufReader::new(file))),
+                false => Box::new(BufReader::new(file)),
             };
-            read.map_err(Error::io("reading", &path))
+            pythons(content.take(limits::UNPACKED)).map_err(Error::io("reading", &path))
         });
         found.extend(scanned.await?);
     }
@@ -257,7 +285,7 @@ async fn find_python(
         .or_else(|| found.get("usr/bin"))
         .copied();
     if let Some(python) = python {
-        cache.write("pythons", &name, python.to_string().as_bytes())?;
+        cache.write(&entry, python.to_string().as_bytes())?;
     }
     Ok(python)
 }
@@ -266,7 +294,8 @@ async fn find_python(
 fn pythons(layer: impl Read) -> std::io::Result<BTreeMap<String, Python>> {
     let mut links = BTreeMap::new();
     let mut files = BTreeMap::new();
-    for entry in tar::Archive::new(layer).entries()? {
+    // raw, or a name without end would be read into memory
+    for entry in tar::Archive::new(layer).entries()?.raw(true) {
         let entry = entry?;
         let path = entry
             .path()?

@@ -2,32 +2,57 @@
 
 use std::{
     env, fs,
-    fs::File,
+    fs::{File, OpenOptions},
     io,
     path::{Path, PathBuf},
+    sync::{Arc, OnceLock},
 };
 
-use super::{Error, Result};
+use data_encoding::HEXLOWER;
 
-/// A directory whose files are complete from the moment they are there.
+use super::{Digest, Error, Result, digest::Hasher};
+
+/// A directory whose files are complete from the moment they are there, and hashed whenever they are used.
 ///
 /// A file is written under a name of its own and then renamed, so processes that work on the
-/// same file at once do it twice, and never see half of it.
+/// same file at once do it twice, and never see half of it. What is not as it was written counts
+/// as missing. Nobody else may write to the directory.
 #[derive(Clone, Debug)]
 pub struct Cache {
     root: PathBuf,
+    /// Who this process is, once it has written a file.
+    owner: Arc<OnceLock<Option<u32>>>,
+}
+
+/// A file's place in the cache: a folder, and a hash in hexadecimal.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    folder: &'static str,
+    name: String,
+}
+
+impl Entry {
+    pub(super) fn new(folder: &'static str, hash: &[u8], extension: &'static str) -> Self {
+        Self {
+            folder,
+            name: HEXLOWER.encode(hash) + extension,
+        }
+    }
 }
 
 /// A file of the cache that is still being written; it vanishes unless it is kept.
 pub(super) struct Draft {
     path: PathBuf,
-    target: PathBuf,
+    folder: PathBuf,
 }
 
 impl Cache {
     /// The cache in a directory, which need not exist.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        Self {
+            root: root.into(),
+            owner: Arc::default(),
+        }
     }
 
     /// The cache that `DBT_AWS_CACHE` names, or else `dbt-aws` in the user's cache directory.
@@ -46,31 +71,54 @@ impl Cache {
         Self::new(variable("DBT_AWS_CACHE").unwrap_or_else(|| system().join("dbt-aws")))
     }
 
-    /// The path of a file in one of the cache's folders, whether or not it is there.
-    pub(super) fn path(&self, folder: &str, name: &str) -> PathBuf {
-        self.root.join(folder).join(name)
+    /// The path of a file whose content has this digest, if it is there.
+    pub(super) fn find(&self, entry: &Entry, digest: &Digest) -> Option<PathBuf> {
+        let path = self.existing(entry)?;
+        let mut hasher = Hasher::default();
+        let read = File::open(&path).and_then(|mut file| io::copy(&mut file, &mut hasher));
+        if read.is_ok() && hasher.finish() == *digest {
+            return Some(path);
+        }
+        let _ = fs::remove_file(&path);
+        None
     }
 
-    /// A file's content, if it is there.
-    pub(super) fn read(&self, folder: &str, name: &str) -> Option<Vec<u8>> {
-        fs::read(self.path(folder, name)).ok()
+    /// The content of a file that [`Cache::write`] wrote, if it is there.
+    pub(super) fn read(&self, entry: &Entry) -> Option<Vec<u8>> {
+        let mut content = fs::read(self.existing(entry)?).ok()?;
+        let own = content.split_off(content.len().checked_sub(32)?);
+        (Digest::of(&content).bytes() == own).then_some(content)
     }
 
-    /// A file to be written, with the handle to write it.
-    pub(super) fn draft(&self, folder: &str, name: &str) -> Result<(Draft, File)> {
-        let target = self.path(folder, name);
-        let directory = self.root.join(folder);
-        fs::create_dir_all(&directory).map_err(Error::io("creating", &directory))?;
-        let path = directory.join(format!(".{name}.{:016x}", rand::random::<u64>()));
-        let file = File::create_new(&path).map_err(Error::io("creating", &path))?;
-        Ok((Draft { path, target }, file))
+    /// Write a whole file, with its hash at the end.
+    pub(super) fn write(&self, entry: &Entry, content: &[u8]) -> Result<()> {
+        let (draft, mut file) = self.draft(entry.folder)?;
+        let whole = [content, Digest::of(content).bytes()].concat();
+        io::Write::write_all(&mut file, &whole).map_err(Error::io("writing", &draft.path))?;
+        draft.keep(entry).map(drop)
     }
 
-    /// Write a whole file.
-    pub(super) fn write(&self, folder: &str, name: &str, content: &[u8]) -> Result<()> {
-        let (draft, mut file) = self.draft(folder, name)?;
-        io::Write::write_all(&mut file, content).map_err(Error::io("writing", &draft.path))?;
-        draft.keep().map(drop)
+    /// A file to be written to one of the cache's folders, with the handle to write it.
+    pub(super) fn draft(&self, folder: &'static str) -> Result<(Draft, File)> {
+        let folder = self.folder(folder)?;
+        let path = folder.join(format!(".{:016x}", rand::random::<u64>()));
+        let file = create(&path).map_err(Error::io("creating", &path))?;
+        Ok((Draft { path, folder }, file))
+    }
+
+    /// A file's path if it is a plain file of a folder that is ours.
+    fn existing(&self, entry: &Entry) -> Option<PathBuf> {
+        let path = self.root.join(entry.folder).join(&entry.name);
+        let plain = fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_file());
+        (plain && self.folder(entry.folder).is_ok()).then_some(path)
+    }
+
+    /// One of the cache's folders, made where it is missing.
+    fn folder(&self, name: &str) -> Result<PathBuf> {
+        let folder = self.root.join(name);
+        make(&folder)?;
+        self.secure(&folder)?;
+        Ok(folder)
     }
 }
 
@@ -79,14 +127,9 @@ impl Draft {
         &self.path
     }
 
-    /// The file's lasting path, now that it is complete.
-    pub(super) fn keep(self) -> Result<PathBuf> {
-        let target = self.target.clone();
-        self.keep_as(target)
-    }
-
-    /// The same, under another name in the cache.
-    pub(super) fn keep_as(self, target: PathBuf) -> Result<PathBuf> {
+    /// The file's lasting path, now that it is complete; the entry is of the draft's folder.
+    pub(super) fn keep(self, entry: &Entry) -> Result<PathBuf> {
+        let target = self.folder.join(&entry.name);
         fs::rename(&self.path, &target).map_err(Error::io("writing", &target))?;
         Ok(target)
     }
@@ -95,5 +138,94 @@ impl Draft {
 impl Drop for Draft {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// A new file that nobody else may read.
+fn create(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.write(true).create_new(true).open(path)
+}
+
+/// A directory that nobody else may read, with those above it, if it is not there.
+fn make(directory: &Path) -> Result<()> {
+    if directory.is_dir() {
+        return Ok(());
+    }
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    let made = builder.recursive(true).create(directory);
+    made.map_err(Error::io("creating", directory))
+}
+
+#[cfg(not(unix))]
+impl Cache {
+    /// Windows keeps others out of a user's directories.
+    fn secure(&self, _: &Path) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(unix)]
+mod secure {
+    use std::{
+        fs::Permissions,
+        os::unix::fs::{MetadataExt, PermissionsExt},
+    };
+
+    use super::*;
+
+    /// The bits of a mode by which others write.
+    const OTHERS_WRITE: u32 = 0o022;
+
+    impl Cache {
+        /// Makes sure that nobody else can write to a folder. What others could have written is removed.
+        pub(super) fn secure(&self, folder: &Path) -> Result<()> {
+            let refused = |path: &Path, reason: &str| Error::Cache {
+                path: path.into(),
+                reason: reason.into(),
+            };
+            let root = fs::metadata(&self.root).map_err(Error::io("reading", &self.root))?;
+            let own = fs::symlink_metadata(folder).map_err(Error::io("reading", folder))?;
+            if !own.is_dir() {
+                return Err(refused(folder, "it is a link or a file"));
+            }
+            let us = *self.owner.get_or_init(|| owner(&self.root));
+            for (path, metadata) in [(&*self.root, &root), (folder, &own)] {
+                if us != Some(metadata.uid()) {
+                    return Err(refused(
+                        path,
+                        "it belongs to another user, or cannot be written",
+                    ));
+                }
+            }
+            let restrict = |path: &Path, mode: u32| {
+                let set = fs::set_permissions(path, Permissions::from_mode(mode));
+                set.map_err(Error::io("securing", path))
+            };
+            if root.mode() & OTHERS_WRITE != 0 {
+                restrict(&self.root, root.mode() & 0o7777 & !OTHERS_WRITE)?;
+            }
+            if own.mode() & OTHERS_WRITE != 0 {
+                fs::remove_dir_all(folder).map_err(Error::io("emptying", folder))?;
+                make(folder)
+            } else if own.mode() & 0o077 != 0 {
+                restrict(folder, 0o700)
+            } else {
+                Ok(())
+            }
+        }
+    }
+
+    /// Who owns what this process writes.
+    fn owner(directory: &Path) -> Option<u32> {
+        let path = directory.join(format!(".{:016x}", rand::random::<u64>()));
+        let file = create(&path).ok()?;
+        let owner = file.metadata().ok().map(|metadata| metadata.uid());
+        let _ = fs::remove_file(&path);
+        owner
     }
 }

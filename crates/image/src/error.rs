@@ -37,6 +37,14 @@ pub enum Error {
         /// The system's error.
         source: io::Error,
     },
+    /// A cache that others could write to.
+    #[error("the cache {} is not used: {reason}; name another directory in DBT_AWS_CACHE", .path.display())]
+    Cache {
+        /// The directory.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
     /// A requirements file that cannot be used.
     #[error("{lock}{}: {reason}", .line.map(|n| format!(", line {n}")).unwrap_or_default())]
     Lock {

@@ -2,11 +2,15 @@
 
 use std::collections::HashMap;
 
+use super::limits;
+
 /// The attributes of a tag, from what comes after its name; those without a value are empty.
 pub(super) fn attributes(tag: &str) -> HashMap<&str, String> {
     let mut found = HashMap::new();
     let mut rest = tag.trim_start();
-    while let Some(end) = rest.find(|c: char| c.is_whitespace() || matches!(c, '=' | '>' | '/')) {
+    while found.len() < limits::ATTRIBUTES
+        && let Some(end) = rest.find(|c: char| c.is_whitespace() || matches!(c, '=' | '>' | '/'))
+    {
         let (name, after) = rest.split_at(end);
         let after = after.trim_start();
         let Some(value) = after.strip_prefix('=').map(str::trim_start) else {

@@ -1,12 +1,25 @@
-//! HTTP as registries and package indexes need it: retries, and errors without secrets.
+//! HTTP as registries and package indexes need it: retries, bounds, and errors without secrets.
 
-use std::{env, fmt, fs, time::Duration};
+use std::{
+    collections::BTreeSet,
+    env, fmt, fs,
+    sync::{Arc, PoisonError, RwLock},
+    time::{Duration, Instant},
+};
 
-use reqwest::{Certificate, Client, RequestBuilder, Response, StatusCode, Url, header};
+use reqwest::{
+    Certificate, Method, RequestBuilder, Response, StatusCode, Url, header,
+    redirect::{Action, Attempt, Policy},
+};
 
-use super::{Error, Result};
+use super::{
+    Error, Result,
+    limits::{self, Limit},
+    settings,
+};
 
 const ATTEMPTS: u32 = 5;
+const LATE: &str = "no answer in time";
 
 /// A user name and a password; the password is never shown.
 #[derive(Clone, PartialEq, Eq)]
@@ -23,53 +36,153 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// A client that trusts the system's certificates and those that pip's settings name.
-pub(super) fn client() -> Client {
-    // a second caller finds the first one's provider, which is the same
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let builder = || {
-        Client::builder()
-            .user_agent(concat!("dbt-aws/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(Duration::from_secs(10))
-            .tcp_keepalive(Duration::from_secs(30))
-    };
-    let named = env::var_os("PIP_CERT").and_then(|path| fs::read(path).ok());
-    let certificates = named
-        .and_then(|pem| Certificate::from_pem_bundle(&pem).ok())
-        .unwrap_or_default();
-    builder()
-        .tls_certs_merge(certificates)
-        .build()
-        .or_else(|_| builder().build())
-        .unwrap_or_default()
+/// The hosts, with or without a port, that are asked without encryption because the user says so.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Trusted(Arc<RwLock<BTreeSet<String>>>);
+
+impl Trusted {
+    /// Hosts as pip and uv take them, also with a scheme before them.
+    pub(super) fn add(&self, hosts: impl IntoIterator<Item = String>) {
+        let bare = |host: String| {
+            let host = host.rsplit("://").next().unwrap_or_default();
+            host.trim_end_matches('/').to_ascii_lowercase()
+        };
+        let mut trusted = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        trusted.extend(hosts.into_iter().map(bare));
+    }
+
+    /// Nothing, or why a URL is not asked.
+    fn refusal(&self, url: &Url) -> Option<String> {
+        match url.scheme() {
+            "https" => None,
+            "http" if is_loopback(&host(url)) || self.has(url) => None,
+            "http" => Some(format!(
+                "it is reached by http, which anybody on the way can change: use https, or name it in PIP_TRUSTED_HOST: \
+                 {}",
+                host(url)
+            )),
+            other => Some(format!("it is reached by {other}, not by https")),
+        }
+    }
+
+    fn has(&self, url: &Url) -> bool {
+        let trusted = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let name = url.host_str().unwrap_or_default();
+        let port = url.port_or_known_default().unwrap_or_default();
+        trusted.contains(name) || trusted.contains(&format!("{name}:{port}"))
+    }
+
+    /// Whether an answer may lead to a URL: never from what is encrypted to what is not.
+    fn redirect(&self, attempt: Attempt<'_>) -> Action {
+        let (next, before) = (attempt.url(), attempt.previous());
+        let encrypted = before.iter().any(|url| url.scheme() == "https");
+        let reason = if before.len() > limits::REDIRECTS {
+            Some("it leads on too often".to_owned())
+        } else if encrypted && next.scheme() != "https" && !self.has(next) {
+            Some(format!("it leads to {}://{}", next.scheme(), host(next)))
+        } else {
+            let refusal = self.refusal(next);
+            refusal.map(|reason| format!("it leads to {}: {reason}", host(next)))
+        };
+        match reason {
+            Some(reason) => attempt.error(reason),
+            None => attempt.follow(),
+        }
+    }
 }
 
-/// Send a request until it succeeds, fails for good, or has been tried often enough.
-///
-/// Every answer below 500 but 429 is an answer, not a failure.
-pub(super) async fn send(
-    action: &str,
-    request: impl Fn() -> Result<RequestBuilder>,
-) -> Result<Response> {
-    let mut attempt = 0;
-    loop {
-        attempt += 1;
-        let (client, request) = request()?.build_split();
-        let request = request.map_err(|error| failure(action, "", &error))?;
-        let host = host(request.url());
-        let mut wait =
-            Duration::from_millis(200 << attempt).mul_f64(0.5 + rand::random::<f64>() / 2.0);
-        match client.execute(request).await {
-            Ok(response) if attempt < ATTEMPTS && is_transient(response.status()) => {
-                let header = response.headers().get(header::RETRY_AFTER);
-                let seconds = header.and_then(|value| value.to_str().ok()?.parse().ok());
-                wait = wait.max(Duration::from_secs(seconds.unwrap_or(0).min(30)));
+/// What sends requests, to hosts that are encrypted, this machine or trusted.
+#[derive(Clone, Debug)]
+pub(super) struct Client {
+    inner: reqwest::Client,
+    pub(super) trusted: Trusted,
+}
+
+impl Client {
+    /// A client that trusts the system's certificates and those that pip's settings name.
+    pub(super) fn new() -> Self {
+        let trusted = Trusted::default();
+        trusted.add(settings::trusted_hosts());
+        // a second caller finds the first one's provider, which is the same
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let builder = || {
+            let trusted = trusted.clone();
+            reqwest::Client::builder()
+                .user_agent(concat!("dbt-aws/", env!("CARGO_PKG_VERSION")))
+                .redirect(Policy::custom(move |attempt| trusted.redirect(attempt)))
+                // an index's URL may hold a token
+                .referer(false)
+                .connect_timeout(Duration::from_secs(10))
+                .tcp_keepalive(Duration::from_secs(30))
+        };
+        let named = env::var_os("PIP_CERT").and_then(|path| fs::read(path).ok());
+        let certificates = named
+            .and_then(|pem| Certificate::from_pem_bundle(&pem).ok())
+            .unwrap_or_default();
+        let inner = builder()
+            .tls_certs_merge(certificates)
+            .build()
+            .or_else(|_| builder().build())
+            .unwrap_or_default();
+        Self { inner, trusted }
+    }
+
+    pub(super) fn request(&self, method: Method, url: Url) -> RequestBuilder {
+        self.inner.request(method, url)
+    }
+
+    pub(super) fn get(&self, url: Url) -> RequestBuilder {
+        self.request(Method::GET, url)
+    }
+
+    /// Send a request until it succeeds, fails for good, or has been tried often enough.
+    ///
+    /// Every answer below 500 but 429 is an answer, not a failure.
+    pub(super) async fn send(
+        &self,
+        action: &str,
+        request: impl Fn() -> RequestBuilder,
+    ) -> Result<Response> {
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let mut wait =
+                Duration::from_millis(200 << attempt).mul_f64(0.5 + rand::random::<f64>() / 2.0);
+            match self.send_once(action, request(), limits::SILENCE).await {
+                Ok(response) if attempt < ATTEMPTS && is_transient(response.status()) => {
+                    let header = response.headers().get(header::RETRY_AFTER);
+                    let seconds = header.and_then(|value| value.to_str().ok()?.parse().ok());
+                    wait = wait.max(Duration::from_secs(seconds.unwrap_or(0).min(30)));
+                }
+                Ok(response) => return Ok(response),
+                Err((_, true)) if attempt < ATTEMPTS => {}
+                Err((error, _)) => return Err(error),
             }
-            Ok(response) => return Ok(response),
-            Err(error) if attempt < ATTEMPTS && !error.is_builder() && !is_refused(&error) => {}
-            Err(error) => return Err(failure(action, &host, &error)),
+            tokio::time::sleep(wait).await;
         }
-        tokio::time::sleep(wait).await;
+    }
+
+    /// Send a request; a failure comes with whether another attempt may do better.
+    pub(super) async fn send_once(
+        &self,
+        action: &str,
+        request: RequestBuilder,
+        patience: Duration,
+    ) -> Result<Response, (Error, bool)> {
+        let (client, request) = request.build_split();
+        let request =
+            request.map_err(|error| (failure(action, "the address given", &error), false))?;
+        let host = host(request.url());
+        if let Some(reason) = self.trusted.refusal(request.url()) {
+            return Err((refused(action, &host, reason), false));
+        }
+        let Ok(sent) = tokio::time::timeout(patience, client.execute(request)).await else {
+            return Err((refused(action, &host, LATE), true));
+        };
+        sent.map_err(|error| {
+            let lasting = error.is_builder() || error.is_redirect() || is_refused(&error);
+            (failure(action, &host, &error), !lasting)
+        })
     }
 }
 
@@ -80,32 +193,113 @@ pub(super) async fn success(action: &str, response: Response) -> Result<Response
         return Ok(response);
     }
     let host = host(response.url());
-    let body = response.bytes().await.unwrap_or_default();
+    let body = read(action, response, limits::REFUSAL).await;
     Err(Error::Http {
         action: action.into(),
         host,
         status: Some(status.as_u16()),
-        reason: explain(status, &body),
+        reason: explain(status, &body.unwrap_or_default()),
     })
 }
 
+/// All that an answer holds.
+pub(super) async fn read(action: &str, response: Response, limit: Limit) -> Result<Vec<u8>> {
+    let mut body = Body::new(action, response, limit);
+    let mut all = Vec::new();
+    while let Some(chunk) = body.chunk().await? {
+        all.extend_from_slice(&chunk);
+    }
+    Ok(all)
+}
+
+/// An answer's content as it comes: no more than is allowed, and not slower.
+pub(super) struct Body<'a> {
+    action: &'a str,
+    host: String,
+    response: Response,
+    limit: Limit,
+    received: u64,
+    started: Instant,
+}
+
+impl<'a> Body<'a> {
+    pub(super) fn new(action: &'a str, response: Response, limit: Limit) -> Self {
+        Self {
+            action,
+            host: host(response.url()),
+            response,
+            limit,
+            received: 0,
+            started: Instant::now(),
+        }
+    }
+
+    /// The next bytes; nothing at the end.
+    pub(super) async fn chunk(
+        &mut self,
+    ) -> Result<Option<impl std::ops::Deref<Target = [u8]> + use<>>> {
+        let told = self.response.content_length().unwrap_or_default();
+        if told > self.limit.bytes {
+            return Err(self.too_large());
+        }
+        let left = self.limit.time.saturating_sub(self.started.elapsed());
+        let patience = left.min(limits::SILENCE);
+        let Ok(chunk) = tokio::time::timeout(patience, self.response.chunk()).await else {
+            let time = self.limit.time.as_secs();
+            let reason = match patience == left {
+                true => format!("it takes longer than {time} seconds"),
+                false => "the answer broke off".to_owned(),
+            };
+            return Err(self.refused(reason));
+        };
+        let chunk = chunk.map_err(|error| failure(self.action, &self.host, &error))?;
+        self.received += chunk.as_ref().map_or(0, |chunk| chunk.len() as u64);
+        if self.received > self.limit.bytes {
+            return Err(self.too_large());
+        }
+        let late = self.started.elapsed().saturating_sub(limits::SILENCE);
+        if chunk.is_some() && self.received < late.as_secs() * limits::RATE {
+            let reason = format!("it brings less than {} bytes a second", limits::RATE);
+            return Err(self.refused(reason));
+        }
+        Ok(chunk)
+    }
+
+    fn too_large(&self) -> Error {
+        let most = self.limit.bytes >> 10;
+        self.refused(format!(
+            "the answer is larger than {most} KiB, the most that is taken"
+        ))
+    }
+
+    fn refused(&self, reason: String) -> Error {
+        refused(self.action, &self.host, reason)
+    }
+}
+
+/// What was asked for is not taken, whatever the answer.
+pub(super) fn refused(action: &str, host: &str, reason: impl Into<String>) -> Error {
+    Error::Http {
+        action: action.into(),
+        host: host.into(),
+        status: None,
+        reason: reason.into(),
+    }
+}
+
 /// A failed exchange as an error without the URL, which may hold a secret.
-pub(super) fn failure(action: &str, host: &str, error: &reqwest::Error) -> Error {
+fn failure(action: &str, host: &str, error: &reqwest::Error) -> Error {
     let mut cause: &dyn std::error::Error = error;
     while let Some(source) = cause.source() {
         cause = source;
     }
     let reason = match error {
-        _ if error.is_timeout() => "no answer in time".to_owned(),
+        _ if error.is_redirect() || error.is_builder() => cause.to_string(),
+        _ if error.is_timeout() => LATE.to_owned(),
         _ if error.is_connect() => format!("it cannot be reached: {cause}"),
         _ => format!("the exchange broke off: {cause}"),
     };
-    Error::Http {
-        action: action.into(),
-        host: host.into(),
-        status: None,
-        reason,
-    }
+    refused(action, host, reason)
 }
 
 /// A URL's host and port.

@@ -5,21 +5,24 @@
 use std::{
     collections::{BTreeSet, HashMap},
     io::Write,
+    path::PathBuf,
     str::FromStr,
     sync::{Arc, Mutex, OnceLock},
-    time::Duration,
 };
 
-use data_encoding::HEXLOWER;
 use futures::StreamExt;
 use pep440_rs::VersionSpecifiers;
-use reqwest::{Client, RequestBuilder, Response, Url, header};
+use reqwest::{RequestBuilder, Response, Url, header};
 use serde::Deserialize;
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use super::{
-    Cache, Credentials, Error, Python, Result, html, http,
+    Cache, Credentials, Digest, Error, Python, Result,
+    cache::Entry,
+    digest::Hasher,
+    html,
+    http::{self, Client},
+    limits,
     lock::Locked,
     platform::Platform,
     resolve,
@@ -43,21 +46,67 @@ pub struct Index {
 pub(super) struct Candidate {
     pub(super) file: String,
     pub(super) url: Url,
-    /// In hexadecimal; not every index says it.
-    pub(super) sha256: Option<String>,
+    /// Not every index says it.
+    pub(super) sha256: Option<Digest>,
     /// The Pythons that it is for, as the index has it.
     pub(super) requires_python: Option<String>,
     /// Whether it was withdrawn.
     pub(super) yanked: bool,
     /// Whether the index has its metadata as a file beside it.
-    pub(super) metadata: bool,
+    pub(super) metadata: Beside,
+}
+
+/// Whether an index has a wheel's metadata as a file beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Beside {
+    No,
+    Yes,
+    Hashed(Digest),
+}
+
+impl Beside {
+    /// What an attribute says: a hash, or whether.
+    fn of(text: &str) -> Result<Self, String> {
+        match text {
+            "false" => Ok(Self::No),
+            "" | "true" => Ok(Self::Yes),
+            text => match text.split_once('=') {
+                Some(("sha256", digits)) => {
+                    told(digits).map(|digest| digest.map_or(Self::Yes, Self::Hashed))
+                }
+                _ => Ok(Self::Yes),
+            },
+        }
+    }
+}
+
+/// The SHA-256 that an index tells; an empty one is none.
+fn told(digits: &str) -> Result<Option<Digest>, String> {
+    match (digits, Digest::from_hex(digits)) {
+        ("", _) => Ok(None),
+        (_, None) => Err("it tells a SHA-256 that is not 64 hexadecimal digits".to_owned()),
+        (_, digest) => Ok(digest),
+    }
+}
+
+/// The Pythons that a text names, where it can be read.
+pub(super) fn pythons(text: &str) -> Option<VersionSpecifiers> {
+    let short = Some(text).filter(|text| text.len() <= limits::LITERAL)?;
+    VersionSpecifiers::from_str(short).ok()
+}
+
+/// Whether a file's name is one that a package's file can have.
+fn is_file_name(name: &str) -> bool {
+    let word = |c: char| c.is_ascii_alphanumeric() || "._+!-".contains(c);
+    name.len() <= limits::FILE_NAME
+        && name.starts_with(char::is_alphanumeric)
+        && name.chars().all(word)
 }
 
 impl Candidate {
     /// Whether it is for this Python, as far as its index tells.
     pub(super) fn runs_on(&self, python: Python) -> bool {
-        let specifiers = self.requires_python.as_deref();
-        let specifiers = specifiers.and_then(|text| VersionSpecifiers::from_str(text).ok());
+        let specifiers = self.requires_python.as_deref().and_then(pythons);
         specifiers.is_none_or(|specifiers| resolve::runs_on(&specifiers, python))
     }
 }
@@ -126,7 +175,7 @@ impl Finder {
 
     /// The client of all requests, made when it is needed: it reads the system's certificates.
     pub(super) fn client(&self) -> &Client {
-        self.client.get_or_init(http::client)
+        self.client.get_or_init(Client::new)
     }
 
     /// Ask for every page again: what an index answered before may be old.
@@ -160,35 +209,32 @@ impl Finder {
     async fn read(&self, index: &Index, package: &str, page: &Url) -> Result<Vec<Candidate>> {
         let action = format!("looking for {package}");
         let request = || {
-            Ok(index
-                .get(self.client(), page.clone())
-                .header(header::ACCEPT, ACCEPT)
-                .timeout(Duration::from_secs(60)))
+            let request = index.get(self.client(), page.clone());
+            request.header(header::ACCEPT, ACCEPT)
         };
-        let response = match http::success(&action, http::send(&action, request).await?).await {
+        let response = self.client().send(&action, request).await?;
+        let response = match http::success(&action, response).await {
             Err(error) if error.is_not_found() => return Ok(Vec::new()),
             other => other?,
         };
         let base = response.url().clone();
-        let kind = response
-            .headers()
-            .get(header::CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok());
+        let kind = response.headers().get(header::CONTENT_TYPE);
+        let kind = kind.and_then(|value| value.to_str().ok());
         let json = kind.is_some_and(|kind| kind.contains("json"));
-        let body = response
-            .bytes()
-            .await
-            .map_err(|error| http::failure(&action, &http::host(&base), &error))?;
-        if json {
-            json_page(&body, &base)
-        } else {
-            Some(html_page(&String::from_utf8_lossy(&body), &base))
-        }
-        .ok_or_else(|| Error::Http {
-            action,
-            host: http::host(&base),
-            status: None,
-            reason: "the page is not a package's".into(),
+        let body = http::read(&action, response, limits::PAGE).await?;
+        let host = http::host(&base);
+        let read = super::blocking(move || {
+            Ok(match json {
+                true => json_page(&body, &base),
+                false => html_page(&String::from_utf8_lossy(&body), &base),
+            })
+        });
+        read.await?.map_err(|reason| {
+            http::refused(
+                &action,
+                &host,
+                format!("the page is not a package's: {reason}"),
+            )
         })
     }
 
@@ -230,8 +276,7 @@ impl Finder {
             seen += files.len();
             let fitting = files.iter().filter(|file| {
                 file.sha256
-                    .as_ref()
-                    .is_none_or(|hash| package.hashes.contains(hash))
+                    .is_none_or(|hash| package.hashes.contains(&hash))
             });
             let ours = fitting.filter(|file| file.runs_on(python)).filter(|file| {
                 WheelName::parse(&file.file).is_some_and(|wheel| {
@@ -263,24 +308,27 @@ impl Finder {
         &self,
         index: &Index,
         candidate: &Candidate,
-        locked: Option<&BTreeSet<String>>,
-    ) -> Result<(Wheel, String)> {
-        if let Some((path, hash)) = self.cached(candidate) {
+        locked: Option<&BTreeSet<Digest>>,
+    ) -> Result<(Wheel, Digest)> {
+        if let Some((path, hash)) = self.cached(candidate).await? {
             let file = candidate.file.clone();
             return Ok((Wheel { file, path }, hash));
         }
         let action = format!("downloading {}", candidate.file);
-        let request = || Ok(index.get(self.client(), candidate.url.clone()));
-        let response = http::send(&action, request).await?;
+        let request = || index.get(self.client(), candidate.url.clone());
+        let response = self.client().send(&action, request).await?;
         let response = http::success(&action, response).await?;
         self.keep(candidate, response, locked).await
     }
 
     /// Where the cache has a wheel whose SHA-256 the index tells.
-    pub(super) fn cached(&self, candidate: &Candidate) -> Option<(std::path::PathBuf, String)> {
-        let hash = candidate.sha256.clone()?;
-        let path = self.cache.path("wheels", &format!("{hash}.whl"));
-        path.exists().then_some((path, hash))
+    pub(super) async fn cached(&self, candidate: &Candidate) -> Result<Option<(PathBuf, Digest)>> {
+        let Some(hash) = candidate.sha256 else {
+            return Ok(None);
+        };
+        let cache = self.cache.clone();
+        let found = super::blocking(move || Ok(cache.find(&entry(&hash), &hash)));
+        Ok(found.await?.map(|path| (path, hash)))
     }
 
     /// Write a wheel into the cache as it comes.
@@ -288,24 +336,22 @@ impl Finder {
         &self,
         candidate: &Candidate,
         response: Response,
-        locked: Option<&BTreeSet<String>>,
-    ) -> Result<(Wheel, String)> {
+        locked: Option<&BTreeSet<Digest>>,
+    ) -> Result<(Wheel, Digest)> {
         let file = candidate.file.clone();
         let action = format!("downloading {file}");
-        let host = http::host(response.url());
-        let mut body = response.bytes_stream();
-        let (draft, mut out) = self.cache.draft("wheels", &format!("{file}.part"))?;
-        let mut sha256 = Sha256::new();
-        while let Some(chunk) = body.next().await {
-            let chunk = chunk.map_err(|error| http::failure(&action, &host, &error))?;
-            sha256.update(&chunk);
+        let mut body = http::Body::new(&action, response, limits::WHEEL);
+        let (draft, mut out) = self.cache.draft(WHEELS)?;
+        let mut hasher = Hasher::default();
+        while let Some(chunk) = body.chunk().await? {
+            hasher.update(&chunk);
             out.write_all(&chunk)
                 .map_err(Error::io("writing", draft.path()))?;
         }
-        let hash = HEXLOWER.encode(&sha256.finalize());
+        let hash = hasher.finish();
         let expected = match locked {
             Some(locked) if !locked.contains(&hash) => Some("a locked one"),
-            None if candidate.sha256.as_ref().is_some_and(|told| *told != hash) => {
+            _ if candidate.sha256.is_some_and(|told| told != hash) => {
                 Some("the one that its index tells")
             }
             _ => None,
@@ -313,15 +359,22 @@ impl Finder {
         if let Some(expected) = expected {
             return Err(Error::Wheel {
                 wheel: file,
-                reason: format!("its SHA-256 is {hash}, which is not {expected}"),
+                reason: format!("its SHA-256 is {}, which is not {expected}", hash.hex()),
             });
         }
-        let path = draft.keep_as(self.cache.path("wheels", &format!("{hash}.whl")))?;
+        let path = draft.keep(&entry(&hash))?;
         Ok((Wheel { file, path }, hash))
     }
 }
 
-fn json_page(body: &[u8], base: &Url) -> Option<Vec<Candidate>> {
+/// Where the cache has wheels.
+const WHEELS: &str = "wheels";
+
+fn entry(wheel: &Digest) -> Entry {
+    Entry::new(WHEELS, wheel.bytes(), ".whl")
+}
+
+fn json_page(body: &[u8], base: &Url) -> Result<Vec<Candidate>, String> {
     #[derive(Deserialize)]
     struct Page {
         files: Vec<File>,
@@ -343,44 +396,70 @@ fn json_page(body: &[u8], base: &Url) -> Option<Vec<Candidate>> {
         #[serde(default)]
         dist_info_metadata: Value,
     }
-    let page: Page = serde_json::from_slice(body).ok()?;
-    let is = |value: &Value| !matches!(value, Value::Null | Value::Bool(false));
+    let page: Page = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    let sha256 = |digits: Option<&str>| told(digits.unwrap_or_default());
+    let beside = |value: &Value| match value {
+        Value::Null | Value::Bool(false) => Ok(Beside::No),
+        value => {
+            let digest = sha256(value["sha256"].as_str())?;
+            Ok::<_, String>(digest.map_or(Beside::Yes, Beside::Hashed))
+        }
+    };
     let files = page.files.into_iter().filter_map(|file| {
-        Some(Candidate {
-            url: base.join(&file.url).ok()?,
-            sha256: file
-                .hashes
-                .get("sha256")
-                .map(|hash| hash.to_ascii_lowercase()),
-            yanked: is(&file.yanked),
-            metadata: is(&file.core_metadata) || is(&file.dist_info_metadata),
-            requires_python: file.requires_python,
-            file: file.filename,
-        })
+        let url = base.join(&file.url).ok()?;
+        let read = || {
+            Ok(Candidate {
+                url,
+                sha256: sha256(file.hashes.get("sha256").map(String::as_str))?,
+                yanked: !matches!(file.yanked, Value::Null | Value::Bool(false)),
+                metadata: match beside(&file.core_metadata)? {
+                    Beside::No => beside(&file.dist_info_metadata)?,
+                    there => there,
+                },
+                requires_python: file.requires_python,
+                file: file.filename,
+            })
+        };
+        Some(read())
     });
-    Some(files.collect())
+    candidates(files)
 }
 
-fn html_page(body: &str, base: &Url) -> Vec<Candidate> {
-    let anchors = body.split("<a").skip(1).filter_map(|rest| {
+fn html_page(body: &str, base: &Url) -> Result<Vec<Candidate>, String> {
+    candidates(body.split("<a").skip(1).filter_map(|rest| {
         let attributes = html::attributes(rest);
-        let is = |name| attributes.get(name).is_some_and(|value| value != "false");
         let mut url = base.join(attributes.get("href")?).ok()?;
-        let sha256 = url
-            .fragment()
-            .and_then(|fragment| fragment.strip_prefix("sha256="))
-            .map(str::to_ascii_lowercase);
+        let fragment = url.fragment().map(str::to_owned).unwrap_or_default();
         url.set_fragment(None);
-        Some(Candidate {
-            file: percent_decode(url.path_segments()?.next_back()?),
-            url,
-            sha256,
-            requires_python: attributes.get("data-requires-python").cloned(),
-            yanked: attributes.contains_key("data-yanked"),
-            metadata: is("data-core-metadata") || is("data-dist-info-metadata"),
-        })
-    });
-    anchors.collect()
+        let file = percent_decode(url.path_segments()?.next_back()?);
+        let beside = ["data-core-metadata", "data-dist-info-metadata"];
+        let mut beside = beside.iter().filter_map(|name| attributes.get(name));
+        let read = || {
+            Ok(Candidate {
+                file,
+                url,
+                sha256: told(fragment.strip_prefix("sha256=").unwrap_or_default())?,
+                requires_python: attributes.get("data-requires-python").cloned(),
+                yanked: attributes.contains_key("data-yanked"),
+                metadata: beside
+                    .next()
+                    .map_or(Ok(Beside::No), |text| Beside::of(text))?,
+            })
+        };
+        Some(read())
+    }))
+}
+
+/// The files of a page, as far as they can be files of packages.
+fn candidates(
+    files: impl Iterator<Item = Result<Candidate, String>>,
+) -> Result<Vec<Candidate>, String> {
+    let plain = files.filter(|file| file.as_ref().map_or(true, |file| is_file_name(&file.file)));
+    let files: Vec<Candidate> = plain.take(limits::FILES + 1).collect::<Result<_, _>>()?;
+    match files.len() {
+        0..=limits::FILES => Ok(files),
+        _ => Err(format!("it has more than {} files", limits::FILES)),
+    }
 }
 
 fn percent_decode(text: &str) -> String {
@@ -413,13 +492,14 @@ mod tests {
     fn pages_are_html_or_json() {
         let base = Url::parse("https://index.example/simple/a/").unwrap();
         let hash = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+        let digest = Digest::from_hex(hash).unwrap();
         let html = format!(
             "<body>\n<a href=\"../../files/a-1%2Bx-py3-none-any.whl#sha256={hash}\" data-requires-python=\"&gt;=3.9\" data-core-metadata=\"sha256={hash}\">x</a><br/>\n<a rel='x' href='/b-1.tar.gz' data-yanked>b</a>"
         );
         let json = format!(
             r#"{{"files":[{{"filename":"a-1+x-py3-none-any.whl","url":"../../files/a-1%2Bx-py3-none-any.whl","hashes":{{"sha256":"{hash}"}},"requires-python":">=3.9","core-metadata":{{"sha256":"{hash}"}},"yanked":false}},{{"filename":"b-1.tar.gz","url":"/b-1.tar.gz","hashes":{{}},"requires-python":null,"yanked":"broken"}}]}}"#
         );
-        let page = html_page(&html, &base);
+        let page = html_page(&html, &base).unwrap();
         assert_eq!(page, json_page(json.as_bytes(), &base).unwrap());
         assert_eq!(page[0].requires_python.as_deref(), Some(">=3.9"));
         assert_eq!(
@@ -429,17 +509,14 @@ mod tests {
                 page[1].metadata,
                 page[1].yanked
             ),
-            (true, false, false, true)
+            (Beside::Hashed(digest), false, Beside::No, true)
         );
         assert_eq!(page[0].file, "a-1+x-py3-none-any.whl");
         assert_eq!(
             page[0].url.as_str(),
             "https://index.example/files/a-1%2Bx-py3-none-any.whl"
         );
-        assert_eq!(
-            (page[0].sha256.as_deref(), page[1].sha256.as_deref()),
-            (Some(hash), None)
-        );
+        assert_eq!((page[0].sha256, page[1].sha256), (Some(digest), None));
     }
 
     #[test]
@@ -450,7 +527,7 @@ mod tests {
         assert!(!format!("{index:?}").contains("p@ss"));
         let request = |url: &str| {
             index
-                .get(&http::client(), Url::parse(url).unwrap())
+                .get(&Client::new(), Url::parse(url).unwrap())
                 .build()
                 .unwrap()
         };

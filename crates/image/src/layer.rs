@@ -7,7 +7,8 @@ use std::{
 
 use flate2::{Compression, GzBuilder, write::GzEncoder};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+
+use super::digest::{Digest, Hasher};
 
 /// The media type of the layers that this module makes.
 pub(super) const TAR_GZIP: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
@@ -18,12 +19,12 @@ pub(super) const TAR_GZIP: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 pub struct Layer {
     /// The OCI media type.
     pub media_type: String,
-    /// The digest of the compressed layer, `sha256:...`: the blob's name in a registry.
-    pub digest: String,
+    /// The digest of the compressed layer: the blob's name in a registry.
+    pub digest: Digest,
     /// The compressed size in bytes.
     pub size: u64,
     /// The digest of the uncompressed tar, as the image's configuration lists it.
-    pub diff_id: String,
+    pub diff_id: Digest,
 }
 
 /// The mode of a file that is read.
@@ -60,12 +61,9 @@ impl<W: Write> Archive<W> {
     }
 
     /// The writer below, and the tar's digest.
-    pub(super) fn finish(self) -> io::Result<(W, String)> {
+    pub(super) fn finish(self) -> io::Result<(W, Digest)> {
         let hashed = self.tar.into_inner()?;
-        Ok((
-            hashed.out,
-            format!("sha256:{}", hex(&hashed.sha256.finalize())),
-        ))
+        Ok((hashed.out, hashed.sha256.finish()))
     }
 
     fn directory(&mut self, path: &str) -> io::Result<()> {
@@ -118,10 +116,10 @@ impl<W: Write> Gzip<W> {
     }
 
     /// The writer below, and the layer whose tar has this digest.
-    pub(super) fn finish(self, diff_id: String) -> io::Result<(W, Layer)> {
+    pub(super) fn finish(self, diff_id: Digest) -> io::Result<(W, Layer)> {
         let mut hashed = self.0.finish()?;
         hashed.flush()?;
-        let digest = format!("sha256:{}", hex(&hashed.sha256.finalize()));
+        let digest = hashed.sha256.finish();
         Ok((
             hashed.out,
             Layer {
@@ -144,19 +142,9 @@ impl<W: Write> Write for Gzip<W> {
     }
 }
 
-/// The digest of some bytes as registries write it.
-pub(super) fn digest(bytes: &[u8]) -> String {
-    format!("sha256:{}", hex(&Sha256::digest(bytes)))
-}
-
-/// Bytes as lower-case hexadecimal.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    data_encoding::HEXLOWER.encode(bytes)
-}
-
 struct Hashed<W> {
     out: W,
-    sha256: Sha256,
+    sha256: Hasher,
     size: u64,
 }
 
@@ -164,7 +152,7 @@ impl<W> Hashed<W> {
     fn new(out: W) -> Self {
         Self {
             out,
-            sha256: Sha256::new(),
+            sha256: Hasher::default(),
             size: 0,
         }
     }

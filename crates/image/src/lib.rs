@@ -9,12 +9,14 @@
 mod base;
 mod cache;
 mod credentials;
+mod digest;
 mod error;
 mod html;
 mod http;
 mod ignore;
 mod index;
 mod layer;
+mod limits;
 mod lock;
 mod manifest;
 mod metadata;
@@ -23,6 +25,7 @@ mod platform;
 mod project;
 mod reference;
 mod registry;
+mod requirement;
 mod requirements;
 mod resolve;
 #[cfg(test)]
@@ -39,6 +42,7 @@ pub use self::{
     base::Base,
     cache::Cache,
     credentials::Login,
+    digest::Digest,
     error::{Error, Result},
     http::Credentials,
     index::Index,
@@ -104,10 +108,10 @@ impl Dbt {
         let mut all = String::from(runner.requirements);
         for (name, content) in runner.files {
             all += name;
-            all += &layer::digest(content);
+            all += &Digest::of(content).to_string();
         }
         all += &self.requirements()?.text;
-        Ok(layer::digest(all.as_bytes()))
+        Ok(Digest::of(all.as_bytes()).to_string())
     }
 
     fn requirements(&self) -> Result<Requirements> {
@@ -139,7 +143,7 @@ pub struct Registry {
 #[serde(rename_all = "camelCase")]
 pub struct Built {
     /// The manifest's digest: the image's.
-    pub digest: String,
+    pub digest: Digest,
     /// The tag, made from the digest and the owner.
     pub tag: String,
     /// The base.
@@ -194,7 +198,7 @@ impl Images {
     }
 
     /// The digest of the image that a build would give, found out without a network; `None` where only that could tell.
-    pub async fn plan(&self, spec: &Spec, previous: Option<&Built>) -> Result<Option<String>> {
+    pub async fn plan(&self, spec: &Spec, previous: Option<&Built>) -> Result<Option<Digest>> {
         let base = previous
             .map(|built| &built.base)
             .filter(|base| is_base_of(base, spec));
@@ -211,7 +215,7 @@ impl Images {
         let known = |recipe: Option<Recipe>, previous: Option<&PackagesLayer>| {
             let recipe = recipe?;
             let same = previous.filter(|layer| layer.key == recipe.key()).cloned();
-            same.or_else(|| recipe.cached(&self.finder.cache))
+            same.or_else(|| Some(recipe.cached(&self.finder.cache)?.0))
         };
         let runner = known(runner, previous.map(|built| &built.runner));
         let dbt = known(dbt, previous.map(|built| &built.dbt));
@@ -310,21 +314,16 @@ impl Images {
             }
             return Ok(built);
         }
+        let named = |layer: &Layer| (layer.digest, layer.size);
         let upload = async |part: Part| {
             let (digest, size) = match part {
-                Part::Config => (
-                    layer::digest(&documents.config),
-                    documents.config.len() as u64,
-                ),
-                Part::Base(number) => (
-                    built.base.layers[number].digest.clone(),
-                    built.base.layers[number].size,
-                ),
-                Part::Runner => (built.runner.layer.digest.clone(), built.runner.layer.size),
-                Part::Dbt => (built.dbt.layer.digest.clone(), built.dbt.layer.size),
-                Part::Project => (built.project.layer.digest.clone(), built.project.layer.size),
+                Part::Config => (Digest::of(&documents.config), documents.config.len() as u64),
+                Part::Base(number) => named(&built.base.layers[number]),
+                Part::Runner => named(&built.runner.layer),
+                Part::Dbt => named(&built.dbt.layer),
+                Part::Project => named(&built.project.layer),
             };
-            if target.has_blob(&digest).await? {
+            if target.has_blob(digest).await? {
                 return Ok(());
             }
             let made;
@@ -350,7 +349,7 @@ impl Images {
                     }
                 },
             };
-            target.upload(&digest, size, &content).await
+            target.upload(digest, size, &content).await
         };
         let parts = [Part::Config, Part::Project, Part::Dbt, Part::Runner].into_iter();
         let parts = parts.chain((0..built.base.layers.len()).map(Part::Base));
@@ -400,6 +399,8 @@ impl Images {
 
     /// The indexes that some requirements' packages come from.
     fn indexes(&self, requirements: &Requirements) -> Result<Vec<Index>> {
+        let trusted = &self.finder.client().trusted;
+        trusted.add(requirements.trusted_hosts.iter().cloned());
         let environment = match &self.indexes {
             Some(indexes) => indexes.clone(),
             None => settings::indexes()?,
@@ -416,9 +417,8 @@ impl Images {
         match previous.filter(|layer| layer.key == recipe.key()) {
             Some(layer) => Ok(layer.clone()),
             None => {
-                recipe
-                    .make(&self.finder, || self.indexes(requirements))
-                    .await
+                let made = recipe.make(&self.finder, || self.indexes(requirements));
+                Ok(made.await?.0)
             }
         }
     }
@@ -430,14 +430,13 @@ impl Images {
         expected: &PackagesLayer,
         layer: &'static str,
     ) -> Result<PathBuf> {
-        let made = recipe
+        let (made, path) = recipe
             .make(&self.finder, || self.indexes(requirements))
             .await?;
         if made != *expected {
             return Err(Error::Stale { layer });
         }
-        let cache = &self.finder.cache;
-        Ok(cache.path("layers", &format!("{}.tar.gz", made.key)))
+        Ok(path)
     }
 
     /// The project's layer, and its file where it is not the previous one.
@@ -459,7 +458,7 @@ impl Images {
     async fn pack(&self, spec: &Spec) -> Result<(ProjectLayer, Draft)> {
         let (path, cache) = (spec.project.clone(), self.finder.cache.clone());
         blocking(move || {
-            let (draft, file) = cache.draft("layers", "project.tar.gz")?;
+            let (draft, file) = cache.draft(packages::FOLDER)?;
             let (_, layer) = Project::read(&path)?.layer(io::BufWriter::new(file))?;
             Ok((layer, draft))
         })

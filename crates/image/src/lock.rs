@@ -7,7 +7,7 @@ use pep508_rs::{MarkerEnvironment, MarkerEnvironmentBuilder, PackageName};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Error, Python, Result, layer,
+    Digest, Error, Python, Result,
     platform::Platform,
     requirements::{Line, Requirements},
 };
@@ -48,7 +48,7 @@ const LOCKS: &[(&str, &str, &str)] = &[
 pub(super) struct Locked {
     pub(super) name: PackageName,
     pub(super) version: Version,
-    pub(super) hashes: BTreeSet<String>,
+    pub(super) hashes: BTreeSet<Digest>,
 }
 
 impl std::fmt::Display for Locked {
@@ -76,9 +76,7 @@ impl Resolved {
     ) -> Self {
         let line = |package: &Locked| {
             let hashes = package.hashes.iter();
-            let hashes: String = hashes
-                .map(|hash| format!(" --hash=sha256:{hash}"))
-                .collect();
+            let hashes: String = hashes.map(|hash| format!(" --hash={hash}")).collect();
             format!("{}=={}{hashes}", package.name, package.version)
         };
         Self {
@@ -90,7 +88,7 @@ impl Resolved {
 
 fn key(requirements: &Requirements, python: Python, platform: Platform) -> String {
     let target = format!("{python} {}\n", platform.architecture());
-    layer::digest((target + &requirements.text).as_bytes())
+    Digest::of((target + &requirements.text).as_bytes()).to_string()
 }
 
 /// The packages that requirements install on a platform, as far as it is known without a network:
@@ -144,7 +142,7 @@ pub(super) fn packages(
     let mut packages: Vec<Locked> = Vec::new();
     for line in requirements.lines.iter().filter(|line| !line.constraint) {
         let requirement = &line.requirement;
-        if !requirement.marker.evaluate(&environment, &[]) {
+        if !requirement.applies(&environment, &[]) {
             continue;
         }
         let Some(version) = pinned(line) else {

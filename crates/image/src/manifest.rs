@@ -4,10 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{
-    Base,
-    layer::{self, Layer},
-};
+use super::{Base, Digest, layer::Layer};
 
 pub(super) const MEDIA_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
 const CONFIG_MEDIA_TYPE: &str = "application/vnd.oci.image.config.v1+json";
@@ -33,6 +30,7 @@ pub(super) struct Documents {
 impl Documents {
     /// The documents of a base with more layers on it.
     pub(super) fn new(base: &Base, title: &str, layers: &[&Layer]) -> Self {
+        let base_digest = base.digest.to_string();
         let layers: Vec<&Layer> = base.layers.iter().chain(layers.iter().copied()).collect();
         let config = to_json(&Config {
             architecture: base.platform.architecture(),
@@ -46,30 +44,30 @@ impl Documents {
                 // on Fargate, a volume that is not declared here belongs to root
                 volumes: BTreeMap::from([("/tmp", BTreeMap::new())]),
                 labels: BTreeMap::from([
-                    ("org.opencontainers.image.base.digest", base.digest.as_str()),
+                    ("org.opencontainers.image.base.digest", base_digest.as_str()),
                     ("org.opencontainers.image.base.name", base.image.as_str()),
                     ("org.opencontainers.image.title", title),
                 ]),
             },
             rootfs: RootFs {
                 kind: "layers",
-                diff_ids: layers.iter().map(|layer| layer.diff_id.as_str()).collect(),
+                diff_ids: layers.iter().map(|layer| layer.diff_id).collect(),
             },
         });
-        let digest = layer::digest(&config);
+        let digest = Digest::of(&config);
         let manifest = to_json(&Manifest {
             schema_version: 2,
             media_type: MEDIA_TYPE,
             config: Descriptor {
                 media_type: CONFIG_MEDIA_TYPE,
-                digest: &digest,
+                digest,
                 size: config.len() as u64,
             },
             layers: layers
                 .iter()
                 .map(|layer| Descriptor {
                     media_type: &layer.media_type,
-                    digest: &layer.digest,
+                    digest: layer.digest,
                     size: layer.size,
                 })
                 .collect(),
@@ -78,16 +76,15 @@ impl Documents {
     }
 
     /// The manifest's digest: the image's.
-    pub(super) fn digest(&self) -> String {
-        layer::digest(&self.manifest)
+    pub(super) fn digest(&self) -> Digest {
+        Digest::of(&self.manifest)
     }
 }
 
 /// The tag of an image. Made from its digest, so that a repository of immutable tags takes it once, and from whose it is,
 /// so that ECR keeps an image until the last of its owners removes their tag.
-pub(super) fn tag(digest: &str, owner: &str) -> String {
-    let digest = digest.trim_start_matches("sha256:");
-    format!("dbt-{}-{owner}", digest.get(..16).unwrap_or_default())
+pub(super) fn tag(digest: &Digest, owner: &str) -> String {
+    format!("dbt-{}-{owner}", &digest.hex()[..16])
 }
 
 /// What the tags of images begin with that are in use again after others were.
@@ -138,7 +135,7 @@ struct RunConfig<'a> {
 struct RootFs<'a> {
     #[serde(rename = "type")]
     kind: &'a str,
-    diff_ids: Vec<&'a str>,
+    diff_ids: Vec<Digest>,
 }
 
 #[derive(Serialize)]
@@ -154,26 +151,26 @@ struct Manifest<'a> {
 #[serde(rename_all = "camelCase")]
 struct Descriptor<'a> {
     media_type: &'a str,
-    digest: &'a str,
+    digest: Digest,
     size: u64,
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Platform, Python};
+    use super::super::{Platform, Python, layer};
     use super::*;
 
     #[test]
     fn documents_depend_on_the_layers_alone() {
         let layer = |name: &str| Layer {
             media_type: layer::TAR_GZIP.into(),
-            digest: layer::digest(name.as_bytes()),
+            digest: Digest::of(name.as_bytes()),
             size: 7,
-            diff_id: layer::digest(b"tar"),
+            diff_id: Digest::of(b"tar"),
         };
         let base = Base {
             image: "python:3.12".into(),
-            digest: layer::digest(b"base"),
+            digest: Digest::of(b"base"),
             platform: Platform::Arm64,
             python: Python { minor: 12 },
             env: vec!["PATH=/usr/bin".into(), "HOME=/root".into()],
@@ -203,7 +200,7 @@ mod tests {
         assert_eq!(config["architecture"], "arm64");
         // another machine or another day gives the same
         assert_eq!(
-            documents.digest(),
+            documents.digest().to_string(),
             "sha256:190b6d79a49529e90d69c98ad888301483e3ec5ec30d0025727c4cd8bde335c0"
         );
         assert_eq!(tag(&documents.digest(), "one"), "dbt-190b6d79a49529e9-one");

@@ -10,14 +10,17 @@ use std::{
 };
 
 use pep440_rs::VersionSpecifiers;
-use pep508_rs::{Requirement, VerbatimUrl};
 use reqwest::{StatusCode, header};
-use zip::ZipArchive;
 
 use super::{
-    Error, Index, Result, http,
-    index::{Candidate, Finder},
-    wheel::WheelName,
+    Digest, Error, Index, Result,
+    cache::Entry,
+    digest::Hasher,
+    http,
+    index::{self, Beside, Candidate, Finder},
+    limits::{self, Limit},
+    requirement::Requirement,
+    wheel::{self, WheelName},
 };
 
 /// How much of a wheel's end is asked for: its directory, and mostly its METADATA too.
@@ -28,27 +31,27 @@ const MORE: u64 = 1 << 20;
 /// What a wheel needs.
 #[derive(Clone, Debug)]
 pub(super) struct Metadata {
-    pub(super) requires: Vec<Requirement<VerbatimUrl>>,
+    pub(super) requires: Vec<Requirement>,
     pub(super) python: Option<VersionSpecifiers>,
 }
 
 impl Finder {
     /// The METADATA of a wheel: from the cache, the file beside it, its end, or all of it.
     pub(super) async fn metadata(&self, index: &Index, candidate: &Candidate) -> Result<String> {
-        let name = candidate.sha256.as_deref();
-        if let Some(text) = name.and_then(|name| self.cache.read("metadata", name)) {
+        let entry = entry(candidate);
+        if let Some(text) = entry.as_ref().and_then(|entry| self.cache.read(entry)) {
             return Ok(String::from_utf8_lossy(&text).into_owned());
         }
         let text = self.read_metadata(index, candidate).await?;
-        if let Some(name) = name {
-            self.cache.write("metadata", name, text.as_bytes())?;
+        if let Some(entry) = entry {
+            self.cache.write(&entry, text.as_bytes())?;
         }
         Ok(text)
     }
 
     async fn read_metadata(&self, index: &Index, candidate: &Candidate) -> Result<String> {
-        if self.cached(candidate).is_none() {
-            if candidate.metadata
+        if self.cached(candidate).await?.is_none() {
+            if candidate.metadata != Beside::No
                 && let Some(text) = self.beside(index, candidate).await?
             {
                 return Ok(text);
@@ -70,14 +73,19 @@ impl Finder {
         let mut url = candidate.url.clone();
         url.set_path(&format!("{}.metadata", url.path()));
         let action = format!("reading the metadata of {}", candidate.file);
-        let response = http::send(&action, || Ok(index.get(self.client(), url.clone()))).await?;
-        match http::success(&action, response).await {
-            Ok(response) => match response.text().await {
-                Ok(text) => Ok(Some(text)),
-                Err(error) => Err(http::failure(&action, &http::host(&url), &error)),
-            },
-            Err(error) if error.is_not_found() => Ok(None),
-            Err(error) => Err(error),
+        let request = || index.get(self.client(), url.clone());
+        let response = self.client().send(&action, request).await?;
+        let response = match http::success(&action, response).await {
+            Err(error) if error.is_not_found() => return Ok(None),
+            other => other?,
+        };
+        let text = http::read(&action, response, limits::METADATA).await?;
+        match candidate.metadata {
+            Beside::Hashed(told) if told != Digest::of(&text) => {
+                let reason = "its SHA-256 is not the one that the index tells";
+                Err(http::refused(&action, &http::host(&url), reason))
+            }
+            _ => Ok(Some(String::from_utf8_lossy(&text).into_owned())),
         }
     }
 
@@ -86,11 +94,13 @@ impl Finder {
         let mut parts = Parts::default();
         let mut range = format!("bytes=-{TAIL}");
         let mut wanted = None;
-        loop {
+        for _ in 0..limits::PARTS {
             let Some((start, total, bytes)) = self.part(index, candidate, &range).await? else {
                 return Ok(None);
             };
-            if wanted.is_some_and(|wanted| wanted != start) || bytes.is_empty() {
+            let end = start.checked_add(bytes.len() as u64);
+            let fits = end.is_some_and(|end| end <= total && start < end);
+            if !fits || wanted.is_some_and(|wanted| (start, total) != (wanted, parts.total)) {
                 return Ok(None);
             }
             parts.total = total;
@@ -105,6 +115,7 @@ impl Finder {
             range = format!("bytes={missing}-{}", end - 1);
             wanted = Some(missing);
         }
+        Ok(None)
     }
 
     /// A part of a wheel: where it begins, how long the whole is, and the bytes.
@@ -116,11 +127,10 @@ impl Finder {
     ) -> Result<Option<(u64, u64, Vec<u8>)>> {
         let action = format!("reading the metadata of {}", candidate.file);
         let request = || {
-            Ok(index
-                .get(self.client(), candidate.url.clone())
-                .header(header::RANGE, range))
+            let request = index.get(self.client(), candidate.url.clone());
+            request.header(header::RANGE, range)
         };
-        let response = http::send(&action, request).await?;
+        let response = self.client().send(&action, request).await?;
         if response.status() == StatusCode::OK {
             self.keep(candidate, response, None).await?;
             return Ok(None);
@@ -134,12 +144,25 @@ impl Finder {
         else {
             return Ok(None);
         };
-        let host = http::host(response.url());
-        match response.bytes().await {
-            Ok(bytes) => Ok(Some((start, total, bytes.into()))),
-            Err(error) => Err(http::failure(&action, &host, &error)),
-        }
+        let limit = Limit {
+            bytes: MORE,
+            ..limits::METADATA
+        };
+        let bytes = http::read(&action, response, limit).await?;
+        Ok(Some((start, total, bytes)))
     }
+}
+
+/// Where the cache has the METADATA of a file whose SHA-256 is told. Another index's word for the same wheel is another
+/// entry: only who has the wheel itself can tell whether it is true.
+fn entry(candidate: &Candidate) -> Option<Entry> {
+    let mut hasher = Hasher::default();
+    hasher.update(candidate.sha256?.bytes());
+    if let Beside::Hashed(digest) = candidate.metadata {
+        hasher.update(digest.bytes());
+    }
+    hasher.update(candidate.url.as_str().as_bytes());
+    Some(Entry::new("metadata", hasher.finish().bytes(), ""))
 }
 
 impl Metadata {
@@ -149,6 +172,7 @@ impl Metadata {
             requires: Vec::new(),
             python: None,
         };
+        let mut length = 0;
         let text = text.replace("\r\n", "\n");
         let fields = text.split("\n\n").next().unwrap_or_default();
         for field in fields.replace("\n ", " ").replace("\n\t", " ").lines() {
@@ -163,16 +187,24 @@ impl Metadata {
                 "version" if pep440_rs::Version::from_str(value).as_ref() != Ok(&wheel.version) => {
                     return Err(format!("its METADATA is that of version {value}"));
                 }
-                "requires-dist" => match Requirement::from_str(value) {
-                    Ok(requirement) => metadata.requires.push(requirement),
-                    Err(error) => {
-                        return Err(format!("it needs {value:?}: {}", error.message));
+                "requires-dist" => {
+                    length += value.len();
+                    if length > limits::REQUIRES {
+                        return Err(format!(
+                            "its requirements are longer than {} bytes",
+                            limits::REQUIRES
+                        ));
                     }
-                },
+                    let requirement = value.parse();
+                    let requirement = requirement
+                        .map_err(|reason| format!("it needs {}: {reason}", short(value)))?;
+                    metadata.requires.push(requirement);
+                }
                 "requires-python" => {
-                    let specifiers = VersionSpecifiers::from_str(value);
-                    metadata.python =
-                        Some(specifiers.map_err(|_| format!("it is for Python {value:?}"))?);
+                    let specifiers = index::pythons(value);
+                    metadata.python = Some(
+                        specifiers.ok_or_else(|| format!("it is for Python {}", short(value)))?,
+                    );
                 }
                 _ => {}
             }
@@ -181,25 +213,28 @@ impl Metadata {
     }
 }
 
+/// A text in quotes, as much of it as an error can show.
+fn short(text: &str) -> String {
+    match text.char_indices().nth(200) {
+        Some((end, _)) => format!("{:?}...", &text[..end]),
+        None => format!("{text:?}"),
+    }
+}
+
 /// The METADATA in a wheel.
-fn in_wheel(wheel: &str, content: impl Read + Seek) -> Result<String> {
+pub(super) fn in_wheel(file: &str, content: impl Read + Seek) -> Result<String> {
     let refused = |reason: String| Error::Wheel {
-        wheel: wheel.to_owned(),
+        wheel: file.to_owned(),
         reason,
     };
-    let mut zip = ZipArchive::new(content).map_err(|error| refused(error.to_string()))?;
+    let mut zip = wheel::open(content).map_err(refused)?;
     let is = |name: &String| {
         let directory = name.strip_suffix("/METADATA");
         directory.is_some_and(|name| name.ends_with(".dist-info") && !name.contains('/'))
     };
     let name = zip.file_names().flatten().map(String::from).find(is);
     let name = name.ok_or_else(|| refused("it holds no METADATA".to_owned()))?;
-    let mut text = Vec::new();
-    let read = match zip.by_name(&name) {
-        Ok(entry) => entry.take(16 << 20).read_to_end(&mut text),
-        Err(error) => return Err(refused(error.to_string())),
-    };
-    read.map_err(|error| refused(format!("{name}: {error}")))?;
+    let text = wheel::content(&mut zip, &name, limits::METADATA.bytes).map_err(refused)?;
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
 

@@ -1,14 +1,16 @@
 //! Layers of Python packages: locked wheels, unpacked; and the runner beside its own.
 
-use std::{fs::File, io::BufWriter};
+use std::{fs::File, io::BufWriter, path::PathBuf};
 
+use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::{
-    Cache, Error, Index, Python, Result,
+    Cache, Digest, Error, Index, Python, Result,
+    cache::Entry,
+    digest::Hasher,
     index::Finder,
-    layer::{Archive, Gzip, Layer, READABLE, hex},
+    layer::{Archive, Gzip, Layer, READABLE},
     lock::Locked,
     platform::Platform,
     wheel,
@@ -16,6 +18,11 @@ use super::{
 
 /// The version of how these layers are made: another one, and they are made again.
 const FORMAT: &str = "2";
+
+/// Where the cache has layers.
+pub(super) const FOLDER: &str = "layers";
+/// How many bytes of a hash are a key.
+const KEY: usize = 16;
 
 /// The program that is PID 1 in the container, and what it needs.
 #[derive(Clone, Copy, Debug)]
@@ -81,9 +88,13 @@ pub(super) struct Recipe {
 
 impl Recipe {
     pub(super) fn key(&self) -> String {
-        let mut hash = Sha256::new();
+        HEXLOWER.encode(&self.hash().bytes()[..KEY])
+    }
+
+    fn hash(&self) -> Digest {
+        let mut hash = Hasher::default();
         let mut add = |part: &[u8]| {
-            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(&(part.len() as u64).to_be_bytes());
             hash.update(part);
         };
         for part in [
@@ -96,34 +107,43 @@ impl Recipe {
         }
         for package in &self.packages {
             add(package.to_string().as_bytes());
-            package.hashes.iter().for_each(|hash| add(hash.as_bytes()));
+            let hashes = package.hashes.iter();
+            hashes.for_each(|hash| add(hash.hex().as_bytes()));
         }
         for (path, content) in &self.files {
             add(path.as_bytes());
             add(content);
         }
-        hex(&hash.finalize()[..16])
+        hash.finish()
     }
 
-    /// The layer, where this machine has made it before.
-    pub(super) fn cached(&self, cache: &Cache) -> Option<PackagesLayer> {
+    /// Where the cache has what the layer is.
+    fn descriptor(&self) -> Entry {
+        Entry::new(FOLDER, &self.hash().bytes()[..KEY], ".json")
+    }
+
+    /// Where the cache has the layer itself.
+    fn content(&self) -> Entry {
+        Entry::new(FOLDER, &self.hash().bytes()[..KEY], ".tar.gz")
+    }
+
+    /// The layer and its file, where this machine has made it before.
+    pub(super) fn cached(&self, cache: &Cache) -> Option<(PackagesLayer, PathBuf)> {
+        let layer: Layer = serde_json::from_slice(&cache.read(&self.descriptor())?).ok()?;
+        let path = cache.find(&self.content(), &layer.digest)?;
         let key = self.key();
-        let layer: Layer =
-            serde_json::from_slice(&cache.read("layers", &format!("{key}.json"))?).ok()?;
-        let file = cache.path("layers", &format!("{key}.tar.gz"));
-        let whole = file
-            .metadata()
-            .is_ok_and(|metadata| metadata.len() == layer.size);
-        whole.then_some(PackagesLayer { key, layer })
+        Some((PackagesLayer { key, layer }, path))
     }
 
-    /// The layer, made where this machine has not made it before; its file is then in the cache.
+    /// The layer and its file in the cache, made where this machine has not made it before.
     pub(super) async fn make(
         &self,
         finder: &Finder,
         indexes: impl FnOnce() -> Result<Vec<Index>>,
-    ) -> Result<PackagesLayer> {
-        if let Some(made) = self.cached(&finder.cache) {
+    ) -> Result<(PackagesLayer, PathBuf)> {
+        let (recipe, cache) = (self.clone(), finder.cache.clone());
+        let cached = super::blocking(move || Ok(recipe.cached(&cache)));
+        if let Some(made) = cached.await? {
             return Ok(made);
         }
         let indexes = indexes()?;
@@ -132,7 +152,7 @@ impl Recipe {
             .await?;
         let (recipe, cache, key) = (self.clone(), finder.cache.clone(), self.key());
         super::blocking(move || {
-            let (draft, file) = cache.draft("layers", &format!("{key}.tar.gz"))?;
+            let (draft, file) = cache.draft(FOLDER)?;
             let mut archive = Archive::new(Gzip::new(BufWriter::new(file)));
             for (path, content) in &recipe.files {
                 let size = content.len() as u64;
@@ -141,18 +161,15 @@ impl Recipe {
                     .map_err(Error::io("packing", path))?;
             }
             wheel::unpack(&wheels, recipe.directory, &mut archive)?;
-            let finish = |(gzip, diff_id): (Gzip<BufWriter<File>>, String)| gzip.finish(diff_id);
+            let finish = |(gzip, diff_id): (Gzip<BufWriter<File>>, Digest)| gzip.finish(diff_id);
             let (_, layer) = archive
                 .finish()
                 .and_then(finish)
                 .map_err(Error::io("writing", draft.path()))?;
-            draft.keep()?;
-            cache.write(
-                "layers",
-                &format!("{key}.json"),
-                &serde_json::to_vec(&layer).unwrap_or_default(),
-            )?;
-            Ok(PackagesLayer { key, layer })
+            let path = draft.keep(&recipe.content())?;
+            let descriptor = serde_json::to_vec(&layer).unwrap_or_default();
+            cache.write(&recipe.descriptor(), &descriptor)?;
+            Ok((PackagesLayer { key, layer }, path))
         })
         .await
     }

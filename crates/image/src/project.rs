@@ -86,7 +86,7 @@ pub struct FileChanges {
 /// A project's files, packed.
 pub(super) struct Packed<W> {
     pub(super) out: W,
-    pub(super) diff_id: String,
+    pub(super) diff_id: crate::Digest,
     /// Short hashes of each file's content, by path.
     hashes: BTreeMap<String, u32>,
 }
@@ -158,7 +158,7 @@ impl Project {
         Ok(Contents {
             changes: packed.changes_since(earlier),
             files: packed.fingerprint(),
-            digest: packed.diff_id,
+            digest: packed.diff_id.to_string(),
         })
     }
 

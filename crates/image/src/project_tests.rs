@@ -64,10 +64,10 @@ fn equal_projects_are_equal_layers() {
     );
     // the digest itself is the promise: another machine computes the same one
     assert_eq!(
-        packed.layer.diff_id,
+        packed.layer.diff_id.to_string(),
         "sha256:7d4448be971486cd42b96bd52fd8d6dc6bc085903c9bf2a8aeea15a173f497a8"
     );
-    assert_eq!(packed.layer.digest, super::super::layer::digest(&bytes));
+    assert_eq!(packed.layer.digest, crate::Digest::of(&bytes));
     assert_eq!(packed.layer.size, bytes.len() as u64);
     write(two.path(), &[("models/a.sql", "select 3")]);
     assert_ne!(packed.layer.digest, layer(two.path()).1.layer.digest);

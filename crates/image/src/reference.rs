@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use super::{Error, http::is_loopback};
+use super::{Digest, Error, http::is_loopback};
 
 /// Where an image is, in the words of `docker pull`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,16 +14,17 @@ pub struct Reference {
     /// The tag, if one is named.
     pub tag: Option<String>,
     /// The digest, if one is named.
-    pub digest: Option<String>,
+    pub digest: Option<Digest>,
 }
 
 impl Reference {
     /// What a manifest is asked for by: the digest, else the tag, else `latest`.
-    pub(super) fn version(&self) -> &str {
-        self.digest
-            .as_deref()
-            .or(self.tag.as_deref())
-            .unwrap_or("latest")
+    pub(super) fn version(&self) -> String {
+        match (&self.digest, &self.tag) {
+            (Some(digest), _) => digest.to_string(),
+            (None, Some(tag)) => tag.clone(),
+            (None, None) => "latest".to_owned(),
+        }
     }
 }
 
@@ -91,21 +92,20 @@ impl FromStr for Reference {
                 "its repository's name has other characters than a-z, 0-9 and ._-/",
             ));
         }
-        if digest.is_some_and(|digest| !is_digest(digest)) {
-            return Err(refused("its digest is not sha256:<64 hexadecimal digits>"));
-        }
+        let digest = digest.map(str::parse).transpose();
+        let digest =
+            digest.map_err(|_| refused("its digest is not sha256:<64 hexadecimal digits>"))?;
         let word = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
         if tag.is_some_and(|tag| tag.is_empty() || tag.len() > 128 || !tag.chars().all(word)) {
             return Err(refused(
                 "its tag has other characters than letters, digits and ._-",
             ));
         }
-        let owned = |part: Option<&str>| part.map(str::to_owned);
         Ok(Self {
             host: host.to_owned(),
             repository,
-            tag: owned(tag),
-            digest: owned(digest),
+            tag: tag.map(str::to_owned),
+            digest,
         })
     }
 }
@@ -120,12 +120,6 @@ impl fmt::Display for Reference {
             .iter()
             .try_for_each(|digest| write!(f, "@{digest}"))
     }
-}
-
-pub(super) fn is_digest(text: &str) -> bool {
-    let hex = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
-    text.strip_prefix("sha256:")
-        .is_some_and(|digits| digits.len() == 64 && digits.chars().all(hex))
 }
 
 #[cfg(test)]

@@ -4,13 +4,13 @@
 
 use std::{fs::File, path::PathBuf, sync::Mutex, time::Duration};
 
-use reqwest::{Body, Client, Method, RequestBuilder, Response, StatusCode, Url, header};
+use reqwest::{Body, Method, RequestBuilder, Response, StatusCode, Url, header};
 use tokio_util::io::ReaderStream;
 
 use super::{
-    Credentials, Error, Login, Result,
-    http::{self, is_loopback},
-    layer,
+    Credentials, Digest, Error, Login, Result,
+    http::{self, Client},
+    limits,
     reference::endpoint,
 };
 
@@ -69,46 +69,40 @@ impl Repository {
     }
 
     /// The digest of the manifest under a tag or digest, if there is one.
-    pub(super) async fn manifest_digest(&self, version: &str) -> Result<Option<String>> {
+    pub(super) async fn manifest_digest(&self, version: &str) -> Result<Option<Digest>> {
         let action = format!("looking for {}:{version}", self.name);
         let path = format!("manifests/{version}");
         let response = self
             .send(&action, &path, |url| {
-                self.client.head(url).header(header::ACCEPT, MANIFESTS)
+                let request = self.client.request(Method::HEAD, url);
+                request.header(header::ACCEPT, MANIFESTS)
             })
             .await?;
         if response.status() == StatusCode::NOT_FOUND {
             return Ok(None);
         }
         let response = http::success(&action, response).await?;
-        let digest = response
-            .headers()
-            .get("docker-content-digest")
-            .and_then(|value| value.to_str().ok());
-        Ok(Some(digest.unwrap_or(version).to_owned()))
+        let digest = response.headers().get("docker-content-digest");
+        Ok(digest.and_then(|value| value.to_str().ok()?.parse().ok()))
     }
 
-    /// A manifest, and its digest.
-    pub(super) async fn manifest(&self, version: &str) -> Result<(String, Vec<u8>)> {
+    /// A manifest, and its digest, which is the one that it was asked for by.
+    pub(super) async fn manifest(&self, version: &str) -> Result<(Digest, Vec<u8>)> {
         let path = format!("manifests/{version}");
-        let body = self
-            .small(
-                &format!("reading the manifest {}:{version}", self.name),
-                &path,
-            )
-            .await?;
-        let digest = layer::digest(&body);
-        if version.starts_with("sha256:") && version != digest {
-            return Err(self.wrong(format!("reading the manifest {}@{version}", self.name)));
+        let action = format!("reading the manifest {}:{version}", self.name);
+        let body = self.small(&action, &path).await?;
+        let digest = Digest::of(&body);
+        if version.parse().is_ok_and(|asked: Digest| asked != digest) {
+            return Err(self.wrong(action));
         }
         Ok((digest, body))
     }
 
     /// A small blob, checked.
-    pub(super) async fn blob(&self, digest: &str) -> Result<Vec<u8>> {
+    pub(super) async fn blob(&self, digest: &Digest) -> Result<Vec<u8>> {
         let action = format!("reading {digest} of {}", self.name);
         let body = self.small(&action, &format!("blobs/{digest}")).await?;
-        if layer::digest(&body) == digest {
+        if Digest::of(&body) == *digest {
             Ok(body)
         } else {
             Err(self.wrong(action))
@@ -116,7 +110,7 @@ impl Repository {
     }
 
     /// A blob's bytes as they come.
-    pub(super) async fn blob_stream(&self, digest: &str) -> Result<Response> {
+    pub(super) async fn blob_stream(&self, digest: Digest) -> Result<Response> {
         let action = format!("reading {digest} of {}", self.name);
         let response = self
             .send(&action, &format!("blobs/{digest}"), |url| {
@@ -126,9 +120,9 @@ impl Repository {
         http::success(&action, response).await
     }
 
-    pub(super) async fn has_blob(&self, digest: &str) -> Result<bool> {
+    pub(super) async fn has_blob(&self, digest: Digest) -> Result<bool> {
         let action = format!("looking for {digest} in {}", self.name);
-        let request = |url| self.client.head(url).timeout(TIMEOUT);
+        let request = |url| self.client.request(Method::HEAD, url).timeout(TIMEOUT);
         let response = self
             .send(&action, &format!("blobs/{digest}"), request)
             .await?;
@@ -139,7 +133,12 @@ impl Repository {
     }
 
     /// Upload a blob in one piece: ECR takes no more than one.
-    pub(super) async fn upload(&self, digest: &str, size: u64, source: &Source<'_>) -> Result<()> {
+    pub(super) async fn upload(
+        &self,
+        digest: Digest,
+        size: u64,
+        source: &Source<'_>,
+    ) -> Result<()> {
         let action = format!("uploading {digest} to {}", self.name);
         let mut attempt = 1;
         loop {
@@ -159,15 +158,16 @@ impl Repository {
                     Body::wrap_stream(other.blob_stream(digest).await?.bytes_stream())
                 }
             };
-            let request = self.client.put(place.clone());
+            let request = self.client.request(Method::PUT, place.clone());
             let request = authorized(request, self.held(&place));
             let request = request
                 .header(header::CONTENT_TYPE, "application/octet-stream")
                 .header(header::CONTENT_LENGTH, size)
                 .body(body);
-            let result = match request.send().await {
+            let patience = limits::LAYER.time;
+            let result = match self.client.send_once(&action, request, patience).await {
                 Ok(response) => http::success(&action, response).await.map(drop),
-                Err(error) => Err(http::failure(&action, &http::host(&place), &error)),
+                Err((error, _)) => Err(error),
             };
             let lasting = matches!(
                 &result,
@@ -195,7 +195,7 @@ impl Repository {
     ) -> Result<()> {
         let action = format!("writing the manifest {}:{tag}", self.name);
         let request = |url| {
-            let request = self.client.put(url).timeout(TIMEOUT);
+            let request = self.client.request(Method::PUT, url).timeout(TIMEOUT);
             request
                 .header(header::CONTENT_TYPE, media_type)
                 .body(manifest.to_vec())
@@ -205,8 +205,8 @@ impl Repository {
             .await?;
         let refused = response.status().is_client_error();
         let result = http::success(&action, response).await.map(drop);
-        let there = refused
-            && self.manifest_digest(tag).await.ok().flatten() == Some(layer::digest(manifest));
+        let there =
+            refused && self.manifest_digest(tag).await.ok().flatten() == Some(Digest::of(manifest));
         if there { Ok(()) } else { result }
     }
 
@@ -215,7 +215,7 @@ impl Repository {
         &self,
         action: &str,
         source: &Source<'_>,
-        digest: &str,
+        digest: Digest,
     ) -> Result<Option<Url>> {
         let mut path = "blobs/uploads/".to_owned();
         if let Source::Repository(other) = source
@@ -245,7 +245,9 @@ impl Repository {
         let Some(mut place) = place else {
             return Err(self.wrong(action.to_owned()));
         };
-        place.query_pairs_mut().append_pair("digest", digest);
+        place
+            .query_pairs_mut()
+            .append_pair("digest", &digest.to_string());
         Ok(Some(place))
     }
 
@@ -257,11 +259,7 @@ impl Repository {
                 .timeout(TIMEOUT)
         };
         let response = http::success(action, self.send(action, path, request).await?).await?;
-        let body = response
-            .bytes()
-            .await
-            .map_err(|error| http::failure(action, &self.endpoint, &error))?;
-        Ok(body.into())
+        http::read(action, response, limits::DOCUMENT).await
     }
 
     /// Send a request; where the registry asks who we are, tell it and send it again.
@@ -273,16 +271,11 @@ impl Repository {
     ) -> Result<Response> {
         let url =
             Url::parse(&format!("{}/v2/{}/{path}", self.endpoint, self.name)).map_err(|error| {
-                Error::Http {
-                    action: action.into(),
-                    host: self.endpoint.clone(),
-                    status: None,
-                    reason: format!("no valid URL: {error}"),
-                }
+                http::refused(action, &self.endpoint, format!("no valid URL: {error}"))
             })?;
         let send = async |authorization: Option<String>| {
-            let request = || Ok(authorized(request(url.clone()), authorization.clone()));
-            http::send(action, request).await
+            let request = || authorized(request(url.clone()), authorization.clone());
+            self.client.send(action, request).await
         };
         let sent = self.held(&url);
         let response = send(sent.clone()).await?;
@@ -326,7 +319,6 @@ impl Repository {
         let Some(mut realm) = parameter("realm").and_then(|realm| Url::parse(realm).ok()) else {
             return Ok(None);
         };
-        let safe = realm.scheme() == "https" || is_loopback(&http::host(&realm));
         if let Some(service) = parameter("service") {
             realm.query_pairs_mut().append_pair("service", service);
         }
@@ -338,18 +330,16 @@ impl Repository {
         let credentials = self.login.credentials().await?;
         let request = || {
             let request = self.client.get(realm.clone()).timeout(TIMEOUT);
-            Ok(match credentials {
-                Some(credentials) if safe => {
+            match credentials {
+                Some(credentials) => {
                     request.basic_auth(&credentials.username, Some(&credentials.password))
                 }
-                _ => request,
-            })
+                None => request,
+            }
         };
-        let response = http::success(&action, http::send(&action, request).await?).await?;
-        let body = response
-            .bytes()
-            .await
-            .map_err(|error| http::failure(&action, &http::host(&realm), &error))?;
+        let response = self.client.send(&action, request).await?;
+        let response = http::success(&action, response).await?;
+        let body = http::read(&action, response, limits::DOCUMENT).await?;
         let answer: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
         let token = answer["token"]
             .as_str()
@@ -358,13 +348,8 @@ impl Repository {
     }
 
     fn wrong(&self, action: String) -> Error {
-        let reason = "the registry's answer is not what was asked for".to_owned();
-        Error::Http {
-            action,
-            host: self.endpoint.clone(),
-            status: None,
-            reason,
-        }
+        let reason = "the registry's answer is not what was asked for";
+        http::refused(&action, &self.endpoint, reason)
     }
 }
 

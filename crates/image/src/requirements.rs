@@ -4,15 +4,16 @@
 
 use std::{
     collections::BTreeSet,
-    env, fmt, fs,
+    env, fmt,
+    fs::File,
+    io::Read,
     path::{Path, PathBuf},
-    str::FromStr,
 };
 
 use pep440_rs::VersionSpecifiers;
-use pep508_rs::{PackageName, Requirement, VerbatimUrl, VersionOrUrl};
+use pep508_rs::PackageName;
 
-use super::{Error, Result};
+use super::{Digest, Error, Result, limits, requirement::Requirement};
 
 /// A requirements file with all that it includes.
 #[derive(Clone, Debug, Default)]
@@ -24,12 +25,16 @@ pub(super) struct Requirements {
     pub(super) index: Option<String>,
     /// The indexes to ask before any other.
     pub(super) extra_indexes: Vec<String>,
+    /// The hosts that are asked without encryption.
+    pub(super) trusted_hosts: Vec<String>,
     /// Whether every package may be a pre-release.
     pub(super) prereleases: bool,
     /// Whether it is a lock: one hash, and every package needs one.
     pub(super) hashed: bool,
     /// All that was read.
     pub(super) text: String,
+    /// How many files that was.
+    files: usize,
 }
 
 /// A requirement or constraint, and where it stands.
@@ -37,9 +42,8 @@ pub(super) struct Requirements {
 pub(super) struct Line {
     file: String,
     number: usize,
-    pub(super) requirement: Requirement<VerbatimUrl>,
-    /// In hexadecimal.
-    pub(super) hashes: BTreeSet<String>,
+    pub(super) requirement: Requirement,
+    pub(super) hashes: BTreeSet<Digest>,
     /// Whether it says only which version, not that there is one.
     pub(super) constraint: bool,
 }
@@ -47,7 +51,7 @@ pub(super) struct Line {
 impl Line {
     /// The specifiers of the version; none where any will do.
     pub(super) fn specifiers(&self) -> VersionSpecifiers {
-        specifiers(&self.requirement)
+        self.requirement.specifiers()
     }
 
     pub(super) fn refused(&self, reason: impl Into<String>) -> Error {
@@ -95,7 +99,28 @@ impl Requirements {
 
     /// Add a file; `above` are those that include it.
     fn add_file(&mut self, path: &Path, constraint: bool, above: &mut Vec<PathBuf>) -> Result<()> {
-        let text = fs::read_to_string(path).map_err(Error::io("reading", path))?;
+        let mut text = String::new();
+        let read = File::open(path).and_then(|file| {
+            file.take(limits::REQUIREMENTS + 1)
+                .read_to_string(&mut text)
+        });
+        read.map_err(Error::io("reading", path))?;
+        self.files += 1;
+        let refused = |reason: String| Error::Lock {
+            lock: path.display().to_string(),
+            line: None,
+            reason,
+        };
+        if text.len() as u64 > limits::REQUIREMENTS {
+            let most = limits::REQUIREMENTS >> 20;
+            return Err(refused(format!(
+                "it is larger than {most} MiB, the most that is read"
+            )));
+        }
+        if self.files > limits::INCLUDED {
+            let most = limits::INCLUDED;
+            return Err(refused(format!("more than {most} files are included")));
+        }
         above.push(path.canonicalize().map_err(Error::io("reading", path))?);
         self.add(path, &text, constraint, above)?;
         above.pop();
@@ -135,11 +160,18 @@ impl Requirements {
                     if path.canonicalize().is_ok_and(|path| above.contains(&path)) {
                         return Err(refused(format!("{included} includes itself")));
                     }
+                    if above.len() > limits::DEPTH {
+                        let most = limits::DEPTH;
+                        return Err(refused(format!(
+                            "{included} is included through {most} others"
+                        )));
+                    }
                     let constraint = constraint || option.contains("-c");
                     self.add_file(&path, constraint, above)?;
                 }
                 "-i" | "--index-url" | "--pypi-url" => self.index = Some(value()?),
                 "--extra-index-url" => self.extra_indexes.push(value()?),
+                "--trusted-host" => self.trusted_hosts.push(value()?),
                 "--pre" => self.prereleases = true,
                 "--require-hashes" => self.hashed = true,
                 // wheels alone are taken in any case, and which file a wheel is follows from the platform
@@ -156,14 +188,6 @@ impl Requirements {
     }
 }
 
-/// The specifiers of a requirement's version.
-pub(super) fn specifiers(requirement: &Requirement<VerbatimUrl>) -> VersionSpecifiers {
-    match &requirement.version_or_url {
-        Some(VersionOrUrl::VersionSpecifier(specifiers)) => specifiers.clone(),
-        _ => VersionSpecifiers::empty(),
-    }
-}
-
 fn refused(file: &str, number: usize, reason: impl Into<String>) -> Error {
     Error::Lock {
         lock: file.to_owned(),
@@ -176,9 +200,8 @@ fn requirement(file: &str, number: usize, line: &str, constraint: bool) -> Resul
     let refused = |reason: String| refused(file, number, reason);
     let mut words = line.split(" --").map(str::trim);
     let specification = words.next().unwrap_or_default();
-    let requirement = Requirement::<VerbatimUrl>::from_str(specification)
-        .map_err(|error| refused(error.message.to_string()))?;
-    if matches!(requirement.version_or_url, Some(VersionOrUrl::Url(_))) {
+    let requirement: Requirement = specification.parse().map_err(refused)?;
+    if requirement.versions.is_none() {
         return Err(refused(format!(
             "{} is given by a URL; packages come from indexes alone: put a wheel of it into one",
             requirement.name
@@ -192,8 +215,10 @@ fn requirement(file: &str, number: usize, line: &str, constraint: bool) -> Resul
         };
         let hash = hash.trim_start_matches(['=', ' ']);
         match hash.split_once(':') {
-            Some(("sha256", hex)) if hex.len() == 64 => _ = hashes.insert(hex.to_ascii_lowercase()),
             Some(("sha384" | "sha512", _)) => {}
+            Some(("sha256", digits)) if Digest::from_hex(digits).is_some() => {
+                hashes.extend(Digest::from_hex(digits));
+            }
             _ => {
                 return Err(refused(format!(
                     "{hash} is no hash like sha256:<64 hexadecimal digits>"
@@ -268,6 +293,8 @@ fn logical_lines(text: &str) -> Vec<(usize, String)> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[track_caller]
@@ -296,7 +323,7 @@ mod tests {
             .map(|line| format!("{} {}", line.requirement, line.constraint))
             .collect();
         let expected = [
-            "a[x]>=1 ; python_full_version >= '3.10' false",
+            "a[x]>=1 ; python_version > '3.9' false",
             "b==1 true",
             "a<3 true",
             "c false",

@@ -4,18 +4,18 @@
 //! finds depends on the indexes' content alone, and not on what was answered first.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet, HashMap},
     fmt,
     str::FromStr,
+    thread,
+    time::Instant,
 };
 
 use futures::{FutureExt, StreamExt, future::BoxFuture};
 use pep440_rs::{Operator, Version, VersionSpecifiers};
-use pep508_rs::{
-    ExtraName, MarkerEnvironment, PackageName, Requirement, VerbatimUrl, VersionOrUrl,
-};
+use pep508_rs::{ExtraName, MarkerEnvironment, PackageName};
 use pubgrub::{
     Dependencies, DependencyProvider, PackageResolutionStatistics, PubGrubError, Ranges,
 };
@@ -23,10 +23,12 @@ use pubgrub::{
 use super::{
     Error, Index, Python, Result,
     index::{self, Candidate, Finder, PARALLEL},
+    limits,
     lock::{self, Locked},
     metadata::Metadata,
     platform::Platform,
-    requirements::{Line, Requirements, specifiers},
+    requirement::Requirement,
+    requirements::{Line, Requirements},
     wheel::WheelName,
 };
 
@@ -44,8 +46,7 @@ pub(super) async fn packages(
     platform: Platform,
 ) -> Result<Vec<Locked>> {
     let environment = lock::environment(python, platform);
-    let wanted =
-        |line: &&Line| !line.constraint && line.requirement.marker.evaluate(&environment, &[]);
+    let wanted = |line: &&Line| !line.constraint && line.requirement.applies(&environment, &[]);
     let rules = Rules {
         finder,
         indexes,
@@ -62,20 +63,24 @@ pub(super) async fn packages(
             reason: "it lists no package".into(),
         });
     }
+    let started = Instant::now();
     let mut known = Known::new();
     let chosen = loop {
-        match rules.attempt(&known) {
+        let reason = match rules.attempt_apart(&known) {
             Attempt::Chosen(chosen) => break chosen,
-            Attempt::Missing(missing) => rules.learn(&mut known, missing).await?,
-            Attempt::Conflict(reason) => {
-                return Err(Error::Unresolved {
-                    requirements: requirements.name.clone(),
-                    python,
-                    platform,
-                    reason,
-                });
+            Attempt::Missing(missing) if started.elapsed() < limits::RESOLUTION => {
+                rules.learn(&mut known, missing).await?;
+                continue;
             }
-        }
+            Attempt::Missing(_) | Attempt::Endless => ENDLESS.to_owned(),
+            Attempt::Conflict(reason) => reason,
+        };
+        return Err(Error::Unresolved {
+            requirements: requirements.name.clone(),
+            python,
+            platform,
+            reason,
+        });
     };
     let mut packages = Vec::new();
     for (name, version) in chosen {
@@ -84,7 +89,7 @@ pub(super) async fn packages(
             continue;
         };
         let hash = match &wheel.sha256 {
-            Some(hash) => hash.clone(),
+            Some(hash) => *hash,
             None => finder.fetch(&indexes[index], wheel, None).await?.1,
         };
         packages.push(Locked {
@@ -95,6 +100,8 @@ pub(super) async fn packages(
     }
     Ok(packages)
 }
+
+const ENDLESS: &str = "there are too many combinations of versions to look at all of them: pin those of more packages with ==";
 
 /// A node of the graph: what the file asks for, a package, or an extra of a package, which needs
 /// that package at its own version.
@@ -157,6 +164,8 @@ enum Attempt {
     Chosen(BTreeMap<PackageName, Version>),
     Missing(Missing),
     Conflict(String),
+    /// It took too long.
+    Endless,
 }
 
 /// What an attempt would have had to know.
@@ -183,12 +192,24 @@ impl Package {
 }
 
 impl Rules<'_> {
+    /// An attempt on a stack that is large enough to drop the longest proof that there is no solution.
+    fn attempt_apart(&self, known: &Known) -> Attempt {
+        thread::scope(|scope| {
+            let builder = thread::Builder::new().stack_size(limits::STACK);
+            let thread = builder.spawn_scoped(scope, || self.attempt(known));
+            let attempt = thread.ok().and_then(|thread| thread.join().ok());
+            attempt.unwrap_or(Attempt::Endless)
+        })
+    }
+
     fn attempt(&self, known: &Known) -> Attempt {
         let solver = Solver {
             rules: self,
             known,
             missing: RefCell::default(),
             order: RefCell::default(),
+            started: Instant::now(),
+            steps: Cell::default(),
         };
         match pubgrub::resolve(&solver, Node::Root, Version::new([0])) {
             Ok(chosen) => {
@@ -201,6 +222,7 @@ impl Rules<'_> {
             Err(PubGrubError::NoSolution(tree)) => {
                 Attempt::Conflict(conflict::explain(self, known, &tree))
             }
+            Err(PubGrubError::ErrorInShouldCancel(_)) => Attempt::Endless,
             Err(_) => Attempt::Missing(solver.missing.into_inner()),
         }
     }
@@ -338,7 +360,7 @@ impl Rules<'_> {
         let limit = self
             .requirements
             .of(name, true)
-            .filter(|line| line.requirement.marker.evaluate(self.environment, &[]))
+            .filter(|line| line.requirement.applies(self.environment, &[]))
             .find(|line| !range(&line.specifiers()).contains(version));
         match (&release.wheel, &release.python) {
             _ if limit.is_some() => limit.map(Obstacle::Constraint),
@@ -352,14 +374,14 @@ impl Rules<'_> {
     /// What active requirements come to: nodes and ranges, or the package that is asked for by a URL.
     fn dependencies<'r>(
         &self,
-        requirements: impl Iterator<Item = &'r Requirement<VerbatimUrl>>,
+        requirements: impl Iterator<Item = &'r Requirement>,
     ) -> Result<Vec<(Node, Range)>, String> {
         let mut nodes: Vec<(Node, Range)> = Vec::new();
         for requirement in requirements {
-            if let Some(VersionOrUrl::Url(_)) = requirement.version_or_url {
+            let Some(versions) = &requirement.versions else {
                 return Err(format!("it needs {} from a URL", requirement.name));
-            }
-            let range = range(&specifiers(requirement));
+            };
+            let range = range(versions);
             let extras = requirement.extras.iter().cloned().map(Some);
             for extra in [None].into_iter().chain(extras) {
                 let node = Node::Package(requirement.name.clone(), extra);
@@ -378,16 +400,16 @@ impl Rules<'_> {
         name: &PackageName,
         extra: Option<&ExtraName>,
         metadata: &'m Metadata,
-    ) -> impl Iterator<Item = &'m Requirement<VerbatimUrl>> {
-        let is = |marker: &pep508_rs::MarkerTree, extras: &[ExtraName]| {
-            marker.evaluate(self.environment, extras)
+    ) -> impl Iterator<Item = &'m Requirement> {
+        let is = |requirement: &Requirement, extras: &[ExtraName]| {
+            requirement.applies(self.environment, extras)
         };
         metadata.requires.iter().filter(move |requirement| {
-            let always = is(&requirement.marker, &[]);
+            let always = is(requirement, &[]);
             let itself = requirement.name == *name && requirement.extras.is_empty();
             match extra {
                 None => always && !itself,
-                Some(extra) => !always && is(&requirement.marker, std::slice::from_ref(extra)),
+                Some(extra) => !always && is(requirement, std::slice::from_ref(extra)),
             }
         })
     }
@@ -400,6 +422,8 @@ struct Solver<'a> {
     missing: RefCell<Missing>,
     /// Which package was mentioned first.
     order: RefCell<HashMap<PackageName, usize>>,
+    started: Instant,
+    steps: Cell<usize>,
 }
 
 /// Something has to be learned first.
@@ -464,6 +488,12 @@ impl DependencyProvider for Solver<'_> {
             statistics.conflict_count(),
             Reverse(order.unwrap_or(usize::MAX)),
         )
+    }
+
+    fn should_cancel(&self) -> Result<(), NotYet> {
+        self.steps.set(self.steps.get() + 1);
+        let over = self.steps.get() > limits::STEPS || self.started.elapsed() > limits::ATTEMPT;
+        if over { Err(NotYet) } else { Ok(()) }
     }
 
     fn choose_version(&self, node: &Node, range: &Range) -> Result<Option<Version>, NotYet> {

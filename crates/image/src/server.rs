@@ -12,7 +12,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-use super::layer;
+use super::Digest;
 
 /// A registry, a token service and a package index in one, on a port of this machine.
 #[derive(Clone, Default)]
@@ -180,7 +180,7 @@ impl Server {
                     .strip_prefix("state=x&digest=")
                     .unwrap()
                     .replace("%3A", ":");
-                assert_eq!(layer::digest(&body), digest);
+                assert_eq!(Digest::of(&body).to_string(), digest);
                 served
                     .content
                     .insert(format!("{repository}@{digest}"), body);
@@ -217,7 +217,7 @@ impl Server {
                 match found {
                     Some(content) => (
                         200,
-                        format!("Docker-Content-Digest: {}\r\n", layer::digest(content)),
+                        format!("Docker-Content-Digest: {}\r\n", Digest::of(content)),
                         content.clone(),
                     ),
                     None => (

@@ -21,16 +21,37 @@ const PUBLIC_INDEX: &str = "https://pypi.org/simple/";
 /// (`UV_EXTRA_INDEX_URL`, `PIP_EXTRA_INDEX_URL`, `extra-index-url`). Credentials come from the URL,
 /// from `UV_INDEX_<NAME>_USERNAME` and `UV_INDEX_<NAME>_PASSWORD`, or from netrc.
 pub(super) fn indexes() -> Result<Vec<Index>> {
-    let variable = |name: &str| env::var(name).ok().filter(|value| !value.trim().is_empty());
-    let mut pip = HashMap::new();
-    for file in pip_files() {
-        pip.extend(
-            fs::read_to_string(file)
-                .map(|text| parse_ini(&text))
-                .unwrap_or_default(),
-        );
-    }
-    select(variable, &pip, &netrc())
+    select(variable, &pip_options(), &netrc())
+}
+
+/// The hosts that are asked without encryption: `UV_INSECURE_HOST`, `PIP_TRUSTED_HOST` or else `trusted-host` of pip's
+/// configuration files.
+pub(super) fn trusted_hosts() -> Vec<String> {
+    trusted(variable, &pip_options())
+}
+
+fn trusted(
+    variable: impl Fn(&str) -> Option<String>,
+    pip: &HashMap<String, String>,
+) -> Vec<String> {
+    let of_pip = variable("PIP_TRUSTED_HOST").or_else(|| pip.get("trusted-host").cloned());
+    let all = [variable("UV_INSECURE_HOST"), of_pip];
+    let hosts = all.iter().flatten();
+    let hosts = hosts.flat_map(|hosts| hosts.split([' ', ',', '\t', '\n']));
+    hosts
+        .filter(|host| !host.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.trim().is_empty())
+}
+
+/// The options in pip's configuration files.
+fn pip_options() -> HashMap<String, String> {
+    let texts = pip_files().into_iter().map(fs::read_to_string);
+    texts.flatten().flat_map(|text| parse_ini(&text)).collect()
 }
 
 /// The environment's indexes with those that a requirements file names.

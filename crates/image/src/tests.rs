@@ -91,11 +91,11 @@ fn base_image(server: &Server, variable: &str) {
         .unwrap();
     let layer = tar.into_inner().unwrap().finish().unwrap();
     let config = json!({"architecture": "amd64", "os": "linux", "config": {"Env": [variable]},
-        "rootfs": {"type": "layers", "diff_ids": [layer::digest(b"tar")]}});
+        "rootfs": {"type": "layers", "diff_ids": [Digest::of(b"tar")]}});
     let blob = |content: Vec<u8>| {
         let descriptor = json!({"mediaType": "application/vnd.docker.image.rootfs.diff.tar.gzip",
-            "digest": layer::digest(&content), "size": content.len()});
-        server.put(format!("base@{}", layer::digest(&content)), content);
+            "digest": Digest::of(&content), "size": content.len()});
+        server.put(format!("base@{}", Digest::of(&content)), content);
         descriptor
     };
     let manifest = json!({"schemaVersion": 2, "config": blob(config.to_string().into()), "layers": [blob(layer)]});
@@ -123,7 +123,7 @@ fn release(server: &Server, name: &str, version: u32, file: &str) -> String {
         &info,
         &[(file, name), (&format!("{info}/METADATA"), &metadata)],
     );
-    let hash = layer::digest(&content).replace("sha256:", "");
+    let hash = Digest::of(&content).hex();
     let path = format!("/files/{module}-{version}-py3-none-any.whl");
     let page = format!("/simple/{name}/");
     let before = server.0.lock().unwrap().content.get(&page).cloned();
@@ -190,7 +190,7 @@ async fn an_image_is_its_base_and_three_layers() {
     let built = setting.push(None).await;
     assert_eq!(built.base.python, Python { minor: 11 });
     let manifest = setting.document(&format!("shop/dbt:{}", built.tag));
-    assert_eq!(layer::digest(manifest.to_string().as_bytes()), built.digest);
+    assert_eq!(Digest::of(manifest.to_string().as_bytes()), built.digest);
     let config = setting.document(&format!(
         "shop/dbt@{}",
         manifest["config"]["digest"].as_str().unwrap()
@@ -302,7 +302,7 @@ async fn a_layer_that_differs_from_the_state_is_made_again() {
     let mut setting = Setting::new().await;
     let mut built = setting.push(None).await;
     let true_digest = built.digest.clone();
-    built.project.layer.digest = layer::digest(b"of another compressor");
+    built.project.layer.digest = Digest::of(b"of another compressor");
     setting.registry.repository = "other".into();
     assert_eq!(setting.push(Some(&built)).await.digest, true_digest);
 }
@@ -345,7 +345,7 @@ async fn an_answer_that_was_lost_makes_an_immutable_tag_no_error() {
 
     let other = b"{\"layers\": [], \"config\": {}}";
     let target = Repository::to_push(
-        http::client(),
+        http::Client::new(),
         &setting.server.host(),
         "shop/dbt",
         setting.registry.credentials.clone(),
@@ -409,7 +409,7 @@ async fn a_login_is_asked_for_when_something_is_pulled() {
 async fn requests_at_the_same_time_all_get_in() {
     let setting = Setting::new().await;
     let repository = Repository::to_pull(
-        http::client(),
+        http::Client::new(),
         &setting.server.host(),
         "base",
         Login::of(None),
@@ -532,6 +532,8 @@ async fn a_wheel_that_is_not_the_locked_one_is_refused() {
 fn write(setting: &Setting, lock: &str) {
     fs::write(setting.directory.path().join("requirements.txt"), lock).unwrap();
 }
+
+mod hostile;
 
 fn files_below(directory: &Path) -> Vec<String> {
     let name = |entry: fs::DirEntry| entry.file_name().to_string_lossy().into_owned();

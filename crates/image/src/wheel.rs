@@ -3,21 +3,24 @@
 //! <https://packaging.python.org/en/latest/specifications/binary-distribution-format/>
 
 use std::{
+    cell::Cell,
     collections::{BTreeMap, HashMap},
     fs::File,
-    io::{self, BufReader, Read, Write},
+    io::{self, BufReader, Read, Seek, SeekFrom, Write},
     path::PathBuf,
+    rc::Rc,
     str::FromStr,
 };
 
 use pep440_rs::Version;
 use pep508_rs::PackageName;
-use sha2::{Digest, Sha256};
 use zip::ZipArchive;
 
 use super::{
     Error, Python, Result,
+    digest::Hasher,
     layer::{Archive, EXECUTABLE, READABLE},
+    limits,
     platform::Platform,
 };
 
@@ -136,6 +139,7 @@ pub(super) fn unpack<W: Write>(
             files.insert(path, (number, entry));
         }
     }
+    let mut size = 0_u64;
     for (path, (number, entry)) in files {
         let wheel = &mut opened[number];
         let refused = |reason: String| Error::Wheel {
@@ -148,10 +152,17 @@ pub(super) fn unpack<W: Write>(
             .map_err(|error| refused(error.to_string()))?;
         let run = file.unix_mode().is_some_and(|mode| mode & 0o111 != 0);
         let mode = if run { EXECUTABLE } else { READABLE };
+        size = size.saturating_add(file.size());
+        if size > limits::UNPACKED {
+            let most = limits::UNPACKED >> 30;
+            return Err(refused(format!(
+                "all packages together hold more than {most} GiB"
+            )));
+        }
         let mut content = Checked {
             size: file.size(),
             inner: file,
-            sha256: Sha256::new(),
+            sha256: Hasher::default(),
         };
         archive
             .file(
@@ -163,7 +174,7 @@ pub(super) fn unpack<W: Write>(
             .map_err(|error| refused(format!("{path}: {error}")))?;
         if entry
             .sha256
-            .is_some_and(|expected| expected != *content.sha256.finalize())
+            .is_some_and(|expected| expected != content.sha256.finish().bytes())
         {
             return Err(refused(format!(
                 "{path} is not the file that its RECORD lists"
@@ -175,7 +186,7 @@ pub(super) fn unpack<W: Write>(
 
 struct Opened {
     file: String,
-    zip: ZipArchive<BufReader<File>>,
+    zip: Zip<BufReader<File>>,
 }
 
 struct Entry {
@@ -187,9 +198,9 @@ struct Entry {
 impl Opened {
     fn new(wheel: &Wheel) -> Result<Self> {
         let file = File::open(&wheel.path).map_err(Error::io("reading", &wheel.path))?;
-        let zip = ZipArchive::new(BufReader::new(file)).map_err(|error| Error::Wheel {
+        let zip = open(BufReader::new(file)).map_err(|reason| Error::Wheel {
             wheel: wheel.file.clone(),
-            reason: error.to_string(),
+            reason,
         })?;
         Ok(Self {
             file: wheel.file.clone(),
@@ -265,16 +276,72 @@ impl Opened {
     }
 
     fn text(&mut self, name: &str) -> Result<String> {
-        let mut text = String::new();
-        let read = match self.zip.by_name(name) {
-            Ok(entry) => entry
-                .take(64 << 20)
-                .read_to_string(&mut text)
-                .map_err(|error| error.to_string()),
-            Err(error) => Err(error.to_string()),
-        };
-        read.map_err(|error| self.refused(format!("{name}: {error}")))?;
-        Ok(text)
+        let content = content(&mut self.zip, name, limits::RECORD);
+        let text =
+            content.and_then(|bytes| String::from_utf8(bytes).map_err(|e| format!("{name}: {e}")));
+        text.map_err(|reason| self.refused(reason))
+    }
+}
+
+/// A wheel, opened.
+pub(super) type Zip<R> = ZipArchive<Bounded<R>>;
+
+/// The wheel in a file whose directory has the size of one.
+pub(super) fn open<R: Read + Seek>(file: R) -> Result<Zip<R>, String> {
+    let left = Rc::new(Cell::new(limits::DIRECTORY));
+    let zip = ZipArchive::new(Bounded {
+        inner: file,
+        left: left.clone(),
+    });
+    left.set(u64::MAX);
+    zip.map_err(|error| error.to_string())
+}
+
+/// A file of a wheel, which has at most so many bytes.
+pub(super) fn content<R: Read + Seek>(
+    zip: &mut Zip<R>,
+    name: &str,
+    most: u64,
+) -> Result<Vec<u8>, String> {
+    let entry = zip
+        .by_name(name)
+        .map_err(|error| format!("{name}: {error}"))?;
+    let mut bytes = Vec::new();
+    let read = entry.take(most + 1).read_to_end(&mut bytes);
+    read.map_err(|error| format!("{name}: {error}"))?;
+    match bytes.len() as u64 > most {
+        true => Err(format!(
+            "{name} is larger than {} MiB, the most that is read",
+            most >> 20
+        )),
+        false => Ok(bytes),
+    }
+}
+
+/// A reader that fails once it has given more than it may.
+pub(super) struct Bounded<R> {
+    inner: R,
+    left: Rc<Cell<u64>>,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        match self.left.get().checked_sub(read as u64) {
+            Some(left) => self.left.set(left),
+            None => {
+                return Err(io::Error::other(
+                    "its directory is larger than that of any wheel",
+                ));
+            }
+        }
+        Ok(read)
+    }
+}
+
+impl<R: Seek> Seek for Bounded<R> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.inner.seek(to)
     }
 }
 
@@ -294,8 +361,12 @@ fn installed_at(name: &str, data: &str) -> Option<String> {
 
 /// Whether a path stays below the directory that it is joined to, on every system.
 fn is_plain(path: &str) -> bool {
-    !path.contains(['\\', '\0', ':'])
-        && path.split('/').all(|name| !matches!(name, "" | "." | ".."))
+    let special = |c: char| matches!(c, '\\' | ':') || c.is_control();
+    path.len() <= limits::PATH
+        && !path.contains(special)
+        && path
+            .split('/')
+            .all(|name| !matches!(name, "" | "." | "..") && name.len() <= limits::FILE_NAME)
 }
 
 /// The SHA-256 of each path that a RECORD lists.
@@ -320,7 +391,7 @@ fn parse_record(text: &str) -> HashMap<String, Option<Vec<u8>>> {
 struct Checked<R> {
     inner: R,
     size: u64,
-    sha256: Sha256,
+    sha256: Hasher,
 }
 
 impl<R: Read> Read for Checked<R> {

@@ -3,6 +3,7 @@ use std::io::Cursor;
 use zip::{ZipWriter, write::SimpleFileOptions};
 
 use super::*;
+use crate::Digest;
 
 const PYTHON: Python = Python { minor: 12 };
 
@@ -13,7 +14,9 @@ pub(crate) fn wheel(info: &str, files: &[(&str, &str)]) -> Vec<u8> {
     if !files.iter().any(|(path, _)| *path == about) {
         files.push((&about, "Wheel-Version: 1.0\nRoot-Is-Purelib: true\n"));
     }
-    let hash = |content: &str| data_encoding::BASE64URL_NOPAD.encode(&Sha256::digest(content));
+    let hash = |content: &str| {
+        data_encoding::BASE64URL_NOPAD.encode(Digest::of(content.as_bytes()).bytes())
+    };
     let record: String = files
         .iter()
         .map(|(path, content)| format!("{path},sha256={},{}\n", hash(content), content.len()))
@@ -165,7 +168,7 @@ fn paths_that_leave_the_directory_are_refused() {
 fn files_must_be_those_of_the_record() {
     let about = ("a-1.dist-info/WHEEL", "Wheel-Version: 1.0\n");
     let record = |hash: &str| {
-        let about = data_encoding::BASE64URL_NOPAD.encode(&Sha256::digest(about.1));
+        let about = data_encoding::BASE64URL_NOPAD.encode(Digest::of(about.1.as_bytes()).bytes());
         format!("a.py,{hash},1\na-1.dist-info/WHEEL,sha256={about},1\n")
     };
     let wrong = format!("sha256={}", data_encoding::BASE64URL_NOPAD.encode(&[7; 32]));

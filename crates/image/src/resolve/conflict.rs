@@ -1,9 +1,11 @@
 //! What the user is told where requirements disagree.
 
+use std::collections::HashSet;
+
 use pubgrub::{DerivationTree, External};
 
 use super::{Known, Node, Obstacle, Range, Rules, is_exact};
-use crate::{index, requirements::specifiers};
+use crate::index;
 use pep440_rs::Version;
 use pep508_rs::{ExtraName, PackageName};
 
@@ -32,8 +34,7 @@ pub(super) fn explain(
         asked: Default::default(),
         obstacles: Vec::new(),
     };
-    let mut leaves = Vec::new();
-    collect(tree, &mut leaves);
+    let leaves = collect(tree);
     for leaf in &leaves {
         facts.add(leaf, &leaves);
     }
@@ -53,14 +54,19 @@ pub(super) fn explain(
 
 type Leaf = External<Node, Range, String>;
 
-fn collect<'t>(tree: &'t DerivationTree<Node, Range, String>, leaves: &mut Vec<&'t Leaf>) {
-    match tree {
-        DerivationTree::External(leaf) => leaves.push(leaf),
-        DerivationTree::Derived(derived) => {
-            collect(&derived.cause1, leaves);
-            collect(&derived.cause2, leaves);
+/// The leaves of a proof from the left, each part of it once: parts are shared, and the depth is a stranger's to choose.
+fn collect(tree: &DerivationTree<Node, Range, String>) -> Vec<&Leaf> {
+    let (mut leaves, mut seen, mut left) = (Vec::new(), HashSet::new(), vec![tree]);
+    while let Some(tree) = left.pop() {
+        match tree {
+            DerivationTree::External(leaf) => leaves.push(leaf),
+            DerivationTree::Derived(derived) if seen.insert(std::ptr::from_ref(derived)) => {
+                left.extend([&*derived.cause2, &*derived.cause1]);
+            }
+            DerivationTree::Derived(_) => {}
         }
     }
+    leaves
 }
 
 impl Facts<'_> {
@@ -121,7 +127,7 @@ impl Facts<'_> {
             .into_iter()
             .flat_map(|metadata| self.rules.active(name, extra, metadata))
             .filter(|requirement| requirement.name == *other)
-            .map(|requirement| specifiers(requirement).to_string())
+            .map(|requirement| requirement.specifiers().to_string())
             .filter(|text| !text.is_empty())
             .collect();
         let node = Node::Package(name.clone(), extra.cloned());

@@ -3,7 +3,7 @@ use std::fmt::Write;
 use reqwest::Url;
 
 use super::*;
-use crate::{Cache, layer, server::Server, wheel::tests};
+use crate::{Cache, Digest, server::Server, wheel::tests};
 
 /// An index of our own, and what asks it.
 struct Shop {
@@ -52,7 +52,7 @@ impl Shop {
 
     fn put(&mut self, file: &str, content: Vec<u8>, attributes: &str) {
         let name = file.split('-').next().unwrap().replace('_', "-");
-        let hash = layer::digest(&content).replace("sha256:", "");
+        let hash = Digest::of(&content).hex();
         let page = self.pages.entry(name.clone()).or_default();
         let path = format!("/files/{file}");
         writeln!(
@@ -314,7 +314,7 @@ async fn a_package_comes_from_the_first_index_that_has_it() {
         .put("/other/a-1.0-py3-none-any.whl", package(&wheel, ""));
     let packages = shop.locked("a").await.unwrap();
     assert_eq!(packages[0].to_string(), "a 1.0");
-    let hash = layer::digest(&package(&wheel, "")).replace("sha256:", "");
+    let hash = Digest::of(&package(&wheel, ""));
     assert_eq!(packages[0].hashes, [hash].into(), "the index tells none");
 }
 

@@ -7,7 +7,7 @@ use crate::{
 };
 use aws_sdk_ecr::types::{ImageFailure, ImageFailureCode, ImageIdentifier};
 use dbt_aws_image::{
-    Built, Credentials, DEFAULT_BASE, Dbt, Fingerprint, Images, Login, Platform, Project,
+    Built, Credentials, DEFAULT_BASE, Dbt, Digest, Fingerprint, Images, Login, Platform, Project,
     Reference, Registry, Spec, ecr_registry,
 };
 use std::{path::PathBuf, sync::Arc};
@@ -140,7 +140,7 @@ impl CustomResource for Image {
         let known = digest.into_iter().flat_map(|digest| {
             let uri = format!("{}@{digest}", inputs.repository_url);
             [
-                ("digest".to_owned(), digest.into()),
+                ("digest".to_owned(), digest.to_string().into()),
                 ("imageUri".to_owned(), uri.into()),
             ]
         });
@@ -190,7 +190,7 @@ impl CustomResource for Image {
             .repository_name(repository)
             .image_ids(
                 ImageIdentifier::builder()
-                    .image_digest(&built.digest)
+                    .image_digest(built.digest.to_string())
                     .build(),
             )
             .send()
@@ -206,7 +206,7 @@ impl CustomResource for Image {
         }
         Ok(Some(State {
             inputs: inputs.clone(),
-            outputs: outputs(inputs, built.digest, layers),
+            outputs: outputs(inputs, &built.digest, layers),
         }))
     }
 
@@ -284,7 +284,7 @@ async fn push(
     let layers = serde_json::to_value(&made).map_err(|e| Error::Bug(e.to_string()))?;
     let layers = Json(layers);
     cx.keep("layers", &layers);
-    Ok(outputs(inputs, made.digest, layers))
+    Ok(outputs(inputs, &made.digest, layers))
 }
 
 /// What opens the ECR registries of a region, as far as these credentials may.
@@ -328,10 +328,10 @@ fn base_login(base: &str, own: Option<Credentials>, region: &str, aws: &Arc<Aws>
     }))
 }
 
-fn outputs(inputs: &ImageInputs, digest: String, layers: Json) -> ImageOutputs {
+fn outputs(inputs: &ImageInputs, digest: &Digest, layers: Json) -> ImageOutputs {
     ImageOutputs {
         image_uri: format!("{}@{digest}", inputs.repository_url),
-        digest,
+        digest: digest.to_string(),
         layers,
     }
 }
