@@ -24,7 +24,8 @@ impl Setting {
                 let path = path.to_str().unwrap().to_owned();
                 let known = ["project", "requirements.txt"].contains(&path.as_str());
                 match entry.file_type().unwrap().is_dir() {
-                    _ if known => {}
+                    // a draft of work that is no longer waited for
+                    _ if known || path.starts_with("cache/layers/.") => {}
                     true => left.push(entry.path()),
                     false => {
                         let name = path.rsplit('/').next().unwrap();
