@@ -229,3 +229,112 @@ mod secure {
         owner
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::{
+        fs::Permissions,
+        os::unix::fs::{PermissionsExt, symlink},
+    };
+
+    use super::*;
+
+    fn entry() -> Entry {
+        Entry::new("wheels", &[0xab; 32], "")
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn nobody_else_reads_or_writes_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path().join("a/b");
+        let cache = Cache::new(&root);
+        assert_eq!(cache.read(&entry()), None);
+        cache.write(&entry(), b"content").unwrap();
+        assert_eq!(cache.read(&entry()).as_deref(), Some(&b"content"[..]));
+        let folder = root.join("wheels");
+        assert_eq!([mode(&root), mode(&folder)], [0o700; 2]);
+        assert_eq!(mode(&folder.join(&entry().name)), 0o600);
+
+        // what others could only read is taken, and what they could have written is not
+        for (theirs, there) in [(0o755, true), (0o775, false), (0o707, false)] {
+            cache.write(&entry(), b"content").unwrap();
+            fs::set_permissions(&root, Permissions::from_mode(theirs)).unwrap();
+            fs::set_permissions(&folder, Permissions::from_mode(theirs)).unwrap();
+            assert_eq!(cache.read(&entry()).is_some(), there, "{theirs:o}");
+            assert_eq!(mode(&folder), 0o700);
+            assert_eq!(mode(&root) & 0o022, 0);
+        }
+    }
+
+    #[test]
+    fn what_leads_out_of_it_is_not_followed() {
+        let directory = tempfile::tempdir().unwrap();
+        let (root, outside) = (
+            directory.path().join("cache"),
+            directory.path().join("outside"),
+        );
+        let elsewhere = Cache::new(&outside);
+        elsewhere.write(&entry(), b"planted").unwrap();
+        let cache = Cache::new(&root);
+        cache.write(&entry(), b"ours").unwrap();
+        let file = root.join("wheels").join(&entry().name);
+        fs::remove_file(&file).unwrap();
+        symlink(outside.join("wheels").join(&entry().name), &file).unwrap();
+        assert_eq!(cache.read(&entry()), None);
+        cache.write(&entry(), b"ours").unwrap();
+        assert_eq!(cache.read(&entry()).as_deref(), Some(&b"ours"[..]));
+        assert_eq!(elsewhere.read(&entry()).as_deref(), Some(&b"planted"[..]));
+
+        fs::remove_dir_all(root.join("wheels")).unwrap();
+        symlink(outside.join("wheels"), root.join("wheels")).unwrap();
+        assert_eq!(cache.read(&entry()), None);
+        let error = cache.write(&entry(), b"ours").unwrap_err().to_string();
+        assert!(
+            error.ends_with(
+                "is not used: it is a link or a file; name another directory in DBT_AWS_CACHE"
+            ),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn what_is_not_as_it_was_written_is_not_there() {
+        let directory = tempfile::tempdir().unwrap();
+        let cache = Cache::new(directory.path());
+        let digest = Digest::of(b"wheel");
+        let write = |content: &[u8]| {
+            let (draft, mut file) = cache.draft("wheels").unwrap();
+            io::Write::write_all(&mut file, content).unwrap();
+            draft.keep(&entry()).unwrap()
+        };
+        let path = write(b"wheel");
+        assert_eq!(cache.find(&entry(), &digest), Some(path));
+        write(b"wheeL");
+        assert_eq!(cache.find(&entry(), &digest), None);
+        for content in [&b""[..], b"short", &[7; 64]] {
+            write(content);
+            assert_eq!(cache.read(&entry()), None);
+        }
+    }
+
+    /// Only root can make a directory somebody else's.
+    #[test]
+    fn somebody_elses_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let cache = Cache::new(directory.path());
+        cache.write(&entry(), b"theirs").unwrap();
+        let folder = directory.path().join("wheels");
+        match std::os::unix::fs::chown(&folder, Some(12_345), None) {
+            Ok(()) => {
+                assert_eq!(cache.read(&entry()), None);
+                let error = cache.write(&entry(), b"ours").unwrap_err().to_string();
+                assert!(error.contains("it belongs to another user"), "{error}");
+            }
+            Err(error) => assert_eq!(error.kind(), io::ErrorKind::PermissionDenied),
+        }
+    }
+}

@@ -355,3 +355,7 @@ fn explain(status: StatusCode, body: &[u8]) -> String {
         _ => status.to_string(),
     }
 }
+
+#[cfg(test)]
+#[path = "http_tests.rs"]
+mod tests;

@@ -21,6 +21,7 @@ mod lock;
 mod manifest;
 mod metadata;
 mod packages;
+mod page;
 mod platform;
 mod project;
 mod reference;

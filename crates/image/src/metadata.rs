@@ -17,8 +17,9 @@ use super::{
     cache::Entry,
     digest::Hasher,
     http,
-    index::{self, Beside, Candidate, Finder},
+    index::Finder,
     limits::{self, Limit},
+    page::{self, Beside, Candidate},
     requirement::Requirement,
     wheel::{self, WheelName},
 };
@@ -201,7 +202,7 @@ impl Metadata {
                     metadata.requires.push(requirement);
                 }
                 "requires-python" => {
-                    let specifiers = index::pythons(value);
+                    let specifiers = page::pythons(value);
                     metadata.python = Some(
                         specifiers.ok_or_else(|| format!("it is for Python {}", short(value)))?,
                     );

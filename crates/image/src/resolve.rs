@@ -5,27 +5,25 @@
 
 use std::{
     cell::{Cell, RefCell},
-    cmp::Reverse,
     collections::{BTreeMap, BTreeSet, HashMap},
     fmt,
     str::FromStr,
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use futures::{FutureExt, StreamExt, future::BoxFuture};
-use pep440_rs::{Operator, Version, VersionSpecifiers};
+use pep440_rs::Version;
 use pep508_rs::{ExtraName, MarkerEnvironment, PackageName};
-use pubgrub::{
-    Dependencies, DependencyProvider, PackageResolutionStatistics, PubGrubError, Ranges,
-};
+use pubgrub::{PubGrubError, Ranges};
 
 use super::{
     Error, Index, Python, Result,
-    index::{self, Candidate, Finder, PARALLEL},
+    index::{self, Finder, PARALLEL},
     limits,
     lock::{self, Locked},
     metadata::Metadata,
+    page::Candidate,
     platform::Platform,
     requirement::Requirement,
     requirements::{Line, Requirements},
@@ -33,6 +31,14 @@ use super::{
 };
 
 mod conflict;
+mod solver;
+mod versions;
+
+pub(super) use self::versions::runs_on;
+use self::{
+    solver::Solver,
+    versions::{is_exact, range},
+};
 
 type Range = Ranges<Version>;
 
@@ -48,6 +54,7 @@ pub(super) async fn packages(
     let environment = lock::environment(python, platform);
     let wanted = |line: &&Line| !line.constraint && line.requirement.applies(&environment, &[]);
     let rules = Rules {
+        patience: limits::ATTEMPT,
         finder,
         indexes,
         requirements,
@@ -123,6 +130,8 @@ impl fmt::Display for Node {
 
 /// What is resolved, for what, and where from.
 struct Rules<'a> {
+    /// How long an attempt may take.
+    patience: Duration,
     finder: &'a Finder,
     indexes: &'a [Index],
     requirements: &'a Requirements,
@@ -413,190 +422,6 @@ impl Rules<'_> {
             }
         })
     }
-}
-
-/// One attempt, on what is known.
-struct Solver<'a> {
-    rules: &'a Rules<'a>,
-    known: &'a Known,
-    missing: RefCell<Missing>,
-    /// Which package was mentioned first.
-    order: RefCell<HashMap<PackageName, usize>>,
-    started: Instant,
-    steps: Cell<usize>,
-}
-
-/// Something has to be learned first.
-#[derive(Debug, thiserror::Error)]
-#[error("not known yet")]
-struct NotYet;
-
-impl Solver<'_> {
-    /// Note what will be needed of a package.
-    fn foresee(&self, name: &PackageName, range: &Range) {
-        let mut missing = self.missing.borrow_mut();
-        let Some(package) = self.known.get(name) else {
-            let packages = &mut missing.packages;
-            packages
-                .entry(name.clone())
-                .or_insert_with(|| range.clone());
-            return;
-        };
-        // whoever goes back far is not made to ask for every version by itself
-        let tried = package.needs.len();
-        let batch = if tried < 3 { 1 } else { tried.min(20) };
-        let best = self.rules.allowed(name, package, range).take(batch);
-        let unknown = best.filter(|(version, _)| !package.needs.contains_key(version));
-        missing
-            .needs
-            .extend(unknown.map(|(version, _)| (name.clone(), version.clone())));
-    }
-
-    fn note_order(&self, nodes: &[(Node, Range)]) {
-        let mut order = self.order.borrow_mut();
-        for (node, _) in nodes {
-            if let Node::Package(name, _) = node {
-                let next = order.len();
-                order.entry(name.clone()).or_insert(next);
-            }
-        }
-    }
-}
-
-impl DependencyProvider for Solver<'_> {
-    type P = Node;
-    type V = Version;
-    type VS = Range;
-    type M = String;
-    type Err = NotYet;
-    /// Pinned packages first, then those that were in the way of others, then in order of mention.
-    type Priority = (bool, u32, Reverse<usize>);
-
-    fn prioritize(
-        &self,
-        node: &Node,
-        range: &Range,
-        statistics: &PackageResolutionStatistics,
-    ) -> Self::Priority {
-        let Node::Package(name, _) = node else {
-            return (true, u32::MAX, Reverse(0));
-        };
-        self.foresee(name, range);
-        let order = self.order.borrow().get(name).copied();
-        (
-            is_exact(range),
-            statistics.conflict_count(),
-            Reverse(order.unwrap_or(usize::MAX)),
-        )
-    }
-
-    fn should_cancel(&self) -> Result<(), NotYet> {
-        self.steps.set(self.steps.get() + 1);
-        let over = self.steps.get() > limits::STEPS || self.started.elapsed() > limits::ATTEMPT;
-        if over { Err(NotYet) } else { Ok(()) }
-    }
-
-    fn choose_version(&self, node: &Node, range: &Range) -> Result<Option<Version>, NotYet> {
-        let Node::Package(name, _) = node else {
-            return Ok(Some(Version::new([0])));
-        };
-        let Some(package) = self.known.get(name) else {
-            self.foresee(name, range);
-            return Err(NotYet);
-        };
-        let best = self.rules.allowed(name, package, range).next();
-        Ok(best.map(|(version, _)| version.clone()))
-    }
-
-    fn get_dependencies(
-        &self,
-        node: &Node,
-        version: &Version,
-    ) -> Result<Dependencies<Node, Range, String>, NotYet> {
-        let nodes = match node {
-            Node::Root => {
-                let lines = self.rules.direct.iter();
-                self.rules.dependencies(lines.map(|line| &line.requirement))
-            }
-            Node::Package(name, extra) => {
-                let package = self.known.get(name);
-                let Some(needs) = package.and_then(|package| package.needs.get(version)) else {
-                    self.foresee(name, &Ranges::singleton(version.clone()));
-                    return Err(NotYet);
-                };
-                match needs {
-                    Err(reason) => Err(reason.clone()),
-                    Ok(metadata) => match &metadata.python {
-                        Some(pythons) if !runs_on(pythons, self.rules.python) => {
-                            Err(format!("it needs Python {pythons}"))
-                        }
-                        _ => {
-                            let active = self.rules.active(name, extra.as_ref(), metadata);
-                            self.rules.dependencies(active)
-                        }
-                    },
-                }
-            }
-        };
-        let mut nodes = match nodes {
-            Ok(nodes) => nodes,
-            Err(reason) => return Ok(Dependencies::Unavailable(reason)),
-        };
-        if let Node::Package(name, Some(_)) = node {
-            let itself = Node::Package(name.clone(), None);
-            nodes.push((itself, Ranges::singleton(version.clone())));
-        }
-        self.note_order(&nodes);
-        Ok(Dependencies::Available(nodes.into_iter().collect()))
-    }
-}
-
-/// The versions that specifiers allow. A version stands for its local ones too, such as `1.0+cpu`.
-fn range(specifiers: &VersionSpecifiers) -> Range {
-    let one = |specifier: &pep440_rs::VersionSpecifier| {
-        let version = specifier.version();
-        match specifier.operator() {
-            Operator::Equal if !version.is_local() => {
-                Ranges::from_range_bounds(version.clone()..after(version))
-            }
-            Operator::NotEqual if !version.is_local() => {
-                Ranges::from_range_bounds(version.clone()..after(version)).complement()
-            }
-            Operator::LessThanEqual => Ranges::strictly_lower_than(after(version)),
-            _ => Ranges::from(specifier.clone()),
-        }
-    };
-    specifiers.iter().fold(Ranges::full(), |all, specifier| {
-        all.intersection(&one(specifier))
-    })
-}
-
-/// The least version after a version and its local ones.
-fn after(version: &Version) -> Version {
-    let version = version.clone().without_local();
-    match (version.dev(), version.post()) {
-        (Some(dev), _) => version.with_dev(Some(dev + 1)),
-        (None, Some(post)) => version.with_post(Some(post + 1)).with_dev(Some(0)),
-        (None, None) => version.with_post(Some(0)).with_dev(Some(0)),
-    }
-}
-
-/// Whether a range is that of one version.
-fn is_exact(range: &Range) -> bool {
-    use std::ops::Bound::{Excluded, Included};
-    let mut segments = range.iter();
-    match (segments.next(), segments.next()) {
-        (Some((Included(first), Included(last))), None) => first == last,
-        (Some((Included(first), Excluded(next))), None) => after(first) == *next,
-        _ => false,
-    }
-}
-
-/// Whether specifiers of Pythons allow a release of a minor version.
-pub(super) fn runs_on(specifiers: &VersionSpecifiers, python: Python) -> bool {
-    let minor = |minor: u32| Version::new([3, u64::from(minor)]);
-    let releases = Ranges::from_range_bounds(minor(python.minor)..minor(python.minor + 1));
-    !range(specifiers).is_disjoint(&releases)
 }
 
 /// The version in the name of a source distribution.

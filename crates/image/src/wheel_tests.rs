@@ -227,3 +227,53 @@ fn the_best_wheel_is_the_one_that_pip_takes() {
     }
     assert!(WheelName::parse("a-1.tar.gz").is_none() && WheelName::parse("a-1-any.whl").is_none());
 }
+
+#[test]
+fn a_directory_without_end_is_not_read() {
+    let mut content = zip(&[("a.py", "x")]);
+    let end = content.len() - 22;
+    let start = u32::from_le_bytes(content[end + 16..end + 20].try_into().unwrap()) as usize;
+    let entry = content[start..end].to_vec();
+    let tail = content.split_off(end);
+    let count = 2_000_000_usize;
+    for _ in 1..count {
+        content.extend_from_slice(&entry);
+    }
+    // the end of a zip of more than 65,535 files
+    let (directory, place) = ((content.len() - start) as u64, content.len() as u64);
+    content.extend(0x0606_4b50_u32.to_le_bytes());
+    content.extend(44_u64.to_le_bytes());
+    content.extend([45, 0, 45, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    content.extend((count as u64).to_le_bytes());
+    content.extend((count as u64).to_le_bytes());
+    content.extend(directory.to_le_bytes());
+    content.extend((start as u64).to_le_bytes());
+    content.extend(0x0706_4b50_u32.to_le_bytes());
+    content.extend(0_u32.to_le_bytes());
+    content.extend(place.to_le_bytes());
+    content.extend(1_u32.to_le_bytes());
+    let mut tail = tail;
+    tail[8..20].fill(0xff);
+    content.extend(tail);
+    let error = open(Cursor::new(content)).err().unwrap();
+    assert!(
+        error.contains("its directory is larger than that of any wheel"),
+        "{error}"
+    );
+}
+
+#[test]
+fn names_that_harm_a_terminal_are_refused() {
+    for path in [
+        "a\x1b[2J.py",
+        "a\nb",
+        "a\u{9b}x",
+        &"x".repeat(300),
+        &"x/".repeat(600),
+    ] {
+        refused(
+            wheel("a-1.dist-info", &[(path, "x")]),
+            "could be written outside its directory",
+        );
+    }
+}

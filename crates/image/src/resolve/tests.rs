@@ -422,3 +422,68 @@ async fn the_order_of_the_answers_changes_nothing() {
         assert_eq!(other.resolve("a, e").await, first);
     }
 }
+
+#[tokio::test]
+async fn a_proof_of_many_steps_is_told_on_a_small_stack() {
+    let shop = Shop::new().await;
+    let rules = |known: &mut Known| {
+        let mut releases = BTreeMap::new();
+        let mut needs = HashMap::new();
+        let mut others = BTreeMap::new();
+        let wheel = |file: String| Candidate {
+            file,
+            url: Url::parse("http://127.0.0.1/x").unwrap(),
+            sha256: None,
+            requires_python: None,
+            yanked: false,
+            metadata: crate::page::Beside::No,
+        };
+        for number in 0..400_u64 {
+            let version = Version::new([number]);
+            let release = |name: &str| Release {
+                wheel: Some(wheel(format!("{name}-{number}-py3-none-any.whl"))),
+                python: None,
+            };
+            releases.insert(version.clone(), release("a"));
+            others.insert(version.clone(), release("b"));
+            let metadata = Metadata {
+                requires: vec![format!("b=={}", number + 10_000).parse().unwrap()],
+                python: None,
+            };
+            needs.insert(version, Ok(metadata));
+        }
+        let package = |releases, needs| Package {
+            index: 0,
+            releases,
+            needs,
+        };
+        known.insert("a".parse().unwrap(), package(releases, needs));
+        known.insert("b".parse().unwrap(), package(others, HashMap::new()));
+    };
+    let mut known = Known::new();
+    rules(&mut known);
+    let requirements = Requirements::parse("r.txt", "a").unwrap();
+    let python = Python { minor: 12 };
+    let environment = lock::environment(python, Platform::Amd64);
+    let indexes = shop.indexes();
+    let mut rules = Rules {
+        patience: limits::ATTEMPT,
+        finder: &shop.finder,
+        indexes: &indexes,
+        requirements: &requirements,
+        direct: requirements.lines.iter().collect(),
+        environment: &environment,
+        python,
+        platform: Platform::Amd64,
+    };
+    let Attempt::Conflict(reason) = rules.attempt_apart(&known) else {
+        panic!("there is a solution");
+    };
+    assert!(
+        reason.contains("there is no such b: the newest is 399"),
+        "{reason}"
+    );
+    // however many combinations there are
+    rules.patience = std::time::Duration::ZERO;
+    assert!(matches!(rules.attempt_apart(&known), Attempt::Endless));
+}
