@@ -4,6 +4,7 @@ import copy
 
 import yaml
 
+import permissions
 from registry import BASE
 from stack import HERE, REGION, Wrong, same
 
@@ -425,7 +426,24 @@ def updated(aws, disturbance, *answered, points=4):
     stack.destroyed()
 
 
+def permitted(aws):
+    """The policies of docs/permissions.md are enough for a whole life, and for nothing of another name."""
+    permissions.complete()
+    stack = aws.stack()
+    stack.environment |= permissions.deployer(aws.client("iam"))
+    stack.up(WHOLE)
+    permissions.named(stack.deployment())
+    stack.up(UPDATED)
+    stack.pulumi("refresh", "--stack=dev")
+    output = stack.up({**UPDATED, "lake": BLOCKS["lake"]}, fails=True)
+    if "they lack s3:ListBucket" not in output:
+        raise Wrong(f"a bucket of another name was refused for another reason:\n{output}")
+    stack.up(WHOLE)
+    stack.destroyed()
+
+
 CASES = [
+    ("permissions", permitted),
     ("no-change", untouched),
     ("secret-in-program", secret_in_program),
     ("update refused", updated, "refused"),

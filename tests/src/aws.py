@@ -23,6 +23,7 @@ from moto.stepfunctions.models import StepFunctionBackend
 from werkzeug.serving import make_server
 from werkzeug.test import run_wsgi_app
 
+import enforced  # noqa: F401 changes moto
 import in_use  # noqa: F401 changes moto
 
 

@@ -1,0 +1,74 @@
+"""The policies of docs/permissions.md."""
+import json
+import re
+from fnmatch import fnmatchcase
+
+from stack import HERE, REGION, Wrong
+
+ROOT = HERE.parent.parent
+# The most characters that a managed policy has, without white space.
+LONGEST = 6144
+# S3's actions that are not named as its calls.
+NAMES = {
+    "DeleteBucketEncryption": "PutEncryptionConfiguration", "DeleteBucketLifecycle": "PutLifecycleConfiguration",
+    "DeleteObjects": "DeleteObject", "GetBucketEncryption": "GetEncryptionConfiguration",
+    "GetBucketLifecycleConfiguration": "GetLifecycleConfiguration", "GetPublicAccessBlock": "GetBucketPublicAccessBlock",
+    "HeadBucket": "ListBucket", "ListBuckets": "ListAllMyBuckets", "ListObjectVersions": "ListBucketVersions",
+    "PutBucketEncryption": "PutEncryptionConfiguration", "PutBucketLifecycleConfiguration": "PutLifecycleConfiguration",
+    "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
+}
+# What only building blocks used alone do.
+ALONE = {"logs:AssociateKmsKey", "logs:DisassociateKmsKey", "kms:DescribeKey"}
+SERVICES = {"sfn": "states"}
+
+
+def policies():
+    """The policies, for the emulator's account and region."""
+    blocks = re.findall(r"```json\n(.*?)```", (ROOT / "docs/permissions.md").read_text(), re.DOTALL)
+    texts = [block.replace("111122223333", "123456789012").replace("eu-west-1", REGION) for block in blocks]
+    return [policy for policy in map(json.loads, texts) if "Version" in policy]
+
+
+def deployer(iam):
+    """The environment of a user who has these policies and no other."""
+    iam.create_user(UserName="deployer")
+    for number, policy in enumerate(policies()):
+        length = len(json.dumps(policy, separators=(",", ":")))
+        if length > LONGEST:
+            raise Wrong(f"policy {number} has {length} characters, {LONGEST} fit")
+        iam.put_user_policy(UserName="deployer", PolicyName=str(number), PolicyDocument=json.dumps(policy))
+    key = iam.create_access_key(UserName="deployer")["AccessKey"]
+    return {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
+
+
+def statements():
+    """All statements."""
+    return [statement for policy in policies() for statement in policy["Statement"]]
+
+
+def listed(value):
+    """A list of what may stand alone."""
+    return value if isinstance(value, list) else [value]
+
+
+def named(deployment):
+    """Refuses an object that no pattern of the policies names."""
+    patterns = [pattern for statement in statements() for pattern in listed(statement["Resource"]) if pattern != "*"]
+    for resource in deployment["resources"]:
+        arn = (resource.get("outputs") or {}).get("arn")
+        by_id = resource["type"].startswith("dbt-aws:ec2:")
+        if arn and not by_id and not any(fnmatchcase(arn.removesuffix(":*"), pattern) for pattern in patterns):
+            raise Wrong(f"no policy names {arn}")
+
+
+def complete():
+    """Refuses a call in the provider's source that the policies do not allow."""
+    allowed = {action for statement in statements() for action in listed(statement["Action"])}
+    call = re.compile(r"aws\.(ec2|ecr|ecs|iam|logs|rds|s3|scheduler|secretsmanager|sfn|sqs)\(\)\.([a-z0-9_]+)\(")
+    missing = set()
+    for path in (ROOT / "provider/src").rglob("*.rs"):
+        for service, method in call.findall(re.sub(r"\s+", "", path.read_text())):
+            name = "".join(part.capitalize() for part in method.split("_")).replace("Db", "DB")
+            missing.add(f"{SERVICES.get(service, service)}:{NAMES.get(name, name) if service == 's3' else name}")
+    if missing := missing - allowed - ALONE:
+        raise Wrong(f"docs/permissions.md lacks {sorted(missing)}")
