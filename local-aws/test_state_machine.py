@@ -19,7 +19,10 @@ if commands[0] == "dbt debug":
     time.sleep(600)
 if commands[0] == "dbt clean":
     sys.exit(3)
-outcome = {"version": 1, "class": kind, "exitCode": code, "message": "%s: %s %s" % (" and ".join(commands), kind, environment.get("LABEL"))}
+label = json.loads(environment.get("DBT_AWS_ENVIRONMENT", "{}")).get("LABEL")
+outcome = {"version": 1, "class": kind, "exitCode": code, "message": "%s: %s %s" % (" and ".join(commands), kind, label)}
+if "LABEL" in environment:
+    outcome["warnings"] = ["LABEL is a variable of the container"]
 place = "shop/prod/runs/%s/%s/outcome.json" % (environment["DBT_AWS_RUN_ID"], environment["DBT_AWS_ATTEMPT"])
 url = "%s/%s/%s" % (environment["AWS_ENDPOINT_URL"], environment["BUCKET"], place)
 urllib.request.urlopen(urllib.request.Request(url, json.dumps(outcome).encode(), method="PUT"))
@@ -37,12 +40,12 @@ class StateMachine(unittest.TestCase):
         self.family = f"{self.name}-{self._testMethodName}"
         self.register(self.image)
 
-    def register(self, image):
+    def register(self, image, **more):
         """A revision of the task definition."""
         answer = self.ecs.register_task_definition(
             family=self.family, requiresCompatibilities=["FARGATE"], networkMode="awsvpc", cpu="256", memory="512",
             containerDefinitions=[{"name": "dbt", "image": image, "entryPoint": ["python3", "-c"], "command": [RUNNER],
-                                   "environment": [{"name": "BUCKET", "value": self.name}]}])
+                                   "environment": [{"name": "BUCKET", "value": self.name}], **more}])
         self.addCleanup(self.ecs.deregister_task_definition, taskDefinition=answer["taskDefinition"]["taskDefinitionArn"])
 
     def machine(self, state="Run dbt", **changes):
@@ -67,11 +70,11 @@ class StateMachine(unittest.TestCase):
 
     def test_success(self):
         end = self.run_to_the_end(self.machine(), commands=["dbt seed", "dbt build"], cpu="512", memory="1024",
-                                  environment={"LABEL": "nightly", "DBT_AWS_ATTEMPT": "7"})
+                                  environment={"LABEL": "nightly", "NUMBER": 7})
         self.assertEqual(end["status"], "SUCCEEDED", end)
         run = end["name"]
         self.assertEqual(json.loads(end["output"]), {
-            "class": "success", "message": "dbt seed and dbt build: success nightly",
+            "class": "success", "message": "dbt seed and dbt build: success nightly", "warnings": [],
             "artifacts": f"s3://{self.name}/shop/prod/runs/{run}/1/"})
 
     def test_nothing_given(self):
@@ -104,8 +107,52 @@ class StateMachine(unittest.TestCase):
         self.register(self.image.replace(":base", ":none"))
         end = self.run_to_the_end(self.machine())
         self.assertEqual((end["status"], end["error"]), ("FAILED", "TaskNotStarted"), end)
-        self.assertIn("look whether the image is there", end["cause"])
+        self.assertIn("see that the image is there", end["cause"])
+        self.assertNotIn("the log is at", end["cause"])
         self.assertLess(len(end["cause"]), 1000)
+
+    def test_without_its_secret(self):
+        secret = "arn:aws:secretsmanager:us-east-1:000000000000:secret:none-AbCdEf"
+        self.register(self.image, secrets=[{"name": "DBT_AWS_WAREHOUSE_SECRET", "valueFrom": secret}])
+        end = self.run_to_the_end(self.machine())
+        self.assertEqual((end["status"], end["error"]), ("FAILED", "TaskNotStarted"), end)
+        self.assertRegex(end["cause"], rf"unable to retrieve secret {secret} for .*; see that the secret is there")
+
+    def test_an_input_that_cannot_be_meant(self):
+        end = self.run_to_the_end(self.machine(), command=["dbt ls"])
+        self.assertEqual((end["status"], end["error"]), ("FAILED", "InputRefused"), end)
+        self.assertEqual(end["cause"], "the input of the execution cannot be used, and nothing was run: "
+                         '"command" is not a key of it; did you mean commands?')
+        self.assertEqual(self.tasks(), 0)
+
+    def test_where_an_execution_may_change_nothing_a_schedule_still_counts(self):
+        machine = self.machine("Begin", Assign=self.begin(overrides="none"))
+        end = self.run_to_the_end(machine, commands=["dbt test"])
+        self.assertEqual((end["status"], end["error"]), ("FAILED", "InputRefused"), end)
+        self.assertIn("commands is not for an execution to change: overrides of the project is none", end["cause"])
+        given = {"commands": ["dbt seed"], "environment": {"LABEL": "nightly"},
+                 "scheduleArn": "<aws.scheduler.schedule-arn>", "scheduledTime": "<aws.scheduler.scheduled-time>"}
+        ours, theirs = self.schedule("ours", machine, given), self.schedule("theirs", machine + "-other", given)
+        forged = {"commands": ["dbt test"], "scheduledTime": "2026-01-31T06:30:00Z"}
+        end = self.run_to_the_end(machine, **forged, scheduleArn=ours)
+        self.assertEqual(json.loads(end["output"])["message"], "dbt seed: success nightly", end)
+        end = self.run_to_the_end(machine, **forged, scheduleArn=theirs)
+        self.assertIn("scheduleArn is that of a schedule of something else", end["cause"])
+        end = self.run_to_the_end(machine, **forged, scheduleArn=ours + "-none")
+        self.assertIn("the schedule in scheduleArn could not be read: Scheduler.ResourceNotFoundException: ", end["cause"])
+
+    def begin(self, **changes):
+        """What the first state assigns, with other values."""
+        return {**json.loads(DEFINITION.read_text())["States"]["Begin"]["Assign"], **changes}
+
+    def schedule(self, name, machine, given):
+        """A schedule that does not run by itself; its ARN."""
+        name = f"{self.family[:40]}-{name}"
+        arn = self.scheduler.create_schedule(
+            Name=name, ScheduleExpression="rate(1 hour)", State="DISABLED", FlexibleTimeWindow={"Mode": "OFF"},
+            Target={"Arn": machine, "RoleArn": ROLE, "Input": json.dumps(given)})["ScheduleArn"]
+        self.addCleanup(self.scheduler.delete_schedule, Name=name)
+        return arn
 
     def test_no_such_task_definition(self):
         machine = self.machine()

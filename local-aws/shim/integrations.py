@@ -3,7 +3,7 @@ import contextvars
 import json
 
 import ministack.app
-from ministack.services import ecs, ssm
+from ministack.services import ecs, scheduler, ssm
 from ministack.services import stepfunctions as states
 
 # The errors of objects that S3's model has. Step Functions gives any other as S3.S3Exception.
@@ -15,7 +15,7 @@ def install():
     """Puts the corrections in place."""
     states._poll_ecs_tasks = wait_for_task
     states._invoke_resource_with_timeout = stopping_at_timeout(states._invoke_resource_with_timeout)
-    states._invoke_aws_sdk_integration = with_s3_objects(states._invoke_aws_sdk_integration)
+    states._invoke_aws_sdk_integration = with_schedules(with_s3_objects(states._invoke_aws_sdk_integration))
     for action in ("_create_state_machine", "_update_state_machine"):
         setattr(states, action, with_tracing(getattr(states, action)))
     resolve = ssm.resolve_parameter_value
@@ -111,5 +111,21 @@ def with_s3_objects(original):
         if action == "getObject":
             result |= {"Body": content.decode(), "ContentLength": len(content), "ContentType": answer.get("content-type", "")}
         return result
+
+    return invoke
+
+
+def with_schedules(original):
+    """The emulator has no aws-sdk:scheduler."""
+
+    def invoke(resource, data):
+        if not resource.endswith(":aws-sdk:scheduler:getSchedule"):
+            return original(resource, data)
+        status, _, content = scheduler._get_schedule(data["Name"], {"groupName": data.get("GroupName", "default")})
+        answer = json.loads(content)
+        if status >= 400:
+            code = answer.get("__type", "SchedulerException").rpartition("#")[2]
+            raise states._ExecutionError(f"Scheduler.{code}", answer.get("message") or answer.get("Message") or "")
+        return answer
 
     return invoke

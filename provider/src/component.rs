@@ -289,6 +289,15 @@ fn complete(
     if explained { Vec::new() } else { missing }
 }
 
+/// What there is to say about a component's inputs.
+#[derive(Debug, Default)]
+pub struct Judged {
+    /// What is wrong with them.
+    pub failures: Vec<Failure>,
+    /// What the user should look at.
+    pub warnings: Vec<String>,
+}
+
 /// A [`Component`] with its types erased.
 pub trait DynamicComponent: Send + Sync {
     /// The type token.
@@ -299,8 +308,8 @@ pub trait DynamicComponent: Send + Sync {
     fn tables(&self) -> (&'static Table, &'static Table);
     /// The tokens of the kinds of its children that may be left over.
     fn kinds(&self) -> &'static [&'static str];
-    /// What is wrong with the inputs.
-    fn check(&self, inputs: &Properties) -> Vec<Failure>;
+    /// What there is to say about the inputs.
+    fn check(&self, inputs: &Properties) -> Judged;
     /// What AWS says is wrong with them.
     fn look<'a>(
         &'a self,
@@ -340,10 +349,13 @@ impl<C: Component> DynamicComponent for Erased<C> {
         C::KINDS
     }
 
-    fn check(&self, inputs: &Properties) -> Vec<Failure> {
+    fn check(&self, inputs: &Properties) -> Judged {
         let mut check = Check::new(C::Inputs::table(), inputs);
         C::check(&mut check);
-        check.failures
+        Judged {
+            failures: check.failures,
+            warnings: check.warnings,
+        }
     }
 
     fn look<'a>(

@@ -1,5 +1,6 @@
 //! The product: the three components.
 
+mod exposure;
 pub mod platform;
 pub mod project;
 pub mod schedule;

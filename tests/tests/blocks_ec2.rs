@@ -35,12 +35,47 @@ async fn vpc_lives() {
                 json!({"enableDnsHostnames": false}),
                 json!({"enableDnsSupport": false}),
                 json!({"enableDnsSupport": null, "enableDnsHostnames": null}),
+                json!({"closeDefaultSecurityGroup": true}),
             ],
+            untold: vec!["closeDefaultSecurityGroup"],
             replaces: vec![("cidrBlock", json!("10.1.0.0/16"))],
             listed: Call::new("ec2", "describe_vpcs", json!({}), "Vpcs[]"),
             ..Block::default()
         })
         .await;
+}
+
+/// Rules that come back are drift, and go with the next update.
+#[tokio::test]
+async fn the_default_security_group_is_closed() {
+    let stack = Stack::new("default-group").await;
+    let inputs = json!({"cidrBlock": "10.0.0.0/16", "closeDefaultSecurityGroup": true});
+    let vpc = stack.make("dbt-aws:ec2:Vpc", "vpc", inputs).await;
+    let filters = json!([
+        {"Name": "vpc-id", "Values": [vpc.id]}, {"Name": "group-name", "Values": ["default"]},
+    ]);
+    let group = || {
+        let filters = json!({"Filters": filters});
+        let found = stack.aws("ec2", "describe_security_groups", &filters);
+        found.expect("groups")["SecurityGroups"][0].clone()
+    };
+    let closed = |group: &serde_json::Value| {
+        group["IpPermissions"] == json!([]) && group["IpPermissionsEgress"] == json!([])
+    };
+    let found = group();
+    assert!(closed(&found), "{found}");
+    let permission = json!([{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}]);
+    let opened = json!({"GroupId": found["GroupId"], "IpPermissions": permission});
+    stack
+        .aws("ec2", "authorize_security_group_ingress", &opened)
+        .expect("opens");
+    let read = stack.provider.read(&vpc).await.expect("reads");
+    let read = read.expect("is there");
+    assert_eq!(read.outputs["closeDefaultSecurityGroup"], false.into());
+    let updated = stack.provider.update(&read, &vpc.inputs, false).await;
+    updated.expect("updates");
+    let found = group();
+    assert!(closed(&found), "{found}");
 }
 
 /// The zone is chosen once.

@@ -48,7 +48,8 @@ class Artifacts:
             self.log(f"restored {name}")
         except Exception as error:
             path.unlink(missing_ok=True)
-            if "NoSuchKey" not in str(error):
+            # To whoever may not list the bucket, what is missing is forbidden.
+            if not any(code in str(error) for code in ("NoSuchKey", "AccessDenied")):
                 self.log(f"did not restore {name}: {one_line(error)}")
 
     def put(self, name, read):

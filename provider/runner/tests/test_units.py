@@ -135,6 +135,22 @@ def test_a_stop_during_the_uploads_leaves_time_for_the_outcome(monkeypatch):
     assert said == ["gave up on 1 artifact after 0 s"]
 
 
+@pytest.mark.parametrize("code, said", [
+    ("NoSuchKey", []), ("AccessDenied", []),
+    ("SlowDown", ["did not restore a: An error occurred (SlowDown) when calling the GetObject operation: no"]),
+])
+def test_what_is_missing_may_be_forbidden(tmp_path, code, said):
+    class Client:
+        def get_object(self, **_):
+            raise RuntimeError(f"An error occurred ({code}) when calling the GetObject operation: no")
+
+    lines = []
+    place = artifacts.Artifacts("s3://artifacts/shop", lines.append)
+    place.client = Client()
+    place.get("a", tmp_path / "a")
+    assert lines == said
+
+
 @pytest.mark.parametrize("connection, address", [
     ({"type": "postgres", "host": "db"}, ("db", 5432)),
     ({"type": "redshift", "host": "db"}, ("db", 5439)),

@@ -64,7 +64,7 @@ pub(crate) async fn record(
     inputs: Properties,
     how: As,
 ) -> (Recording, Result<Properties>) {
-    let failures = component.check(&inputs);
+    let failures = component.check(&inputs).failures;
     assert!(failures.is_empty(), "{failures:?}");
     let recorder = Arc::new(Recorder {
         recording: Mutex::default(),

@@ -35,6 +35,7 @@ use crate::{
         sfn::state_machine::{StateMachine, StateMachineArgs},
         sqs::queue::{Queue, QueueArgs},
     },
+    words,
 };
 use dbt_aws_image::{AGAIN, Project};
 use serde_json::{Value as Document, json};
@@ -42,6 +43,18 @@ use serde_json::{Value as Document, json};
 /// One dbt project, packaged and runnable.
 #[derive(Debug)]
 pub struct DbtProject;
+
+words! {
+    /// What the input of an execution may change.
+    pub enum ProjectOverrides {
+        /// Commands, environment, CPU and memory.
+        All = "all",
+        /// The commands.
+        Commands = "commands",
+        /// Nothing: it runs the default, or what a schedule says.
+        None = "none",
+    }
+}
 
 /// What a project is made from.
 #[derive(Clone, Debug, Props)]
@@ -96,6 +109,13 @@ pub struct DbtProjectInputs {
     /// fails. Default: 60.
     #[prop(default = 60, check = checks::timeout)]
     pub timeout_minutes: i64,
+    /// Whether a run fails in which a command that selects nodes selected none. Default: `false`, which warns.
+    #[prop(default = false)]
+    pub fail_if_nothing_selected: bool,
+    /// What the input of an execution may change of a run. With `commands` and `none`, a schedule's values are read from
+    /// the schedule itself, which must be in the group `default`. Default: `all`.
+    #[prop(default = ProjectOverrides::All)]
+    pub overrides: ProjectOverrides,
     /// What else dbt may do in AWS, besides keeping its artifacts.
     pub policy_statements: Option<Vec<PolicyStatement>>,
     /// Tags, on everything of this project that can carry them.
@@ -266,7 +286,7 @@ impl Component for DbtProject {
         );
         let task_role = roles.make(
             "task-role",
-            roles.trust("ecs-tasks.amazonaws.com"),
+            roles.trust("ecs-tasks.amazonaws.com", "*"),
             all((
                 pick(platform, ["artifactsBucketArn", "artifactsKmsKeyArn"]),
                 prefix.clone(),
@@ -301,15 +321,26 @@ impl Component for DbtProject {
             artifacts_uri.clone(),
             profile.optional(),
             args.timeout_minutes.clone(),
+            args.fail_if_nothing_selected.clone(),
             secrets.clone(),
         ))
-        .map(|(own, artifacts, profile, timeout, secrets)| {
-            task::environment(own, &artifacts, profile, timeout, &secrets)
+        .map(|(own, artifacts, profile, timeout, fail, secrets)| {
+            task::environment(own, &artifacts, profile, timeout, fail, &secrets)
         });
         let prefix_of_log = log_prefix.clone();
         let log = pick(platform, ["logGroupName", "region"])
             .map(move |platform| task::log_options(&platform, &prefix_of_log));
-        let container = task::container(image_uri.clone(), environment, secrets, log);
+        // An image made elsewhere names its own user.
+        let user = match &packed {
+            Some(_) => task::USER.into(),
+            None => Output::default(),
+        };
+        let container = task::container(image_uri.clone(), user, environment, secrets, log);
+        let task_tags = all((tags.optional(), prefix.clone())).map(|(own, prefix)| {
+            let mut tags: Tags = own.unwrap_or_default();
+            tags.insert(roles::PROJECT_TAG.to_owned(), prefix);
+            tags
+        });
         let task_definition = scope.child::<TaskDefinition>(
             "task",
             TaskDefinitionArgs {
@@ -327,14 +358,14 @@ impl Component for DbtProject {
                     ..Default::default()
                 }
                 .into(),
-                tags: tags.clone(),
+                tags: task_tags,
                 ..Default::default()
             },
         );
 
         let machine_role = roles.make(
             "machine-role",
-            roles.trust("states.amazonaws.com"),
+            roles.trust("states.amazonaws.com", "stateMachine:*"),
             all((
                 pick(
                     platform,
@@ -350,9 +381,10 @@ impl Component for DbtProject {
                 task_definition.family_arn.clone(),
                 execution_role,
                 task_role.clone(),
+                args.overrides.clone(),
             ))
-            .map(|(platform, prefix, family, execution, task)| {
-                roles::machine(&platform, &prefix, &family, [&execution, &task])
+            .map(|(platform, prefix, family, execution, task, overrides)| {
+                roles::machine(&platform, &prefix, &family, [&execution, &task], overrides)
             }),
         );
         let definition = all((
@@ -371,8 +403,9 @@ impl Component for DbtProject {
             prefix,
             task_definition.family_arn.clone(),
             args.timeout_minutes.clone(),
+            args.overrides.clone(),
         ))
-        .map(move |(platform, prefix, family, timeout)| {
+        .map(move |(platform, prefix, family, timeout, overrides)| {
             let machine = Machine {
                 region: platform.text("region"),
                 cluster: platform.text("clusterArn"),
@@ -389,6 +422,7 @@ impl Component for DbtProject {
                 log_group: platform.text("logGroupName"),
                 log_prefix,
                 timeout_seconds: timeout * 60,
+                overrides,
             };
             machine.definition()
         });
@@ -412,7 +446,8 @@ impl Component for DbtProject {
         );
         let scheduler_role = roles.make(
             "scheduler-role",
-            roles.trust("scheduler.amazonaws.com"),
+            // Scheduler names the group, which is all that a role may be made for.
+            roles.trust("scheduler.amazonaws.com", "schedule-group/*"),
             all((state_machine.arn.clone(), dead_letters.arn.clone()))
                 .map(|(machine, dead_letters)| roles::scheduler(&machine, &dead_letters)),
         );
@@ -488,6 +523,7 @@ fn pack(
         "repository",
         RepositoryArgs {
             force_delete: true.into(),
+            scan_on_push: true.into(),
             lifecycle_policy: Json(lifecycle()).into(),
             tags: args.tags.clone(),
             ..Default::default()
@@ -548,10 +584,9 @@ struct Roles<'a> {
 }
 
 impl Roles<'_> {
-    fn trust(&self, service: &'static str) -> Output<Policy> {
-        self.platform
-            .key::<String>("accountId")
-            .map(move |account| roles::trust(service, &account))
+    fn trust(&self, service: &'static str, source: &'static str) -> Output<Policy> {
+        pick(self.platform, ["accountId", "clusterArn", "region"])
+            .map(move |platform| roles::trust(service, &platform, source))
     }
 
     fn make(&self, name: &str, trust: Output<Policy>, policy: Output<Policy>) -> Output<String> {

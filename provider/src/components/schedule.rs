@@ -8,6 +8,7 @@ use super::project::{checks::variable, handle, machine};
 use crate::{
     aws::Aws,
     component::{Component, Scope},
+    components::exposure,
     output::all,
     prelude::*,
     props::below,
@@ -183,6 +184,9 @@ impl Component for DbtSchedule {
         handle::check(check, "project", "DbtProject", &PROJECT);
         check.exactly_one(&["cron", "rate", "at"]);
         overrides(check);
+        for field in ["environment", "commands"] {
+            exposure::plain_text(check, field, "secrets of the project");
+        }
     }
 
     async fn look(aws: &Aws, inputs: &Properties) -> Result<Vec<Failure>> {

@@ -2,6 +2,7 @@
 
 pub mod cluster;
 pub mod container;
+pub mod linux;
 pub mod task_definition;
 
 pub use container::{

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     component::Scope,
+    context::{Log, Severity},
     error::Error,
     identity::Seen,
     props::Table,
@@ -52,9 +53,9 @@ pub(super) async fn construct(
     mark_secrets(component.tables().0, &mut given);
     let refused = |error| status::construct(error, &given);
     // It may read files.
-    let failures = tokio::task::block_in_place(|| component.check(&inputs));
-    if !failures.is_empty() {
-        return Err(refused(Error::Invalid(failures)));
+    let judged = tokio::task::block_in_place(|| component.check(&inputs));
+    if !judged.failures.is_empty() {
+        return Err(refused(Error::Invalid(judged.failures)));
     }
     match component.look(&configured.aws, &inputs).await {
         Ok(failures) if !failures.is_empty() => return Err(refused(Error::Invalid(failures))),
@@ -68,6 +69,11 @@ pub(super) async fn construct(
         .map_err(|e| Status::failed_precondition(e.message().to_owned()))?
         .into_inner()
         .urn;
+    for warning in &judged.warnings {
+        provider
+            .engine()
+            .log(&urn, Severity::Warning, warning, false);
+    }
     let monitor = EngineMonitor {
         client: client.clone(),
         provider: child_provider(&request, &configured),

@@ -261,6 +261,7 @@ fn made(scope: &Scope, network: PlatformNetworkArgs, tags: &Output<Tags>) -> Pla
         "vpc",
         VpcArgs {
             cidr_block: block.clone(),
+            close_default_security_group: true.into(),
             tags: tags.clone(),
             ..Default::default()
         },

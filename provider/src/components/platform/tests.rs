@@ -154,10 +154,47 @@ async fn what_is_unknown_or_secret() {
 }
 
 #[test]
+fn what_is_exposed_is_said() {
+    let check = |warehouse: serde_json::Value, expected: expect_test::Expect| {
+        let judged = erase::<DbtPlatform>().check(&inputs(&json!({ "warehouse": warehouse })));
+        assert_eq!(judged.failures, []);
+        expected.assert_eq(&judged.warnings.join("\n"));
+    };
+    use expect_test::expect;
+    check(
+        json!({"postgres": {
+            "allowFrom": ["0.0.0.0/0", "128.0.0.0/1", "203.0.113.0/24", "sg-1"], "publiclyAccessible": true,
+            "parameters": {"rds.force_ssl": "0", "work_mem": "64MB"}}}),
+        expect![[r#"
+            warehouse.postgres.allowFrom[0]: 0.0.0.0/0 lets the whole internet try passwords; name the addresses that need to connect
+            warehouse.postgres.allowFrom[1]: 128.0.0.0/1 lets a good part of the internet try passwords; name the addresses that need to connect
+            warehouse.postgres.publiclyAccessible: gives the database a public address, and allowFrom alone says who may try passwords; leave it out if a VPN or a bastion will do
+            warehouse.postgres.parameters["rds.force_ssl"]: lets clients connect without TLS, passwords included; leave it out"#]],
+    );
+    check(
+        json!({"postgres": {"allowFrom": ["203.0.113.0/24"], "publiclyAccessible": false, "parameters": {"rds.force_ssl": "1"}}}),
+        expect![[""]],
+    );
+    check(
+        json!({"external": {"adapter": "postgres", "settings": {"host": "db", "password": "hunter2", "sslmode": "prefer"}}}),
+        expect![[r#"
+            warehouse.external.settings.password: looks like a secret, and AWS shows it in plain text; give it in warehouse.external.secretArn
+            warehouse.external.settings.sslmode: prefer lets the password and the data go unencrypted; write verify-full, or require"#]],
+    );
+    check(
+        json!({"external": {"adapter": "bigquery", "settings": "{\"keyfile_json\": {\"private_key\": \"k\"}, \"token_uri\": \"https://a\"}"}}),
+        expect![
+            "warehouse.external.settings.keyfile_json.private_key: looks like a secret, and AWS shows it in plain text; give it in warehouse.external.secretArn"
+        ],
+    );
+}
+
+#[test]
 fn wrong_inputs() {
     let check = |input: serde_json::Value, expected: expect_test::Expect| {
         let failures: Vec<_> = erase::<DbtPlatform>()
             .check(&inputs(&input))
+            .failures
             .iter()
             .map(ToString::to_string)
             .collect();

@@ -3,7 +3,7 @@
 use super::network::Place;
 use crate::{
     component::Scope,
-    components::{partition, project::checks::settings},
+    components::{exposure, partition, project::checks::settings},
     output::{all, defaults},
     prelude::*,
     resources::{
@@ -136,6 +136,11 @@ pub(super) fn check(check: &mut Check<'_>) {
         1 => {}
         _ => check.fail("warehouse", "give exactly one of postgres, external"),
     }
+    let part = |kind: &str| given.get(kind).cloned().unwrap_or_default();
+    exposure::database(check, "warehouse.postgres", &part("postgres"));
+    let settings = "warehouse.external.settings";
+    exposure::plain_text(check, settings, "warehouse.external.secretArn");
+    exposure::unencrypted(check, settings, &part("external").field("settings"));
     let allowed = given
         .get("postgres")
         .map(|p| p.field("allowFrom"))

@@ -2,7 +2,8 @@
 
 use super::{DbtProjectDbt, DbtProjectProfile, handle, task};
 use crate::{
-    formats::is_arn, prelude::*, props::below, resources::ecs::task_definition::fargate_size,
+    components::exposure, formats::is_arn, prelude::*, props::below,
+    resources::ecs::task_definition::fargate_size,
 };
 use dbt_aws_image::{Dbt, Project, Reference, ecr_registry};
 
@@ -38,6 +39,14 @@ pub(super) fn project(check: &mut Check<'_>) {
         check.fail("memory", reason);
     }
     variables(check);
+    exposure::plain_text(check, "environment", "secrets");
+    exposure::plain_text(
+        check,
+        "profile.settings",
+        "secrets, and write \"{{ env_var('NAME') }}\" here",
+    );
+    let profile = check.value("profile").unwrap_or_default();
+    exposure::unencrypted(check, "profile.settings", &profile.field("settings"));
     let arns = check
         .get::<Option<BTreeMap<String, String>>>("secretArns")
         .flatten();

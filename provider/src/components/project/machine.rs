@@ -3,6 +3,10 @@
 //! Step Functions' own words for a failed task do not tell a failed model from a task that never started, so the run's
 //! end is read from the runner's `outcome.json`; what is known of the task itself only counts without one.
 
+mod input;
+
+pub(crate) use input::{LONGEST, overrides};
+
 use crate::{components::partition, prelude::*};
 use serde_json::{Value as Document, json};
 
@@ -27,12 +31,20 @@ pub(super) struct Machine {
     pub(super) log_group: String,
     pub(super) log_prefix: String,
     pub(super) timeout_seconds: i64,
+    /// What an execution's input may change.
+    pub(super) overrides: super::ProjectOverrides,
 }
 
 impl Machine {
     /// The definition, in the Amazon States Language with JSONata.
     pub(super) fn definition(&self) -> Json {
-        let states = [self.claim(), self.run(), self.stop(), self.judge()];
+        let states = [
+            self.begin(),
+            self.claim(),
+            self.run(),
+            self.stop(),
+            self.judge(),
+        ];
         let states: serde_json::Map<_, _> = states
             .into_iter()
             .filter_map(|part| match part {
@@ -51,32 +63,7 @@ impl Machine {
 
     /// A time of a schedule is run once, however often it is delivered: who writes its claim first has it.
     fn claim(&self) -> Document {
-        let claims = text(&format!("{}/claims/", self.prefix));
-        let runs = text(&format!("{}/runs/", self.prefix));
-        let claim = format!(
-            "$exists($states.input.scheduleArn) and $exists($states.input.scheduledTime) \
-             ? {claims} & $substringAfter($states.input.scheduleArn, 'schedule/') & '/' & $states.input.scheduledTime : ''"
-        );
-        let attempt = format!("{runs} & $states.context.Execution.Name & '/{ATTEMPT}'");
         json!({
-            "Begin": {
-                "Type": "Pass",
-                "Assign": {
-                    "claim": query(&claim),
-                    "attempt": query(&attempt),
-                    "given": query("$states.input"),
-                    "problem": "",
-                    "tries": 0,
-                    "task": {},
-                    "outcome": {},
-                },
-                "Next": "Scheduled?",
-            },
-            "Scheduled?": {
-                "Type": "Choice",
-                "Choices": [{"Condition": query("$claim != ''"), "Next": "Claim the time"}],
-                "Default": "Run dbt",
-            },
             "Claim the time": {
                 "Type": "Task",
                 "Resource": self.action("aws-sdk:s3:putObject"),
@@ -144,26 +131,12 @@ impl Machine {
     }
 
     fn run(&self) -> Document {
-        // What is started by hand may override as schedules do, but not the runner's own variables.
-        let environment = format!(
-            "$append([{{'Name': 'DBT_AWS_RUN_ID', 'Value': $states.context.Execution.Name}}, \
-             {{'Name': 'DBT_AWS_ATTEMPT', 'Value': '{ATTEMPT}'}}], \
-             $append($exists($given.commands) \
-             ? [{{'Name': 'DBT_AWS_COMMANDS', 'Value': $string($given.commands)}}] : [], \
-             $each($sift($given.environment, function($v, $k) {{ $substring($k, 0, 8) != 'DBT_AWS_' }}), \
-             function($v, $k) {{ {{'Name': $k, 'Value': $string($v)}} }})))"
-        );
-        let overrides = format!(
-            "$merge([$exists($given.cpu) ? {{'Cpu': $string($given.cpu)}} : {{}}, \
-             $exists($given.memory) ? {{'Memory': $string($given.memory)}} : {{}}, \
-             {{'ContainerOverrides': [{{'Name': '{}', 'Environment': {environment}}}]}}])",
-            super::task::CONTAINER
-        );
+        let overrides = self.overridden();
         // Of a task's description only what the end of the run may need is kept.
         let of = |task: &str| {
             format!(
                 "($task := {task}; $dbt := $task.Containers[Name = '{}']; {{'arn': $task.TaskArn, 'code': $task.StopCode, \
-                 'reason': $substring($exists($dbt.Reason) ? $dbt.Reason : $task.StoppedReason, 0, 300), \
+                 'reason': $substring($exists($dbt.Reason) ? $dbt.Reason : $task.StoppedReason, 0, 600), \
                  'exit': $dbt.ExitCode}})",
                 super::task::CONTAINER
             )
@@ -284,6 +257,7 @@ impl Machine {
                 "Output": {
                     "class": "success",
                     "message": query("$outcome.message"),
+                    "warnings": query("$append([], $outcome.warnings)"),
                     "artifacts": query(&format!("{} & $attempt & '/'", text(&format!("s3://{}/", self.bucket)))),
                 },
             },
@@ -316,14 +290,11 @@ impl Machine {
             "OutOfMemory": fail("OutOfMemory", format!(
                 "'the task ran out of memory and was ended' & ({exit}) & '; give it more memory, or fewer threads'"
             )),
-            "TaskNotStarted": fail("TaskNotStarted", "'the task did not start: ' & $task.reason & '; ' & (\
-                 $contains($string($task.reason), 'CannotPull') or $contains($string($task.reason), 'pull') \
-                 ? 'look whether the image is there and whether the subnets lead to its registry' \
-                 : $contains($lowercase($string($task.reason)), 'capacity') \
-                 ? 'AWS has no capacity at the moment: start the run again, or use more zones' \
-                 : $contains($string($task.reason), 'ResourceInitializationError') \
-                 ? 'look whether the secrets are there and whether the subnets lead to AWS' \
-                 : 'put right what it says and start the run again')".to_owned()),
+            "TaskNotStarted": {
+                "Type": "Fail",
+                "Error": "TaskNotStarted",
+                "Cause": query(&one_line(include_str!("machine/not_started.jsonata"))),
+            },
             "TaskLost": fail("TaskLost", format!(
                 "'the task ended without saying how the run went' & ({exit}) & ($exists($task.reason) and $task.reason != '' \
                  ? ': ' & $task.reason : '') & '; start the run again'"
@@ -358,27 +329,6 @@ impl Machine {
     }
 }
 
-/// How many characters ECS counts of a run's overrides, of which it takes [`LONGEST`].
-pub(crate) fn overrides(
-    commands: Option<&[String]>,
-    environment: &BTreeMap<String, String>,
-) -> usize {
-    let pair = |name: &str, value: &str| json!({"name": name, "value": value});
-    // The longest name that an execution can have.
-    let mut all = vec![
-        pair("DBT_AWS_RUN_ID", &"x".repeat(80)),
-        pair("DBT_AWS_ATTEMPT", ATTEMPT),
-    ];
-    all.extend(commands.map(|commands| pair("DBT_AWS_COMMANDS", &json!(commands).to_string())));
-    all.extend(environment.iter().map(|(name, value)| pair(name, value)));
-    let container = json!({"name": super::task::CONTAINER, "environment": all});
-    let overrides = json!({"containerOverrides": [container], "cpu": "16384", "memory": "122880"});
-    overrides.to_string().chars().count()
-}
-
-/// The most characters that ECS takes of overrides.
-pub(crate) const LONGEST: usize = 8_192;
-
 /// The console of a region.
 pub(crate) fn console(region: &str) -> String {
     match region {
@@ -410,6 +360,15 @@ fn query(expression: &str) -> String {
     format!("{{% {expression} %}}")
 }
 
+/// An expression that is written in lines.
+fn one_line(expression: &str) -> String {
+    let lines = expression.lines().map(str::trim);
+    let lines: Vec<_> = lines
+        .filter(|line| !line.is_empty() && !line.starts_with("/*"))
+        .collect();
+    lines.join(" ")
+}
+
 /// A text as JSONata has it, which is as JSON has it.
 fn text(text: &str) -> String {
     json!(text).to_string()
@@ -417,7 +376,7 @@ fn text(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::Machine;
+    use super::{super::ProjectOverrides, Machine};
     use expect_test::expect_file;
 
     /// The tests of the local AWS run this very definition.
@@ -437,6 +396,7 @@ mod tests {
             log_group: "/dbt/analytics".to_owned(),
             log_prefix: "shop".to_owned(),
             timeout_seconds: 3600,
+            overrides: ProjectOverrides::All,
         };
         let text = serde_json::to_string_pretty(&machine.definition().0).expect("JSON");
         expect_file!["machine.json"].assert_eq(&(text + "\n"));

@@ -1,6 +1,6 @@
 //! What each role of a project may do, and no more.
 
-use super::Handle;
+use super::{Handle, ProjectOverrides};
 use crate::{
     components::partition,
     prelude::*,
@@ -8,14 +8,34 @@ use crate::{
 };
 use serde_json::{Value as Document, json};
 
-/// The trust policy of a role that a service assumes for this account alone.
-pub(super) fn trust(service: &str, account: &str) -> Policy {
+/// The tag that tells a project's tasks from others of the cluster: where its artifacts are.
+pub(super) const PROJECT_TAG: &str = "dbt-aws-project";
+
+/// The trust policy of a role that a service assumes for this account alone, and there for what has such an ARN.
+pub(super) fn trust(service: &str, platform: &Handle, source: &str) -> Policy {
     let mut policy = Policy::trusting(service);
-    let condition = json!({"StringEquals": {"aws:SourceAccount": account}});
+    let (account, region) = (platform.text("accountId"), platform.text("region"));
+    let arn = format!(
+        "arn:{}:{}:{region}:{account}:{source}",
+        partition(&platform.text("clusterArn")),
+        source_service(service),
+    );
+    let condition = json!({
+        "StringEquals": {"aws:SourceAccount": account},
+        "ArnLike": {"aws:SourceArn": arn},
+    });
     for statement in &mut policy.statements {
         statement.conditions = Some(Json(condition.clone()));
     }
     policy
+}
+
+/// What the ARNs of what works in a service's name have.
+fn source_service(principal: &str) -> &str {
+    match principal.split('.').next().unwrap_or_default() {
+        "ecs-tasks" => "ecs",
+        service => service,
+    }
 }
 
 fn allow<R: Into<String>>(
@@ -103,20 +123,12 @@ pub(super) fn task(platform: &Handle, prefix: &str, own: Vec<PolicyStatement>) -
             ["runs", "latest", "partial_parse"].map(|part| format!("{place}/{part}/*")),
         ),
         allow(&["s3:PutObjectTagging"], [format!("{place}/runs/*")]),
+        // What is missing is forbidden too: to list for it would be to list the bucket.
         allow(&["s3:GetObject"], [format!("{place}/partial_parse/*")]),
-        list(platform, &format!("{prefix}/partial_parse/*")),
     ];
     statements.extend(use_of_key(platform));
     statements.extend(own);
     Policy::new(statements)
-}
-
-/// Without it, S3 answers that what is missing is forbidden. The read of one object has no prefix to compare.
-fn list(platform: &Handle, prefix: &str) -> PolicyStatement {
-    when(
-        allow(&["s3:ListBucket"], [platform.text("artifactsBucketArn")]),
-        json!({"StringLikeIfExists": {"s3:prefix": prefix}}),
-    )
 }
 
 /// What S3 does in the name of whoever reads and writes a bucket that a KMS key encrypts.
@@ -129,7 +141,13 @@ fn use_of_key(platform: &Handle) -> Option<PolicyStatement> {
 }
 
 /// What the state machine does: claim a time, run the task, follow it, stop it, and read its outcome.
-pub(super) fn machine(platform: &Handle, prefix: &str, family: &str, roles: [&str; 2]) -> Policy {
+pub(super) fn machine(
+    platform: &Handle,
+    prefix: &str,
+    family: &str,
+    roles: [&str; 2],
+    overrides: ProjectOverrides,
+) -> Policy {
     let cluster = platform.text("clusterArn");
     let on_cluster = json!({"ArnEquals": {"ecs:cluster": cluster}});
     let (account, region) = (platform.text("accountId"), platform.text("region"));
@@ -145,12 +163,19 @@ pub(super) fn machine(platform: &Handle, prefix: &str, family: &str, roles: [&st
             on_cluster.clone(),
         ),
         when(
-            allow(&["ecs:TagResource"], [tasks.clone()]),
+            allow(&["ecs:TagResource"], [tasks.as_str()]),
             json!({"StringEquals": {"ecs:CreateAction": "RunTask"}}),
         ),
         when(
-            allow(&["ecs:DescribeTasks", "ecs:StopTask"], [tasks]),
+            allow(&["ecs:DescribeTasks"], [tasks.as_str()]),
             on_cluster.clone(),
+        ),
+        when(
+            allow(&["ecs:StopTask"], [tasks]),
+            json!({
+                "ArnEquals": {"ecs:cluster": cluster},
+                "StringEquals": {format!("aws:ResourceTag/{PROJECT_TAG}"): prefix},
+            }),
         ),
         // Tasks are listed by cluster and family: AWS takes no other resource.
         when(allow(&["ecs:ListTasks"], ["*"]), on_cluster),
@@ -167,8 +192,16 @@ pub(super) fn machine(platform: &Handle, prefix: &str, family: &str, roles: [&st
             [format!("{place}/claims/*")],
         ),
         allow(&["s3:GetObject"], [format!("{place}/runs/*")]),
-        list(platform, &format!("{prefix}/*")),
+        // Without it, S3 answers that what is missing is forbidden. The read of one object has no prefix to compare.
+        when(
+            allow(&["s3:ListBucket"], [platform.text("artifactsBucketArn")]),
+            json!({"StringLikeIfExists": {"s3:prefix": format!("{prefix}/*")}}),
+        ),
     ];
+    if overrides != ProjectOverrides::All {
+        let schedules = format!("arn:{partition}:scheduler:{region}:{account}:schedule/default/*");
+        statements.push(allow(&["scheduler:GetSchedule"], [schedules]));
+    }
     statements.extend(use_of_key(platform));
     Policy::new(statements)
 }

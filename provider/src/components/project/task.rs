@@ -12,12 +12,16 @@ const STOP_SECONDS: i32 = 120;
 
 const TMP: &str = "tmp";
 
+/// The user of the images that are made here: nobody, by number, since it needs no name.
+pub(super) const USER: &str = "65534:65534";
+
 /// The volume that dbt writes to, since the rest of the file system is read-only.
 pub(super) const VOLUME: &str = TMP;
 
 /// The container.
 pub(super) fn container(
     image: Output<String>,
+    user: Output<String>,
     environment: Output<BTreeMap<String, String>>,
     secrets: Output<BTreeMap<String, String>>,
     log: Output<BTreeMap<String, String>>,
@@ -33,6 +37,16 @@ pub(super) fn container(
         environment,
         secrets,
         readonly_root_filesystem: true.into(),
+        user,
+        linux_parameters: TaskDefinitionLinuxParametersArgs {
+            capabilities: TaskDefinitionCapabilitiesArgs {
+                drop: Set::from(["ALL".to_owned()]).into(),
+                ..Default::default()
+            }
+            .into(),
+            ..Default::default()
+        }
+        .into(),
         stop_timeout: STOP_SECONDS.into(),
         log_configuration: TaskDefinitionLogConfigurationArgs {
             options: log,
@@ -63,8 +77,11 @@ pub(super) fn environment(
     artifacts: &str,
     profile: Option<String>,
     timeout_minutes: i64,
+    fail_if_nothing_selected: bool,
     secrets: &BTreeMap<String, String>,
 ) -> BTreeMap<String, String> {
+    let own = own.unwrap_or_default();
+    let joined = |names: Vec<String>| Some(names.join(",")).filter(|names| !names.is_empty());
     let names: Vec<_> = secrets
         .keys()
         .filter(|k| !k.starts_with(RESERVED))
@@ -73,17 +90,20 @@ pub(super) fn environment(
     let ours = [
         ("ARTIFACTS", Some(artifacts.to_owned())),
         ("PROFILE", profile),
+        // What an execution may give another value.
+        ("DECLARED", joined(own.keys().cloned().collect())),
         (
-            "SECRET_NAMES",
-            Some(names.join(",")).filter(|n| !n.is_empty()),
+            "FAIL_IF_NOTHING_SELECTED",
+            fail_if_nothing_selected.then(|| "true".to_owned()),
         ),
+        ("SECRET_NAMES", joined(names)),
         ("STOP_SECONDS", Some(STOP_SECONDS.to_string())),
         ("TIMEOUT_SECONDS", Some((timeout_minutes * 60).to_string())),
     ];
     let ours = ours
         .into_iter()
         .filter_map(|(k, v)| Some((format!("{RESERVED}{k}"), v?)));
-    own.unwrap_or_default().into_iter().chain(ours).collect()
+    own.into_iter().chain(ours).collect()
 }
 
 /// What the names of the runner's own variables begin with.
@@ -119,9 +139,10 @@ pub(super) fn profile(
         settings.extend(own.clone());
     }
     let or = |own: &Option<String>, found: &Option<String>| own.clone().or_else(|| found.clone());
-    let kind = adapter
-        .map(|a| json!(a))
-        .or_else(|| settings.get("type").cloned());
+    // What the user's settings say goes before the project's adapter, and that before the platform's.
+    let theirs = settings.remove("type");
+    let own_type = own.settings.as_ref().and_then(|s| s.0.get("type").cloned());
+    let kind = own_type.or_else(|| adapter.map(|a| json!(a))).or(theirs);
     let all = [
         ("name", or(&own.name, &found.profile).map(Document::from)),
         ("target", Some(json!(own.target))),

@@ -206,11 +206,96 @@ async fn no_role_may_more_than_it_needs() {
     assert_eq!(anything, ["ecr:GetAuthorizationToken", "ecs:ListTasks"]);
 }
 
+#[test]
+fn what_aws_shows_in_plain_text_is_said() {
+    let warnings = |given: Properties| {
+        let judged = erase::<DbtProject>().check(&given);
+        assert_eq!(judged.failures, []);
+        judged.warnings.join("\n")
+    };
+    let mut given = inputs(&json!({
+        "platform": platform(), "path": PATH,
+        "environment": {"API_TOKEN": "t0ken", "TOKEN_URL": "https://a", "DB": "postgresql://a:hunter2@b/c", "SCHEMA": "x"},
+        "profile": {"settings": {"password": "hunter2", "token": "{{ env_var('TOKEN') }}", "sslmode": "disable"}},
+    }));
+    expect![[r#"
+        environment.API_TOKEN: looks like a secret, and AWS shows it in plain text; give it in secrets
+        environment.DB: looks like a secret, and AWS shows it in plain text; give it in secrets
+        profile.settings.password: looks like a secret, and AWS shows it in plain text; give it in secrets, and write "{{ env_var('NAME') }}" here
+        profile.settings.sslmode: disable lets the password and the data go unencrypted; write verify-full, or require"#]].assert_eq(&warnings(given.clone()));
+    let secret = |text: &str| Value::secret(text.into());
+    given.insert(
+        "environment".into(),
+        Value::Object([("SCHEMA".into(), secret("hunter2"))].into()),
+    );
+    let settings = Value::Object([("account".into(), secret("acme"))].into());
+    given.insert(
+        "profile".into(),
+        Value::Object([("settings".into(), settings)].into()),
+    );
+    expect![[r#"
+        environment.SCHEMA: is a secret of the program, and AWS shows it in plain text; give it in secrets
+        profile.settings.account: is a secret of the program, and AWS shows it in plain text; give it in secrets, and write "{{ env_var('NAME') }}" here"#]].assert_eq(&warnings(given.clone()));
+    given.insert("environment".into(), Value::secret(Value::Unknown));
+    given.remove("profile");
+    expect!["environment: is a secret of the program, and AWS shows it in plain text; give it in secrets"].assert_eq(&warnings(given));
+    expect![[""]].assert_eq(&warnings(everything()));
+}
+
+#[tokio::test]
+async fn an_adapter_of_the_project_goes_before_the_platforms() {
+    let kind = async |dbt: Document, profile: Document| {
+        let given = json!({"platform": platform(), "path": PATH, "dbt": dbt, "profile": profile});
+        let (recording, _) = recorded(inputs(&given), As::Update).await;
+        let task = Value::Object(recording.registrations["shop-task"].inputs.clone())
+            .plain()
+            .to_json();
+        let profile = &task["containerDefinitions"][0]["environment"]["DBT_AWS_PROFILE"];
+        let profile: Document =
+            serde_json::from_str(profile.as_str().expect("text")).expect("JSON");
+        assert!(profile["settings"]["type"].is_null(), "{profile}");
+        profile["type"].as_str().map(str::to_owned)
+    };
+    let own = json!({"settings": {"type": "materialize"}});
+    for (dbt, profile, expected) in [
+        (json!({}), json!({}), "postgres"),
+        (json!({"adapter": "trino"}), json!({}), "trino"),
+        (
+            json!({"adapter": "trino"}),
+            json!({"settings": {"user": "dbt"}}),
+            "trino",
+        ),
+        (json!({"adapter": "trino"}), own.clone(), "materialize"),
+        (json!({}), own, "materialize"),
+    ] {
+        assert_eq!(kind(dbt, profile).await.as_deref(), Some(expected));
+    }
+}
+
+#[tokio::test]
+async fn where_executions_change_less_schedules_are_read() {
+    for (overrides, reads) in [("all", false), ("commands", true), ("none", true)] {
+        let given = json!({"platform": platform(), "path": PATH, "overrides": overrides});
+        let (recording, _) = recorded(inputs(&given), As::Update).await;
+        let of = |name: &str| {
+            Value::Object(recording.registrations[name].inputs.clone())
+                .plain()
+                .to_json()
+        };
+        let begin = of("shop-state-machine")["definition"]["States"]["Begin"]["Assign"].clone();
+        assert_eq!(begin["overrides"], overrides);
+        let role = of("shop-machine-role").to_string();
+        let may = "{\"actions\":[\"scheduler:GetSchedule\"],\"effect\":\"Allow\",\"resources\":[\"arn:aws:scheduler:eu-west-1:111122223333:schedule/default/*\"]}";
+        assert_eq!(role.contains(may), reads, "{role}");
+        assert_eq!(role.contains("scheduler:"), reads, "{role}");
+    }
+}
+
 fn wrong(change: impl Fn(&mut Document), expected: &Expect) {
     let mut given = json!({"platform": platform(), "path": PATH});
     change(&mut given);
     let component = erase::<DbtProject>();
-    let found = component.check(&inputs(&given));
+    let found = component.check(&inputs(&given)).failures;
     assert_eq!(DbtProject::TOKEN, component.token());
     let lines: Vec<_> = found.iter().map(|f| format!("{f}\n")).collect();
     expected.assert_eq(&lines.concat());

@@ -117,10 +117,25 @@ async fn what_is_unknown_or_secret() {
     }
 }
 
+#[test]
+fn what_aws_shows_in_plain_text_is_said() {
+    let mut given = inputs(&json!({
+        "project": project(), "rate": "1 hour", "environment": {"API_SECRET": "hunter2", "DAY": "today"},
+        "commands": ["dbt run-operation grant --args '{role: a}'"],
+    }));
+    let lines = given["commands"].clone();
+    let warnings = |given: &Properties| erase::<DbtSchedule>().check(given).warnings.join("\n");
+    expect!["environment.API_SECRET: looks like a secret, and AWS shows it in plain text; give it in secrets of the project"].assert_eq(&warnings(&given));
+    given.insert("commands".into(), Value::secret(lines));
+    expect![[r#"
+        environment.API_SECRET: looks like a secret, and AWS shows it in plain text; give it in secrets of the project
+        commands: is a secret of the program, and AWS shows it in plain text; give it in secrets of the project"#]].assert_eq(&warnings(&given));
+}
+
 fn wrong(change: impl Fn(&mut Document), expected: &Expect) {
     let mut given = everything();
     change(&mut given);
-    let found = erase::<DbtSchedule>().check(&inputs(&given));
+    let found = erase::<DbtSchedule>().check(&inputs(&given)).failures;
     let lines: Vec<_> = found.iter().map(|f| format!("{f}\n")).collect();
     expected.assert_eq(&lines.concat());
 }
@@ -202,14 +217,14 @@ fn wrong_inputs_are_refused_with_their_path() {
             json!([format!("dbt build --vars '{}'", "x".repeat(8_000))]),
         ),
         &expect![[r#"
-            commands: commands and environment make overrides of 8348 characters as JSON, and ECS takes 8192 at most; move variables to the project's environment
+            commands: commands and environment make overrides of 8378 characters as JSON, and ECS takes 8192 at most; move variables to the project's environment
         "#]],
     );
-    let many: serde_json::Map<_, _> = (0..300).map(|n| (format!("V{n}"), "1".into())).collect();
+    let many: serde_json::Map<_, _> = (0..900).map(|n| (format!("V{n}"), "1".into())).collect();
     wrong(
         set("environment", many.into()),
         &expect![[r#"
-        environment: commands and environment make overrides of 8600 characters as JSON, and ECS takes 8192 at most; move variables to the project's environment
+        environment: commands and environment make overrides of 13743 characters as JSON, and ECS takes 8192 at most; move variables to the project's environment
     "#]],
     );
     wrong(

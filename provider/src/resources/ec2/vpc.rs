@@ -2,7 +2,9 @@
 
 use super::{filter, lingers, marked, once, refused, retag, seeded, sweep, tag_specification};
 use crate::prelude::*;
-use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, Vpc as Found, VpcAttributeName};
+use aws_sdk_ec2::types::{
+    AttributeBooleanValue, ResourceType, SecurityGroupRule, Vpc as Found, VpcAttributeName,
+};
 
 /// A network of its own.
 #[derive(Debug)]
@@ -20,6 +22,10 @@ pub struct VpcInputs {
     /// Whether AWS's resolver answers in the VPC. Default: `true`.
     #[prop(default = true)]
     pub enable_dns_support: bool,
+    /// Whether the rules of the VPC's default security group are removed: what is started without a group of its own then
+    /// reaches nothing, and nothing reaches it. Set back, it leaves the group as it is. Default: `false`.
+    #[prop(default = false)]
+    pub close_default_security_group: bool,
     /// Tags.
     pub tags: Option<Tags>,
 }
@@ -118,6 +124,11 @@ impl CustomResource for Vpc {
                 .await
                 .during(&what)?;
         }
+        if new.close_default_security_group
+            && !old.is_some_and(|o| o.inputs.close_default_security_group)
+        {
+            close(cx, id).await?;
+        }
         match old {
             Some(old) => retag(cx, id, old.inputs.tags.as_ref(), new.tags.as_ref()).await,
             None => Ok(()),
@@ -150,6 +161,10 @@ impl CustomResource for Vpc {
             return Ok(None);
         };
         let (hostnames, support) = (hostnames.during(&what)?, support.during(&what)?);
+        let closed = match known.is_some_and(|k| k.close_default_security_group) {
+            true => default_rules(cx, id).await?.is_none(),
+            false => false,
+        };
         let own = known.and_then(|k| k.tags.as_ref());
         Ok(Some(State {
             inputs: VpcInputs {
@@ -163,6 +178,7 @@ impl CustomResource for Vpc {
                     .enable_dns_support
                     .and_then(|v| v.value)
                     .unwrap_or(true),
+                close_default_security_group: closed,
                 tags: cx.user_tags(&from_tags(vpc.tags()), own),
             },
             outputs: outputs(cx, vpc),
@@ -182,6 +198,68 @@ impl CustomResource for Vpc {
         sweep(cx, id).await?;
         Err(refused(cx, error, filter("vpc-id", id)).await)
     }
+}
+
+/// The default security group with its rules, unless it has none.
+async fn default_rules(
+    cx: &Context,
+    vpc: &str,
+) -> Result<Option<(String, Vec<SecurityGroupRule>)>> {
+    let what = format!("look at the default security group of {vpc}");
+    let groups = cx
+        .aws
+        .ec2()
+        .describe_security_groups()
+        .filters(filter("vpc-id", vpc))
+        .filters(filter("group-name", "default"))
+        .send()
+        .await
+        .during(&what)?;
+    let Some(group) = groups.security_groups().first().and_then(|g| g.group_id()) else {
+        return Ok(None);
+    };
+    let rules = cx
+        .aws
+        .ec2()
+        .describe_security_group_rules()
+        .filters(filter("group-id", group))
+        .into_paginator()
+        .items()
+        .send()
+        .collect::<Result<Vec<_>, _>>()
+        .await
+        .during(&what)?;
+    Ok((!rules.is_empty()).then(|| (group.to_owned(), rules)))
+}
+
+/// Removes the rules of the default security group.
+async fn close(cx: &Context, vpc: &str) -> Result<()> {
+    let Some((group, rules)) = default_rules(cx, vpc).await? else {
+        return Ok(());
+    };
+    let ids = |egress: bool| {
+        let chosen = rules.iter().filter(|r| r.is_egress() == Some(egress));
+        let ids: Vec<_> = chosen
+            .filter_map(|r| r.security_group_rule_id().map(str::to_owned))
+            .collect();
+        (!ids.is_empty()).then_some(ids)
+    };
+    let what = format!("remove the rules of the default security group of {vpc}");
+    if let Some(ids) = ids(false) {
+        let revoke = cx.aws.ec2().revoke_security_group_ingress();
+        let revoke = revoke
+            .group_id(&group)
+            .set_security_group_rule_ids(Some(ids));
+        revoke.send().await.during(&what).gone()?;
+    }
+    if let Some(ids) = ids(true) {
+        let revoke = cx.aws.ec2().revoke_security_group_egress();
+        let revoke = revoke
+            .group_id(&group)
+            .set_security_group_rule_ids(Some(ids));
+        revoke.send().await.during(&what).gone()?;
+    }
+    Ok(())
 }
 
 fn outputs(cx: &Context, vpc: &Found) -> VpcOutputs {

@@ -1,5 +1,7 @@
 //! The containers of a task definition.
 
+pub use super::linux::*;
+
 use crate::{prelude::*, props::Enum as _, words};
 use aws_sdk_ecs::types::{
     ContainerCondition, ContainerDefinition, ContainerDependency, KeyValuePair, LinuxParameters,
@@ -66,14 +68,6 @@ pub struct TaskDefinitionMountPoint {
     /// Whether the container can only read it. Default: `false`.
     #[prop(default = false)]
     pub read_only: bool,
-}
-
-/// What Linux does for a container.
-#[derive(Clone, Debug, PartialEq, Props)]
-pub struct TaskDefinitionLinuxParameters {
-    /// Whether a small init process forwards signals and reaps children. Default: `false`.
-    #[prop(default = false)]
-    pub init_process_enabled: bool,
 }
 
 words! {
@@ -206,10 +200,7 @@ pub(super) fn foreign(task: &TaskDefinition) -> Vec<(&'static str, bool)> {
     };
     let any = |has: fn(&ContainerDefinition) -> bool| task.container_definitions().iter().any(has);
     let linux = |l: &LinuxParameters| {
-        l.capabilities().is_some()
-            || l.shared_memory_size().is_some()
-            || !l.devices().is_empty()
-            || !l.tmpfs().is_empty()
+        l.shared_memory_size().is_some() || !l.devices().is_empty() || !l.tmpfs().is_empty()
     };
     vec![
         ("volumes of other kinds", task.volumes().iter().any(other)),
@@ -307,11 +298,7 @@ impl TaskDefinitionContainer {
                 .set_options(log.options.clone().map(|all| all.into_iter().collect()))
                 .build()
         });
-        let linux = self.linux_parameters.as_ref().map(|linux| {
-            LinuxParameters::builder()
-                .init_process_enabled(linux.init_process_enabled)
-                .build()
-        });
+        let linux = self.linux_parameters.as_ref();
         Ok(ContainerDefinition::builder()
             .name(&self.name)
             .image(&self.image)
@@ -337,7 +324,7 @@ impl TaskDefinitionContainer {
                 };
                 all.iter().map(mount).collect()
             }))
-            .set_linux_parameters(linux)
+            .set_linux_parameters(linux.map(TaskDefinitionLinuxParameters::to_aws))
             .set_depends_on(Some(depends_on.collect::<Result<_>>()?))
             .build())
     }
@@ -400,12 +387,10 @@ impl TaskDefinitionContainer {
                 }
             }),
             mount_points: kept(mounts.collect(), known.map(|k| &k.mount_points)),
-            linux_parameters: container
-                .linux_parameters()
-                .and_then(LinuxParameters::init_process_enabled)
-                .map(|init_process_enabled| TaskDefinitionLinuxParameters {
-                    init_process_enabled,
-                }),
+            linux_parameters: container.linux_parameters().and_then(|read| {
+                let known = known.and_then(|k| k.linux_parameters.as_ref());
+                TaskDefinitionLinuxParameters::from_aws(read, known)
+            }),
             depends_on: kept(depends_on.collect(), known.map(|k| &k.depends_on)),
         }
     }
@@ -417,6 +402,6 @@ fn condition(condition: &ContainerCondition) -> TaskDefinitionDependencyConditio
 }
 
 /// A collection, absent when it is empty and not known to have been given.
-fn kept<T: Default + PartialEq>(read: T, known: Option<&Option<T>>) -> Option<T> {
+pub(super) fn kept<T: Default + PartialEq>(read: T, known: Option<&Option<T>>) -> Option<T> {
     (read != T::default() || known.is_some_and(Option::is_some)).then_some(read)
 }
