@@ -71,7 +71,8 @@ async fn the_default_security_group_is_closed() {
         .expect("opens");
     let read = stack.provider.read(&vpc).await.expect("reads");
     let read = read.expect("is there");
-    assert_eq!(read.outputs["closeDefaultSecurityGroup"], false.into());
+    let closed_now = &read.outputs["closeDefaultSecurityGroup"];
+    assert_eq!(*closed_now, dbt_aws::value::Value::Bool(false));
     let updated = stack.provider.update(&read, &vpc.inputs, false).await;
     updated.expect("updates");
     let found = group();

@@ -1,0 +1,81 @@
+//! The image of a project, and the repository that it is in.
+
+use super::DbtProjectArgs;
+use crate::{
+    component::{Child, Scope},
+    output::all,
+    prelude::*,
+    resources::ecr::{
+        image::{Image, ImageArgs, ImageDbtArgs},
+        repository::{Repository, RepositoryArgs},
+    },
+};
+use dbt_aws_image::AGAIN;
+use serde_json::{Value as Document, json};
+
+/// How many images a repository keeps: many more than the revisions of the task definition that stay active.
+const IMAGES: u32 = 50;
+
+/// The repository and the URI of the image in it.
+pub(super) fn pack(
+    scope: &Scope,
+    path: &str,
+    args: &DbtProjectArgs,
+) -> (Child<Repository>, Output<String>) {
+    let repository = scope.child::<Repository>(
+        "repository",
+        RepositoryArgs {
+            force_delete: true.into(),
+            scan_on_push: true.into(),
+            lifecycle_policy: Json(lifecycle()).into(),
+            tags: args.tags.clone(),
+            ..Default::default()
+        },
+    );
+    let dbt = args.dbt.fields();
+    let adapter = all((
+        dbt.adapter.optional(),
+        dbt.requirements.optional(),
+        args.platform.key::<String>("adapter").optional(),
+    ))
+    // With a requirements file, an adapter is that of the profile alone.
+    .map(|(own, requirements, warehouse)| own.or(warehouse).filter(|_| requirements.is_none()));
+    let image = scope.child::<Image>(
+        "image",
+        ImageArgs {
+            repository_url: repository.repository_url.clone(),
+            path: path.into(),
+            dbt: ImageDbtArgs {
+                version: dbt.version,
+                adapter: adapter.flatten(),
+                requirements: dbt.requirements,
+            }
+            .into(),
+            base_image: args
+                .base_image
+                .optional()
+                .map(|base| base.filter(|base| !base.is_empty()))
+                .flatten(),
+            architecture: args.architecture.clone(),
+            ..Default::default()
+        },
+    );
+    let uri = image.image_uri.clone();
+    (repository, uri)
+}
+
+/// Keeps the newest images, and the newest that are in use again: what the first rule looks at, the second passes over.
+fn lifecycle() -> Document {
+    let rule = |priority: u32, description: &str, mut selection: Document| {
+        selection["countType"] = json!("imageCountMoreThan");
+        selection["countNumber"] = json!(IMAGES);
+        json!({
+            "rulePriority": priority, "description": description, "selection": selection, "action": {"type": "expire"},
+        })
+    };
+    let again = json!({"tagStatus": "tagged", "tagPrefixList": [AGAIN]});
+    json!({"rules": [
+        rule(1, "Keeps the newest images that were used again", again),
+        rule(2, "Keeps the newest images", json!({"tagStatus": "any"})),
+    ]})
+}
