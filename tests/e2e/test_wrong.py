@@ -80,6 +80,12 @@ def test_wrong_inputs(project):
     assert "network.cidrBlock" in printed and "10.0.0.0/24 is too small" in printed
 
 
+def test_what_is_exposed_is_said_in_the_preview(project):
+    open_to_all = "warehouse: { postgres: { allowFrom: [0.0.0.0/0] } }"
+    printed = project(SMALL.replace("network: { cidrBlock: 10.0.0.0/24 }", open_to_all))("preview")
+    assert "warning: warehouse.postgres.allowFrom[0]: 0.0.0.0/0 lets the whole internet try passwords" in printed, printed
+
+
 def test_no_credentials(tmp_path):
     before = inventory()
     program = Program("yaml", copy(tmp_path))

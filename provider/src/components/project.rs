@@ -2,6 +2,7 @@
 
 pub(crate) mod checks;
 pub(crate) mod handle;
+mod image;
 pub(crate) mod machine;
 mod roles;
 mod task;
@@ -11,6 +12,7 @@ mod tests;
 use self::{
     handle::{Handle, pick},
     machine::Machine,
+    roles::Roles,
 };
 use crate::{
     aws::Aws,
@@ -19,26 +21,18 @@ use crate::{
     output::all,
     prelude::*,
     resources::{
-        ecr::{
-            image::{Image, ImageArgs, ImageDbtArgs},
-            repository::{Repository, RepositoryArgs},
-        },
         ecs::task_definition::{
             TaskDefinition, TaskDefinitionArgs, TaskDefinitionCpuArchitecture,
             TaskDefinitionRuntimePlatformArgs, TaskDefinitionVolume,
         },
-        iam::{
-            policy::{Policy, PolicyStatement},
-            role::{Role, RoleArgs},
-        },
+        iam::policy::{Policy, PolicyStatement},
         secretsmanager::secret::{Secret, SecretArgs},
         sfn::state_machine::{StateMachine, StateMachineArgs},
         sqs::queue::{Queue, QueueArgs},
     },
     words,
 };
-use dbt_aws_image::{AGAIN, Project};
-use serde_json::{Value as Document, json};
+use dbt_aws_image::Project;
 
 /// One dbt project, packaged and runnable.
 #[derive(Debug)]
@@ -190,9 +184,6 @@ struct Found {
     profile: Option<String>,
 }
 
-/// How many images a repository keeps: many more than the revisions of the task definition that stay active.
-const IMAGES: u32 = 50;
-
 impl Component for DbtProject {
     const TOKEN: &'static str = "dbt-aws:index:DbtProject";
     const DOC: &'static str = "One dbt project, packaged into an image and runnable in AWS: by a `DbtSchedule`, or by hand with the command in `startRunCommand`.\n\nIt makes an ECR repository and the image in it, a task definition, a state machine of which each execution is one run, the roles they need with no more than they need, and a queue for runs that could not be started.";
@@ -224,7 +215,10 @@ impl Component for DbtProject {
         let name = log_prefix.clone();
         let prefix = target.map(move |target| format!("{name}/{target}"));
 
-        let packed = args.path.as_ref().map(|path| pack(scope, path, &args));
+        let packed = args
+            .path
+            .as_ref()
+            .map(|path| image::pack(scope, path, &args));
         let image_uri = match (&packed, &args.image) {
             (Some((_, image)), _) => image.clone(),
             (None, Some(image)) => image.clone(),
@@ -511,95 +505,4 @@ fn found(path: Option<&str>) -> Result<Found, Failure> {
         name: Some(project.name),
         profile: project.profile,
     })
-}
-
-/// The repository and the URI of the image in it.
-fn pack(
-    scope: &Scope,
-    path: &str,
-    args: &DbtProjectArgs,
-) -> (crate::component::Child<Repository>, Output<String>) {
-    let repository = scope.child::<Repository>(
-        "repository",
-        RepositoryArgs {
-            force_delete: true.into(),
-            scan_on_push: true.into(),
-            lifecycle_policy: Json(lifecycle()).into(),
-            tags: args.tags.clone(),
-            ..Default::default()
-        },
-    );
-    let dbt = args.dbt.fields();
-    let adapter = all((
-        dbt.adapter.optional(),
-        dbt.requirements.optional(),
-        args.platform.key::<String>("adapter").optional(),
-    ))
-    // With a requirements file, an adapter is that of the profile alone.
-    .map(|(own, requirements, warehouse)| own.or(warehouse).filter(|_| requirements.is_none()));
-    let image = scope.child::<Image>(
-        "image",
-        ImageArgs {
-            repository_url: repository.repository_url.clone(),
-            path: path.into(),
-            dbt: ImageDbtArgs {
-                version: dbt.version,
-                adapter: adapter.flatten(),
-                requirements: dbt.requirements,
-            }
-            .into(),
-            base_image: args
-                .base_image
-                .optional()
-                .map(|base| base.filter(|base| !base.is_empty()))
-                .flatten(),
-            architecture: args.architecture.clone(),
-            ..Default::default()
-        },
-    );
-    let uri = image.image_uri.clone();
-    (repository, uri)
-}
-
-/// Keeps the newest images, and the newest that are in use again: what the first rule looks at, the second passes over.
-fn lifecycle() -> Document {
-    let rule = |priority: u32, description: &str, mut selection: Document| {
-        selection["countType"] = json!("imageCountMoreThan");
-        selection["countNumber"] = json!(IMAGES);
-        json!({
-            "rulePriority": priority, "description": description, "selection": selection, "action": {"type": "expire"},
-        })
-    };
-    let again = json!({"tagStatus": "tagged", "tagPrefixList": [AGAIN]});
-    json!({"rules": [
-        rule(1, "Keeps the newest images that were used again", again),
-        rule(2, "Keeps the newest images", json!({"tagStatus": "any"})),
-    ]})
-}
-
-struct Roles<'a> {
-    scope: &'a Scope,
-    platform: &'a Output<BTreeMap<String, String>>,
-    tags: &'a Output<Tags>,
-}
-
-impl Roles<'_> {
-    fn trust(&self, service: &'static str, source: &'static str) -> Output<Policy> {
-        pick(self.platform, ["accountId", "clusterArn", "region"])
-            .map(move |platform| roles::trust(service, &platform, source))
-    }
-
-    fn make(&self, name: &str, trust: Output<Policy>, policy: Output<Policy>) -> Output<String> {
-        let role = self.scope.child::<Role>(
-            name,
-            RoleArgs {
-                assume_role_policy: trust,
-                inline_policies: Output::dictionary([("dbt", policy)]),
-                permissions_boundary: self.platform.key("permissionsBoundaryArn"),
-                tags: self.tags.clone(),
-                ..Default::default()
-            },
-        );
-        role.arn.clone()
-    }
 }

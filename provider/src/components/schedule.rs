@@ -4,7 +4,10 @@ mod commands;
 #[cfg(test)]
 mod tests;
 
-use super::project::{checks::variable, handle, machine};
+use super::project::{
+    checks::{of_an_execution, variable},
+    handle, machine,
+};
 use crate::{
     aws::Aws,
     component::{Component, Scope},
@@ -51,8 +54,9 @@ pub struct DbtScheduleInputs {
     /// dbt command lines, run in order in one process until one fails. Default: `["dbt build"]`.
     #[prop(check = some_commands)]
     pub commands: Option<Vec<String>>,
-    /// Environment variables of these runs, over the project's; none that is a secret there. Values are plain text in AWS.
-    /// Together with `commands`, what ECS takes: 8,192 characters as JSON, some 6,000 of your own.
+    /// Environment variables of these runs, over the project's: those that the dbt project reads with `env_var` or that are
+    /// in the project's `environment`, and dbt's own; none that is a secret there. Values are plain text in AWS. Together
+    /// with `commands`, what ECS takes: 8,192 characters as JSON, some 6,000 of your own.
     pub environment: Option<BTreeMap<String, String>>,
     /// CPU units of these runs. Default: the project's.
     #[prop(given)]
@@ -121,10 +125,10 @@ fn overrides(check: &mut Check<'_>) {
     let secrets = theirs("secretNames").unwrap_or_default();
     for name in check.keys("environment") {
         let path = below("environment", &name);
-        if let Err(reason) = variable(&name) {
+        if let Err(reason) = variable(&name).and_then(|()| of_an_execution(&name)) {
             check.fail(path, reason);
         } else if secrets.split(',').any(|secret| secret == name) {
-            let reason = "is a secret of the project, and ECS takes no plain value beside it; choose another name";
+            let reason = "is a secret of the project, which no run takes from a schedule; choose another name";
             check.fail(path, reason);
         }
     }

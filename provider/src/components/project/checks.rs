@@ -205,7 +205,7 @@ pub(super) fn target(target: &str) -> Result<(), String> {
     }
 }
 
-pub(crate) use super::task::variable;
+pub(crate) use super::task::{of_an_execution, variable};
 
 /// The ARN of the ECR repository that an image's URI names, if it is one.
 pub(super) fn ecr_arn(image: &str, partition: &str) -> Option<String> {

@@ -1,12 +1,51 @@
 //! What each role of a project may do, and no more.
 
-use super::{Handle, ProjectOverrides};
+use super::{Handle, ProjectOverrides, handle::pick};
 use crate::{
+    component::Scope,
     components::partition,
     prelude::*,
-    resources::iam::policy::{Policy, PolicyStatement},
+    resources::iam::{
+        policy::{Policy, PolicyStatement},
+        role::{Role, RoleArgs},
+    },
 };
 use serde_json::{Value as Document, json};
+
+/// What a project's roles are made with.
+pub(super) struct Roles<'a> {
+    pub(super) scope: &'a Scope,
+    pub(super) platform: &'a Output<BTreeMap<String, String>>,
+    pub(super) tags: &'a Output<Tags>,
+}
+
+impl Roles<'_> {
+    /// Lets a service take a role, for what has such an ARN.
+    pub(super) fn trust(&self, service: &'static str, source: &'static str) -> Output<Policy> {
+        pick(self.platform, ["accountId", "clusterArn", "region"])
+            .map(move |platform| trust(service, &platform, source))
+    }
+
+    /// A role that may do this.
+    pub(super) fn make(
+        &self,
+        name: &str,
+        trust: Output<Policy>,
+        policy: Output<Policy>,
+    ) -> Output<String> {
+        let role = self.scope.child::<Role>(
+            name,
+            RoleArgs {
+                assume_role_policy: trust,
+                inline_policies: Output::dictionary([("dbt", policy)]),
+                permissions_boundary: self.platform.key("permissionsBoundaryArn"),
+                tags: self.tags.clone(),
+                ..Default::default()
+            },
+        );
+        role.arn.clone()
+    }
+}
 
 /// The tag that tells a project's tasks from others of the cluster: where its artifacts are.
 pub(super) const PROJECT_TAG: &str = "dbt-aws-project";

@@ -125,6 +125,32 @@ pub(crate) fn variable(name: &str) -> Result<(), String> {
     }
 }
 
+/// Refuses the name of a variable that no run takes from an execution, nor from a schedule: it reaches more than the dbt
+/// project. The runner has the whole list.
+pub(crate) fn of_an_execution(name: &str) -> Result<(), String> {
+    const PREFIXES: [&str; 7] = ["AWS_", "DYLD_", "LD_", "OPENSSL_", "PG", "PYTHON", "SSL_"];
+    const SUFFIXES: [&str; 2] = ["_CA_BUNDLE", "_PROXY"];
+    const NAMES: [&str; 6] = [
+        "DBT_LOG_PATH",
+        "DBT_PROFILES_DIR",
+        "DBT_PROJECT_DIR",
+        "DBT_TARGET_PATH",
+        "HOME",
+        "PATH",
+    ];
+    let upper = name.to_uppercase();
+    if PREFIXES.iter().any(|prefix| upper.starts_with(prefix))
+        || SUFFIXES.iter().any(|suffix| upper.ends_with(suffix))
+        || NAMES.contains(&upper.as_str())
+    {
+        return Err(
+            "reaches more than the dbt project, so no run takes it from a schedule; set it in the project's environment"
+                .to_owned(),
+        );
+    }
+    Ok(())
+}
+
 /// The profile that the runner writes, as it takes it.
 pub(super) fn profile(
     found: &super::Found,

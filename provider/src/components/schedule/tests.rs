@@ -230,7 +230,19 @@ fn wrong_inputs_are_refused_with_their_path() {
     wrong(
         set("environment", json!({"PASSWORD": "1"})),
         &expect![[r#"
-            environment.PASSWORD: is a secret of the project, and ECS takes no plain value beside it; choose another name
+            environment.PASSWORD: is a secret of the project, which no run takes from a schedule; choose another name
+        "#]],
+    );
+    wrong(
+        set(
+            "environment",
+            json!({"PGHOSTADDR": "1", "AWS_ENDPOINT_URL_S3": "1", "https_proxy": "1", "DBT_PROFILES_DIR": "/", "PAGE": "1"}),
+        ),
+        &expect![[r#"
+            environment.AWS_ENDPOINT_URL_S3: reaches more than the dbt project, so no run takes it from a schedule; set it in the project's environment
+            environment.DBT_PROFILES_DIR: reaches more than the dbt project, so no run takes it from a schedule; set it in the project's environment
+            environment.PGHOSTADDR: reaches more than the dbt project, so no run takes it from a schedule; set it in the project's environment
+            environment.https_proxy: reaches more than the dbt project, so no run takes it from a schedule; set it in the project's environment
         "#]],
     );
     wrong(
