@@ -1,11 +1,12 @@
-"""Run dbt commands one after the other in this one process, and stop at the first that fails.
+"""Run dbt commands one after the other, each in a process of its own, and stop at the first that fails.
 
-The runner starts this file with dbt's own packages on the path:
+The runner starts this file with dbt's own packages on the path, and its signals blocked:
 
-    python3 dbt_commands.py COMMANDS RESULTS
+    python3 dbt_commands.py COMMANDS RESULTS PARSE
 
 COMMANDS is a JSON list of argument lists; RESULTS is a file that gets one JSON line for each
-command that ended. The exit code is dbt's: 0, 1 (a node failed) or 2 (anything else).
+command that ended; PARSE is "afresh" if each command is to parse the project as in a container of
+its own. The exit code is dbt's: 0, 1 (a node failed) or 2 (anything else).
 """
 
 import json
@@ -16,86 +17,66 @@ import sys
 import time
 from pathlib import Path
 
-# dbt's name for these is in dbt.artifacts.schemas.results.NodeStatus.
-FAILED = {"error", "fail", "runtime error", "partial success"}
-# What reads the manifest as it was parsed, and nothing that makes a new parse necessary.
-SHARE_A_PARSE = {"build", "compile", "docs", "list", "ls", "run", "run-operation", "seed", "show", "snapshot", "source", "test"}
-CHANGE_THE_PARSE = {"--vars", "--target", "--profile", "--profiles-dir", "--project-dir", "--no-partial-parse", "--partial-parse-file-path",
-                    "--no-static-parser", "--use-experimental-parser", "--warn-error", "--warn-error-options"}
+from dbt_aws.commands import name_of
+from dbt_aws.dbt_results import Said, describe, without_dbt
+from dbt_aws.process import WATCHED, in_a_child
+
+NAME = "partial_parse.msgpack"
 
 
 def main():
-    signal.pthread_sigmask(signal.SIG_SETMASK, [])  # the runner waits with its signals blocked
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    commands, results = json.loads(sys.argv[1]), sys.argv[2]
+    """Runs the commands, and returns the exit code of the last."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
+    commands, results, afresh = json.loads(sys.argv[1]), sys.argv[2], sys.argv[3] == "afresh"
     try:
-        return run_all(commands, results)
-    except KeyboardInterrupt:
-        return 130
-
-
-def run_all(commands, results):
-    from dbt.cli.main import dbtRunner
-    from dbt.version import __version__
-
-    manifest = None
-    for number, command in enumerate(commands):
-        started = time.monotonic()
-        before = stamp(run_results())
-        outcome = None
-        if manifest is None and len(commands) - number > 1 and all(map(shares_a_parse, commands[number:])):
-            outcome = dbtRunner().invoke(["parse"])
-            manifest = outcome.result
-        if outcome is None or outcome.success:
-            # A command writes into its manifest what it compiled, so each gets its own copy.
-            outcome = dbtRunner(manifest=manifest and manifest.deepcopy()).invoke(command)
-        if stamp(run_results()) != before:
-            shutil.copy(run_results(), run_results().with_suffix(f".{number + 1}.json"))
-        code = exit_code(outcome)
-        with open(results, "a", encoding="utf-8") as file:
-            json.dump({"exitCode": code, "seconds": round(time.monotonic() - started, 3), "dbtVersion": __version__, **describe(outcome)}, file)
-            file.write("\n")
+        import dbt.cli.main  # once for all: each command begins with what this leaves
+    except ImportError as error:
+        return write(results, without_dbt(error), 0)
+    for number, command in enumerate(commands, 1):
+        # A warning of the parse is an error each time. All else that may change it either dbt sees or the project shows.
+        if afresh or any(word.startswith("--warn-error") for word in command):
+            (target() / NAME).unlink(missing_ok=True)
+        code = in_a_child(lambda: run(number, command, results))
         if code:
             return code
     return 0
 
 
-def shares_a_parse(command):
-    """Whether a command can use the manifest that another one parsed."""
-    changes = (word for word in command if word.split("=")[0] in CHANGE_THE_PARSE or word.startswith("-t"))
-    return command[0] in SHARE_A_PARSE and not any(changes)  # what stands before it may be any option
+def run(number, command, results):
+    """Runs one command, and returns its exit code."""
+    from dbt.cli.main import dbtRunner
+    from dbt.version import __version__
+
+    started, before, said = time.monotonic(), stamp(run_results()), Said()
+    if command[0] == "debug" and "--connection" not in command and not shutil.which("git"):
+        print("dbt-aws: there is no git in the image, and a run needs none: dbt debug runs with --connection", flush=True)
+        command = [*command, "--connection"]
+    outcome = dbtRunner(callbacks=[said]).invoke(command)
+    if stamp(run_results()) != before:
+        shutil.copy(run_results(), run_results().with_suffix(f".{number}.json"))
+    strict = os.environ.get("DBT_AWS_FAIL_IF_NOTHING_SELECTED") == "true"
+    return write(results, {"dbtVersion": __version__, **describe(outcome, said, name_of(command), __version__, strict)}, started)
 
 
-def exit_code(outcome):
-    if outcome.success:
-        return 0
-    return 1 if outcome.exception is None else 2
+def write(results, line, started):
+    """Adds a line to the results, and returns its exit code."""
+    with open(results, "a", encoding="utf-8") as file:
+        file.write(json.dumps({**line, "seconds": round(time.monotonic() - started, 3)}) + "\n")
+    return line["exitCode"]
 
 
-def describe(outcome):
-    """The nodes that ran, those that failed with their messages, and the error that ended dbt."""
-    nodes = getattr(outcome.result, "results", None) or []
-    nodes = [node for node in nodes if getattr(node, "status", None) is not None]
-    failed = [node for node in nodes if status(node) in FAILED]
-    return {
-        "nodes": len(nodes),
-        # What run-operation ran is no node, and has the id itself.
-        "failed": [[getattr(node, "node", node).unique_id, str(getattr(node, "message", None) or f"{status(node)}; see the log above")]
-                   for node in failed],
-        "error": str(outcome.exception) if outcome.exception is not None else None,
-        "usage": type(outcome.exception).__name__ == "DbtUsageException",
-    }
-
-
-def status(node):
-    return getattr(node.status, "value", node.status)
+def target():
+    """Where dbt writes."""
+    return Path(os.environ["DBT_TARGET_PATH"])
 
 
 def run_results():
-    return Path(os.environ["DBT_TARGET_PATH"]) / "run_results.json"
+    """What dbt says of its last command."""
+    return target() / "run_results.json"
 
 
 def stamp(path):
+    """When a file was written, or None."""
     try:
         return path.stat().st_mtime_ns
     except FileNotFoundError:
@@ -103,4 +84,9 @@ def stamp(path):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    if code < 0:  # the runner is told by the same signal
+        signal.signal(-code, signal.SIG_DFL) if -code != signal.SIGKILL else None
+        signal.pthread_sigmask(signal.SIG_SETMASK, [])
+        os.kill(os.getpid(), -code)
+    sys.exit(code)

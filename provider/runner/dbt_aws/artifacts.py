@@ -13,6 +13,9 @@ LIB = Path(__file__).resolve().parent.parent / "lib"
 UPLOAD_SECONDS = 120
 # Of the seconds between SIGTERM and SIGKILL, those that uploads need, and those of them that outcome.json needs.
 UPLOAD_RESERVE, OUTCOME_RESERVE = 10, 3
+# What is read or kept at once.
+MOST_BYTES = 512 << 20
+PARSE, FINGERPRINT = "partial_parse/partial_parse.msgpack", "dbt-aws-fingerprint"
 KINDS = {".json": "application/json", ".html": "text/html; charset=utf-8", ".log": "text/plain; charset=utf-8"}
 
 
@@ -31,28 +34,35 @@ class Artifacts:
             from botocore.config import Config
 
             region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-            config = Config(connect_timeout=3, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 3})
-            self.client = boto3.client("s3", region_name=region, config=config)
+            config = Config(connect_timeout=3, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 3},
+                            ignore_configured_endpoint_urls=True)
+            # The container's own environment, which no execution's input reaches.
+            self.client = boto3.client("s3", region_name=region, endpoint_url=os.environ.get("AWS_ENDPOINT_URL") or None, config=config)
         return self.client
 
     def key(self, name):
         """An object's key."""
         return f"{self.prefix}/{name}" if self.prefix else name
 
-    def get(self, name, path):
-        """Best effort: an object that is not there yet, or cannot be had, only costs time."""
+    def restore_parse(self, fingerprint, path):
+        """Gets the parse of an earlier run with this fingerprint; returns whether there is a parse at all. It only saves time."""
         if not self.uri:
-            return
+            return False
         try:
-            path.write_bytes(self.s3().get_object(Bucket=self.bucket, Key=self.key(name))["Body"].read())
-            self.log(f"restored {name}")
+            kept = self.s3().get_object(Bucket=self.bucket, Key=self.key(PARSE))
+            if fingerprint and kept["Metadata"].get(FINGERPRINT) == fingerprint and 0 < kept["ContentLength"] <= MOST_BYTES:
+                path.write_bytes(kept["Body"].read())
+                self.log(f"restored {PARSE}")
+            kept["Body"].close()
+            return kept["ContentLength"] > 0
         except Exception as error:
             path.unlink(missing_ok=True)
             # To whoever may not list the bucket, what is missing is forbidden.
             if not any(code in str(error) for code in ("NoSuchKey", "AccessDenied")):
-                self.log(f"did not restore {name}: {one_line(error)}")
+                self.log(f"did not restore {PARSE}: {one_line(error)}")
+            return False
 
-    def put(self, name, read):
+    def put(self, name, read, metadata=None):
         """Keeps what `read` gives, or says why not."""
         if not self.uri:
             return
@@ -60,7 +70,8 @@ class Artifacts:
             # What a run leaves expires, by this tag; what is kept for the next run or for readers does not.
             tags = {"Tagging": "dbt-aws-kind=run"} if name.startswith("runs/") else {}
             self.s3().put_object(Bucket=self.bucket, Key=self.key(name), Body=read(),
-                                 ContentType=KINDS.get(Path(name).suffix, "application/octet-stream"), **tags)
+                                 ContentType=KINDS.get(Path(name).suffix, "application/octet-stream"),
+                                 Metadata=metadata or {}, **tags)
         except Exception as error:
             self.log(f"could not keep {self.uri}/{name}: {one_line(error)}")
 

@@ -7,32 +7,73 @@ from .outcome import End
 
 COMMANDS = {"build", "clean", "clone", "compile", "debug", "deps", "docs", "init", "list", "ls", "parse", "retry", "run",
             "run-operation", "seed", "show", "snapshot", "source", "test"}
+# A list longer than any that a state machine or a task definition can hold.
+COMMANDS_BYTES, COMMANDS_MOST = 64_000, 100
+# The options that say where dbt reads or writes what is the run's own, and why they cannot work.
+OPTIONS = {
+    "--target-path": "dbt writes to the run's own target, and only what is there is kept",
+    "--log-path": "dbt's log is the run's own, and is kept with the artifacts",
+    "--profiles-dir": "the profile is written for the run, from the project's profile and its secrets",
+}
+# What else is to be said of a command that failed.
+ADVICE = {
+    "clean": "a run begins with an empty target, so leave dbt clean out",
+    "deps": "a run installs no packages: run dbt deps in the project's folder before pulumi up, which packs them, and leave it out here",
+    "retry": "a run has no results of an earlier one: name what failed, such as dbt build --select my_model+",
+}
 
 
-def parse_commands(text):
+def parse_commands(text, has_profile):
     """The argument lists of dbt commands; a leading "dbt" is optional."""
     try:
-        lines = json.loads(text)
-    except ValueError:
+        lines = json.loads(text) if len(text) <= COMMANDS_BYTES else None
+    except (ValueError, RecursionError):
         lines = None
-    if not isinstance(lines, list) or not lines or not all(isinstance(line, str) for line in lines):
-        raise End("usage", f"DBT_AWS_COMMANDS is not a JSON list of dbt command lines, such as [\"dbt build\"]: {text}")
-    return [parse_command(line) for line in lines]
+    if not isinstance(lines, list) or not 0 < len(lines) <= COMMANDS_MOST or not all(isinstance(line, str) for line in lines):
+        raise End("usage", f"DBT_AWS_COMMANDS is not a JSON list of 1 to {COMMANDS_MOST} dbt command lines, such as "
+                           f"[\"dbt build\"]: {text[:1000]}")
+    return [parse_command(line, has_profile) for line in lines]
 
 
-def parse_command(line):
+def parse_command(line, has_profile=False):
     """The arguments of one dbt command."""
     try:
         words = shlex.split(line)
+        operator = next((word for word in shell_words(line) if not word.strip(";&|<>")), None)
     except ValueError as error:
         raise End("usage", f"cannot read the command `{line}`: {str(error).lower()}") from None
-    operator = next((word for word in words if word in ("&&", "||", "|", ";", "&", ">", ">>")), None)
     if operator:
         raise End("usage", f"the command `{line}` holds `{operator}`, and no shell runs it; give each dbt command as one of its own")
-    if words[:1] == ["dbt"]:
-        words = words[1:]
-    elif words and words[0] not in COMMANDS and not words[0].startswith("-"):
-        raise End("usage", f"the command `{line}` is not one of dbt's; a run takes dbt commands only, such as `dbt build`")
+    ours = words[:1] == ["dbt"]
+    words = words[ours:]
     if not words:
         raise End("usage", f"the command `{line}` names no dbt command; did you mean `dbt build`?")
+    if words[0] not in COMMANDS and not words[0].startswith("-"):
+        raise End("usage", f"the command `{line}` is not one of dbt's; a run takes dbt commands only, such as `dbt build`")
+    if words[:2] == ["docs", "serve"]:
+        raise End("usage", f"the command `{line}` never ends, and nobody can reach a run; use `dbt docs generate`")
+    for option, reason in OPTIONS.items():
+        if (option != "--profiles-dir" or has_profile) and any(word.split("=")[0] == option for word in words):
+            raise End("usage", f"the command `{line}` has {option}: {reason}; leave the option out")
     return words
+
+
+def shell_words(line):
+    """The words as a shell sees them, with its operators as words of their own."""
+    lexer = shlex.shlex(line, posix=True, punctuation_chars=";&|<>")
+    lexer.whitespace_split, lexer.commenters = True, ""
+    return filter(None, lexer)
+
+
+def name_of(command):
+    """Which of dbt's commands it is; what stands before it may be any option."""
+    return next((word for word in command if word in COMMANDS), "")
+
+
+def advice(command, error):
+    """What to do about a command that failed, as far as its error does not say it."""
+    if "Could not find adapter type" in error:
+        return "the packages in the image hold no such adapter: add it to the requirements, or choose the adapter that is there"
+    if found := ADVICE.get(name_of(command)):
+        return found
+    return "a run can write to /tmp alone" if "Read-only file system" in error else None

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import time
 
 WATCHED = {signal.SIGCHLD, signal.SIGINT, signal.SIGTERM}
@@ -28,3 +29,22 @@ def reap(pid):
             return code
         if ended == pid:
             code = os.waitstatus_to_exitcode(status)
+
+
+def in_a_child(act):
+    """Runs a function that returns an exit code in a process of its own, and passes SIGINT on to it."""
+    pid = os.fork()
+    if pid == 0:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, [])
+        try:
+            sys.exit(act())
+        except KeyboardInterrupt:
+            sys.exit(130)
+    code = None
+    while code is None:
+        if next_signal(None) == signal.SIGCHLD:
+            code = reap(pid)
+        else:
+            os.kill(pid, signal.SIGINT)
+    return code

@@ -10,8 +10,6 @@ from .outcome import End
 NOT_IN_PROFILE = {"engine", "dbInstanceIdentifier", "dbClusterIdentifier", "masterarn"}
 # The keys of a warehouse's secret that need no hiding.
 NOT_SECRET = {"account", "database", "dbname", "host", "method", "port", "project", "role", "schema", "sslmode", "type", "user", "warehouse"}
-# Warehouses that may still be starting, and where they listen.
-PORTS = {"postgres": 5432, "redshift": 5439}
 
 
 def write_profile(env, directory):
@@ -22,26 +20,19 @@ def write_profile(env, directory):
     secret = json_object(env, "DBT_AWS_WAREHOUSE_SECRET")
     try:
         name, target = profile["name"], profile.get("target") or "prod"
-        connection = {"type": profile.get("type") or profile["adapter"]}
+        own = {"type": profile.get("type") or profile["adapter"]}
     except KeyError as missing:
         raise End("usage", f"DBT_AWS_PROFILE has no {missing}") from None
-    connection.update({key: profile[key] for key in ("schema", "threads") if key in profile}, **profile.get("settings", {}))
+    own.update({key: profile[key] for key in ("schema", "threads") if key in profile})
     hidden = {}
-    connection.update(hide(secret_settings(secret), hidden))
+    # The settings and the secret may be those of the platform's warehouse, and the type the project's.
+    connection = {**own, **profile.get("settings", {}), **hide(secret_settings(secret), hidden), "type": own["type"]}
     if str(connection.get("port", "")).isdecimal():
         connection["port"] = int(connection["port"])
     check_authorities(str(connection.get("sslrootcert") or ""))
     with open(os.open(directory / "profiles.yml", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         json.dump({name: {"target": target, "outputs": {target: connection}}}, file)  # JSON is YAML
     return connection, {**hidden, "DBT_PROFILES_DIR": str(directory)}
-
-
-def address(connection):
-    """Where a warehouse listens that may still be starting; None where only dbt can tell."""
-    host = str(connection.get("host") or "")
-    port = str(connection.get("port") or PORTS.get(connection.get("type")))
-    known = connection.get("type") in PORTS and host and "{{" not in host and port.isdecimal() and int(port) < 65536
-    return (host, int(port)) if known else None
 
 
 def check_authorities(path):
@@ -61,7 +52,8 @@ def secret_settings(secret):
 def hide(value, hidden, path=()):
     """The value with each secret string in it kept in `hidden`, under the variable's name, and a reference in its place."""
     if isinstance(value, dict):
-        return {key: item if not path and key in NOT_SECRET else hide(item, hidden, (*path, key)) for key, item in value.items()}
+        return {key: item if not path and key in NOT_SECRET and "{" not in str(item) else hide(item, hidden, (*path, key))
+                for key, item in value.items()}
     if isinstance(value, list):
         return [hide(item, hidden, (*path, str(index))) for index, item in enumerate(value)]
     if isinstance(value, str) and value:
@@ -77,7 +69,7 @@ def json_object(env, name):
     """The JSON object in a variable."""
     try:
         value = json.loads(env.get(name) or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
         raise End("usage", f"{name} is not a JSON object")  # its text may be a secret

@@ -2,8 +2,8 @@
 
 import json
 import os
+import re
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -14,17 +14,24 @@ from datetime import datetime, timezone
 from functools import cached_property
 from pathlib import Path
 
-from .artifacts import UPLOAD_RESERVE, Artifacts
+from .artifacts import FINGERPRINT, MOST_BYTES, PARSE, UPLOAD_RESERVE, Artifacts
 from .commands import parse_commands
-from .outcome import End, end_of, outcome, read_results
-from .process import STOP, WATCHED, next_signal, reap
-from .profile import address, write_profile
+from .ending import end_of, read_results
+from .outcome import End, outcome
+from .process import WATCHED, next_signal, reap
+from .profile import json_object, write_profile
+from .project import Project
 from .redaction import Redact
 from .text import one_line
+from .variables import given, names
+from .warehouse import address, wait_for
 
 DBT_COMMANDS = Path(__file__).resolve().parent.parent / "dbt_commands.py"
-DBT_PACKAGES = "/opt/dbt"
-WAREHOUSE_SECONDS = 60
+DBT_PACKAGES = Path("/opt/dbt")
+# What dbt has no use for, and nobody else may see.
+NOT_FOR_DBT = {"DBT_AWS_ENVIRONMENT", "DBT_AWS_WAREHOUSE_SECRET"}
+# The files that dbt's messages name, of which as many are kept.
+NAMED_MOST = 100
 
 
 def main():
@@ -59,7 +66,8 @@ class Run:
         run_id = env.get("DBT_AWS_RUN_ID") or self.started.strftime("%Y%m%dT%H%M%SZ")
         self.place = f"runs/{run_id}/{env.get('DBT_AWS_ATTEMPT') or 1}"
         self.deadline, self.stop_seconds = None, 30.0
-        self.commands, self.dbt_env = [], {}
+        self.commands, self.dbt_env, self.named = [], {}, set()
+        self.parse_afresh, self.fingerprint, self.parse_is_kept = True, None, False
         self.returncode, self.stopped = None, None
 
     def log(self, line):
@@ -70,66 +78,57 @@ class Run:
         """The directory of all that is written."""
         self.work = Path(tempfile.mkdtemp(prefix="dbt-aws-"))
         self.target, self.logs, self.results = self.work / "target", self.work / "logs", self.work / "results.jsonl"
+        self.parse = self.target / "partial_parse.msgpack"
 
     def prepare(self):
         """Read the environment, write the profile, and wait for the warehouse."""
         self.make_work()
-        self.commands = parse_commands(self.env.get("DBT_AWS_COMMANDS") or '["dbt build"]')
+        has_profile = bool(json_object(self.env, "DBT_AWS_PROFILE"))
+        self.commands = parse_commands(self.env.get("DBT_AWS_COMMANDS") or '["dbt build"]', has_profile)
         if seconds := number(self.env, "DBT_AWS_TIMEOUT_SECONDS"):
             self.deadline = self.clock + seconds
         self.stop_seconds = number(self.env, "DBT_AWS_STOP_SECONDS") or self.stop_seconds
         self.target.mkdir()
         self.logs.mkdir()
-        self.dbt_env = self.environment()
-        check_project(self.dbt_env["DBT_PROJECT_DIR"])
+        project = Project(self.env.get("DBT_PROJECT_DIR") or "/project")
+        self.dbt_env = self.environment(project)
         connection, variables = write_profile(self.env, self.work)
         self.dbt_env.update(variables)
-        self.artifacts.get("partial_parse/partial_parse.msgpack", self.target / "partial_parse.msgpack")
+        self.find_parse(project)
         if where := address(connection):
-            self.wait_for_warehouse(*where)
+            self.stopped = wait_for(*where, self.deadline, self.log)
+            if self.stopped:
+                raise self.end()
 
-    def environment(self):
-        """What dbt gets: all of the runner's environment but the warehouse's secret, and where to write."""
-        env = {key: value for key, value in self.env.items() if key != "DBT_AWS_WAREHOUSE_SECRET"}
-        env.setdefault("DBT_PROJECT_DIR", "/project")
+    def environment(self, project):
+        """What dbt gets: the runner's environment, what the execution's input gives, and where to write."""
+        env = {key: value for key, value in self.env.items() if key not in NOT_FOR_DBT}
+        env["DBT_PROJECT_DIR"] = str(project.directory)
         env.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
         env.setdefault("DBT_USE_COLORS", "false")
         if not os.access(env.get("HOME", "/"), os.W_OK):
             env["HOME"] = str(self.work)
-        path = [DBT_PACKAGES, env.get("PYTHONPATH")]
+        env.update(given(json_object(self.env, "DBT_AWS_ENVIRONMENT"), project.variables, names(self.env.get("DBT_AWS_DECLARED")),
+                         self.redact.names, self.env.get("DBT_AWS_PROFILE", "")))
+        path = [str(DBT_PACKAGES), env.get("PYTHONPATH")]
         return {**env, "DBT_TARGET_PATH": str(self.target), "DBT_LOG_PATH": str(self.logs), "PYTHONUNBUFFERED": "1",
                 "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": os.pathsep.join(filter(None, path))}
 
-    def wait_for_warehouse(self, host, port):
-        """Until it accepts a connection, for a minute at most: after that, dbt's own error says more."""
-        began, last = time.monotonic(), None
-        while True:
-            try:
-                socket.create_connection((host, port), timeout=5).close()
-            except (OSError, UnicodeError) as error:
-                if last is None:
-                    self.log(f"waiting for the warehouse at {host}:{port} for at most {WAREHOUSE_SECONDS} s: {error}")
-                last = error
-            else:
-                if last:
-                    self.log(f"the warehouse answers after {time.monotonic() - began:.0f} s")
-                return
-            if time.monotonic() > began + WAREHOUSE_SECONDS:
-                return self.log(f"the warehouse at {host}:{port} does not answer: {last}; "
-                                "look at its state and at its security group; trying dbt nevertheless")
-            if next_signal(time.monotonic() + 2) in STOP:
-                self.stopped = "terminated"
-                raise self.end()
-            if self.deadline and time.monotonic() > self.deadline:
-                self.stopped = "timeout"
-                raise self.end()
+    def find_parse(self, project):
+        """Restores dbt's parse of the project, where nothing that it depends on differs."""
+        self.parse_afresh = project.parse_afresh is not None
+        if self.parse_afresh:
+            self.log(f"dbt parses the project afresh for each command: {project.parse_afresh}")
+        elif self.artifacts.uri:
+            self.fingerprint = project.fingerprint(self.dbt_env, self.redact.names, DBT_PACKAGES)
+        self.parse_is_kept = self.artifacts.restore_parse(self.fingerprint, self.parse)
 
     def dbt(self):
         """The child: dbt with all commands, cancelled at the deadline or on SIGTERM, killed when that does not help."""
         child = subprocess.Popen(
-            [sys.executable, str(DBT_COMMANDS), json.dumps(self.commands), str(self.results)],
+            [sys.executable, str(DBT_COMMANDS), json.dumps(self.commands), str(self.results), "afresh" if self.parse_afresh else "shared"],
             cwd=self.dbt_env["DBT_PROJECT_DIR"], env=self.dbt_env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
-        pump = threading.Thread(target=self.pass_on, args=(child.stdout,), daemon=True)
+        pump = threading.Thread(target=self.redact.stream, args=(child.stdout, self.print), daemon=True)
         pump.start()
         until = self.deadline
         while self.returncode is None:
@@ -148,16 +147,34 @@ class Run:
         child.returncode = self.returncode
         pump.join(timeout=5)
 
-    def pass_on(self, stream):
+    def print(self, line):
         """Prints dbt's lines."""
-        for line in stream:
-            sys.stdout.buffer.write(self.redact.bytes(line))
-            sys.stdout.buffer.flush()
+        sys.stdout.buffer.write(self.placed(line.decode(errors="surrogateescape")).encode(errors="surrogateescape"))
+        sys.stdout.buffer.flush()
+
+    def clean(self, text):
+        """A text of dbt's without secrets and without the run's own directories."""
+        return self.placed(self.redact(text))
+
+    def placed(self, text):
+        """A text with the run's own directories as the places where they are kept; the files that it names are kept too."""
+        def place(found):
+            if not found[2]:
+                return found[1]
+            name = found[2] if found[1] == "target" else f"logs/{found[2]}"
+            if len(self.named) < NAMED_MOST:
+                self.named.add(found[2])
+            return f"{self.artifacts.uri}/{self.place}/{name}" if self.artifacts.uri else f"{found[1]}/{found[2]}"
+
+        if not self.work or self.work.name not in text:
+            return text
+        here = (str(self.work), os.path.relpath(self.work, self.dbt_env.get("DBT_PROJECT_DIR", "/")))
+        return re.sub(rf"(?:{'|'.join(map(re.escape, here))})/(target|logs)(?:/([^\s'\"`)\],]*))?", place, text)
 
     @cached_property
     def done(self):
         """The commands that ended, with what dbt_commands.py says of each."""
-        return read_results(self.results, self.commands, self.redact) if self.work else []
+        return read_results(self.results, self.commands, self.clean) if self.work else []
 
     def end(self):
         """How the run ended, from how dbt did."""
@@ -169,23 +186,39 @@ class Run:
         try:
             places = [self.place] + (["latest"] if end.kind == "success" else [])
             uploads = [(f"{place}/{name}", read) for place in places for name, read in self.files()]
-            if self.work and (parsed := self.target / "partial_parse.msgpack").exists():
-                uploads.append(("partial_parse/partial_parse.msgpack", parsed.read_bytes))
-            self.artifacts.put_all(uploads, self.stopped == "terminated")
+            self.artifacts.put_all([*self.parse_upload(), *uploads], self.stopped == "terminated")
         except Exception as error:
             self.log(f"could not keep the artifacts: {one_line(error)}")
         finally:
             self.artifacts.put(f"{self.place}/outcome.json", lambda: outcome(end, self.done, self.started, self.redact))
 
+    def parse_upload(self):
+        """dbt's parse for the next run; where it may not be kept, nothing is left of an older one."""
+        if self.fingerprint and self.parse.exists() and not self.redact.finds(parse := read(self.parse)):
+            yield PARSE, lambda: parse, {FINGERPRINT: self.fingerprint}
+        elif self.parse_is_kept:
+            yield PARSE, lambda: b""
+
     def files(self):
-        """The artifacts' names, and what reads each."""
+        """The artifacts' names, and what reads each, without secrets."""
         if not self.work:
             return
-        names = ("manifest.json", "run_results*.json", "sources.json", "catalog.json", "index.html", "static_index.html")
-        for path in sorted(path for name in names for path in self.target.glob(name)):
-            yield path.name, path.read_bytes
-        for path in sorted(self.logs.glob("dbt.log*")):
-            yield f"logs/{path.name}", lambda path=path: self.redact.bytes(path.read_bytes())
+        masked = {".json": self.redact.json, ".log": lambda data: self.clean(data.decode(errors="surrogateescape")).encode(errors="surrogateescape")}
+        patterns = ("manifest.json", "run_results*.json", "sources.json", "catalog.json", "index.html", "static_index.html")
+        target = self.target.resolve()
+        named = (path for path in map(target.joinpath, self.named) if path.resolve().is_relative_to(target) and path.is_file())
+        found = {path.relative_to(target): path for path in [*(path for pattern in patterns for path in target.glob(pattern)), *named]}
+        found |= {Path("logs", path.name): path for path in self.logs.glob("dbt.log*")}
+        for name, path in sorted(found.items()):
+            mask = masked[".log"] if name.parts[0] == "logs" else masked.get(path.suffix, self.redact.bytes)
+            yield str(name), lambda path=path, mask=mask: mask(read(path))
+
+
+def read(path):
+    """A file's content."""
+    if path.stat().st_size > MOST_BYTES:
+        raise ValueError(f"it is larger than {MOST_BYTES >> 20} MB")
+    return path.read_bytes()
 
 
 def number(env, name):
@@ -194,9 +227,3 @@ def number(env, name):
         return float(env.get(name) or 0)
     except ValueError:
         raise End("usage", f"{name} is not a number of seconds: {env[name]}") from None
-
-
-def check_project(path):
-    """Refuses an image without a dbt project."""
-    if not (Path(path) / "dbt_project.yml").is_file():
-        raise End("usage", f"there is no dbt_project.yml in {path}, where the image's dbt project belongs")

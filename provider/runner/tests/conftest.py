@@ -10,11 +10,10 @@ from types import SimpleNamespace
 import boto3
 import pytest
 from moto.server import ThreadedMotoServer
+from projects import PROJECT
 
 RUNNER = Path(__file__).parent.parent / "runner.py"
 sys.path.insert(0, str(RUNNER.parent))
-
-PROJECT = "name: shop\nversion: '1.0'\nprofile: shop\nmodels: {shop: {+materialized: table}}\n"
 
 
 @pytest.fixture(scope="session")
@@ -34,6 +33,24 @@ def s3(endpoint):
         client.delete_object(Bucket="artifacts", Key=item["Key"])
 
 
+def write(project, files):
+    """Writes a project's files."""
+    for name, text in {"dbt_project.yml": PROJECT, **files}.items():
+        path = project / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, newline="")
+
+
+def profile(path):
+    """The profile of a database of DuckDB's."""
+    return {"name": "shop", "target": "prod", "type": "duckdb", "schema": "main", "threads": 2, "settings": {"path": str(path)}}
+
+
+def facts(*variables, parse_afresh=None):
+    """What is found out when a project is packed."""
+    return {".dbt-aws.json": json.dumps({"version": 1, "variables": variables, "parseAfresh": parse_afresh})}
+
+
 @pytest.fixture
 def run(tmp_path, endpoint, s3):
     """Starts the runner on a project of the given files, and gives what is there after it.
@@ -44,17 +61,12 @@ def run(tmp_path, endpoint, s3):
     temporary.mkdir()
 
     def start(files, commands=("dbt build",), when=None, **env):
-        for name, text in {"dbt_project.yml": PROJECT, **files}.items():
-            path = project / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
-        profile = {"name": "shop", "target": "prod", "type": "duckdb", "schema": "main", "threads": 2,
-                   "settings": {"path": str(tmp_path / "shop.duckdb")}}
+        write(project, files)
         environment = {
             "PATH": os.environ["PATH"], "HOME": "/nonexistent", "TMPDIR": str(temporary), "DBT_PROJECT_DIR": str(project),
             "AWS_ENDPOINT_URL": endpoint, "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
             "DBT_AWS_ARTIFACTS": "s3://artifacts/shop/prod", "DBT_AWS_RUN_ID": "r1", "DBT_AWS_ATTEMPT": "1",
-            "DBT_AWS_PROFILE": json.dumps(profile), "DBT_AWS_COMMANDS": json.dumps(commands), **env,
+            "DBT_AWS_PROFILE": json.dumps(profile(tmp_path / "shop.duckdb")), "DBT_AWS_COMMANDS": json.dumps(commands), **env,
         }
         process = subprocess.Popen([sys.executable, str(RUNNER)], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         lines = []
@@ -68,5 +80,22 @@ def run(tmp_path, endpoint, s3):
         outcome = "shop/prod/runs/r1/1/outcome.json"
         return SimpleNamespace(code=process.wait(), log="".join(lines), keys=set(keys), read=read, tmp=temporary,
                                outcome=json.loads(read(outcome)) if outcome in keys else None)
+
+    return start
+
+
+@pytest.fixture
+def with_dbt(tmp_path):
+    """Runs a Python file beside this one with dbt, on a project of the given files and a database of its own."""
+    def start(file, files, *arguments, **env):
+        project = tmp_path / "plain"
+        write(project, files)
+        (tmp_path / "alone").mkdir()
+        settings = profile(tmp_path / "alone" / "shop.duckdb")
+        output = {"type": "duckdb", "schema": "main", "threads": 2, **settings["settings"]}
+        (tmp_path / "profiles.yml").write_text(json.dumps({"shop": {"target": "prod", "outputs": {"prod": output}}}))
+        environment = {**os.environ, "DBT_PROFILES_DIR": str(tmp_path), "DBT_PROJECT_DIR": str(project), "PYTHONPATH": str(RUNNER.parent),
+                       "DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "DBT_USE_COLORS": "false", **env}
+        subprocess.run([sys.executable, str(Path(__file__).parent / file), *arguments], cwd=project, env=environment, check=True)
 
     return start

@@ -5,7 +5,9 @@ import signal
 import socket
 import stat
 
-from conftest import PROJECT
+import pytest
+from conftest import facts
+from projects import PROJECT
 
 OK = {"models/orders.sql": "select 1 as id"}
 FAILING = {"models/orders.sql": "select 1 as id", "models/broken.sql": "select 1 / nothing from {{ ref('orders') }}"}
@@ -14,6 +16,7 @@ SLOW = {"models/orders.sql": "select 1 as id",
         "models/slow.sql": """{{ config(pre_hook="call enable_logging('QueryLog', storage := 'stdout')") }}
             select sum(hash(a.range + b.range)) as n from range(2000000) a, range(2000000) b, {{ ref('orders') }}"""}
 BEGUN = "select sum(hash("
+PARSE = "shop/prod/partial_parse/partial_parse.msgpack"
 LAST = "shop/prod/latest/"
 RUN = "shop/prod/runs/r1/1/"
 
@@ -53,25 +56,18 @@ def test_success_keeps_its_artifacts_in_both_places(run):
     assert LAST + "outcome.json" not in result.keys
 
 
-def test_commands_share_one_parse(run):
-    result = run(OK, ["build", "test", "run"])
-    assert result.code == 0, result.log
-    assert result.log.count("Unable to do partial parsing") == 1
-    assert result.log.count("Performance info") == 1
-
-
 def test_commands_that_change_the_parse_do_not_share_it(run):
-    files = {"models/orders.sql": "select '{{ var('label', 'none') }}' as label"}
-    result = run(files, ["run", "run --vars '{label: two}'", "show --select orders"])
+    files = {"models/orders.sql": "select '{{ var('label', 'none') }}' as label", **facts()}
+    result = run(files, ["run", "run --vars '{label: two}'", "run"])
     assert result.code == 0, result.log
-    assert "Performance info" not in result.log
+    assert result.log.count("config vars, config profile, or config target have changed") == 2
 
 
 def test_options_of_all_of_dbt_reach_the_parse(run):
-    for commands in (["build --warn-error", "test --warn-error"], ["--warn-error build", "--warn-error test"]):
-        result = run({**OK, "dbt_project.yml": PROJECT.replace("{shop:", "{nowhere:")}, commands)
-        assert result.code == 2, result.log
-        assert "models.nowhere" in result.outcome["message"]
+    files = {**OK, **facts(), "models/nowhere.yml": "models: [{name: nowhere}]"}
+    result = run(files, ["build", "--warn-error test"])
+    assert [command["exitCode"] for command in result.outcome["commands"]] == [0, 2]
+    assert "'nowhere'" in result.outcome["message"]
 
 
 def test_a_shared_parse_still_compiles_ephemeral_models_for_each_command(run):
@@ -99,14 +95,6 @@ def test_failing_test(run):
     result = run({**OK, "tests/no_orders.sql": "select * from {{ ref('orders') }}"})
     assert result.code == 1
     assert result.outcome["failedNodes"] == ["test.shop.no_orders"]
-
-
-def test_failing_operation(run):
-    result = run({**OK, "macros/grant.sql": "{% macro grant() %}{% do run_query('select nothing') %}{% endmacro %}"}, ["run-operation grant"])
-    assert result.code == 1
-    assert result.outcome["class"] == "failed-nodes"
-    assert "1 of 1 node (macro.shop.grant); the first says: error; see the log above" in result.outcome["message"]
-    assert "nothing" in result.log
 
 
 def test_many_failing_nodes_fit(run):
@@ -215,18 +203,20 @@ def test_no_project(run):
     assert "no dbt_project.yml in /nonexistent" in result.outcome["message"]
 
 
-def test_partial_parse_is_kept_and_restored(run):
-    first = run(OK)
-    assert "Unable to do partial parsing" in first.log
-    assert "shop/prod/partial_parse/partial_parse.msgpack" in first.keys
-    second = run(OK)
+def test_a_parse_is_shared_kept_and_restored(run, s3):
+    files = {**OK, **facts()}
+    first = run(files, ["build", "test"])
+    assert first.log.count("Unable to do partial parsing") == 1
+    second = run(files)
     assert second.code == 0
     assert "Unable to do partial parsing" not in second.log
-
-
-def test_a_broken_partial_parse_costs_only_time(run, s3):
-    s3.put_object(Bucket="artifacts", Key="shop/prod/partial_parse/partial_parse.msgpack", Body=b"not msgpack")
-    assert run(OK).code == 0
+    kept = s3.get_object(Bucket="artifacts", Key=PARSE)
+    s3.put_object(Bucket="artifacts", Key=PARSE, Body=b"not msgpack", Metadata=kept["Metadata"])
+    broken = run(files)
+    assert broken.code == 0
+    assert "restored" in broken.log
+    changed = run({**files, "models/orders.sql": "select 2 as id"})
+    assert "restored" not in changed.log
 
 
 def test_artifacts_that_cannot_be_read_do_not_take_the_outcome_along(run, tmp_path):
@@ -258,18 +248,33 @@ def test_a_missing_bucket_does_not_fail_the_run(run):
     assert "could not keep s3://nowhere/shop/prod/runs/r1/1/outcome.json" in result.log
 
 
-SECRETS = {"DBT_ENV_SECRET_TOKEN": "tok-31415926", "API_KEY": "key-27182818\nsecond-line-of-key", "DBT_AWS_SECRET_NAMES": "API_KEY",
+SECRETS = {"DBT_ENV_SECRET_TOKEN": "tok-31415926", "API_KEY": "key-27182818\nsecond-line-of-key", "DBT_AWS_SECRET_NAMES": "API_KEY,QUOTED,PIN",
            "DBT_AWS_WAREHOUSE_SECRET": json.dumps({"username": "dbt", "password": "pass-16180339", "port": "5432", "engine": "postgres"})}
 
 
-def test_secrets_stay_hidden(run):
-    leak = "{{ log(env_var('API_KEY'), info=true) }} select '{{ env_var('API_KEY') }}' as id, no_such_column"
-    result = run({"models/leak.sql": leak}, DBT_AWS_COMMANDS=json.dumps(["build --select leak --vars '{t: tok-31415926}'"]), **SECRETS)
+def test_secrets_stay_hidden(run, s3):
+    """Planted wherever a project can put one, and looked for in all that is kept, also where it is escaped."""
+    s3.put_object(Bucket="artifacts", Key=PARSE, Body=b"an old one, with key-27182818")
+    files = {
+        "dbt_project.yml": PROJECT + "on-run-start: \"select '{{ env_var('QUOTED') }}' as a\"\n",
+        "models/leak.sql": "{{ log(env_var('API_KEY'), info=true) }} select $${{ env_var('API_KEY') }}$$ as id",
+        "models/leak.yml": "models: [{name: leak, description: \"{{ env_var('API_KEY') }}\", meta: {key: \"{{ env_var('QUOTED') }}\", n: 31415926}}]",
+        **facts(),
+    }
+    commands = ["build --vars '{t: tok-31415926}'", "docs generate --static", "test --select tok-31415926"]
+    result = run(files, commands, **SECRETS, QUOTED="quo\"ted-14142135-é", PIN="31415926")
+    assert result.code == 0, result.log
     assert "*****" in result.log
-    kept = [result.log] + [result.read(RUN + name).decode() for name in ("outcome.json", "logs/dbt.log")]
-    for text in kept:
-        for value in ("tok-31415926", "key-27182818", "second-line-of-key", "pass-16180339"):
-            assert value not in text
+    assert len(result.keys) > 15
+    for key in result.keys:
+        content = result.read(key)
+        for value in (b"tok-31415926", b"key-27182818", b"second-line-of-key", b"pass-16180339", b"ted-14142135", b"31415926"):
+            assert value not in content, key
+        if key.endswith(".json"):
+            json.loads(content)
+    assert not any(value in result.log for value in ("tok-31415926", "key-27182818", "second-line-of-key", "pass-16180339"))
+    assert result.read(PARSE) == b""
+    assert json.loads(result.read(RUN + "manifest.json"))["nodes"]["model.shop.leak"]["meta"]["n"] == "*****"
 
 
 def test_the_profile_is_private_and_refers_to_its_secrets(run):
@@ -283,3 +288,98 @@ def test_the_profile_is_private_and_refers_to_its_secrets(run):
     assert connection["port"] == 5432
     assert connection["password"] == "{{ env_var('DBT_ENV_SECRET_AWS_PASSWORD') }}"
     assert "engine" not in connection
+
+
+def test_an_input_cannot_take_the_password_along(run):
+    """The variables of an execution's input, and what becomes of them in what dbt renders."""
+    files = {"models/a.sql": "select '{{ env_var('LABEL') }}' as label", **facts("LABEL", "PGHOSTADDR")}
+    given = {"LABEL": "{{ env_var(1) }} $$$DBT_SECRET_START$$$DBT_ENV_SECRET_AWS_PASSWORD$$$DBT_SECRET_END$$$", "DBT_FULL_REFRESH": "true"}
+    result = run(files, DBT_AWS_ENVIRONMENT=json.dumps(given), **SECRETS)
+    assert result.code == 0, result.log
+    compiled = json.loads(result.read(RUN + "manifest.json"))["nodes"]["model.shop.a"]["compiled_code"]
+    assert given["LABEL"] in compiled
+    assert json.loads(result.read(RUN + "run_results.json"))["args"]["full_refresh"] is True
+    refused = run(files, DBT_AWS_ENVIRONMENT='{"LABEL": "x", "PGHOSTADDR": "10.0.0.1"}')
+    assert refused.code == 2
+    assert refused.outcome["class"] == "usage"
+    assert "may not set the environment variable PGHOSTADDR" in refused.outcome["message"]
+    assert "Running with dbt" not in refused.log
+
+
+def test_a_run_that_selects_nothing_says_so(run):
+    result = run(OK, ["dbt run --select nosuch", "dbt run"])
+    assert result.code == 0, result.log
+    [warning] = result.outcome["warnings"]
+    assert warning == "dbt run --select nosuch selected no nodes: the selection criterion 'nosuch' does not match any enabled nodes"
+    assert result.outcome["message"] == f"dbt run --select nosuch and dbt run succeeded: 1 node; but {warning}"
+    failed = run(OK, ["dbt run --select nosuch", "dbt run"], DBT_AWS_FAIL_IF_NOTHING_SELECTED="true")
+    assert failed.code == 2
+    assert failed.outcome["class"] == "dbt-error"
+    assert "failed: it selected no nodes: the selection criterion 'nosuch'" in failed.outcome["message"]
+    assert len(failed.outcome["commands"]) == 1
+
+
+def test_what_a_message_names_is_kept(run):
+    result = run({**OK, "tests/no_orders.sql": "select * from {{ ref('orders') }}"})
+    assert result.code == 1
+    assert result.outcome["failedNodes"] == ["test.shop.no_orders"]
+    compiled = RUN + "compiled/shop/tests/no_orders.sql"
+    assert f"s3://artifacts/{compiled}" in result.log
+    assert b"orders" in result.read(compiled)
+    assert "/target/" not in result.log
+
+
+def test_a_dbt_that_breaks_is_said_so(run):
+    """YAML reads `off` as false, and dbt takes it for a text."""
+    result = run({**OK, "dbt_project.yml": PROJECT.replace("{shop: {", "{shop: {off: {+enabled: false}, ")})
+    assert result.code == 70
+    assert result.outcome["class"] == "internal"
+    assert "dbt 1.11.16 ended with an error that is none of its own: AttributeError: 'bool'" in result.outcome["message"]
+
+
+def test_an_image_without_dbt_is_said_so(run, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text("import sys\nif 'dbt_commands.py' in ' '.join(sys.orig_argv): sys.modules['dbt'] = None\n")
+    result = run(OK, PYTHONPATH=str(tmp_path))
+    assert result.code == 2
+    assert result.outcome["class"] == "usage"
+    assert "there is no dbt in the image" in result.outcome["message"]
+
+
+REASONS = [
+    ("run --select events", ""),
+    ("source freshness", "stale: its newest row is of 2020-01-01 00:00 UTC, "),
+    ("source freshness", " days, "),
+    ("source freshness", "; error_after is 2 hours"),
+    ("run-operation boom", "why it failed"),
+    ("run-operation no_sql", 'column "nothing"'),
+    ("run --select batches", 'PARTIAL SUCCESS (1/2): Runtime Error\n  Binder Error: Referenced column "nothing"'),
+    ("run --select batches --event-time-start 2021-01-01 --event-time-end 2022-01-01", 'ERROR: Runtime Error\n  Binder Error: Referenced column "nothing"'),
+    ("run --select events --vars '{hook: true}'", "why it failed"),
+    ("debug --target nowhere", "nowhere"),
+    ("seed", "selected no nodes: the project has none"),
+    ("ls --select nosuch", ""),
+]
+
+
+def test_a_failure_is_told_with_its_reason(with_dbt, tmp_path):
+    files = {
+        "dbt_project.yml": PROJECT + "on-run-start: \"{% if var('hook', false) %}{{ boom() }}{% endif %}\"\n",
+        "models/events.sql": "{{ config(event_time='loaded') }} select cast('2020-01-01' as timestamp) as loaded",
+        "models/batches.sql": """
+            {{ config(materialized='incremental', incremental_strategy='microbatch', event_time='loaded', begin='2020-01-01', batch_size='year') }}
+            select loaded, {% if model.batch and model.batch.event_time_start.year > 2020 %} nothing {% else %} 1 {% endif %} as x
+            from {{ ref('events') }}""",
+        "models/sources.yml": "sources: [{name: raw, schema: main, tables: [{name: events}], "
+                              "config: {loaded_at_field: loaded, freshness: {error_after: {count: 2, period: hour}}}}]",
+        "macros/boom.sql": "{% macro boom() %}{{ exceptions.raise_compiler_error('why it failed') }}{% endmacro %}\n"
+                           "{% macro no_sql() %}{% do run_query('select nothing') %}{% endmacro %}",
+    }
+    commands = list(dict.fromkeys(command for command, _ in REASONS))
+    commands[commands.index("run --select batches")] += " --event-time-start 2020-01-01 --event-time-end 2022-01-01"
+    results = tmp_path / "results.jsonl"
+    with_dbt("described.py", files, json.dumps(commands), str(results), DBT_TARGET_PATH=str(tmp_path / "target"), DBT_LOG_PATH=str(tmp_path))
+    lines = dict(zip(dict.fromkeys(command for command, _ in REASONS), map(json.loads, results.read_text().splitlines())))
+    for command, reason in REASONS:
+        line = lines[command]
+        said = " ".join([*(message for _, message in line["failed"]), line["error"] or "", line["warning"] or ""])
+        assert reason in said and bool(reason) == bool(said.strip()), (command, said)

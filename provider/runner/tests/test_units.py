@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from dbt_aws import artifacts, commands, outcome, process, profile, redaction
+from dbt_aws import artifacts, commands, outcome, process, profile, redaction, warehouse
 from dbt_aws.run import Run
 
 
@@ -36,7 +36,7 @@ def test_refused_command(line, message):
 @pytest.mark.parametrize("text", ["dbt build", "[]", "{}", "[1]"])
 def test_refused_commands(text):
     with pytest.raises(outcome.End, match="is not a JSON list"):
-        commands.parse_commands(text)
+        commands.parse_commands(text, True)
 
 
 def test_redact_knows_every_form_of_a_secret():
@@ -83,7 +83,7 @@ def test_an_outcome_fits_in_16_kilobytes(tmp_path, monkeypatch):
     run = Run({})
     run.make_work()
     run.commands = [["build", "é" * 5000]] * 200
-    line = json.dumps({"exitCode": 0, "seconds": 1, "dbtVersion": "1.11.16", "nodes": 1, "failed": [], "error": None})
+    line = json.dumps({"exitCode": 0, "seconds": 1, "dbtVersion": "1.11.16", "nodes": 1, "failed": [], "error": None, "warning": None})
     run.results.write_text(f"{line}\n" * 200)
     end = outcome.End("failed-nodes", "€" * 50_000, 1, [f"model.shop.{'ü' * 900}{n}" for n in range(5000)])
     text = outcome.outcome(end, run.done, run.started, run.redact)
@@ -99,7 +99,7 @@ def test_a_message_is_not_cut_in_the_middle_of_a_secret(tmp_path, monkeypatch):
     run.make_work()
     run.commands, run.returncode = [["build"]], 1
     message = "x" * 285 + " first line\nsecond-half-of-it"
-    result = {"exitCode": 1, "seconds": 1, "dbtVersion": "1.11.16", "nodes": 1, "failed": [["model.shop.a", message]], "error": None}
+    result = {"exitCode": 1, "seconds": 1, "dbtVersion": "1.11.16", "nodes": 1, "failed": [["model.shop.a", message]], "error": None, "warning": None}
     run.results.write_text(json.dumps(result))
     end = run.end()
     assert end.kind == "failed-nodes"
@@ -111,7 +111,7 @@ def test_the_end_is_known_though_the_last_result_is_torn(tmp_path, monkeypatch):
     run = Run({})
     run.make_work()
     run.commands, run.returncode = [["seed"], ["build"]], -9
-    line = json.dumps({"exitCode": 0, "seconds": 1, "dbtVersion": "1.11.16", "nodes": 1, "failed": [], "error": None, "usage": False})
+    line = json.dumps({"exitCode": 0, "seconds": 1, "dbtVersion": "1.11.16", "nodes": 1, "failed": [], "error": None, "warning": None})
     run.results.write_text(f"{line}\n{line[:40]}")
     end = run.end()
     assert end.kind == "out-of-memory"
@@ -137,7 +137,7 @@ def test_a_stop_during_the_uploads_leaves_time_for_the_outcome(monkeypatch):
 
 @pytest.mark.parametrize("code, said", [
     ("NoSuchKey", []), ("AccessDenied", []),
-    ("SlowDown", ["did not restore a: An error occurred (SlowDown) when calling the GetObject operation: no"]),
+    ("SlowDown", ["did not restore partial_parse/partial_parse.msgpack: An error occurred (SlowDown) when calling the GetObject operation: no"]),
 ])
 def test_what_is_missing_may_be_forbidden(tmp_path, code, said):
     class Client:
@@ -147,7 +147,7 @@ def test_what_is_missing_may_be_forbidden(tmp_path, code, said):
     lines = []
     place = artifacts.Artifacts("s3://artifacts/shop", lines.append)
     place.client = Client()
-    place.get("a", tmp_path / "a")
+    place.restore_parse("1", tmp_path / "a")
     assert lines == said
 
 
@@ -162,4 +162,4 @@ def test_what_is_missing_may_be_forbidden(tmp_path, code, said):
     ({"type": "snowflake", "host": "db", "port": 443}, None),
 ])
 def test_address_of_a_warehouse(connection, address):
-    assert profile.address(connection) == address
+    assert warehouse.address(connection) == address
