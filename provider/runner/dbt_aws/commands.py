@@ -74,6 +74,8 @@ def advice(command, error):
     """What to do about a command that failed, as far as its error does not say it."""
     if "Could not find adapter type" in error:
         return "the packages in the image hold no such adapter: add it to the requirements, or choose the adapter that is there"
+    if "certificate verify failed" in error:
+        return "no authority in the profile's sslrootcert has signed the server's certificate, so no password was sent"
     if found := ADVICE.get(name_of(command)):
         return found
     return "a run can write to /tmp alone" if "Read-only file system" in error else None
