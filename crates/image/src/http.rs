@@ -15,6 +15,7 @@ use reqwest::{
 use super::{
     Error, Result,
     limits::{self, Limit},
+    proxy::{self, Proxies},
     settings,
 };
 
@@ -103,17 +104,23 @@ impl Client {
     pub(super) fn new() -> Self {
         let trusted = Trusted::default();
         trusted.add(settings::trusted_hosts());
+        let proxies = Proxies::from_env();
         // a second caller finds the first one's provider, which is the same
         let _ = rustls::crypto::ring::default_provider().install_default();
         let builder = || {
             let trusted = trusted.clone();
-            reqwest::Client::builder()
+            let client = reqwest::Client::builder()
                 .user_agent(concat!("dbt-aws/", env!("CARGO_PKG_VERSION")))
                 .redirect(Policy::custom(move |attempt| trusted.redirect(attempt)))
                 // an index's URL may hold a token
                 .referer(false)
                 .connect_timeout(Duration::from_secs(10))
-                .tcp_keepalive(Duration::from_secs(30))
+                .tcp_keepalive(Duration::from_secs(30));
+            // without variables, those of the operating system's settings count
+            match proxies.is_empty() {
+                true => client,
+                false => client.proxy(proxies.clone().into()),
+            }
         };
         let named = env::var_os("PIP_CERT").and_then(|path| fs::read(path).ok());
         let certificates = named
@@ -172,17 +179,28 @@ impl Client {
         let (client, request) = request.build_split();
         let request =
             request.map_err(|error| (failure(action, "the address given", &error), false))?;
-        let host = host(request.url());
-        if let Some(reason) = self.trusted.refusal(request.url()) {
+        let url = request.url().clone();
+        let host = host(&url);
+        if let Some(reason) = self.trusted.refusal(&url) {
             return Err((refused(action, &host, reason), false));
         }
         let Ok(sent) = tokio::time::timeout(patience, client.execute(request)).await else {
             return Err((refused(action, &host, LATE), true));
         };
-        sent.map_err(|error| {
-            let lasting = error.is_builder() || error.is_redirect() || is_refused(&error);
-            (failure(action, &host, &error), !lasting)
-        })
+        let error = match sent {
+            Ok(response) => return Ok(response),
+            Err(error) => error,
+        };
+        let lasting = error.is_builder() || error.is_redirect() || is_refused(&error);
+        let said = match error.is_connect() {
+            true => by_proxy(&url).await,
+            false => None,
+        };
+        let error = match said {
+            Some(reason) => refused(action, &host, reason),
+            None => failure(action, &host, &error),
+        };
+        Err((error, !lasting))
     }
 }
 
@@ -302,6 +320,13 @@ fn failure(action: &str, host: &str, error: &reqwest::Error) -> Error {
     refused(action, host, reason)
 }
 
+/// What the proxy to a URL says, if it is the one that refuses.
+async fn by_proxy(url: &Url) -> Option<String> {
+    let (proxies, host) = (Proxies::from_env(), url.host_str()?);
+    let proxy = proxies.to(url.scheme(), host, url.port())?;
+    proxy::refusal(proxy, host, url.port_or_known_default()?).await
+}
+
 /// A URL's host and port.
 pub(super) fn host(url: &Url) -> String {
     let name = url.host_str().unwrap_or_default();
@@ -351,6 +376,9 @@ fn explain(status: StatusCode, body: &[u8]) -> String {
         (_, Some(said)) => format!("{said} ({status})"),
         (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, None) => {
             format!("access denied ({status}): check the credentials for this host")
+        }
+        (StatusCode::PROXY_AUTHENTICATION_REQUIRED, None) => {
+            format!("a proxy answered {status}: check HTTPS_PROXY, HTTP_PROXY and NO_PROXY")
         }
         _ => status.to_string(),
     }

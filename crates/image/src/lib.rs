@@ -24,6 +24,7 @@ mod packages;
 mod page;
 mod platform;
 mod project;
+mod proxy;
 mod reference;
 mod registry;
 mod requirement;
@@ -52,6 +53,7 @@ pub use self::{
     packages::{PackagesLayer, Runner},
     platform::{Platform, Python},
     project::{Contents, FileChanges, Fingerprint, Project, ProjectLayer},
+    proxy::{Proxies, refusal, shown},
     reference::Reference,
 };
 use self::{
