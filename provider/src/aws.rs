@@ -3,8 +3,10 @@
 mod clients;
 mod config;
 mod error;
+mod http;
 
 pub(crate) use clients::Zone;
 pub use clients::{Aws, Caller, Clients};
+pub(crate) use config::missing_profile;
 pub use config::{AssumeRole, Configuration, DefaultTags, ambient_region, no_region, unquoted};
 pub use error::{Class, During, Error};

@@ -14,7 +14,7 @@ use crate::{
     error::{Error, Result},
     output::{Any, Fields, Lift, Output},
     props::{Failure, Props, Table, check::Check},
-    resource::{CustomResource, SEED},
+    resource::{CustomResource, SEED, hoist_secrets},
     resources::seed::{Seed, SeedArgs},
     value::{Properties, Urn, Value},
 };
@@ -381,7 +381,9 @@ impl<C: Component> DynamicComponent for Erased<C> {
             scope.finish().await?;
             let state = outputs?.resolve().await;
             let state = state.map_err(|fault| Error::Bug(fault.to_string()))?;
-            Ok(Value::clone(&state).into_properties())
+            let mut state = Value::clone(&state).into_properties();
+            hoist_secrets(&mut state);
+            Ok(state)
         }
         .boxed()
     }

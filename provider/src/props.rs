@@ -4,13 +4,17 @@
 
 pub mod check;
 pub mod diff;
+mod json;
 pub mod schema;
+pub(crate) mod tags;
 #[cfg(test)]
 mod tests;
 mod types;
 
 pub use dbt_aws_derive::Props;
-pub use types::{Cidr, Enum, Json, Payload, Set};
+pub(crate) use json::digits;
+pub use json::{Json, Payload};
+pub use types::{Cidr, Enum, Set};
 
 use crate::value::{Properties, Value};
 
@@ -28,6 +32,19 @@ pub struct Table {
 }
 
 impl Table {
+    /// These properties without what is null: it is absent, except in documents, where it means something.
+    #[must_use]
+    pub fn without_nulls(&self, properties: Properties) -> Properties {
+        let each = |(key, value): (String, Value)| {
+            let value = match self.field(&key) {
+                Some(field) => field.ty.without_nulls(value),
+                None => value,
+            };
+            (!value.is_null()).then_some((key, value))
+        };
+        properties.into_iter().filter_map(each).collect()
+    }
+
     /// The field of that wire name.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&Field> {
@@ -93,6 +110,32 @@ pub enum Type {
     Map(Box<Type>),
     /// An object with known keys.
     Object(&'static Table),
+}
+
+impl Type {
+    fn without_nulls(&self, value: Value) -> Value {
+        match (self, value) {
+            (ty, Value::Secret(value)) => Value::secret(ty.without_nulls(*value)),
+            (
+                ty,
+                Value::Output {
+                    value,
+                    dependencies,
+                },
+            ) => Value::depending(ty.without_nulls(*value), dependencies),
+            (Self::List(item) | Self::Set(item), Value::List(items)) => {
+                Value::List(items.into_iter().map(|v| item.without_nulls(v)).collect())
+            }
+            (Self::Map(item), Value::Object(fields)) => {
+                let fields = fields.into_iter().filter(|(_, v)| !v.is_null());
+                Value::Object(fields.map(|(k, v)| (k, item.without_nulls(v))).collect())
+            }
+            (Self::Object(table), Value::Object(fields)) => {
+                Value::Object(table.without_nulls(fields))
+            }
+            (_, value) => value,
+        }
+    }
 }
 
 /// A form of text.
@@ -176,7 +219,7 @@ impl std::fmt::Display for Failure {
 
 /// `rest` below `key`, in Pulumi's notation for property paths.
 pub(crate) fn join(key: &str, rest: &str) -> String {
-    let simple = key.chars().all(|c| c.is_alphanumeric() || c == '_');
+    let simple = !key.is_empty() && key.chars().all(|c| c.is_alphanumeric() || c == '_');
     let key = if simple {
         key.to_owned()
     } else {

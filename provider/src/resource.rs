@@ -4,13 +4,15 @@ mod dynamic;
 mod erased;
 mod function;
 mod hidden;
+mod secrets;
 #[cfg(test)]
 mod tests;
 
 pub use dynamic::{CheckScope, Checked, Diffed, Dynamic, Partial};
-pub use erased::{erase, mark_secrets};
+pub use erased::erase;
 pub use function::{DynamicFunction, Function, erase_function};
 pub use hidden::{CLAIM, DEFAULT_TAGS, GENERATION, OWNER, REGION, SEED};
+pub use secrets::{hoist_secrets, mark_secrets};
 
 use crate::{
     context::Context,

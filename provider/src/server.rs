@@ -97,6 +97,8 @@ pub(crate) struct Provider {
 /// What `Configure` brings, and what belongs to the engine that calls it.
 struct Configured {
     aws: Arc<Aws>,
+    /// The tags for everything, with their secrets.
+    default_tags: Value,
     seen: Arc<Seen>,
     /// Whether `seen` holds what the stack has.
     learned: OnceCell<()>,
@@ -229,6 +231,7 @@ impl Provider {
             .filter(|id| !id.is_empty() && id != crate::wire::UNKNOWN);
         let configured = Configured {
             aws,
+            default_tags: Configuration::default_tags(&properties),
             seen: Arc::default(),
             learned: OnceCell::new(),
             cancel: CancellationToken::new(),

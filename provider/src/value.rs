@@ -276,6 +276,33 @@ impl Value {
         }
     }
 
+    /// Every secret inside moved to the value itself. YAML's interpreter loses a secret that is a part of an output.
+    #[must_use]
+    pub fn hoisted(self) -> Self {
+        match self.has_secret() {
+            true => Self::secret(self.without_secrets()),
+            false => self,
+        }
+    }
+
+    fn without_secrets(self) -> Self {
+        match self {
+            Self::Secret(value) => value.without_secrets(),
+            Self::Output {
+                value,
+                dependencies,
+            } => Self::depending(value.without_secrets(), dependencies),
+            Self::List(items) => Self::List(items.into_iter().map(Self::without_secrets).collect()),
+            Self::Object(fields) => Self::Object(
+                fields
+                    .into_iter()
+                    .map(|(k, v)| (k, v.without_secrets()))
+                    .collect(),
+            ),
+            other => other,
+        }
+    }
+
     /// The value as JSON; unknowns and secrets must have been taken off.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {
@@ -296,7 +323,7 @@ impl Value {
         }
     }
 
-    /// A value from JSON.
+    /// A value from JSON; numbers become doubles.
     #[must_use]
     pub fn from_json(json: &serde_json::Value) -> Self {
         use serde_json::Value as Json;
@@ -316,10 +343,13 @@ impl Value {
     }
 }
 
+/// The least whole number beside which some whole numbers are no doubles: such a number may have lost digits.
+pub(crate) const UNSAFE: f64 = 9_007_199_254_740_992.0;
+
 /// Integral doubles become JSON integers.
 fn number_to_json(n: f64) -> serde_json::Value {
     #[allow(clippy::cast_possible_truncation)]
-    if n.fract() == 0.0 && n.abs() < 9e15 {
+    if n.fract() == 0.0 && n.abs() < UNSAFE {
         (n as i64).into()
     } else {
         n.into()

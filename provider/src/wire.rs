@@ -21,26 +21,25 @@ const UNKNOWNS: [&str; 7] = [
     "e48ece36-62e2-4504-bad9-02848725956a",
 ];
 
-/// The properties in a message's struct; none when it is missing.
+/// The properties in a message's struct; none when it is missing. A property that is null is absent; what is null
+/// further down may be a part of a document.
 #[must_use]
 pub fn from_struct(wire: Option<Struct>) -> Properties {
-    wire.map(|s| from_fields(s.fields)).unwrap_or_default()
+    let mut properties = wire.map(|s| from_fields(s.fields)).unwrap_or_default();
+    properties.retain(|_, v| *v != Value::Null);
+    properties
 }
 
-/// The struct for a message. Null fields are left out, outputs' dependencies too.
+/// The struct for a message. Properties that are null are left out, outputs' dependencies too.
 #[must_use]
 pub fn to_struct(properties: &Properties) -> Struct {
-    Struct {
-        fields: to_fields(properties),
-    }
+    let mut fields = to_fields(properties);
+    fields.retain(|k, _| !properties[k].is_null());
+    Struct { fields }
 }
 
 fn from_fields(fields: BTreeMap<String, prost_types::Value>) -> Properties {
-    fields
-        .into_iter()
-        .map(|(k, v)| (k, from_wire(v)))
-        .filter(|(_, v)| *v != Value::Null)
-        .collect()
+    fields.into_iter().map(|(k, v)| (k, from_wire(v))).collect()
 }
 
 fn from_wire(wire: prost_types::Value) -> Value {
@@ -90,7 +89,6 @@ fn from_object(mut fields: BTreeMap<String, prost_types::Value>) -> Value {
 fn to_fields(properties: &Properties) -> BTreeMap<String, prost_types::Value> {
     properties
         .iter()
-        .filter(|(_, v)| !v.is_null())
         .map(|(k, v)| (k.clone(), to_wire(v)))
         .collect()
 }
@@ -175,6 +173,10 @@ mod tests {
             (
                 "list".to_owned(),
                 Value::List(vec![Value::Bool(true), Value::Unknown, asset]),
+            ),
+            (
+                "document".to_owned(),
+                object(vec![("ResultPath", Value::Null), ("End", Value::Null)]),
             ),
         ]
         .into();

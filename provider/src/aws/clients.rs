@@ -6,19 +6,16 @@ use crate::{
     error::{Error, Result},
 };
 use aws_config::{
-    BehaviorVersion, Region, SdkConfig, retry::RetryConfig, sts::AssumeRoleProvider,
+    BehaviorVersion, Region, SdkConfig, profile::ProfileFileCredentialsProvider,
+    provider_config::ProviderConfig, retry::RetryConfig, sts::AssumeRoleProvider,
     timeout::TimeoutConfig,
 };
 use aws_credential_types::{
     Credentials,
+    credential_fn::provide_credentials_fn,
     provider::{ProvideCredentials, error::CredentialsError},
 };
 use aws_sdk_sts::{error::ProvideErrorMetadata, operation::assume_role::AssumeRoleError};
-use aws_smithy_http_client::{
-    Builder, Connector,
-    proxy::ProxyConfig,
-    tls::{Provider, rustls_provider::CryptoMode},
-};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, OnceLock, PoisonError},
@@ -198,10 +195,21 @@ impl Aws {
                 refusal.message().unwrap_or("no reason given")
             );
         }
-        let innermost = causes.last().map(ToString::to_string).unwrap_or_default();
+        let Some(innermost) = causes.last() else {
+            return String::new();
+        };
+        let text = innermost.to_string();
         // What follows the first line says of each source that it is not there.
-        let first = innermost.lines().next().unwrap_or_default();
-        first.trim_end_matches(". Attempted:").to_owned()
+        let first = text.lines().next().unwrap_or_default();
+        let first = first.trim_end_matches(". Attempted:");
+        let first = first.trim_start_matches("ProfileFile provider could not be built: ");
+        match &self.configuration.profile {
+            Some(profile) if innermost.is::<CredentialsError>() => {
+                format!("the profile {profile} has no credentials")
+            }
+            Some(profile) if !first.contains(profile) => format!("the profile {profile}: {first}"),
+            _ => first.to_owned(),
+        }
     }
 
     fn refuse_account(&self, account: &str) -> Result<()> {
@@ -210,14 +218,17 @@ impl Aws {
             forbidden_account_ids: forbidden,
             ..
         } = &self.configuration;
-        let refused = allowed.as_ref().is_some_and(|ids| !ids.contains(account))
-            || forbidden.as_ref().is_some_and(|ids| ids.contains(account));
-        if !refused {
-            return Ok(());
-        }
+        let refusal = match (allowed, forbidden) {
+            (Some(ids), _) if !ids.contains(account) => {
+                let ids = Vec::from_iter(ids.iter().map(String::as_str));
+                format!("allowedAccountIds do not name: {}", ids.join(", "))
+            }
+            (_, Some(ids)) if ids.contains(account) => "forbiddenAccountIds name".to_owned(),
+            _ => return Ok(()),
+        };
         Err(Error::failed(format!(
-            "the credentials are of account {account}, which the provider's allowedAccountIds or forbiddenAccountIds \
-             refuse; use credentials of another account, or change the configuration"
+            "the credentials are of account {account}, which the provider's {refusal}; use credentials of another \
+             account, or change the configuration"
         )))
     }
 
@@ -227,15 +238,7 @@ impl Aws {
 
     async fn load(&self) -> SdkConfig {
         let own = &self.configuration;
-        // As the image module's client, this one goes through the proxies that the environment names.
-        let http = Builder::new().build_with_connector_fn(|settings, components| {
-            let mut connector = Connector::builder()
-                .proxy_config(ProxyConfig::from_env())
-                .tls_provider(Provider::Rustls(CryptoMode::Ring));
-            connector.set_connector_settings(settings.cloned());
-            connector.set_sleep_impl(components.and_then(|c| c.sleep_impl()));
-            connector.build()
-        });
+        let http = super::http::client();
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(Duration::from_secs(10))
             .read_timeout(Duration::from_secs(60))
@@ -248,18 +251,32 @@ impl Aws {
         let retries = RetryConfig::standard()
             .with_max_attempts(attempts)
             .with_max_backoff(Duration::from_secs(20));
+        let region = Region::new(self.region.clone());
         let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
-            .http_client(http)
-            .retry_config(retries)
-            .timeout_config(timeouts)
-            .region(Region::new(self.region.clone()));
+            .http_client(http.clone())
+            .retry_config(retries.clone())
+            .timeout_config(timeouts.clone())
+            .region(region.clone());
         if let Some(profile) = &own.profile {
             loader = loader.profile_name(profile);
         }
+        // What the configuration says goes before the environment.
         if let (Some(key), Some(secret)) = (&own.access_key, &own.secret_key) {
             let credentials =
                 Credentials::new(key, secret, own.token.clone(), None, "pulumi configuration");
             loader = loader.credentials_provider(credentials);
+        } else if let Some(profile) = &own.profile {
+            let files = ProviderConfig::without_region()
+                .with_region(Some(region))
+                .with_http_client(http)
+                .with_retry_config(retries)
+                .with_timeout_config(timeouts);
+            let files = ProfileFileCredentialsProvider::builder().configure(&files);
+            loader = loader.credentials_provider(files.profile_name(profile).build());
+        } else if let Some(reason) = half_a_pair() {
+            let refuse =
+                move || async move { Err(CredentialsError::invalid_configuration(reason)) };
+            loader = loader.credentials_provider(provide_credentials_fn(refuse));
         }
         let sdk = loader.load().await;
         let Some(role) = &own.assume_role else {
@@ -285,6 +302,16 @@ impl Aws {
         let provider =
             aws_credential_types::provider::SharedCredentialsProvider::new(provider.build().await);
         sdk.into_builder().credentials_provider(provider).build()
+    }
+}
+
+/// What is wrong with keys in the environment of which one is missing: the SDK would use other credentials.
+fn half_a_pair() -> Option<&'static str> {
+    let set = |key| std::env::var_os(key).is_some_and(|value| !value.is_empty());
+    match (set("AWS_ACCESS_KEY_ID"), set("AWS_SECRET_ACCESS_KEY")) {
+        (true, false) => Some("AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY is not"),
+        (false, true) => Some("AWS_SECRET_ACCESS_KEY is set, but AWS_ACCESS_KEY_ID is not"),
+        _ => None,
     }
 }
 

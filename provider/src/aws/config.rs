@@ -1,25 +1,37 @@
 //! The provider's configuration.
 
-use crate::props::{
-    Failure, Json, Property, Props, Set, Table, Type,
-    check::{Check, tag},
+use crate::{
+    formats::{self, between},
+    props::{
+        Failure, Json, Property, Props, Set, Table, Type,
+        check::Check,
+        tags::{self, Rules},
+    },
+    value::{Properties, UNSAFE, Value},
 };
-use crate::value::{Properties, Value};
-use aws_config::{meta::region::ProvideRegion, profile::region::ProfileFileRegionProvider};
+use aws_config::{
+    meta::region::ProvideRegion,
+    profile::{ProfileFileRegionProvider, ProfileSet},
+};
+use aws_types::os_shim_internal::{Env, Fs};
 use std::collections::BTreeMap;
+use tonic::transport::Uri;
 
 /// The provider's configuration, under the names that Pulumi's AWS users know. What is not set comes from the
 /// environment, the shared configuration files, SSO, web identity, or the container's or instance's role, in the
 /// [SDK's own order](https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html).
 #[derive(Clone, Debug, Default, Props)]
 pub struct Configuration {
-    /// The region, such as `eu-west-1`. Default: `AWS_REGION`, `AWS_DEFAULT_REGION`, or the profile's; the stack keeps what
-    /// its first `pulumi up` found. A change replaces everything, and the database with an empty one.
+    /// The region, such as `eu-west-1`. Default: that of `profile`, `AWS_REGION`, `AWS_DEFAULT_REGION`, or that of
+    /// `AWS_PROFILE`; the stack keeps what its first `pulumi up` found. A change replaces everything, and the database
+    /// with an empty one.
     #[prop(check = region)]
     pub region: Option<String>,
-    /// The profile in the shared configuration files. Default: `AWS_PROFILE`.
+    /// The profile in the shared configuration files; its credentials go before those in the environment. Default:
+    /// the credentials in the environment, then `AWS_PROFILE`.
+    #[prop(check = profile)]
     pub profile: Option<String>,
-    /// The access key's id. Prefer a profile, SSO or a role.
+    /// The access key's id; goes before everything else. Prefer a profile, SSO or a role.
     #[prop(secret)]
     pub access_key: Option<String>,
     /// The secret access key.
@@ -32,12 +44,13 @@ pub struct Configuration {
     pub assume_role: Option<AssumeRole>,
     /// Tags for everything that can carry tags; a resource's own tags win.
     pub default_tags: Option<DefaultTags>,
-    /// The only account ids that may be used; any other is refused before anything is made.
+    /// The only account ids that may be used; any other is refused before anything is made. Twelve digits in quotes:
+    /// YAML reads unquoted digits after a 0 as an octal number.
     pub allowed_account_ids: Option<Set<String>>,
-    /// Account ids that are refused. Excludes `allowedAccountIds`.
+    /// Account ids that are refused, twelve digits in quotes. Excludes `allowedAccountIds`.
     pub forbidden_account_ids: Option<Set<String>>,
     /// How often a call is tried again after throttling, a server's or the network's fault. Default: 9.
-    #[prop(check = retries)]
+    #[prop(check = between(0, 100))]
     pub max_retries: Option<i64>,
     /// Endpoints by service: `ec2`, `ecr`, `ecs`, `iam`, `logs`, `rds`, `registry` (the image registry of ECR), `s3`,
     /// `scheduler`, `secretsmanager`, `sfn`, `sqs`, `sts`. Default: `AWS_ENDPOINT_URL_<SERVICE>`, `AWS_ENDPOINT_URL`,
@@ -55,13 +68,16 @@ pub struct Configuration {
 #[derive(Clone, Debug, Default, Props)]
 pub struct AssumeRole {
     /// The role's ARN.
+    #[prop(check = formats::arn("iam", "role/"))]
     pub role_arn: String,
-    /// The external id that the role's trust policy asks for.
+    /// The external id that the role's trust policy asks for: 2 to 1224 letters, digits and `_+=,.@:/-`.
+    #[prop(check = external_id)]
     pub external_id: Option<String>,
-    /// The session's name in CloudTrail. Default: `pulumi-dbt-aws`.
+    /// The session's name in CloudTrail: 2 to 64 letters, digits and `_+=,.@-`. Default: `pulumi-dbt-aws`.
+    #[prop(check = session_name)]
     pub session_name: Option<String>,
     /// How long the session's credentials last, 900 to 43200 seconds. Default: 3600.
-    #[prop(check = session_seconds)]
+    #[prop(check = between(900, 43_200))]
     pub duration_seconds: Option<i64>,
 }
 
@@ -69,7 +85,6 @@ pub struct AssumeRole {
 #[derive(Clone, Debug, Default, Props)]
 pub struct DefaultTags {
     /// The tags.
-    #[prop(check = tags)]
     pub tags: Option<BTreeMap<String, String>>,
 }
 
@@ -122,24 +137,33 @@ fn region(name: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn tags(all: &BTreeMap<String, String>) -> Result<(), String> {
-    all.iter()
-        .try_for_each(|(key, value)| tag(key, value).map_err(|reason| format!("{key:?}: {reason}")))
-}
-
-fn retries(count: &i64) -> Result<(), String> {
-    if (0..=100).contains(count) {
-        Ok(())
-    } else {
-        Err("must be 0 to 100".to_owned())
+fn profile(name: &str) -> Result<(), String> {
+    match name.is_empty() {
+        false => Ok(()),
+        true => Err("must not be empty".to_owned()),
     }
 }
 
-fn session_seconds(seconds: &i64) -> Result<(), String> {
-    if (900..=43_200).contains(seconds) {
-        Ok(())
-    } else {
-        Err("must be 900 to 43200 seconds".to_owned())
+fn session_name(name: &str) -> Result<(), String> {
+    word(name, 64, "_+=,.@-")
+}
+
+fn external_id(id: &str) -> Result<(), String> {
+    word(id, 1224, "_+=,.@:/-")
+}
+
+/// Refuses what STS would refuse of a name.
+fn word(text: &str, longest: usize, others: &str) -> Result<(), String> {
+    let length = text.chars().count();
+    let fits = |c: char| c.is_ascii_alphanumeric() || others.contains(c);
+    if !(2..=longest).contains(&length) {
+        return Err(format!("must have 2 to {longest} characters, not {length}"));
+    }
+    match text.chars().find(|c| !fits(*c)) {
+        None => Ok(()),
+        Some(c) => Err(format!(
+            "{c:?} cannot be in it; use letters, digits and {others}"
+        )),
     }
 }
 
@@ -156,8 +180,26 @@ fn endpoints(all: &BTreeMap<String, String>) -> Result<(), String> {
                 "{url:?} for {service} must begin with https:// or http://"
             ));
         }
+        let host = url.parse::<Uri>().ok();
+        if host.as_ref().and_then(Uri::host).is_none_or(str::is_empty) {
+            return Err(format!(
+                "{url:?} for {service} is not a URL such as https://{service}.example.com"
+            ));
+        }
     }
     Ok(())
+}
+
+/// What is wrong with an id in a list of accounts.
+fn account(id: &str) -> Result<(), String> {
+    if id.len() == 12 && id.bytes().all(|b| b.is_ascii_digit()) {
+        return Ok(());
+    }
+    let hint = match !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit()) {
+        true => "; put the id in quotes: YAML reads unquoted digits after a 0 as an octal number",
+        false => "",
+    };
+    Err(format!("{id:?} is not an account id of 12 digits{hint}"))
 }
 
 /// The configuration as it came: values that are not text may arrive as JSON, and numbers where there should be text.
@@ -170,19 +212,22 @@ pub fn unquoted(table: &Table, properties: &Properties) -> Properties {
             Some(ty) => {
                 let json = Some(value.peel()).filter(|v| matches!(v, Value::String(_)));
                 let json = json.and_then(Json::parse);
-                let json = json.map(|json| Value::from_json(&json).marked_like(value));
+                let json = json.map(|json| Value::from_json(&json.0).marked_like(value));
                 worded(ty, json.as_ref().unwrap_or(value))
             }
         };
         (key.clone(), value)
     };
-    properties.iter().map(unquote).collect()
+    table.without_nulls(properties.iter().map(unquote).collect())
 }
 
 /// A value in which numbers stand as text where there should be text: an account's id, say.
 fn worded(ty: &Type, value: &Value) -> Value {
     let worded = match (ty, value.peel()) {
-        (Type::String | Type::Text(_), Value::Number(number)) => number.to_string().into(),
+        // A larger one may have lost digits on the way, and is refused.
+        (Type::String | Type::Text(_), Value::Number(number)) if number.abs() < UNSAFE => {
+            number.to_string().into()
+        }
         (Type::String | Type::Text(_), Value::Bool(on)) => on.to_string().into(),
         (Type::List(item) | Type::Set(item), Value::List(items)) => {
             Value::List(items.iter().map(|v| worded(item, v)).collect())
@@ -216,13 +261,45 @@ impl Configuration {
     pub(crate) fn failures(properties: &Properties) -> Vec<Failure> {
         let properties = unquoted(Self::table(), properties);
         let mut check = Check::new(Self::table(), &properties);
-        for (one, other) in [("accessKey", "secretKey"), ("secretKey", "accessKey")] {
+        for (one, other) in [
+            ("accessKey", "secretKey"),
+            ("secretKey", "accessKey"),
+            ("token", "accessKey"),
+        ] {
             if check.has(one) && !check.has(other) {
                 check.fail(other, format!("is required with {one}"));
             }
         }
-        check.at_most_one(&["allowedAccountIds", "forbiddenAccountIds"]);
+        let lists = ["allowedAccountIds", "forbiddenAccountIds"];
+        check.at_most_one(&lists);
+        for list in lists {
+            let given = check.value(list).map(|ids| ids.plain());
+            let Some(Value::List(ids)) = given else {
+                continue;
+            };
+            if ids.is_empty() && list == "allowedAccountIds" {
+                check.fail(list, "names no account; give at least one, or leave it out");
+            }
+            for (i, id) in ids.iter().enumerate() {
+                if let Some(Err(reason)) = id.as_str().map(account) {
+                    check.fail(format!("{list}[{i}]"), reason);
+                }
+            }
+        }
+        let own = check.value("defaultTags").map(|d| d.field("tags"));
+        let own = own.unwrap_or_default();
+        let found = tags::failures(Rules::Iam, "defaultTags.tags", &own, &Value::Null);
+        check.failures.extend(found);
         check.failures
+    }
+
+    /// The default tags in these properties, with their secrets; null where there are none.
+    pub(crate) fn default_tags(properties: &Properties) -> Value {
+        let all = unquoted(Self::table(), properties);
+        let tags = all.get("defaultTags").map(|d| d.field("tags"));
+        let tags =
+            tags.filter(|tags| !matches!(tags.peel(), Value::Object(tags) if tags.is_empty()));
+        tags.unwrap_or_default()
     }
 
     /// The configuration in these properties, which were checked.
@@ -234,21 +311,48 @@ impl Configuration {
     }
 }
 
-/// The region that the environment or the profile names. Asks nobody.
+/// The region that the configured profile, the environment or its profile names. Asks nobody.
 pub async fn ambient_region(profile: Option<&str>) -> Option<String> {
     let set = |key: &&str| std::env::var(key).ok().filter(|r| !r.is_empty());
-    if let Some(region) = ["AWS_REGION", "AWS_DEFAULT_REGION"].iter().find_map(set) {
-        return Some(region);
-    }
     let mut files = ProfileFileRegionProvider::builder();
     if let Some(profile) = profile {
         files = files.profile_name(profile);
     }
-    files
-        .build()
-        .region()
-        .await
-        .map(|region| region.to_string())
+    let files = files.build();
+    let of_profile = async || files.region().await.map(|region| region.to_string());
+    let environment = ["AWS_REGION", "AWS_DEFAULT_REGION"].iter().find_map(set);
+    match (profile, environment) {
+        (Some(_), environment) => of_profile().await.or(environment),
+        (None, None) => of_profile().await,
+        (None, environment) => environment,
+    }
+}
+
+/// Refuses a profile that the shared configuration files do not have. Asks nobody.
+pub(crate) async fn missing_profile(name: &str) -> Option<Failure> {
+    let (files, env, usual) = (Fs::real(), Env::real(), Default::default());
+    let there = aws_config::profile::load(&files, &env, &usual, None);
+    let reason = match there.await {
+        Ok(profiles) if profiles.get_profile(name).is_some() => return None,
+        Ok(profiles) => format!("there is no profile {name:?}; {}", listed(&profiles)),
+        Err(error) => {
+            let causes =
+                std::iter::successors(Some(&error as &dyn std::error::Error), |e| e.source());
+            let why = causes.last().map(ToString::to_string).unwrap_or_default();
+            format!("the profile {name:?} cannot be looked up: {why}")
+        }
+    };
+    let path = "profile".to_owned();
+    Some(Failure { path, reason })
+}
+
+fn listed(profiles: &ProfileSet) -> String {
+    let mut names: Vec<_> = profiles.profiles().collect();
+    names.sort_unstable();
+    match names.is_empty() {
+        true => "the shared configuration files have none (AWS_CONFIG_FILE, AWS_SHARED_CREDENTIALS_FILE, ~/.aws)".to_owned(),
+        false => format!("there are {}", names.join(", ")),
+    }
 }
 
 /// What is wrong when there is no region.
@@ -265,6 +369,88 @@ pub fn no_region() -> crate::props::Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn account_ids_have_twelve_digits() {
+        let found = |given: serde_json::Value| {
+            let mut given = Value::from_json(&given).into_properties();
+            given.insert("region".to_owned(), "eu-west-1".into());
+            let found = Configuration::failures(&given);
+            let lines = found.iter().map(ToString::to_string);
+            lines.collect::<Vec<_>>()
+        };
+        let quotes =
+            "put the id in quotes: YAML reads unquoted digits after a 0 as an octal number";
+        for list in ["allowedAccountIds", "forbiddenAccountIds"] {
+            for (ids, reason) in [
+                (
+                    serde_json::json!(["012345670123", 1_402_434_643]),
+                    format!(
+                        "{list}[1]: \"1402434643\" is not an account id of 12 digits; {quotes}"
+                    ),
+                ),
+                (
+                    serde_json::json!("[1402434643]"),
+                    format!(
+                        "{list}[0]: \"1402434643\" is not an account id of 12 digits; {quotes}"
+                    ),
+                ),
+                (
+                    serde_json::json!(["hush"]),
+                    format!("{list}[0]: \"hush\" is not an account id of 12 digits"),
+                ),
+                (
+                    serde_json::json!([""]),
+                    format!("{list}[0]: \"\" is not an account id of 12 digits"),
+                ),
+            ] {
+                assert_eq!(found(serde_json::json!({ list: ids })), [reason]);
+            }
+        }
+        assert_eq!(
+            found(serde_json::json!({ "allowedAccountIds": [] })),
+            ["allowedAccountIds: names no account; give at least one, or leave it out"]
+        );
+    }
+
+    #[test]
+    fn a_number_that_may_have_lost_digits_is_refused() {
+        let given = serde_json::json!({
+            "defaultTags": "{\"tags\": {\"ticket\": 123456789012345678}}",
+            "assumeRole": { "roleArn": "arn:aws:iam::123456789012:role/r", "externalId": 123_456_789_012_345_678_i64 },
+        });
+        let given = Value::from_json(&given).into_properties();
+        let found = Configuration::failures(&given);
+        let found: Vec<_> = found.iter().map(ToString::to_string).collect();
+        let reason =
+            "must be text, not a number; 123456789012345680 may have lost digits: put it in quotes";
+        assert_eq!(
+            found,
+            [
+                format!("assumeRole.externalId: {reason}"),
+                format!("defaultTags.tags.ticket: {reason}")
+            ]
+        );
+    }
+
+    #[test]
+    fn a_default_tag_that_is_secret_stays_so() {
+        let nested = |tag| {
+            let tags = Value::Object([("owner".to_owned(), tag)].into());
+            Value::Object([("tags".to_owned(), tags)].into())
+        };
+        let text = Value::secret("{\"tags\": {\"owner\": \"hush\"}}".into());
+        for given in [
+            text,
+            Value::secret(nested("hush".into())),
+            nested(Value::secret("hush".into())),
+        ] {
+            let tags = Configuration::default_tags(&[("defaultTags".to_owned(), given)].into());
+            assert_eq!(tags.secret_texts(), ["hush"]);
+        }
+        let none = Configuration::default_tags(&[("defaultTags".to_owned(), "{}".into())].into());
+        assert_eq!(none, Value::Null);
+    }
 
     #[test]
     fn numbers_and_json_fit_where_text_and_lists_should_be() {

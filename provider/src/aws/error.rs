@@ -116,9 +116,9 @@ impl Class {
                 "give valid credentials, for example with `aws sso login`, AWS_PROFILE, or `pulumi config set dbt-aws:profile`",
             ),
             Self::Denied => Some("let the credentials' role or user do this, or use others"),
-            Self::Unreachable => {
-                Some("check the network, the region and the endpoint, then run the command again")
-            }
+            Self::Unreachable => Some(
+                "check the network, the proxies, the region and the endpoint, then run the command again",
+            ),
             Self::Failed => Some("run the command again in a moment"),
             Self::Throttled => Some("run the command again in a moment, or raise maxRetries"),
             Self::InUse => {

@@ -102,7 +102,7 @@ impl Monitor for Recorder {
                 provider_id: None,
                 region: "eu-west-1",
                 seen: &seen,
-                default_tags: &BTreeMap::new(),
+                default_tags: &Value::Null,
             };
             let plain = |p: &Properties| {
                 p.iter()

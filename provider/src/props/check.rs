@@ -1,29 +1,7 @@
 //! Checks properties against their table, collecting every failure with its path.
 
-use super::{Failure, Field, Property, Table, Type, below, join_index};
-use crate::{
-    context::Tags,
-    value::{Properties, Value},
-};
-
-/// AWS takes 50 on an object, two of which are the provider's own.
-const MOST_TAGS: usize = 48;
-
-/// What is wrong with a tag, wherever it is put.
-pub(crate) fn tag(key: &str, value: &str) -> Result<(), String> {
-    let (key_length, length) = (key.chars().count(), value.chars().count());
-    if key.to_lowercase().starts_with("aws:") {
-        Err("keys that begin with aws: are AWS's own".to_owned())
-    } else if key.starts_with("dbt-aws:") {
-        Err("keys that begin with dbt-aws: are the provider's own".to_owned())
-    } else if !(1..=128).contains(&key_length) {
-        Err(format!("its key has {key_length} characters, 1 to 128 fit"))
-    } else if length > 256 {
-        Err(format!("has {length} characters, at most 256 fit"))
-    } else {
-        Ok(())
-    }
-}
+use super::{Failure, Field, Property, Table, Type, below, join_index, json::unsafe_number, tags};
+use crate::value::{Properties, UNSAFE, Value};
 
 /// Everything that is wrong with these properties. Unknown values are passed over.
 #[must_use]
@@ -64,29 +42,22 @@ pub struct Check<'a> {
 
 impl<'a> Check<'a> {
     pub(crate) fn new(table: &'a Table, properties: &'a Properties) -> Self {
-        let mut check = Self {
+        Self {
             properties,
             table,
             failures: failures(table, properties),
             warnings: Vec::new(),
-        };
-        check.tags();
-        check
+        }
     }
 
-    /// Refuses tags that AWS refuses on anything.
-    fn tags(&mut self) {
-        let Some(Some(tags)) = self.get::<Option<Tags>>("tags") else {
+    /// Refuses tags that AWS refuses on such an object, beside the provider's default tags.
+    pub(crate) fn tags(&mut self, defaults: &Value) {
+        let Some(own) = self.properties.get("tags") else {
             return;
         };
-        if tags.len() > MOST_TAGS {
-            let reason = format!("has {} tags, at most {MOST_TAGS} fit", tags.len());
-            self.fail("tags", reason);
-        }
-        for (key, value) in tags {
-            if let Err(reason) = tag(&key, &value) {
-                self.fail(below("tags", &key), reason);
-            }
+        let rules = tags::Rules::of(self.table.module);
+        for Failure { path, reason } in tags::failures(rules, "tags", own, defaults) {
+            self.fail(path, reason);
         }
     }
 
@@ -255,8 +226,18 @@ fn check_type(ty: &Type, value: &Value, path: &str, found: &mut Vec<Failure>) {
         (Type::Bool, Value::Bool(_))
         | (Type::Number, Value::Number(_))
         | (Type::String, Value::String(_))
-        | (Type::Json, Value::Object(_) | Value::List(_))
-        | (Type::Payload, Value::Object(_) | Value::List(_) | Value::String(_)) => {}
+        | (Type::Payload, Value::String(_)) => {}
+        (Type::Json | Type::Payload, Value::Object(_) | Value::List(_)) => {
+            if let Some((at, number)) = unsafe_number(value) {
+                let dot = if at.starts_with('[') { "" } else { "." };
+                let reason = format!(
+                    "{number} may have lost digits: Pulumi has whole numbers up to 9007199254740991; give it as text, or \
+                     all of {path} as JSON text"
+                );
+                let path = format!("{path}{dot}{at}");
+                found.push(Failure { path, reason });
+            }
+        }
         (Type::Integer, Value::Number(n)) if n.fract() == 0.0 => {
             if n.abs() > f64::from(i32::MAX) {
                 fail(format!("{n} is too large"));
@@ -294,6 +275,9 @@ fn check_type(ty: &Type, value: &Value, path: &str, found: &mut Vec<Failure>) {
             }
         }
         (Type::Object(table), Value::Object(fields)) => check_object(table, fields, path, found),
+        (Type::String | Type::Text(_), Value::Number(number)) if number.abs() >= UNSAFE => fail(
+            format!("must be text, not a number; {number} may have lost digits: put it in quotes"),
+        ),
         (ty, value) => fail(format!(
             "must be {}, not {}",
             describe(ty),

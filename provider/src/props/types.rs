@@ -7,7 +7,7 @@ use std::{
     fmt,
 };
 
-fn mismatch<T>(wanted: &str, value: &Value) -> Result<T, Failure> {
+pub(super) fn mismatch<T>(wanted: &str, value: &Value) -> Result<T, Failure> {
     Err(Failure::here(match value {
         Value::Null => "is required".to_owned(),
         _ => format!("must be {wanted}"),
@@ -164,100 +164,6 @@ impl<T: Property> Property for BTreeMap<String, T> {
     }
     fn encode(&self) -> Value {
         Value::Object(self.iter().map(|(k, v)| (k.clone(), v.encode())).collect())
-    }
-}
-
-/// A JSON document, given as an object or as its text. Two documents are equal when they mean the same.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Json(pub serde_json::Value);
-
-impl Json {
-    /// The document of a value; the text of a document is the document.
-    #[must_use]
-    pub fn parse(value: &Value) -> Option<serde_json::Value> {
-        match value.plain() {
-            Value::String(text) => serde_json::from_str(&text).ok(),
-            other => Some(other.to_json()),
-        }
-    }
-}
-
-impl fmt::Display for Json {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl Property for Json {
-    fn ty() -> Type {
-        Type::Json
-    }
-    fn decode(value: &Value) -> Result<Self, Failure> {
-        match value {
-            Value::Null => mismatch("JSON", value),
-            _ => Self::parse(value)
-                .map(Self)
-                .ok_or_else(|| Failure::here("must be JSON, or an object")),
-        }
-    }
-    fn encode(&self) -> Value {
-        Value::from_json(&self.0)
-    }
-}
-
-/// A JSON document, given as an object or as its text, or text that is no JSON.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Payload {
-    /// A document.
-    Json(serde_json::Value),
-    /// Any other text.
-    Text(String),
-}
-
-impl Payload {
-    /// What a text stands for.
-    #[must_use]
-    pub fn parse(text: &str) -> Self {
-        match serde_json::from_str(text) {
-            Ok(document) => Self::Json(document),
-            Err(_) => Self::Text(text.to_owned()),
-        }
-    }
-
-    /// What a value stands for.
-    pub(crate) fn of(value: &Value) -> Self {
-        match value.plain() {
-            Value::String(text) => Self::parse(&text),
-            other => Self::Json(other.to_json()),
-        }
-    }
-}
-
-impl fmt::Display for Payload {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Json(document) => document.fmt(f),
-            Self::Text(text) => text.fmt(f),
-        }
-    }
-}
-
-impl Property for Payload {
-    fn ty() -> Type {
-        Type::Payload
-    }
-    fn decode(value: &Value) -> Result<Self, Failure> {
-        match value {
-            Value::Null => mismatch("JSON or text", value),
-            _ => Ok(Self::of(value)),
-        }
-    }
-    fn encode(&self) -> Value {
-        match self {
-            Self::Json(document @ serde_json::Value::String(_)) => document.to_string().into(),
-            Self::Json(document) => Value::from_json(document),
-            Self::Text(text) => text.as_str().into(),
-        }
     }
 }
 

@@ -1,11 +1,11 @@
 //! A custom resource over values, whatever its types.
 
 use crate::{
-    context::{Context, Tags},
+    context::Context,
     error::{Error, Result},
     identity::Seen,
     props::{Failure, Table, diff::Change},
-    value::Properties,
+    value::{Properties, Value},
 };
 use futures::future::BoxFuture;
 use std::time::Duration;
@@ -20,8 +20,8 @@ pub struct CheckScope<'a> {
     pub region: &'a str,
     /// What this process has seen.
     pub seen: &'a Seen,
-    /// The tags that the provider puts on everything.
-    pub default_tags: &'a Tags,
+    /// The tags that the provider puts on everything, with their secrets; null where there are none.
+    pub default_tags: &'a Value,
 }
 
 /// The answer to a check.

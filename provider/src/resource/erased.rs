@@ -5,13 +5,14 @@ use super::{
     hidden::{
         CLAIM, DEFAULT_TAGS, GENERATION, REGION, applied, identify, is_tagged_otherwise, name,
     },
+    secrets::{hoist_secrets, mark_secrets, veil},
 };
 use crate::{
     context::{Context, Phase, Progress},
     error::{Error, Gone, Result},
     identity::{self, Naming, Seen},
     props::{
-        Property, Props, Table,
+        Props, Table,
         check::Check,
         decode,
         diff::{Change, Kind, changes, differences, project, without_defaults},
@@ -58,7 +59,12 @@ impl<R: CustomResource> Dynamic for Erased<R> {
     }
 
     fn check(&self, scope: &CheckScope<'_>, olds: &Properties, mut news: Properties) -> Checked {
-        let mut check = Check::new(R::Inputs::table(), &news);
+        let table = R::Inputs::table();
+        let taggable = table.field("tags").is_some();
+        let mut check = Check::new(table, &news);
+        if taggable {
+            check.tags(scope.default_tags);
+        }
         R::check(&mut check);
         let Check {
             mut failures,
@@ -66,8 +72,8 @@ impl<R: CustomResource> Dynamic for Erased<R> {
             ..
         } = check;
         identify(scope, olds, &mut news);
-        if R::Inputs::table().field("tags").is_some() && !scope.default_tags.is_empty() {
-            news.insert(DEFAULT_TAGS.to_owned(), scope.default_tags.encode());
+        if taggable && !scope.default_tags.is_null() {
+            news.insert(DEFAULT_TAGS.to_owned(), scope.default_tags.clone());
         }
         if let Some(naming) = R::NAMING {
             name(naming, scope.urn, olds, &mut news);
@@ -78,7 +84,7 @@ impl<R: CustomResource> Dynamic for Erased<R> {
             failures.push(failure);
         }
         // The engine keeps what a check returns as it is.
-        mark_secrets(R::Inputs::table(), &mut news);
+        mark_secrets(table, &mut news);
         Checked {
             inputs: news,
             failures,
@@ -141,6 +147,7 @@ impl<R: CustomResource> Dynamic for Erased<R> {
         });
         let mut all = echo::<R>(inputs);
         all.extend(unknown);
+        hoist_secrets(&mut all);
         all
     }
 
@@ -173,6 +180,7 @@ impl<R: CustomResource> Dynamic for Erased<R> {
             olds.get(CLAIM)
                 .map(|claim| (CLAIM.to_owned(), claim.clone())),
         );
+        hoist_secrets(&mut all);
         all
     }
 
@@ -228,6 +236,7 @@ impl<R: CustomResource> Dynamic for Erased<R> {
                 Some(user) if !user.is_empty() => project(table, &read, user),
                 _ => without_defaults(table, &read),
             };
+            veil(&mut projected, inputs.as_ref());
             projected
                 .entry(REGION.to_owned())
                 .or_insert_with(|| cx.aws.region().into());
@@ -539,16 +548,8 @@ fn remember<R: CustomResource>(
     mark_secrets(R::Inputs::table(), &mut all);
     mark_secrets(R::Outputs::table(), &mut all);
     all.extend(claim.map(|claim| (CLAIM.to_owned(), claim.into())));
+    hoist_secrets(&mut all);
     all
-}
-
-/// Marks what a table says is secret.
-pub fn mark_secrets(table: &Table, properties: &mut Properties) {
-    for field in table.fields.iter().filter(|f| f.secret) {
-        if let Some(value) = properties.remove(field.name) {
-            properties.insert(field.name.to_owned(), Value::secret(value));
-        }
-    }
 }
 
 fn plain(properties: &Properties) -> Properties {

@@ -94,6 +94,8 @@ pub(super) fn is_tagged_otherwise<R: CustomResource>(old: &Properties, news: &Pr
     // A state of an older version does not tell.
     let renamed = old.contains_key(OWNER) && differ(OWNER);
     let tagged = R::Inputs::table().field("tags").is_some();
+    // Secrets count too: a state that has one in clear is written again.
+    let retagged = old.get(DEFAULT_TAGS) != news.get(DEFAULT_TAGS);
     // What has a name but no tags carries the marker elsewhere.
-    tagged && differ(DEFAULT_TAGS) || renamed && (tagged || R::NAMING.is_some())
+    tagged && retagged || renamed && (tagged || R::NAMING.is_some())
 }

@@ -204,7 +204,10 @@ impl Stack {
             provider_id: Some(&self.seed),
             region: "eu-west-1",
             seen: &self.seen,
-            default_tags: &self.default_tags,
+            default_tags: &match self.default_tags.is_empty() {
+                true => Value::Null,
+                false => crate::props::Property::encode(&self.default_tags),
+            },
         };
         let Checked {
             inputs, failures, ..

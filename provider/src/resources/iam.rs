@@ -11,16 +11,7 @@ use crate::resources::sdk::to_tags;
 /// Brings the tags of a role from `old` to `new`.
 async fn retag(cx: &Context, role: &str, old: Option<&Tags>, new: Option<&Tags>) -> Result<()> {
     let (set, removed) = cx.tag_changes(old, new);
-    if !set.is_empty() {
-        cx.aws
-            .iam()
-            .tag_role()
-            .role_name(role)
-            .set_tags(Some(to_tags(set)))
-            .send()
-            .await
-            .during(format!("tag the role {role}"))?;
-    }
+    // In this order: a key that changes in case alone is one key to IAM.
     if !removed.is_empty() {
         cx.aws
             .iam()
@@ -30,6 +21,16 @@ async fn retag(cx: &Context, role: &str, old: Option<&Tags>, new: Option<&Tags>)
             .send()
             .await
             .during(format!("untag the role {role}"))?;
+    }
+    if !set.is_empty() {
+        cx.aws
+            .iam()
+            .tag_role()
+            .role_name(role)
+            .set_tags(Some(to_tags(set)))
+            .send()
+            .await
+            .during(format!("tag the role {role}"))?;
     }
     Ok(())
 }

@@ -11,7 +11,10 @@ use crate::{
     context::{Log, Severity},
     error::Error,
     identity::Seen,
-    props::Table,
+    props::{
+        Table,
+        tags::{self, Rules},
+    },
     pulumirpc::{self as rpc, resource_monitor_client::ResourceMonitorClient},
     resource::mark_secrets,
     value::{Properties, Value},
@@ -45,15 +48,20 @@ pub(super) async fn construct(
         .learned
         .get_or_init(|| learn(provider, &configured.seen, client.clone(), &request))
         .await;
-    let mut inputs = inputs(&request);
+    let table = component.tables().0;
+    let mut inputs = table.without_nulls(inputs(&request));
     if request.dry_run {
-        recover_handles(&mut client, component.tables().0, &mut inputs).await;
+        recover_handles(&mut client, table, &mut inputs).await;
     }
     let mut given = inputs.clone();
-    mark_secrets(component.tables().0, &mut given);
+    mark_secrets(table, &mut given);
     let refused = |error| status::construct(error, &given);
     // It may read files.
-    let judged = tokio::task::block_in_place(|| component.check(&inputs));
+    let mut judged = tokio::task::block_in_place(|| component.check(&inputs));
+    if let Some(own) = inputs.get("tags") {
+        let found = tags::failures(Rules::Iam, "tags", own, &configured.default_tags);
+        judged.failures.extend(found);
+    }
     if !judged.failures.is_empty() {
         return Err(refused(Error::Invalid(judged.failures)));
     }
@@ -63,7 +71,7 @@ pub(super) async fn construct(
         Err(error) if !request.dry_run => return Err(error.into()),
         _ => {}
     }
-    let own = own_registration(&request, component.tables().0);
+    let own = own_registration(&request, table);
     let registration = client.register_resource(own).await;
     let urn = registration
         .map_err(|e| Status::failed_precondition(e.message().to_owned()))?

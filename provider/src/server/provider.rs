@@ -2,7 +2,7 @@
 
 use super::{Provider, status};
 use crate::{
-    aws::{Configuration, ambient_region, no_region, unquoted},
+    aws::{Configuration, ambient_region, missing_profile, no_region, unquoted},
     context::{Log, Severity},
     error::Error,
     identity::Seen,
@@ -79,6 +79,13 @@ impl ResourceProvider for Provider {
         let mut known = news.clone();
         known.remove("version");
         found.extend(Configuration::failures(&known));
+        if let Some(profile) = news
+            .get("profile")
+            .and_then(Value::as_str)
+            .filter(|p| !p.is_empty())
+        {
+            found.extend(missing_profile(profile).await);
+        }
         mark_secrets(Configuration::table(), &mut news);
         Ok(Response::new(checked(&news, found)))
     }
@@ -119,12 +126,13 @@ impl ResourceProvider for Provider {
         let resource = self.resource(token_of(&request.urn))?;
         let configured = self.configured()?;
         let (olds, news) = (from_struct(request.olds), from_struct(request.news));
+        let news = resource.tables().0.without_nulls(news);
         let scope = CheckScope {
             urn: &request.urn,
             provider_id: configured.id.as_deref(),
             region: configured.aws.region(),
             seen: &configured.seen,
-            default_tags: &configured.aws.default_tags(),
+            default_tags: &configured.default_tags,
         };
         // As a preview, a check may read files.
         let found = block_in_place(|| resource.check(&scope, &olds, news));
@@ -265,7 +273,8 @@ impl ResourceProvider for Provider {
             );
         };
         let aws = &self.configured()?.aws.clone();
-        let answer = function.call(aws, from_struct(request.args)).await?;
+        let args = function.tables().0.without_nulls(from_struct(request.args));
+        let answer = function.call(aws, args).await?;
         Ok(Response::new(match answer {
             Ok(answer) => rpc::InvokeResponse {
                 r#return: Some(to_struct(&answer)),
@@ -340,9 +349,10 @@ pub(super) fn configuration_of(request: &rpc::ConfigureRequest) -> Properties {
     };
     for (key, value) in &request.variables {
         let name = key.rsplit(':').next().unwrap_or(key);
+        // They do not say which of them are secret.
         properties
             .entry(name.to_owned())
-            .or_insert_with(|| Value::String(value.clone()));
+            .or_insert_with(|| Value::secret(Value::String(value.clone())));
     }
     properties.retain(|key, _| Configuration::table().field(key).is_some());
     properties

@@ -181,6 +181,18 @@ async fn are_refused() {
         ),
         (
             "iam:Role",
+            statement(json!({"conditions": {"Null": {}}})),
+            "inlinePolicies.dbt.statements[0].conditions: Null has no keys, or only such that are null; a value is text, such \
+             as \"true\"",
+        ),
+        (
+            "iam:Role",
+            statement(json!({"conditions": {"Null": {"aws:TokenIssueTime": null}}})),
+            "inlinePolicies.dbt.statements[0].conditions: Null.aws:TokenIssueTime is null; a value is text, such as \
+             \"true\"",
+        ),
+        (
+            "iam:Role",
             json!({"assumeRolePolicy": {"statements": []}}),
             "assumeRolePolicy.statements: needs at least one statement",
         ),

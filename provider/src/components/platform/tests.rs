@@ -102,6 +102,27 @@ async fn what_the_profile_says_of_an_external_warehouse_is_in_the_outputs() {
     assert_eq!(settings, external["settings"]);
 }
 
+/// YAML's interpreter loses a secret that is a part of an output.
+#[tokio::test]
+async fn a_secret_setting_makes_the_whole_handle_secret() {
+    let mut given = inputs(&json!({ "retainData": false }));
+    let settings = [("account".to_owned(), Value::secret("acme".into()))];
+    let external = [
+        ("adapter".to_owned(), "snowflake".into()),
+        ("settings".to_owned(), Value::Object(settings.into())),
+    ];
+    let warehouse = [("external".to_owned(), Value::Object(external.into()))];
+    given.insert("warehouse".to_owned(), Value::Object(warehouse.into()));
+    let (_, outputs) = record(erase::<DbtPlatform>().as_ref(), given, As::Update).await;
+    let handle = outputs.expect("constructs").remove("handle");
+    let Some(Value::Secret(handle)) = handle else {
+        panic!("{handle:?} is no secret");
+    };
+    assert!(!handle.has_secret());
+    let settings = handle.plain().field("warehouseSettings");
+    assert_eq!(settings.as_str(), Some(r#"{"account":"acme"}"#));
+}
+
 #[tokio::test]
 async fn a_cluster_of_another_region_is_refused() {
     let look = async |region: &str| {

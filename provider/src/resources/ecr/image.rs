@@ -399,7 +399,7 @@ mod tests {
             provider_id: Some("seed"),
             region: "eu-west-1",
             seen: &Seen::default(),
-            default_tags: &Tags::new(),
+            default_tags: &Value::Null,
         };
         let news = Value::from_json(given).into_properties();
         let found = erase::<Image>().check(&scope, olds, news);

@@ -60,7 +60,8 @@ pub struct StateMachineInputs {
     /// name.
     #[prop(replace, check = NAME.check)]
     pub name: Option<String>,
-    /// The definition, in the Amazon States Language: at most 1 MiB.
+    /// The definition, in the Amazon States Language: at most 1 MiB. From YAML and Go, which leave null out of objects,
+    /// a definition with null (`"ResultPath": null`) must be JSON text, such as `fn::toJSON` makes.
     ///
     /// See [the language](https://docs.aws.amazon.com/step-functions/latest/dg/concepts-amazon-states-language.html).
     pub definition: Json,
