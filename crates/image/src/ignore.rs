@@ -12,7 +12,23 @@ pub(super) struct Rules(Vec<Rule>);
 #[derive(Debug)]
 struct Rule {
     keep: bool,
-    segments: Vec<String>,
+    segments: Vec<Segment>,
+}
+
+#[derive(Clone, Debug)]
+enum Segment {
+    /// `**`: any number of names.
+    Any,
+    Name(Pattern),
+}
+
+/// What the rules say of a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Decision {
+    /// Whether it is packed.
+    pub(super) keep: bool,
+    /// How many of the path's names the deciding pattern took.
+    pub(super) depth: usize,
 }
 
 impl Rules {
@@ -26,18 +42,43 @@ impl Rules {
         )
     }
 
-    /// Whether a path, relative to the root with `/` between its names, stays out.
-    pub(super) fn excludes(&self, path: &str) -> bool {
+    /// What is said of a path, relative to the root with `/` between its names.
+    pub(super) fn decision(&self, path: &str) -> Option<Decision> {
         let names: Vec<&str> = path.split('/').collect();
-        let deciding = self.0.iter().rev().find(|rule| {
-            (1..=names.len()).any(|depth| matches_path(&rule.segments, &names[..depth]))
-        });
-        deciding.is_some_and(|rule| !rule.keep)
+        self.0.iter().rev().find_map(|rule| {
+            let depth = (1..=names.len())
+                .rev()
+                .find(|depth| rule.matches(&names[..*depth]))?;
+            let keep = rule.keep;
+            Some(Decision { keep, depth })
+        })
     }
 
-    /// Whether nothing below an excluded directory can come back.
-    pub(super) fn only_excludes(&self) -> bool {
-        self.0.iter().all(|rule| !rule.keep)
+    /// Whether a path stays out.
+    pub(super) fn excludes(&self, path: &str) -> bool {
+        self.decision(path).is_some_and(|decision| !decision.keep)
+    }
+
+    /// Whether something below a directory may come back.
+    pub(super) fn may_keep_below(&self, directory: &str) -> bool {
+        self.0.iter().any(|rule| {
+            rule.keep && {
+                let mut names = directory.split('/');
+                let parts = rule.segments.iter().map_while(|segment| match segment {
+                    Segment::Any => None,
+                    Segment::Name(pattern) => Some(pattern),
+                });
+                // a `**` takes whatever is left
+                let any = rule
+                    .segments
+                    .iter()
+                    .any(|segment| matches!(segment, Segment::Any));
+                let fits = parts
+                    .zip(names.by_ref())
+                    .all(|(pattern, name)| pattern.matches(name));
+                fits && (any || rule.segments.len() > directory.split('/').count())
+            }
+        })
     }
 }
 
@@ -48,78 +89,148 @@ impl Rule {
             Some(rest) => (true, rest.trim_start()),
             None => (false, line),
         };
-        let mut segments: Vec<String> = Vec::new();
-        for segment in pattern.split('/') {
-            match segment {
+        let mut parts: Vec<&str> = Vec::new();
+        for part in pattern.split('/') {
+            match part {
                 "" | "." => {}
-                ".." => _ = segments.pop(),
-                other => segments.push(other.to_owned()),
+                ".." => _ = parts.pop(),
+                other => parts.push(other),
             }
         }
+        // a trailing ** means what is below, not the directory itself
+        if parts.last() == Some(&"**") {
+            parts.push("*");
+        }
+        let segments = parts.into_iter().map(|part| match part {
+            "**" => Segment::Any,
+            name => Segment::Name(Pattern::new(name)),
+        });
+        let segments: Vec<Segment> = segments.collect();
         (!segments.is_empty()).then_some(Self { keep, segments })
     }
+
+    fn matches(&self, names: &[&str]) -> bool {
+        wildcard(
+            &self.segments,
+            names,
+            |segment| matches!(segment, Segment::Any),
+            |segment, name| match segment {
+                Segment::Any => true,
+                Segment::Name(pattern) => pattern.matches(name),
+            },
+        )
+    }
 }
 
-fn matches_path(pattern: &[String], names: &[&str]) -> bool {
-    match pattern.split_first() {
-        None => names.is_empty(),
-        Some((first, rest)) if first == "**" => {
-            // a trailing ** means what is below, not the directory itself
-            let least = usize::from(rest.is_empty());
-            (least..=names.len()).any(|skip| matches_path(rest, &names[skip..]))
+/// A pattern of one name: `*`, `?`, `[a-z]`, `[^a-z]` and `\` before what is meant as it is.
+#[derive(Clone, Debug)]
+pub(super) struct Pattern(Option<Vec<Token>>);
+
+#[derive(Clone, Debug)]
+enum Token {
+    Any,
+    One,
+    Is(char),
+    Class {
+        negated: bool,
+        ranges: Vec<(char, char)>,
+    },
+}
+
+impl Pattern {
+    pub(super) fn new(text: &str) -> Self {
+        let mut tokens = vec![];
+        let mut rest = text.chars();
+        while let Some(c) = rest.next() {
+            tokens.push(match c {
+                '*' => Token::Any,
+                '?' => Token::One,
+                '\\' => Token::Is(rest.next().unwrap_or('\\')),
+                '[' => match class(rest.as_str()) {
+                    Some((class, after)) => {
+                        rest = after.chars();
+                        class
+                    }
+                    // a class without an end matches nothing
+                    None => return Self(None),
+                },
+                other => Token::Is(other),
+            });
         }
-        Some((first, rest)) => names.split_first().is_some_and(|(name, below)| {
-            let (first, name): (Vec<char>, Vec<char>) =
-                (first.chars().collect(), name.chars().collect());
-            matches_name(&first, &name) && matches_path(rest, below)
-        }),
+        Self(Some(tokens))
     }
-}
 
-fn matches_name(pattern: &[char], name: &[char]) -> bool {
-    match pattern.split_first() {
-        None => name.is_empty(),
-        Some(('*', rest)) => (0..=name.len()).any(|skip| matches_name(rest, &name[skip..])),
-        Some(('?', rest)) => !name.is_empty() && matches_name(rest, &name[1..]),
-        Some(('[', rest)) => match (class(rest), name.split_first()) {
-            (Some((matches, rest)), Some((c, below))) => matches(*c) && matches_name(rest, below),
-            _ => false,
-        },
-        Some(('\\', rest)) if !rest.is_empty() => literal(rest, name),
-        Some(_) => literal(pattern, name),
+    pub(super) fn matches(&self, name: &str) -> bool {
+        let Some(tokens) = &self.0 else {
+            return false;
+        };
+        let name: Vec<char> = name.chars().collect();
+        wildcard(
+            tokens,
+            &name,
+            |token| matches!(token, Token::Any),
+            |token, c| match token {
+                Token::Any | Token::One => true,
+                Token::Is(own) => own == c,
+                Token::Class { negated, ranges } => {
+                    ranges.iter().any(|(low, high)| (low..=high).contains(&c)) != *negated
+                }
+            },
+        )
     }
-}
-
-fn literal(pattern: &[char], name: &[char]) -> bool {
-    name.first() == pattern.first() && matches_name(&pattern[1..], &name[1..])
 }
 
 /// A character class after its `[`, and what follows its `]`.
-fn class(pattern: &[char]) -> Option<(impl Fn(char) -> bool, &[char])> {
-    let (negated, body) = match pattern.first() {
-        Some('^') => (true, &pattern[1..]),
-        _ => (false, pattern),
+fn class(text: &str) -> Option<(Token, &str)> {
+    let (negated, body) = match text.strip_prefix('^') {
+        Some(body) => (true, body),
+        None => (false, text),
     };
-    let end = body.iter().skip(1).position(|c| *c == ']')? + 1;
-    let (members, rest) = (&body[..end], &body[end + 1..]);
-    let matches = move |c: char| {
-        let mut at = members;
-        let mut found = false;
-        while let Some((low, more)) = at.split_first() {
-            match more {
-                ['-', high, after @ ..] => {
-                    found |= (*low..=*high).contains(&c);
-                    at = after;
-                }
-                _ => {
-                    found |= *low == c;
-                    at = more;
-                }
+    let first = body.chars().next()?.len_utf8();
+    let end = first + body[first..].find(']')?;
+    let mut ranges = vec![];
+    let members: Vec<char> = body[..end].chars().collect();
+    let mut at = &members[..];
+    while let Some((low, more)) = at.split_first() {
+        match more {
+            ['-', high, after @ ..] => {
+                ranges.push((*low, *high));
+                at = after;
+            }
+            _ => {
+                ranges.push((*low, *low));
+                at = more;
             }
         }
-        found != negated
-    };
-    Some((matches, rest))
+    }
+    Some((Token::Class { negated, ranges }, &body[end + 1..]))
+}
+
+/// Whether a pattern with wildcards for any number of items takes all items: only the last wildcard ever takes
+/// more than it did, so that the time is at most one length by the other.
+fn wildcard<P, T>(
+    pattern: &[P],
+    items: &[T],
+    is_any: impl Fn(&P) -> bool,
+    matches: impl Fn(&P, &T) -> bool,
+) -> bool {
+    let (mut p, mut i) = (0, 0);
+    let mut last: Option<(usize, usize)> = None;
+    while i < items.len() {
+        if p < pattern.len() && is_any(&pattern[p]) {
+            last = Some((p, i));
+            p += 1;
+        } else if p < pattern.len() && matches(&pattern[p], &items[i]) {
+            p += 1;
+            i += 1;
+        } else if let Some((wildcard, taken)) = last {
+            last = Some((wildcard, taken + 1));
+            (p, i) = (wildcard + 1, taken + 1);
+        } else {
+            return false;
+        }
+    }
+    pattern[p..].iter().all(is_any)
 }
 
 #[cfg(test)]
@@ -176,6 +287,30 @@ mod tests {
         check("[^a]x", &["bx"], &["ax"]);
         check("\\*a", &["*a"], &["ba"]);
         check("[", &[], &["["]);
+        check("a*b*c", &["abc", "axbxbxc"], &["abcx", "ac"]);
         check("# comment\n\n  spaced  \n", &["spaced"], &["# comment"]);
+    }
+
+    #[test]
+    fn hostile_patterns_take_no_time() {
+        let name = "a".repeat(200);
+        let deep = vec!["a"; 90].join("/");
+        let rules = format!("{}b\n{}b", "*a".repeat(90), "**/a/".repeat(90));
+        check(&rules, &[], &[&name, &deep]);
+    }
+
+    #[test]
+    fn what_may_come_back_below_a_directory_is_known() {
+        let rules = Rules::parse("*\n!docs/a/keep.md\n!x/**/y");
+        for (directory, may) in [
+            ("docs", true),
+            ("docs/a", true),
+            ("docs/b", false),
+            ("docs/a/keep.md", false),
+            ("x/z", true),
+            ("z", false),
+        ] {
+            assert_eq!(rules.may_keep_below(directory), may, "{directory}");
+        }
     }
 }

@@ -54,10 +54,20 @@ impl<W: Write> Archive<W> {
         size: u64,
         content: impl Read,
     ) -> io::Result<()> {
-        for (end, _) in path.match_indices('/') {
-            self.directory(&path[..end])?;
-        }
+        self.directories_above(path)?;
         self.append(tar::EntryType::Regular, mode, path, size, content)
+    }
+
+    /// A symbolic link, with the directories above it.
+    pub(super) fn link(&mut self, path: &str, target: &str) -> io::Result<()> {
+        self.directories_above(path)?;
+        let mut header = header(tar::EntryType::Symlink, 0o777, 0);
+        self.tar.append_link(&mut header, path, target)
+    }
+
+    /// A directory, with those above it.
+    pub(super) fn directory(&mut self, path: &str) -> io::Result<()> {
+        self.directories_above(&format!("{path}/"))
     }
 
     /// The writer below, and the tar's digest.
@@ -66,17 +76,14 @@ impl<W: Write> Archive<W> {
         Ok((hashed.out, hashed.sha256.finish()))
     }
 
-    fn directory(&mut self, path: &str) -> io::Result<()> {
-        if !self.directories.insert(path.to_owned()) {
-            return Ok(());
+    fn directories_above(&mut self, path: &str) -> io::Result<()> {
+        for (end, _) in path.match_indices('/') {
+            if self.directories.insert(path[..end].to_owned()) {
+                let directory = tar::EntryType::Directory;
+                self.append(directory, EXECUTABLE, &path[..=end], 0, io::empty())?;
+            }
         }
-        self.append(
-            tar::EntryType::Directory,
-            EXECUTABLE,
-            &format!("{path}/"),
-            0,
-            io::empty(),
-        )
+        Ok(())
     }
 
     fn append(
@@ -87,13 +94,7 @@ impl<W: Write> Archive<W> {
         size: u64,
         content: impl Read,
     ) -> io::Result<()> {
-        let mut header = tar::Header::new_gnu();
-        header.set_entry_type(kind);
-        header.set_mode(mode);
-        header.set_size(size);
-        header.set_mtime(0);
-        header.set_uid(0);
-        header.set_gid(0);
+        let mut header = header(kind, mode, size);
         let mut exact = Exact {
             inner: content,
             left: size,
@@ -101,6 +102,17 @@ impl<W: Write> Archive<W> {
         self.tar.append_data(&mut header, path, &mut exact)?;
         exact.end()
     }
+}
+
+fn header(kind: tar::EntryType, mode: u32, size: u64) -> tar::Header {
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(kind);
+    header.set_mode(mode);
+    header.set_size(size);
+    header.set_mtime(0);
+    header.set_uid(0);
+    header.set_gid(0);
+    header
 }
 
 /// A gzip writer whose output depends on its input alone, and which names what it wrote.

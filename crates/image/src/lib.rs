@@ -34,6 +34,7 @@ mod resolve;
 mod server;
 mod settings;
 mod wheel;
+mod yaml;
 
 use std::{io, path::PathBuf};
 
@@ -449,9 +450,7 @@ impl Images {
         previous: Option<&Built>,
     ) -> Result<(ProjectLayer, Option<Draft>)> {
         let (layer, draft) = self.pack(spec).await?;
-        let same = |before: &&ProjectLayer| {
-            (&before.name, &before.layer.diff_id) == (&layer.name, &layer.layer.diff_id)
-        };
+        let same = |before: &&ProjectLayer| before.is(&layer);
         Ok(match previous.map(|built| &built.project).filter(same) {
             Some(before) => (before.clone(), None),
             None => (layer, Some(draft)),
@@ -477,12 +476,7 @@ impl Images {
             let project = Project::read(&path)?;
             let packed = project.pack(io::sink())?;
             match previous {
-                Some(previous)
-                    if (&previous.name, &previous.layer.diff_id)
-                        == (&project.name, &packed.diff_id) =>
-                {
-                    Ok(previous)
-                }
+                Some(previous) if project.is(&packed, &previous) => Ok(previous),
                 _ => Ok(project.layer(io::sink())?.1),
             }
         })
@@ -524,6 +518,7 @@ fn documents(
     Documents::new(
         base,
         &project.name,
+        &project.directory,
         &[&runner.layer, &dbt.layer, &project.layer],
     )
 }

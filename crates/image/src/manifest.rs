@@ -28,8 +28,9 @@ pub(super) struct Documents {
 }
 
 impl Documents {
-    /// The documents of a base with more layers on it.
-    pub(super) fn new(base: &Base, title: &str, layers: &[&Layer]) -> Self {
+    /// The documents of a base with more layers on it, of a project with this name in this directory.
+    pub(super) fn new(base: &Base, title: &str, directory: &str, layers: &[&Layer]) -> Self {
+        let project = format!("/{directory}");
         let base_digest = base.digest.to_string();
         let layers: Vec<&Layer> = base.layers.iter().chain(layers.iter().copied()).collect();
         let config = to_json(&Config {
@@ -38,9 +39,9 @@ impl Documents {
             created: "1970-01-01T00:00:00Z",
             config: RunConfig {
                 user: "65534:65534",
-                env: environment(&base.env),
+                env: environment(&base.env, &project),
                 entrypoint: ["python3", "-I", "/opt/dbt-aws/runner.py"],
-                working_dir: "/project",
+                working_dir: &project,
                 // on Fargate, a volume that is not declared here belongs to root
                 volumes: BTreeMap::from([("/tmp", BTreeMap::new())]),
                 labels: BTreeMap::from([
@@ -96,15 +97,16 @@ pub fn again(tag: &str) -> String {
 }
 
 /// The base's variables in their order, ours over them.
-fn environment(base: &[String]) -> Vec<String> {
+fn environment(base: &[String], project: &str) -> Vec<String> {
+    let ours: Vec<String> = [format!("DBT_PROJECT_DIR={project}")]
+        .into_iter()
+        .chain(ENVIRONMENT.iter().map(|ours| (*ours).to_owned()))
+        .collect();
     let name = |variable: &str| variable.split('=').next().unwrap_or_default().to_owned();
     let theirs = base
         .iter()
-        .filter(|variable| !ENVIRONMENT.iter().any(|ours| name(ours) == name(variable)));
-    theirs
-        .cloned()
-        .chain(ENVIRONMENT.iter().map(|ours| (*ours).to_owned()))
-        .collect()
+        .filter(|variable| !ours.iter().any(|ours| name(ours) == name(variable)));
+    theirs.cloned().chain(ours.clone()).collect()
 }
 
 fn to_json(document: &impl Serialize) -> Vec<u8> {
@@ -176,14 +178,14 @@ mod tests {
             env: vec!["PATH=/usr/bin".into(), "HOME=/root".into()],
             layers: vec![layer("one")],
         };
-        let documents = Documents::new(&base, "shop", &[&layer("two")]);
+        let documents = Documents::new(&base, "shop", "project/shop", &[&layer("two")]);
         assert_eq!(
             documents,
-            Documents::new(&base.clone(), "shop", &[&layer("two")])
+            Documents::new(&base.clone(), "shop", "project/shop", &[&layer("two")])
         );
         assert_ne!(
             documents.digest(),
-            Documents::new(&base, "shop", &[&layer("three")]).digest()
+            Documents::new(&base, "shop", "project/shop", &[&layer("three")]).digest()
         );
         let config: serde_json::Value = serde_json::from_slice(&documents.config).unwrap();
         assert_eq!(config["config"]["Env"][0], "PATH=/usr/bin");
@@ -196,13 +198,15 @@ mod tests {
                 .count(),
             1
         );
+        assert_eq!(config["config"]["Env"][1], "DBT_PROJECT_DIR=/project/shop");
+        assert_eq!(config["config"]["WorkingDir"], "/project/shop");
         assert_eq!(config["config"]["User"], "65534:65534");
         assert_eq!(config["architecture"], "arm64");
         // another machine or another day gives the same
         assert_eq!(
             documents.digest().to_string(),
-            "sha256:190b6d79a49529e90d69c98ad888301483e3ec5ec30d0025727c4cd8bde335c0"
+            "sha256:41ea9d768d064c872008717b389fe6b211ec0c38fbe0569da9acda46695eae1b"
         );
-        assert_eq!(tag(&documents.digest(), "one"), "dbt-190b6d79a49529e9-one");
+        assert_eq!(tag(&documents.digest(), "one"), "dbt-41ea9d768d064c87-one");
     }
 }

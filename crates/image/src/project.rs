@@ -1,34 +1,35 @@
-//! The layer of the dbt project: a directory, packed to `/project`.
+//! The layer of the dbt project: what dbt reads of it, packed below `/project`.
+
+mod apart;
+mod changes;
+mod scan;
+mod settings;
+mod size;
+mod tree;
+mod walk;
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
-    fs::{self, File},
+    collections::{BTreeMap, HashSet},
+    fs::File,
     io::{self, Read, Write},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
-use saphyr::{LoadableYamlNode, Yaml};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+pub use self::changes::{FileChanges, Fingerprint};
+use self::{changes::Hashes, scan::Scan, tree::Entry};
 use super::{
     Error, Result,
-    ignore::Rules,
     layer::{Archive, Gzip, Layer, READABLE},
 };
 
-/// Where the project is in the image.
-pub(super) const DIRECTORY: &str = "project";
+/// Where projects are in the image.
+const DIRECTORY: &str = "project";
 
-/// Names that are never packed, wherever they are: secrets, and what tools leave behind.
-const NEVER: &[&str] = &[
-    ".user.yml",
-    ".env",
-    ".git",
-    "__pycache__",
-    ".dockerignore",
-    ".DS_Store",
-];
+/// What the runner is told of a project, in the project's directory.
+const FACTS: &str = ".dbt-aws.json";
 
 /// A dbt project's directory, read as far as its names go.
 #[derive(Debug)]
@@ -37,8 +38,14 @@ pub struct Project {
     pub name: String,
     /// The profile's name, as `dbt_project.yml` has it.
     pub profile: Option<String>,
-    /// Each file's path in the project, and where it is on this machine.
-    files: BTreeMap<String, PathBuf>,
+    /// What the user should know of what is packed and what is not, a sentence each.
+    pub notes: Vec<String>,
+    /// Where the project is in the image.
+    directory: String,
+    /// What is packed, by its path below [`DIRECTORY`].
+    files: BTreeMap<String, Entry>,
+    /// The names of the project and of its packages.
+    names: HashSet<String>,
 }
 
 /// The state of a packed project: its layer, and a fingerprint of its files.
@@ -47,19 +54,26 @@ pub struct Project {
 pub struct ProjectLayer {
     /// The project's name.
     pub name: String,
+    /// Where the project is in the image, without the first `/`.
+    #[serde(default = "directory")]
+    pub directory: String,
     /// The layer.
     pub layer: Layer,
     /// What tells which files differ.
     pub files: Fingerprint,
 }
 
-/// A short hash of each file's path and content: 8 bytes a file, in Base64.
-///
-/// A project of 2,000 files adds 21 kB to the state; whole paths and hashes would add 250 kB.
-/// The layer's digest decides whether anything changed: this only counts and names it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Fingerprint(String);
+fn directory() -> String {
+    DIRECTORY.to_owned()
+}
+
+impl ProjectLayer {
+    /// Whether another packing of the project holds the same, be it compressed in another way.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        (&self.name, &self.directory, &self.layer.diff_id)
+            == (&other.name, &other.directory, &other.layer.diff_id)
+    }
+}
 
 /// What would be packed of a project.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,73 +86,33 @@ pub struct Contents {
     pub changes: FileChanges,
 }
 
-/// The files that differ between two packings of a project.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FileChanges {
-    /// Paths of files whose content changed.
-    pub changed: Vec<String>,
-    /// Paths of files that are new.
-    pub added: Vec<String>,
-    /// How many files are gone.
-    pub removed: usize,
-}
-
 /// A project's files, packed.
 pub(super) struct Packed<W> {
     pub(super) out: W,
     pub(super) diff_id: crate::Digest,
-    /// Short hashes of each file's content, by path.
-    hashes: BTreeMap<String, u32>,
+    hashes: Hashes,
 }
 
 impl Project {
     /// The project in a directory that holds a `dbt_project.yml`.
     ///
-    /// Left out are `target` and `logs`, or what `dbt_project.yml` names instead; virtual
-    /// environments, `.git`, `__pycache__`, `.env`, each `profiles.yml` that is one of dbt's; and what
-    /// `.dockerignore` names. Symbolic links are followed, since `dbt deps` links local packages.
+    /// What is packed is what dbt reads: the directory, and from beside it the directories and local packages that the
+    /// project names, in the same layout. Left out are what `.dockerignore` names; and, unless a `!` there brings it
+    /// back or dbt reads it as a model, seed or the like: what dbt and other tools write, virtual environments, and
+    /// what looks like a secret. Symbolic links stay links, and those that lead to something else are not packed.
     pub fn read(path: &Path) -> Result<Self> {
-        let not_a_project = |reason: &str| Error::NotAProject {
+        let tree = tree::read(path)?;
+        let name = tree.settings.name.ok_or_else(|| Error::NotAProject {
             path: path.into(),
-            reason: reason.into(),
-        };
-        let root =
-            fs::canonicalize(path).map_err(|_| not_a_project("there is no such directory"))?;
-        let settings = Settings::read(&root)?.ok_or_else(|| {
-            not_a_project("it has no dbt_project.yml; give the directory that holds one")
+            reason: "its dbt_project.yml has no name".into(),
         })?;
-        let name = settings
-            .name
-            .ok_or_else(|| not_a_project("its dbt_project.yml has no name"))?;
-        let rules = match fs::read_to_string(root.join(".dockerignore")) {
-            Ok(text) => Rules::parse(&text),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Rules::default(),
-            Err(error) => return Err(Error::io("reading", root.join(".dockerignore"))(error)),
-        };
-        let mut walk = Walk {
-            rules,
-            written: HashSet::new(),
-            files: BTreeMap::new(),
-        };
-        walk.directory(&root, "", &mut Vec::new())?;
-        if !walk.files.contains_key("dbt_project.yml") {
-            return Err(not_a_project(
-                "its .dockerignore leaves dbt_project.yml out",
-            ));
-        }
-        if let Some(folder) = settings.packages
-            && names_packages(&root)
-            && !walk.files.keys().any(|name| name.starts_with(&folder))
-        {
-            return Err(Error::Unpackable {
-                path: path.into(),
-                reason: "its packages are not installed, and a run installs none; run `dbt deps` there first".into(),
-            });
-        }
         Ok(Self {
             name,
-            profile: settings.profile,
-            files: walk.files,
+            profile: tree.settings.profile,
+            notes: tree.notes,
+            directory: tree.directory,
+            files: tree.entries,
+            names: tree.names,
         })
     }
 
@@ -156,28 +130,55 @@ impl Project {
     pub fn contents(&self, earlier: &Fingerprint) -> Result<Contents> {
         let packed = self.pack(io::sink())?;
         Ok(Contents {
-            changes: packed.changes_since(earlier),
-            files: packed.fingerprint(),
+            changes: packed.hashes.changes_since(earlier),
+            files: packed.hashes.fingerprint(),
             digest: packed.diff_id.to_string(),
         })
+    }
+
+    /// Whether a layer holds what this packing of the project does.
+    pub(super) fn is<W>(&self, packed: &Packed<W>, layer: &ProjectLayer) -> bool {
+        (&self.name, &self.directory, &packed.diff_id)
+            == (&layer.name, &layer.directory, &layer.layer.diff_id)
     }
 
     /// The tar of the project, written to `out`.
     pub(super) fn pack<W: Write>(&self, out: W) -> Result<Packed<W>> {
         let mut archive = Archive::new(out);
-        let mut hashes = BTreeMap::new();
-        for (name, path) in &self.files {
-            let file = File::open(path).map_err(Error::io("reading", path))?;
-            let size = file.metadata().map_err(Error::io("reading", path))?.len();
-            let mut content = Digested {
-                inner: file,
-                sha256: Sha256::new(),
-            };
-            archive
-                .file(&format!("{DIRECTORY}/{name}"), READABLE, size, &mut content)
-                .map_err(Error::io("packing", path))?;
-            hashes.insert(name.clone(), short(&content.sha256.finalize()));
+        let mut hashes = Hashes::default();
+        let mut scan = Scan::new(&self.names);
+        for (name, entry) in &self.files {
+            let inner = format!("{DIRECTORY}/{name}");
+            match entry {
+                Entry::Directory => archive
+                    .directory(&inner)
+                    .map_err(Error::io("packing", &inner))?,
+                Entry::Link(target) => {
+                    archive
+                        .link(&inner, target)
+                        .map_err(Error::io("packing", &inner))?;
+                    hashes.insert(name, &Sha256::digest(target));
+                }
+                Entry::File { path, reads } => {
+                    let file = File::open(path).map_err(Error::io("reading", path))?;
+                    let size = file.metadata().map_err(Error::io("reading", path))?.len();
+                    let mut content = Digested {
+                        inner: scan.reader(name, *reads, size, file),
+                        sha256: Sha256::new(),
+                    };
+                    archive
+                        .file(&inner, READABLE, size, &mut content)
+                        .map_err(Error::io("packing", path))?;
+                    hashes.insert(name, &content.sha256.finalize());
+                    scan.take(content.inner);
+                }
+            }
         }
+        let facts = scan.facts();
+        let path = format!("{}/{FACTS}", self.directory);
+        archive
+            .file(&path, READABLE, facts.len() as u64, facts.as_bytes())
+            .map_err(Error::io("packing", &path))?;
         let (out, diff_id) = archive.finish().map_err(Error::io("packing", DIRECTORY))?;
         Ok(Packed {
             out,
@@ -189,7 +190,7 @@ impl Project {
     /// The project's layer, written to `out`.
     pub(super) fn layer<W: Write>(&self, out: W) -> Result<(W, ProjectLayer)> {
         let packed = self.pack(Gzip::new(out))?;
-        let files = packed.fingerprint();
+        let files = packed.hashes.fingerprint();
         let (out, layer) = packed
             .out
             .finish(packed.diff_id)
@@ -198,286 +199,11 @@ impl Project {
             out,
             ProjectLayer {
                 name: self.name.clone(),
+                directory: self.directory.clone(),
                 layer,
                 files,
             },
         ))
-    }
-}
-
-impl<W> Packed<W> {
-    pub(super) fn fingerprint(&self) -> Fingerprint {
-        let mut entries: Vec<[u32; 2]> = self
-            .hashes
-            .iter()
-            .map(|(path, content)| [short(&Sha256::digest(path)), *content])
-            .collect();
-        entries.sort_unstable();
-        let bytes: Vec<u8> = entries
-            .iter()
-            .flatten()
-            .flat_map(|n| n.to_be_bytes())
-            .collect();
-        Fingerprint(data_encoding::BASE64_NOPAD.encode(&bytes))
-    }
-
-    /// What changed since an earlier packing.
-    pub(super) fn changes_since(&self, earlier: &Fingerprint) -> FileChanges {
-        let mut earlier = earlier.entries();
-        let mut changes = FileChanges::default();
-        for (path, content) in &self.hashes {
-            match earlier.remove(&short(&Sha256::digest(path))) {
-                None => changes.added.push(path.clone()),
-                Some(before) if before != *content => changes.changed.push(path.clone()),
-                Some(_) => {}
-            }
-        }
-        changes.removed = earlier.len();
-        changes
-    }
-}
-
-impl From<&str> for Fingerprint {
-    fn from(text: &str) -> Self {
-        Self(text.to_owned())
-    }
-}
-
-impl std::fmt::Display for Fingerprint {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl Fingerprint {
-    fn entries(&self) -> HashMap<u32, u32> {
-        let bytes = data_encoding::BASE64_NOPAD
-            .decode(self.0.as_bytes())
-            .unwrap_or_default();
-        let (pairs, _) = bytes.as_chunks::<8>();
-        let number = |bytes: &[u8]| bytes.iter().fold(0, |n, byte| n << 8 | u32::from(*byte));
-        pairs
-            .iter()
-            .map(|pair| (number(&pair[..4]), number(&pair[4..])))
-            .collect()
-    }
-}
-
-impl FileChanges {
-    /// How many files differ.
-    pub fn count(&self) -> usize {
-        self.changed.len() + self.added.len() + self.removed
-    }
-}
-
-impl std::fmt::Display for FileChanges {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let list = |verb: &str, paths: &[String]| {
-            let shown = paths
-                .iter()
-                .take(3)
-                .map(String::as_str)
-                .collect::<Vec<_>>()
-                .join(", ");
-            let more = if paths.len() > 3 { ", ..." } else { "" };
-            (!paths.is_empty()).then(|| format!("{} {verb} ({shown}{more})", files(paths.len())))
-        };
-        let removed = (self.removed > 0).then(|| format!("{} removed", files(self.removed)));
-        let parts: Vec<String> = [
-            list("changed", &self.changed),
-            list("added", &self.added),
-            removed,
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
-        f.write_str(if parts.is_empty() {
-            "no file changed"
-        } else {
-            ""
-        })?;
-        f.write_str(&parts.join(", "))
-    }
-}
-
-fn files(count: usize) -> String {
-    if count == 1 {
-        "1 file".into()
-    } else {
-        format!("{count} files")
-    }
-}
-
-fn short(digest: &[u8]) -> u32 {
-    digest
-        .iter()
-        .take(4)
-        .fold(0, |n, byte| n << 8 | u32::from(*byte))
-}
-
-/// Whether a project needs packages that `dbt deps` installs.
-fn names_packages(root: &Path) -> bool {
-    ["packages.yml", "dependencies.yml"].iter().any(|name| {
-        let text = fs::read_to_string(root.join(name)).unwrap_or_default();
-        let documents = Yaml::load_from_str(&text).unwrap_or_default();
-        let packages = documents
-            .first()
-            .and_then(|root| root.as_mapping_get("packages"));
-        packages
-            .and_then(Yaml::as_sequence)
-            .is_some_and(|packages| !packages.is_empty())
-    })
-}
-
-/// What `dbt_project.yml` says that matters here.
-struct Settings {
-    name: Option<String>,
-    profile: Option<String>,
-    /// The beginning of the paths of installed packages; unknown where only dbt can tell.
-    packages: Option<String>,
-    /// Directories that dbt writes.
-    written: Vec<String>,
-}
-
-impl Settings {
-    fn read(directory: &Path) -> Result<Option<Self>> {
-        let path = directory.join("dbt_project.yml");
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(Error::io("reading", path)(error)),
-        };
-        let broken = |reason: String| Error::NotAProject {
-            path: directory.into(),
-            reason,
-        };
-        let documents = Yaml::load_from_str(&text)
-            .map_err(|error| broken(format!("its dbt_project.yml is not valid YAML: {error}")))?;
-        let Some(root) = documents.first().filter(|root| root.is_mapping()) else {
-            return Err(broken("its dbt_project.yml is not a mapping".into()));
-        };
-        let text = |key| {
-            root.as_mapping_get(key)
-                .and_then(Yaml::as_str)
-                .map(str::to_owned)
-        };
-        let written = |key, default: &str| {
-            let path = text(key)
-                .filter(|path| !path.contains("{{"))
-                .unwrap_or_else(|| default.to_owned());
-            path.trim_start_matches("./")
-                .trim_end_matches('/')
-                .to_owned()
-        };
-        let install = text("packages-install-path");
-        let packages = match install.as_deref().unwrap_or("dbt_packages") {
-            path if path.contains("{{") => None,
-            path => Some(format!(
-                "{}/",
-                path.trim_start_matches("./").trim_end_matches('/')
-            )),
-        };
-        Ok(Some(Self {
-            name: text("name"),
-            profile: text("profile"),
-            packages,
-            written: vec![
-                written("target-path", "target"),
-                written("log-path", "logs"),
-            ],
-        }))
-    }
-}
-
-/// Whether a file holds profiles of dbt's, and so perhaps passwords, rather than the properties of a model.
-fn is_profile(path: &Path) -> bool {
-    let text = fs::read_to_string(path).unwrap_or_default();
-    let Ok(documents) = Yaml::load_from_str(&text) else {
-        return true;
-    };
-    let root = documents.first().and_then(Yaml::as_mapping);
-    root.is_some_and(|root| {
-        root.values()
-            .any(|profile| profile.as_mapping_get("outputs").is_some())
-    })
-}
-
-struct Walk {
-    rules: Rules,
-    /// Directories that dbt writes, of the project and of the packages in it.
-    written: HashSet<PathBuf>,
-    files: BTreeMap<String, PathBuf>,
-}
-
-impl Walk {
-    /// All files below a directory; `above` are the real paths that lead to it.
-    fn directory(
-        &mut self,
-        directory: &Path,
-        prefix: &str,
-        above: &mut Vec<PathBuf>,
-    ) -> Result<()> {
-        let unpackable = |path: &Path, reason: &str| Error::Unpackable {
-            path: path.into(),
-            reason: reason.into(),
-        };
-        let real = fs::canonicalize(directory).map_err(Error::io("reading", directory))?;
-        if above.contains(&real) {
-            return Err(unpackable(
-                directory,
-                "it is a symbolic link to a directory above itself",
-            ));
-        }
-        above.push(real);
-        // that of a package or of a fixture need not be one that dbt reads
-        let settings = Settings::read(directory).ok().flatten();
-        let written = settings.iter().flat_map(|settings| &settings.written);
-        self.written
-            .extend(written.map(|path| directory.join(path)));
-        for entry in fs::read_dir(directory).map_err(Error::io("reading", directory))? {
-            let path = entry.map_err(Error::io("reading", directory))?.path();
-            let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
-                return Err(unpackable(&path, "its name is not UTF-8"));
-            };
-            let inner = if prefix.is_empty() {
-                name.to_owned()
-            } else {
-                format!("{prefix}/{name}")
-            };
-            if NEVER.contains(&name) || self.written.contains(&path) {
-                continue;
-            }
-            let excluded = self.rules.excludes(&inner);
-            if excluded && self.rules.only_excludes() {
-                continue;
-            }
-            let metadata = match fs::metadata(&path) {
-                Ok(metadata) => metadata,
-                Err(_) if excluded => continue,
-                Err(_) if path.is_symlink() && !path.exists() => {
-                    return Err(unpackable(
-                        &path,
-                        "it is a symbolic link that leads nowhere",
-                    ));
-                }
-                Err(error) => return Err(Error::io("reading", path)(error)),
-            };
-            if metadata.is_dir() {
-                if !path.join("pyvenv.cfg").exists() {
-                    self.directory(&path, &inner, above)?;
-                }
-            } else if excluded
-                || (name == "profiles.yml" && (prefix.is_empty() || is_profile(&path)))
-            {
-                continue;
-            } else if metadata.is_file() {
-                self.files.insert(inner, path);
-            } else {
-                return Err(unpackable(&path, "it is neither a file nor a directory"));
-            }
-        }
-        above.pop();
-        Ok(())
     }
 }
 

@@ -222,6 +222,7 @@ async fn an_image_is_its_base_and_three_layers() {
         "opt/dbt/dbt/__init__.py",
         "project/dbt_project.yml",
         "project/models/a.sql",
+        "project/.dbt-aws.json",
     ];
     assert_eq!(files, expected);
     let state = serde_json::to_string(&built).unwrap();

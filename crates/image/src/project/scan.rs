@@ -1,0 +1,426 @@
+//! What the runner must know of a project's files before dbt reads them: which environment variables they name, and
+//! whether what dbt keeps of a parse could be another thing in the next run.
+//!
+//! dbt renders a file's Jinja when it parses, and keeps what `config`, `ref` and the like were given; it notices itself
+//! when variables, the target or the environment change. What it does not notice are values that change from run to run
+//! ([`CHANGING`], [`TIMES`]). They reach a parse where they are mentioned by something that is parsed itself (models,
+//! snapshots, tests, analyses, properties, `dbt_project.yml`), or by a macro that one of these names, or dbt itself
+//! ([`IMPLICIT`]), or another such macro. Macros are told apart by name alone, whatever package they are in, so a name
+//! too much is possible and one too few is not. Assumed is that dbt's own macros use such values only where dbt does
+//! not keep them, but for those in [`CHANGING`], and that names are not put together from parts, except in
+//! `context[...]` and `dispatch(...)`, which may then name any macro.
+
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    io::{self, Read},
+};
+
+use serde::Serialize;
+
+use super::settings::Reads;
+
+mod jinja;
+
+use self::jinja::{Span, Token};
+
+/// How large a file may be to be looked into.
+const MAX_TEXT: u64 = 8 << 20;
+
+/// Names that stand for values of the run, and macros of dbt's that use one.
+const CHANGING: &[&str] = &[
+    "dbt_metadata_envs",
+    "flags",
+    "invocation_args_dict",
+    "invocation_id",
+    "lipsum",
+    "py_current_timestring",
+    "run_started_at",
+    "should_full_refresh",
+    "should_store_failures",
+    "thread_id",
+];
+
+/// Functions of Python's `datetime` that ask the clock. Packages have macros of the same names.
+const TIMES: &[&str] = &["now", "today", "utcnow"];
+
+/// Macros that dbt calls at parse although no file names them.
+const IMPLICIT: &[&str] = &[
+    "generate_alias_name",
+    "generate_database_name",
+    "generate_schema_name",
+    "ref",
+    "source",
+];
+
+/// What the runner is told.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Facts {
+    version: u32,
+    variables: BTreeSet<String>,
+    parse_afresh: Option<String>,
+}
+
+/// What is known of the files so far.
+#[derive(Debug)]
+pub(super) struct Scan<'a> {
+    /// The names of the project and of its packages.
+    packages: &'a HashSet<String>,
+    variables: BTreeSet<String>,
+    /// Why the project is to be parsed afresh, as soon as that is known.
+    afresh: Option<String>,
+    macros: Vec<Macro>,
+    /// What is mentioned by files that are parsed themselves, and by which of them first.
+    mentions: Mentions,
+    /// The words of property files, which may be the names of tests, and the first file with each.
+    words: HashMap<String, String>,
+}
+
+#[derive(Debug)]
+struct Macro {
+    name: String,
+    file: String,
+    mentions: Mentions,
+}
+
+/// Names that are mentioned, with the first file to do so.
+#[derive(Debug, Default)]
+struct Mentions {
+    names: HashMap<String, String>,
+    /// Those of [`TIMES`], with what stands before a dot.
+    times: HashMap<String, String>,
+    /// A value that changes from run to run.
+    changing: Option<(String, String)>,
+    /// A macro whose name only dbt can know.
+    any: Option<String>,
+}
+
+/// A file as it is packed, with its text where that is looked into.
+pub(super) struct Text<R> {
+    inner: R,
+    name: String,
+    reads: Reads,
+    text: Option<Vec<u8>>,
+}
+
+impl<R: Read> Read for Text<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        if let Some(text) = &mut self.text {
+            text.extend_from_slice(&buffer[..read]);
+        }
+        Ok(read)
+    }
+}
+
+fn is_sql(name: &str) -> bool {
+    name.to_lowercase().ends_with(".sql")
+}
+
+fn is_yaml(name: &str) -> bool {
+    [".yml", ".yaml"]
+        .iter()
+        .any(|end| name.to_lowercase().ends_with(end))
+}
+
+impl<'a> Scan<'a> {
+    pub(super) fn new(packages: &'a HashSet<String>) -> Self {
+        Self {
+            packages,
+            variables: BTreeSet::new(),
+            afresh: None,
+            macros: vec![],
+            mentions: Mentions::default(),
+            words: HashMap::new(),
+        }
+    }
+
+    /// A reader that keeps what is to be looked into.
+    pub(super) fn reader<R: Read>(
+        &mut self,
+        name: &str,
+        reads: Reads,
+        size: u64,
+        inner: R,
+    ) -> Text<R> {
+        let parsed = is_sql(name) || is_yaml(name);
+        let other = [".md", ".py"]
+            .iter()
+            .any(|end| name.to_lowercase().ends_with(end));
+        if parsed && size > MAX_TEXT && (reads.macros || reads.nodes) {
+            let reason = || format!("{name} is too large to look into");
+            self.afresh.get_or_insert_with(reason);
+        }
+        Text {
+            inner,
+            name: name.to_owned(),
+            reads,
+            text: (parsed || other)
+                .then_some(vec![])
+                .filter(|_| size <= MAX_TEXT),
+        }
+    }
+
+    /// Looks into what was read.
+    pub(super) fn take<R>(&mut self, read: Text<R>) {
+        if let Some(text) = read.text {
+            self.file(&read.name, read.reads, &String::from_utf8_lossy(&text));
+        }
+    }
+
+    fn file(&mut self, name: &str, reads: Reads, text: &str) {
+        jinja::variables(text, &mut self.variables);
+        if is_yaml(name) && (reads.macros || reads.nodes) {
+            for word in jinja::words(text) {
+                if !self.words.contains_key(word) {
+                    self.words.insert(word.to_owned(), name.to_owned());
+                }
+            }
+            for span in jinja::of_yaml(text) {
+                self.mentions.add(&span, name);
+            }
+        } else if is_sql(name) && reads.nodes {
+            for span in jinja::of_sql(text) {
+                self.mentions.add(&span, name);
+            }
+        } else if is_sql(name) && reads.macros {
+            self.macros(name, text);
+        }
+    }
+
+    /// The macros of a file, and what each mentions.
+    fn macros(&mut self, file: &str, text: &str) {
+        let mut open: Option<Macro> = None;
+        let mut depth = 0_u32;
+        for span in jinja::of_sql(text) {
+            let first = match span.tokens.first() {
+                Some(Token::Name(first)) if span.is_statement => *first,
+                _ => "",
+            };
+            let begins = match (first, span.tokens.get(1)) {
+                ("macro", Some(Token::Name(name))) => Some((*name).to_owned()),
+                ("test" | "data_test", Some(Token::Name(name))) => Some(format!("test_{name}")),
+                _ => None,
+            };
+            match (&mut open, begins) {
+                (None, Some(name)) => {
+                    let mut new = Macro {
+                        name,
+                        file: file.to_owned(),
+                        mentions: Mentions::default(),
+                    };
+                    new.mentions.add(&span, file);
+                    open = Some(new);
+                    depth = 1;
+                }
+                (Some(macro_), begins) => {
+                    depth += u32::from(begins.is_some());
+                    depth -= u32::from(["endmacro", "endtest", "enddata_test"].contains(&first));
+                    if depth == 0 {
+                        self.macros.extend(open.take());
+                    } else {
+                        macro_.mentions.add(&span, file);
+                    }
+                }
+                // dbt takes nothing else from such a file but materializations, which are for later
+                (None, None) => {}
+            }
+        }
+        self.macros.extend(open);
+    }
+
+    /// What the runner is told, as JSON.
+    pub(super) fn facts(mut self) -> String {
+        let facts = Facts {
+            version: 1,
+            variables: std::mem::take(&mut self.variables),
+            parse_afresh: self.parse_afresh(),
+        };
+        serde_json::to_string(&facts).unwrap_or_default() + "\n"
+    }
+
+    fn parse_afresh(mut self) -> Option<String> {
+        if self.afresh.is_some() {
+            return self.afresh;
+        }
+        let known = Known::new(&self.macros);
+        for name in IMPLICIT {
+            if let Some(first) = known.named(name).first() {
+                let file = self.macros[*first].file.clone();
+                self.mentions
+                    .names
+                    .entry((*name).to_owned())
+                    .or_insert(file);
+            }
+        }
+        let changing = |mentions: &Mentions| {
+            let asks = |name: &str| {
+                let (of, name) = name.rsplit_once('.').unwrap_or(("", name));
+                // a package may have a macro of that name
+                known.named(name).is_empty() || !(of.is_empty() || self.packages.contains(of))
+            };
+            let times = mentions.times.iter().filter(|(name, _)| asks(name));
+            let times = times.map(|(name, file)| (file.clone(), name.clone()));
+            mentions.changing.clone().into_iter().chain(times).min()
+        };
+        if let Some((file, value)) = changing(&self.mentions) {
+            return Some(format!("{file} mentions {value}"));
+        }
+        let why = known.tainted(&self.macros, |mentions| {
+            changing(mentions).map(|(_, value)| value)
+        });
+        let found = self.macros.iter().zip(why).filter_map(|(own, why)| {
+            let why = why?;
+            let names = variants(&own.name);
+            let by_name = names
+                .clone()
+                .filter_map(|name| self.mentions.names.get(name));
+            let as_test = names.filter_map(|name| self.words.get(name.strip_prefix("test_")?));
+            let file = by_name.chain(as_test).chain(&self.mentions.any).min()?;
+            Some((file, &own.name, &own.file, why))
+        });
+        let (file, name, defined, why) = found.min()?;
+        Some(format!(
+            "{file} can reach the macro {name} of {defined}, which mentions {why}"
+        ))
+    }
+}
+
+/// The names by which a macro may be called: its own, and what follows the prefix of an adapter.
+fn variants(name: &str) -> impl Iterator<Item = &str> + Clone {
+    let after = name.match_indices("__").map(|(at, _)| &name[at + 2..]);
+    [name]
+        .into_iter()
+        .chain(after)
+        .filter(|name| !name.is_empty())
+}
+
+/// The macros by the names that reach them.
+struct Known<'a>(HashMap<&'a str, Vec<usize>>);
+
+impl<'a> Known<'a> {
+    fn new(macros: &'a [Macro]) -> Self {
+        let mut by_name: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (at, own) in macros.iter().enumerate() {
+            for name in variants(&own.name) {
+                by_name.entry(name).or_default().push(at);
+            }
+        }
+        Self(by_name)
+    }
+
+    fn named(&self, name: &str) -> &[usize] {
+        self.0.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// For each macro the value of the run that it, or a macro that it can reach, mentions.
+    fn tainted(
+        &self,
+        macros: &[Macro],
+        changing: impl Fn(&Mentions) -> Option<String>,
+    ) -> Vec<Option<String>> {
+        let mut why: Vec<Option<String>> =
+            macros.iter().map(|own| changing(&own.mentions)).collect();
+        let mut callers: Vec<Vec<usize>> = vec![vec![]; macros.len()];
+        for (at, own) in macros.iter().enumerate() {
+            for called in own.mentions.names.keys().flat_map(|name| self.named(name)) {
+                callers[*called].push(at);
+            }
+        }
+        let mut ahead: Vec<usize> = (0..macros.len()).filter(|at| why[*at].is_some()).collect();
+        if let Some(first) = ahead.first() {
+            let value = why[*first].clone();
+            for (at, own) in macros.iter().enumerate() {
+                if own.mentions.any.is_some() && why[at].is_none() {
+                    why[at].clone_from(&value);
+                    ahead.push(at);
+                }
+            }
+        }
+        while let Some(at) = ahead.pop() {
+            let value = why[at].clone();
+            for caller in std::mem::take(&mut callers[at]) {
+                if why[caller].is_none() {
+                    why[caller].clone_from(&value);
+                    ahead.push(caller);
+                }
+            }
+        }
+        why
+    }
+}
+
+impl Mentions {
+    /// Adds what a span of a file mentions.
+    fn add(&mut self, span: &Span<'_>, file: &str) {
+        let tokens = &span.tokens;
+        let at = |index: Option<usize>| index.and_then(|index| tokens.get(index)).copied();
+        for (index, token) in tokens.iter().enumerate() {
+            let before = at(index.checked_sub(1));
+            let before_that = at(index.checked_sub(2));
+            let after = |count: usize| at(Some(index + count));
+            let subscript = before == Some(Token::Sign('['))
+                && matches!(before_that, Some(Token::Name(_) | Token::Sign(')' | ']')))
+                || before == Some(Token::Sign('('))
+                    && matches!(before_that, Some(Token::Name("get" | "attr")));
+            match *token {
+                Token::Name(name) => {
+                    let of = match (before, before_that) {
+                        (Some(Token::Sign('.')), Some(Token::Name(of))) => Some(of),
+                        (Some(Token::Sign('.')), _) => Some("?"),
+                        _ => None,
+                    };
+                    let argument =
+                        after(1) == Some(Token::Sign('=')) && after(2) != Some(Token::Sign('='));
+                    let global = of.is_none_or(|of| ["builtins", "context", "dbt"].contains(&of));
+                    let random = name == "random" && before == Some(Token::Sign('|'));
+                    if random || CHANGING.contains(&name) && global && !argument {
+                        self.changes(name, file);
+                    }
+                    if TIMES.contains(&name) && !argument {
+                        let whole = of.map_or_else(|| name.to_owned(), |of| format!("{of}.{name}"));
+                        insert(&mut self.times, whole, file);
+                    }
+                    let text = |count| matches!(after(count), Some(Token::Text(_)));
+                    let ends = |count| matches!(after(count), Some(Token::Sign(',' | ')' | ']')));
+                    let whole = |count| text(count) && ends(count + 1);
+                    let named = match name {
+                        "context" if after(1) == Some(Token::Sign('[')) => whole(2),
+                        "context" if after(2) == Some(Token::Name("get")) => whole(4),
+                        "dispatch" if after(1) == Some(Token::Sign('(')) => {
+                            whole(2) || after(3) == Some(Token::Sign('=')) && whole(4)
+                        }
+                        _ => true,
+                    };
+                    if !named && self.any.is_none() {
+                        self.any = Some(file.to_owned());
+                    }
+                    insert(&mut self.names, name.to_owned(), file);
+                }
+                Token::Text(text) => {
+                    if subscript && (CHANGING.contains(&text) || TIMES.contains(&text)) {
+                        self.changes(text, file);
+                    }
+                    let last = text.rsplit('.').next().unwrap_or_default();
+                    let is_name = |c: char| c.is_alphanumeric() || c == '_';
+                    if !last.is_empty() && last.len() < 256 && last.chars().all(is_name) {
+                        insert(&mut self.names, last.to_owned(), file);
+                    }
+                }
+                Token::Sign(_) => {}
+            }
+        }
+    }
+
+    fn changes(&mut self, value: &str, file: &str) {
+        self.changing
+            .get_or_insert_with(|| (file.to_owned(), value.to_owned()));
+    }
+}
+
+fn insert(names: &mut HashMap<String, String>, name: String, file: &str) {
+    names.entry(name).or_insert_with(|| file.to_owned());
+}
+
+#[cfg(test)]
+mod tests;

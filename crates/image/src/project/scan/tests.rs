@@ -1,0 +1,233 @@
+use super::*;
+
+const NODES: Reads = Reads::NODES;
+
+/// What is said of files whose folders tell what dbt reads them for.
+fn afresh(files: &[(&str, &str)]) -> Option<String> {
+    let packages = ["shop", "dbt_date"].map(str::to_owned).into();
+    let mut scan = Scan::new(&packages);
+    for (name, text) in files {
+        let reads = match name.contains("macros/") {
+            true => Reads {
+                macros: true,
+                nodes: false,
+                ..NODES
+            },
+            false => NODES,
+        };
+        scan.file(name, reads, text);
+    }
+    scan.parse_afresh()
+}
+
+#[track_caller]
+fn check(files: &[(&str, &str)], expected: Option<&str>) {
+    assert_eq!(afresh(files).as_deref(), expected, "{files:?}");
+}
+
+#[test]
+fn values_of_the_run_are_found_where_dbt_parses() {
+    let model = |text: &str, expected: Option<&str>| {
+        let expected = expected.map(|value| format!("models/a.sql mentions {value}"));
+        check(&[("models/a.sql", text)], expected.as_deref());
+    };
+    model(
+        "{{ config(full_refresh=flags.FULL_REFRESH) }}",
+        Some("flags"),
+    );
+    model(
+        "{{ config(alias='a_' ~ run_started_at.strftime('%Y')) }}",
+        Some("run_started_at"),
+    );
+    model("{{ config(tags=[invocation_id]) }}", Some("invocation_id"));
+    model(
+        "{% set d = modules.datetime.date.today() %}",
+        Some("date.today"),
+    );
+    model(
+        "{% set d = modules.datetime.datetime.now(modules.pytz.utc) %}",
+        Some("datetime.now"),
+    );
+    model("{{ [1, 2] | random }}", Some("random"));
+    model("{{ context['run_started_at'] }}", Some("run_started_at"));
+    model("{{ context.get('flags') }}", Some("flags"));
+    model("{{ context.flags }}", Some("flags"));
+    model(
+        "{{ dbt.should_full_refresh() }}",
+        Some("should_full_refresh"),
+    );
+    model(
+        "{{ config(x=1) }} select now(), flags from a where run_started_at > 1",
+        None,
+    );
+    model("{# flags #} select 1", None);
+    model(
+        "{{ f(flags=1) }} {{ a.flags }} {{ star(except=['flags', 'now']) }}",
+        None,
+    );
+    model(
+        "{{ modules.datetime.timedelta(1) }} {{ range(1) }} {{ random }}",
+        None,
+    );
+    model(
+        "{{ env_var('X') }} {{ target.name }} {{ var('x') }} {{ is_incremental() }}",
+        None,
+    );
+}
+
+#[test]
+fn properties_count_in_jinja_alone() {
+    let yaml = |text: &str, expected: Option<&str>| check(&[("dbt_project.yml", text)], expected);
+    yaml(
+        "+enabled: \"{{ flags.WHICH == 'run' }}\"",
+        Some("dbt_project.yml mentions flags"),
+    );
+    yaml(
+        "+tags: ['{{ invocation_id }}']",
+        Some("dbt_project.yml mentions invocation_id"),
+    );
+    yaml("description: flags of today, run_started_at", None);
+    yaml("x: \"{{ var('x') }}\" # flags", None);
+}
+
+#[test]
+fn macros_count_where_something_names_them() {
+    let flags = (
+        "macros/m.sql",
+        "{% macro late() %}{{ flags.WHICH }}{% endmacro %} {% macro other() %}1{% endmacro %}",
+    );
+    let reached = |file: &str, name: &str, of: &str, value: &str| {
+        format!("{file} can reach the macro {name} of {of}, which mentions {value}")
+    };
+    check(&[flags], None);
+    check(&[flags, ("models/a.sql", "{{ other() }}")], None);
+    let found = reached("models/a.sql", "late", "macros/m.sql", "flags");
+    for text in [
+        "{{ late() }}",
+        "{{ shop.late() }}",
+        "{{ context['late']() }}",
+        "{{ context[x]() }}",
+        "{{ adapter.dispatch('late')() }}",
+    ] {
+        check(&[flags, ("models/a.sql", text)], Some(&found));
+    }
+    check(
+        &[flags, ("models/a.yml", "x: \"{{ late() }}\"")],
+        Some(&found.replace("a.sql", "a.yml")),
+    );
+    check(&[flags, ("models/a.yml", "late: late")], None);
+
+    let deep = (
+        "macros/n.sql",
+        "{% macro a() %}{{ b() }}{% endmacro %}{% macro b() %}{{ return(adapter.dispatch('c')()) }}{% endmacro %}{% macro default__c() %}{{ late() }}{% endmacro %}",
+    );
+    let found = reached("models/a.sql", "a", "macros/n.sql", "flags");
+    check(&[flags, deep, ("models/a.sql", "{{ a() }}")], Some(&found));
+    check(&[flags, deep, ("models/a.sql", "{{ other() }}")], None);
+    let round = (
+        "macros/n.sql",
+        "{% macro a() %}{{ b() }}{% endmacro %}{% macro b() %}{{ a() }}{% endmacro %}",
+    );
+    check(&[flags, round, ("models/a.sql", "{{ a() }}")], None);
+    let any = (
+        "macros/n.sql",
+        "{% macro a(x) %}{{ context[x]() }}{% endmacro %}",
+    );
+    check(
+        &[flags, any, ("models/a.sql", "{{ a('l' ~ 'ate') }}")],
+        Some(&found),
+    );
+    check(&[any, ("models/a.sql", "{{ a('l' ~ 'ate') }}")], None);
+}
+
+#[test]
+fn macros_that_dbt_calls_itself_count() {
+    for name in [
+        "generate_schema_name",
+        "postgres__generate_alias_name",
+        "ref",
+    ] {
+        let own = format!("{{% macro {name}() %}}{{{{ run_started_at }}}}{{% endmacro %}}");
+        let expected = format!(
+            "macros/m.sql can reach the macro {name} of macros/m.sql, which mentions run_started_at"
+        );
+        check(&[("macros/m.sql", &own)], Some(&expected));
+    }
+    let test = (
+        "macros/t.sql",
+        "{% test recent(model) %}{{ modules.datetime.datetime.utcnow() }}{% endtest %}",
+    );
+    check(&[test], None);
+    check(
+        &[
+            test,
+            (
+                "models/m.yml",
+                "models: [{name: a, data_tests: [shop.recent]}]",
+            ),
+        ],
+        Some(
+            "models/m.yml can reach the macro test_recent of macros/t.sql, which mentions datetime.utcnow",
+        ),
+    );
+    let stored = (
+        "macros/t.sql",
+        "{% materialization x, default %}{{ flags }}{% endmaterialization %}",
+    );
+    check(
+        &[stored, ("models/m.sql", "{{ config(materialized='x') }}")],
+        None,
+    );
+}
+
+#[test]
+fn a_packages_macro_of_a_clocks_name_is_told_from_the_clock() {
+    let date = (
+        "macros/d.sql",
+        "{% macro today() %}{{ current_date() }}{% endmacro %}",
+    );
+    check(
+        &[
+            date,
+            ("models/a.sql", "{{ dbt_date.today() }} {{ today() }}"),
+        ],
+        None,
+    );
+    check(
+        &[
+            date,
+            ("models/a.sql", "{{ modules.datetime.date.today() }}"),
+        ],
+        Some("models/a.sql mentions date.today"),
+    );
+    check(
+        &[("models/a.sql", "{{ dbt_date.today() }}")],
+        Some("models/a.sql mentions dbt_date.today"),
+    );
+}
+
+#[test]
+fn many_files_take_a_time_that_grows_with_their_number() {
+    let macros: Vec<(String, String)> = (0..20_000)
+        .map(|n| {
+            (
+                format!("macros/{n}.sql"),
+                format!("{{% macro m{n}() %}}{{{{ m{}() }}}}{{% endmacro %}}", n + 1),
+            )
+        })
+        .collect();
+    let mut files: Vec<(&str, &str)> = macros
+        .iter()
+        .map(|(name, text)| (name.as_str(), text.as_str()))
+        .collect();
+    files.push((
+        "macros/last.sql",
+        "{% macro m20000() %}{{ flags }}{% endmacro %}",
+    ));
+    files.push(("models/a.sql", "{{ m0() }}"));
+    let found = afresh(&files).unwrap();
+    assert!(
+        found.starts_with("models/a.sql can reach the macro m0 of"),
+        "{found}"
+    );
+}

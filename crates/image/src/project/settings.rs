@@ -1,0 +1,275 @@
+//! What dbt's own files say of where dbt reads and writes: `dbt_project.yml` and the lists of packages.
+
+use std::{fs, io, path::Path};
+
+use crate::{
+    Error, Result,
+    yaml::{MAX_BYTES, Value, Yaml},
+};
+
+/// The files in a project's own directory that dbt reads, whatever its paths are.
+pub(super) const OWN: &[&str] = &[
+    PROJECT,
+    "packages.yml",
+    "dependencies.yml",
+    "package-lock.yml",
+    "selectors.yml",
+    "catalogs.yml",
+    ".dbtignore",
+];
+
+/// The file that makes a directory a dbt project.
+pub(super) const PROJECT: &str = "dbt_project.yml";
+
+/// What dbt reads a directory for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Reads {
+    /// Macros and generic tests, which run where something names them.
+    pub(super) macros: bool,
+    /// What is parsed itself: models and their like, and properties.
+    pub(super) nodes: bool,
+    /// Whatever lies there, for the documentation.
+    pub(super) assets: bool,
+}
+
+impl Reads {
+    const MACROS: Self = Self {
+        macros: true,
+        nodes: false,
+        assets: false,
+    };
+    pub(super) const NODES: Self = Self {
+        nodes: true,
+        macros: false,
+        assets: false,
+    };
+    const ASSETS: Self = Self {
+        assets: true,
+        macros: false,
+        nodes: false,
+    };
+
+    pub(super) fn and(self, other: Self) -> Self {
+        Self {
+            macros: self.macros || other.macros,
+            nodes: self.nodes || other.nodes,
+            assets: self.assets || other.assets,
+        }
+    }
+
+    pub(super) fn any(self) -> bool {
+        self != Self::default()
+    }
+
+    /// Whether dbt reads a file of this name, as it matches names itself.
+    pub(super) fn takes(self, name: &str) -> bool {
+        let extension = name.rsplit_once('.').map(|(_, end)| end.to_lowercase());
+        let known = |end: &str| ["csv", "md", "py", "sql", "yaml", "yml"].contains(&end);
+        (self.macros || self.nodes)
+            && !name.starts_with(['.', '#', '~'])
+            && extension.is_some_and(|end| known(&end))
+    }
+}
+
+/// A path in `dbt_project.yml`, relative to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Named {
+    pub(super) key: &'static str,
+    pub(super) path: String,
+    pub(super) reads: Reads,
+}
+
+impl Named {
+    fn new(key: &'static str, path: impl Into<String>, reads: Reads) -> Self {
+        let path = path.into();
+        Self { key, path, reads }
+    }
+
+    pub(super) fn is_template(&self) -> bool {
+        is_template(&self.path)
+    }
+}
+
+/// Where a project is read and written.
+#[derive(Debug)]
+pub(super) struct Settings {
+    pub(super) name: Option<String>,
+    pub(super) profile: Option<String>,
+    /// Directories that dbt reads.
+    pub(super) paths: Vec<Named>,
+    /// Where `dbt deps` puts packages.
+    pub(super) install: Named,
+    /// Directories that dbt writes.
+    pub(super) written: Vec<String>,
+}
+
+impl Settings {
+    /// The settings of the project in a directory; `None` where it holds none.
+    pub(super) fn read(directory: &Path) -> Result<Option<Self>> {
+        let broken = |reason: String| Error::NotAProject {
+            path: directory.into(),
+            reason: format!("its {PROJECT} {reason}"),
+        };
+        let document = document(&directory.join(PROJECT))
+            .map_err(|reason| broken(format!("cannot be read: {reason}")))?;
+        let Some(document) = document else {
+            return Ok(None);
+        };
+        let Some(root) = document.root().filter(|root| root.is_mapping()) else {
+            return Err(broken("is not a mapping".into()));
+        };
+        if root.get("name").is_some_and(|name| name.text().is_none()) {
+            return Err(broken(
+                "has a name that is not text; put it in quotes".into(),
+            ));
+        }
+        Ok(Some(Self::of(root)))
+    }
+
+    fn of(root: Value<'_>) -> Self {
+        let text = |key: &str| root.get(key).and_then(Value::text).map(str::to_owned);
+        let written = |key: &str, default: &str| {
+            let path = text(key).filter(|path| !is_template(path));
+            path.unwrap_or_else(|| default.to_owned())
+        };
+        let mut paths = vec![];
+        for (keys, default, reads) in [
+            (&["model-paths", "source-paths"][..], "models", Reads::NODES),
+            (&["seed-paths", "data-paths"], "seeds", Reads::NODES),
+            (&["snapshot-paths"], "snapshots", Reads::NODES),
+            (&["analysis-paths"], "analyses", Reads::NODES),
+            (&["test-paths"], "tests", Reads::NODES),
+            (&["function-paths"], "functions", Reads::NODES),
+            (&["macro-paths"], "macros", Reads::MACROS),
+            (&["docs-paths"], "", Reads::NODES),
+            (&["asset-paths"], "", Reads::ASSETS),
+        ] {
+            let found = keys.iter().find_map(|key| Some((*key, root.get(key)?)));
+            let (key, given) = match found {
+                Some((key, value)) => (key, texts(value)),
+                None if default.is_empty() => continue,
+                None => (keys[0], vec![default.to_owned()]),
+            };
+            for path in given {
+                if key == "test-paths" && !is_template(&path) {
+                    let generic = format!("{}/generic", path.trim_end_matches('/'));
+                    paths.push(Named::new(key, generic, Reads::MACROS));
+                }
+                paths.push(Named::new(key, path, reads));
+            }
+        }
+        let install = text("packages-install-path").unwrap_or_else(|| "dbt_packages".into());
+        Self {
+            name: text("name"),
+            profile: text("profile"),
+            paths,
+            install: Named::new("packages-install-path", install, Reads::default()),
+            written: vec![
+                written("target-path", "target"),
+                written("log-path", "logs"),
+            ],
+        }
+    }
+}
+
+/// A sequence's texts, or the one text.
+fn texts(value: Value<'_>) -> Vec<String> {
+    let items: Vec<Value<'_>> = match value.items() {
+        Some(items) => items.collect(),
+        None => vec![value],
+    };
+    let texts = items.into_iter().filter_map(Value::text);
+    texts.map(str::to_owned).collect()
+}
+
+/// The packages that a project names.
+#[derive(Debug, Default)]
+pub(super) struct Packages {
+    /// The file that names them.
+    pub(super) file: &'static str,
+    /// How many; unknown where a template says it.
+    pub(super) count: Option<usize>,
+    /// The directories of local ones, as they are written.
+    pub(super) locals: Vec<String>,
+}
+
+impl Packages {
+    /// What the project in a directory names, by dbt's rule of which file counts.
+    pub(super) fn read(directory: &Path) -> Result<Self> {
+        let [packages, dependencies] =
+            ["packages.yml", "dependencies.yml"].map(|file| Self::of(directory, file));
+        match (packages?, dependencies?) {
+            (Some(_), Some(_)) => Err(Error::Unpackable {
+                path: directory.into(),
+                reason: "packages.yml and dependencies.yml both have packages, which dbt refuses; move them into one of the two".into(),
+            }),
+            (None, None) => Ok(Self {
+                count: Some(0),
+                ..Self::default()
+            }),
+            (Some(packages), None) | (None, Some(packages)) => Ok(packages),
+        }
+    }
+
+    /// The local packages that `dbt deps` installs, those of packages among them.
+    pub(super) fn locked(directory: &Path) -> Vec<String> {
+        let locked = Self::of(directory, "package-lock.yml").ok().flatten();
+        locked.map(|locked| locked.locals).unwrap_or_default()
+    }
+
+    fn of(directory: &Path, file: &'static str) -> Result<Option<Self>> {
+        let path = directory.join(file);
+        let document = document(&path).map_err(|reason| Error::Unpackable {
+            path: path.clone(),
+            reason,
+        })?;
+        let root = document.as_ref().and_then(Yaml::root);
+        let Some(packages) = root.and_then(|root| root.get("packages")) else {
+            return Ok(None);
+        };
+        let items: Vec<Value<'_>> = packages.items().into_iter().flatten().collect();
+        let locals = items
+            .iter()
+            .filter_map(|package| package.get("local")?.text());
+        Ok(Some(Self {
+            file,
+            count: (!packages.text().is_some_and(is_template)).then_some(items.len()),
+            locals: locals.map(str::to_owned).collect(),
+        }))
+    }
+}
+
+/// Whether only dbt can say what a text comes to.
+pub(super) fn is_template(text: &str) -> bool {
+    text.contains("{{") || text.contains("{%")
+}
+
+/// A file's document, if there is such a file; else why it cannot be read.
+pub(super) fn document(file: &Path) -> Result<Option<Yaml>, String> {
+    let found = match fs::metadata(file) {
+        Ok(found) => found,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error.to_string()),
+    };
+    if !found.is_file() {
+        return Err("it is not a file".into());
+    }
+    if found.len() > MAX_BYTES as u64 {
+        return Err(format!("it is larger than {} MB", MAX_BYTES >> 20));
+    }
+    let bytes = fs::read(file).map_err(|error| error.to_string())?;
+    let text = String::from_utf8(bytes).map_err(|_| "it is not UTF-8")?;
+    let parsed = Yaml::parse(&text).map_err(|reason| format!("it is not valid YAML: {reason}"))?;
+    Ok(Some(parsed))
+}
+
+/// Whether a file holds profiles of dbt's, and so perhaps passwords, rather than the properties of a model.
+pub(super) fn is_profile(file: &Path) -> bool {
+    match document(file) {
+        Ok(document) => document.as_ref().and_then(Yaml::root).is_some_and(|root| {
+            root.values()
+                .any(|profile| profile.get("outputs").is_some())
+        }),
+        Err(_) => true,
+    }
+}

@@ -1,0 +1,586 @@
+//! The files of a dbt project in the layout that its own paths ask for.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    env, fs, io,
+    path::{Component, Path, PathBuf},
+};
+
+use super::{
+    DIRECTORY,
+    settings::{Named, OWN, PROJECT, Packages, Reads, Settings, is_template},
+    size::{bytes, largest},
+    walk::{Node, Walk, unpackable},
+};
+use crate::{Error, Result, ignore::Rules};
+
+/// How large a `.dockerignore` may be.
+const MAX_RULES: u64 = 1 << 20;
+/// How many files are packed.
+const MAX_FILES: usize = 100_000;
+/// How many bytes are packed.
+const MAX_BYTES: u64 = 10 << 30;
+/// From how many bytes on a project is said to be large.
+const LARGE: u64 = 100_000_000;
+
+/// All that is packed, by its path in the image.
+#[derive(Debug)]
+pub(super) struct Tree {
+    pub(super) settings: Settings,
+    /// Where the project is in the image.
+    pub(super) directory: String,
+    pub(super) entries: BTreeMap<String, Entry>,
+    /// The names of the project and of its packages.
+    pub(super) names: HashSet<String>,
+    pub(super) notes: Vec<String>,
+}
+
+/// What is packed at a path, with where it is on this machine.
+#[derive(Debug)]
+pub(super) enum Entry {
+    File { path: PathBuf, reads: Reads },
+    Link(String),
+    Directory,
+}
+
+/// A package that is installed.
+struct Installed {
+    /// Where it is, without any link on the way.
+    real: PathBuf,
+    /// The path by which the project sees it.
+    seen: String,
+    /// The path of the link, where it is one.
+    link: Option<PathBuf>,
+    ignored: bool,
+}
+
+struct Reading {
+    walk: Walk,
+    notes: Vec<String>,
+    /// The names of the projects that dbt reads.
+    names: HashSet<String>,
+    /// What is packed from outside of the project, and the path by which the project sees it.
+    outside: Vec<(PathBuf, String)>,
+    /// The directories that paths lead through; what is above them all is `/project`.
+    through: BTreeSet<PathBuf>,
+}
+
+pub(super) fn read(path: &Path) -> Result<Tree> {
+    let not_a_project = |reason: &str| Error::NotAProject {
+        path: path.into(),
+        reason: reason.into(),
+    };
+    let root = fs::canonicalize(path).map_err(|_| not_a_project("there is no such directory"))?;
+    if root.is_file() {
+        let parent = path.parent().filter(|parent| *parent != Path::new(""));
+        let parent = parent.unwrap_or(Path::new(".")).display();
+        let reason =
+            format!("it is a file; give the directory that holds {PROJECT}, such as {parent}");
+        return Err(not_a_project(&reason));
+    }
+    let settings = Settings::read(&root)?.ok_or_else(|| {
+        not_a_project("it has no dbt_project.yml; give the directory that holds one")
+    })?;
+    let packages = Packages::read(&root)?;
+    let mut reading = Reading {
+        walk: Walk::new(root.clone(), rules(&root)?),
+        notes: vec![],
+        names: settings.name.iter().cloned().collect(),
+        outside: vec![],
+        through: [root.clone()].into(),
+    };
+    for named in &settings.paths {
+        reading.add(&root, named, "", true)?;
+    }
+    let installed = reading.packages(&settings.install, &packages)?;
+    let within = reading.walk.begin(&root, false);
+    reading.walk.directory(&root, "", within)?;
+    for (directory, seen) in std::mem::take(&mut reading.outside) {
+        let within = reading.walk.begin(&directory, true);
+        reading.walk.directory(&directory, &seen, within)?;
+    }
+    reading.links()?;
+    if !reading.walk.nodes.contains_key(&root.join(PROJECT)) {
+        return Err(not_a_project(
+            "its .dockerignore leaves dbt_project.yml out",
+        ));
+    }
+    reading.are_installed(&settings.install, &packages, &installed)?;
+    reading.tree(settings)
+}
+
+fn rules(root: &Path) -> Result<Rules> {
+    let path = root.join(".dockerignore");
+    match fs::metadata(&path) {
+        Ok(found) if found.len() > MAX_RULES => Err(unpackable(
+            &path,
+            format!("it is larger than {} MB", MAX_RULES >> 20),
+        )),
+        Ok(found) if found.is_file() => {
+            let text = fs::read(&path).map_err(Error::io("reading", path))?;
+            Ok(Rules::parse(&String::from_utf8_lossy(&text)))
+        }
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Error::io("reading", path)(error))
+        }
+        _ => Ok(Rules::default()),
+    }
+}
+
+/// A path as it is written, and the directories that it leads through upwards.
+fn lexical(base: &Path, path: &str) -> (PathBuf, Vec<PathBuf>) {
+    let (mut at, mut left) = (base.to_owned(), vec![]);
+    for component in Path::new(path).components() {
+        match component {
+            Component::ParentDir => {
+                left.push(at.clone());
+                at.pop();
+            }
+            Component::Normal(name) => at.push(name),
+            _ => {}
+        }
+    }
+    (at, left)
+}
+
+impl Reading {
+    /// Notes that dbt reads what a project or package in `base` names, which may lie outside of the project only if
+    /// `trusted`. `seen` is the package's path.
+    fn add(&mut self, base: &Path, named: &Named, seen: &str, trusted: bool) -> Result<()> {
+        let Named { key, path, reads } = named;
+        let of = |base: &Path| base.join(PROJECT);
+        if named.is_template() {
+            if trusted {
+                self.notes.push(format!("{key} has {path:?}, a template that only dbt can read: of what it names, only what lies in the project is packed"));
+            }
+            return Ok(());
+        }
+        let Ok(real) = fs::canonicalize(base.join(path)) else {
+            // dbt passes over a directory that is not there
+            return Ok(());
+        };
+        if !real.is_dir() {
+            return Ok(());
+        }
+        if Path::new(path).is_absolute() {
+            let reason = format!(
+                "{key} has {path:?}, which is not there in the image; write the path relative to {PROJECT}"
+            );
+            return if trusted {
+                Err(unpackable(&of(base), reason))
+            } else {
+                Ok(())
+            };
+        }
+        let (written, left) = lexical(base, path);
+        let inside = real.starts_with(&self.walk.root);
+        if !inside && !trusted && !real.starts_with(base) {
+            self.notes.push(format!(
+                "the package {seen} reads {path:?}, outside of the project, which is not packed"
+            ));
+            return Ok(());
+        }
+        if !inside && real != written {
+            let reason = format!(
+                "{key} has {path:?}, which a symbolic link leads to {}, outside of what is named; name that directory itself",
+                real.display()
+            );
+            return Err(unpackable(&of(base), reason));
+        }
+        if !inside && is_too_much(&real) {
+            let reason = format!(
+                "{key} has {path:?}, which is all of {}; name the directories that dbt is to read",
+                real.display()
+            );
+            return Err(unpackable(&of(base), reason));
+        }
+        self.walk.add(&real, *reads);
+        for directory in left {
+            self.through
+                .insert(directory.parent().unwrap_or(&directory).to_owned());
+            if directory.is_dir() && !directory.is_symlink() {
+                self.walk.nodes.insert(directory, Node::Directory);
+            }
+        }
+        if !inside {
+            self.outside.push((real, joined(seen, path)));
+        }
+        Ok(())
+    }
+
+    /// The packages that are installed, with what dbt reads of each.
+    fn packages(&mut self, install: &Named, packages: &Packages) -> Result<Vec<Installed>> {
+        let root = self.walk.root.clone();
+        if install.is_template() {
+            if packages.count != Some(0) {
+                self.notes.push(format!("packages-install-path is {:?}, a template that only dbt can read: whether the packages are installed was not looked at", install.path));
+            }
+            return Ok(vec![]);
+        }
+        let folder = root.join(&install.path);
+        let Ok(entries) = fs::read_dir(&folder) else {
+            return Ok(vec![]);
+        };
+        if Path::new(&install.path).is_absolute() {
+            let reason = format!(
+                "packages-install-path is {}, which is not there in the image; write a path relative to {PROJECT}, and run `dbt deps`",
+                install.path
+            );
+            return if packages.count == Some(0) {
+                Ok(vec![])
+            } else {
+                Err(unpackable(&root.join(PROJECT), reason))
+            };
+        }
+        self.add(&root, install, "", true)?;
+        // what is outside is packed package by package
+        self.outside.retain(|(_, seen)| *seen != install.path);
+        let mut found = vec![];
+        for entry in entries.flatten() {
+            let (path, name) = (
+                entry.path(),
+                entry.file_name().to_string_lossy().into_owned(),
+            );
+            if !path.is_dir() || name.starts_with("__") {
+                continue;
+            }
+            let real = fs::canonicalize(&path).map_err(Error::io("reading", &path))?;
+            let seen = joined(
+                install.path.trim_start_matches("./").trim_end_matches('/'),
+                &name,
+            );
+            found.push(Installed {
+                ignored: self.walk.rules.excludes(&seen) && !self.walk.rules.may_keep_below(&seen),
+                link: path.is_symlink().then_some(path),
+                real,
+                seen,
+            });
+        }
+        found.sort_by(|a, b| a.seen.cmp(&b.seen));
+        let locals = locals(&root, packages, &found);
+        for package in found.iter().filter(|package| !package.ignored) {
+            self.package(package, &locals)?;
+        }
+        Ok(found)
+    }
+
+    fn package(&mut self, package: &Installed, locals: &Locals) -> Result<()> {
+        let Installed { real, seen, .. } = package;
+        let Some(settings) = Settings::read(real).ok().flatten() else {
+            return Ok(());
+        };
+        let inside = real.starts_with(&self.walk.root);
+        let local = locals.real.contains(real) || locals.template;
+        if let Some(link) = package.link.as_ref().filter(|_| !inside) {
+            if !local {
+                let reason = format!(
+                    "it is a symbolic link to {}, and no local package that the project names; run `dbt deps`, or remove the link",
+                    real.display()
+                );
+                return Err(unpackable(link, reason));
+            }
+            if is_too_much(real) {
+                let reason = format!(
+                    "it is a symbolic link to all of {}; give the package a directory of its own",
+                    real.display()
+                );
+                return Err(unpackable(link, reason));
+            }
+            if !link.starts_with(&self.walk.root) {
+                let target = real.clone();
+                let needed = true;
+                self.walk
+                    .nodes
+                    .insert(link.clone(), Node::Link { target, needed });
+            }
+        }
+        self.walk.homes.insert(real.clone());
+        self.names.extend(settings.name);
+        let written = settings.written.iter().map(|path| real.join(path));
+        self.walk.written.extend(written);
+        for named in &settings.paths {
+            self.add(real, named, seen, local)?;
+        }
+        if !inside {
+            for name in OWN {
+                let path = real.join(name);
+                let ignored = self.walk.rules.excludes(&joined(seen, name));
+                if let Ok(found) = fs::symlink_metadata(&path)
+                    && found.is_file()
+                    && !ignored
+                {
+                    let (size, reads) = (found.len(), Reads::NODES);
+                    self.walk.nodes.insert(path, Node::File { size, reads });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Leaves out the links to what is not packed, unless dbt would miss them.
+    fn links(&mut self) -> Result<()> {
+        let mut gone = vec![];
+        for (path, node) in &self.walk.nodes {
+            let Node::Link { target, needed } = node else {
+                continue;
+            };
+            if self.has(target) {
+                continue;
+            }
+            let outside = !target.starts_with(&self.walk.root);
+            let place = if outside {
+                "outside of the project"
+            } else {
+                "which is not packed"
+            };
+            let what = format!("a symbolic link to {}, {place}", target.display());
+            if *needed && !(target.is_dir() && !outside) {
+                let reason = format!(
+                    "it is {what}; put what dbt is to read into the project, or name its directory in {PROJECT}"
+                );
+                return Err(unpackable(path, reason));
+            }
+            if outside {
+                self.notes.push(format!(
+                    "{} stays out of the image: it is {what}",
+                    path.strip_prefix(&self.walk.root).unwrap_or(path).display()
+                ));
+            }
+            gone.push(path.clone());
+        }
+        for path in gone {
+            self.walk.nodes.remove(&path);
+        }
+        Ok(())
+    }
+
+    /// Whether something is packed at a path or below it, and the path lies in what is named.
+    fn has(&self, path: &Path) -> bool {
+        let named =
+            |above: &Path| self.walk.homes.contains(above) || self.walk.reads.contains_key(above);
+        let first = self.walk.nodes.range(path.to_owned()..).next();
+        path.ancestors().any(named) && first.is_some_and(|(found, _)| found.starts_with(path))
+    }
+
+    /// dbt's own rule: as many folders are installed as packages are named.
+    fn are_installed(
+        &self,
+        install: &Named,
+        packages: &Packages,
+        installed: &[Installed],
+    ) -> Result<()> {
+        let (Some(count), false) = (packages.count, install.is_template()) else {
+            return Ok(());
+        };
+        let (file, root) = (packages.file, &self.walk.root);
+        let whole: Vec<&Installed> = installed
+            .iter()
+            .filter(|package| package.real.join(PROJECT).is_file())
+            .collect();
+        let named = if count == 1 {
+            "a package".to_owned()
+        } else {
+            format!("{count} packages")
+        };
+        if whole.len() < count {
+            let found = match whole.len() {
+                0 => "is not installed".to_owned(),
+                found => format!("of which {found} can be found"),
+            };
+            let found = if count > 1 && whole.is_empty() {
+                "of which none is installed".to_owned()
+            } else {
+                found
+            };
+            let reason = format!(
+                "its packages are not installed: {file} names {named}, {found} in {}, and a run installs none; run `dbt deps` there first",
+                install.path
+            );
+            let reason = reason.replace("a package, is", "a package, which is");
+            return Err(unpackable(root, reason));
+        }
+        let packed = whole.iter().filter(|package| {
+            self.walk.nodes.contains_key(&package.real.join(PROJECT)) && !package.ignored
+        });
+        if packed.count() < count {
+            let reason = format!(
+                "its packages are installed in {}, but its .dockerignore leaves them out, and a run installs none; take them out of .dockerignore, or add `!{}`",
+                install.path, install.path
+            );
+            return Err(unpackable(root, reason));
+        }
+        Ok(())
+    }
+
+    /// All of it, with names in the image.
+    fn tree(mut self, settings: Settings) -> Result<Tree> {
+        let root = &self.walk.root;
+        let packed = self.walk.nodes.keys().map(PathBuf::as_path);
+        let all = packed
+            .chain(self.through.iter().map(PathBuf::as_path))
+            .chain(self.walk.homes.iter().map(PathBuf::as_path));
+        let top = all.fold(root.clone(), |top, path| {
+            let shared = top.ancestors().find(|above| path.starts_with(above));
+            shared.unwrap_or(&top).to_owned()
+        });
+        let name = |path: &Path| {
+            let below = path.strip_prefix(&top).unwrap_or(path);
+            let names = below.components().map(|part| part.as_os_str().to_str());
+            let names: Option<Vec<&str>> = names.collect();
+            let names = names.ok_or_else(|| unpackable(path, "its path is not UTF-8"))?;
+            Ok::<_, Error>(names.join("/"))
+        };
+        let inner = name(root)?;
+        let prefix = if inner.is_empty() {
+            String::new()
+        } else {
+            format!("{inner}/")
+        };
+        let (mut entries, mut sizes) = (BTreeMap::new(), BTreeMap::new());
+        let mut nodes = std::mem::take(&mut self.walk.nodes).into_iter().peekable();
+        while let Some((path, node)) = nodes.next() {
+            let mut holds_the_next = || {
+                nodes
+                    .peek()
+                    .is_some_and(|(next, _)| next.starts_with(&path))
+            };
+            if node == Node::Directory && holds_the_next() {
+                continue;
+            }
+            let at = name(&path)?;
+            let packed = match node {
+                Node::Directory => Entry::Directory,
+                Node::Link { target, .. } => Entry::Link(relative(&at, &name(&target)?)),
+                Node::File { size, reads } => {
+                    sizes.insert(at.clone(), size);
+                    Entry::File { path, reads }
+                }
+            };
+            entries.insert(at, packed);
+        }
+        // ours takes its place
+        entries.remove(&format!("{prefix}{}", super::FACTS));
+        let total: u64 = sizes.values().sum();
+        if entries.len() > MAX_FILES || total > MAX_BYTES {
+            let reason = format!(
+                "it comes to {} files and {}, and an image takes {MAX_FILES} and {}; largest are {}; name what dbt does not need in .dockerignore",
+                entries.len(),
+                bytes(total),
+                bytes(MAX_BYTES),
+                largest(&sizes)
+            );
+            return Err(unpackable(root, reason));
+        }
+        let mut notes = self.notes;
+        if total > LARGE {
+            notes.push(format!("{} are packed, which each run has to fetch; largest are {}; name what dbt does not need in .dockerignore", bytes(total), largest(&sizes)));
+        }
+        let mut left = |names: &mut Vec<String>, why: &str| {
+            names.sort();
+            names.dedup();
+            if !names.is_empty() {
+                notes.push(format!("left out of the image, {why}: {}", listed(names)));
+            }
+        };
+        left(
+            &mut self.walk.secrets,
+            "as it looks like a secret (`!NAME` in .dockerignore packs it, `NAME` says that it is known)",
+        );
+        left(&mut self.walk.unnamed, "as its name is not UTF-8");
+        let directory = format!("{DIRECTORY}/{inner}")
+            .trim_end_matches('/')
+            .to_owned();
+        let names = self.names;
+        Ok(Tree {
+            settings,
+            directory,
+            entries,
+            names,
+            notes,
+        })
+    }
+}
+
+/// The directories of local packages.
+struct Locals {
+    real: HashSet<PathBuf>,
+    /// Whether a template names one.
+    template: bool,
+}
+
+fn locals(root: &Path, packages: &Packages, installed: &[Installed]) -> Locals {
+    let mut named = packages.locals.clone();
+    named.extend(Packages::locked(root));
+    for package in installed {
+        let of_package = Packages::read(&package.real);
+        // a package from elsewhere names no directory of this machine
+        if package.link.is_some() {
+            named.extend(
+                of_package
+                    .map(|packages| packages.locals)
+                    .unwrap_or_default(),
+            );
+        }
+    }
+    let real = named.iter().filter_map(|path| {
+        let path = match (path.strip_prefix('~'), env::home_dir()) {
+            (Some(rest), Some(home)) => home.join(rest.trim_start_matches('/')),
+            _ => root.join(path),
+        };
+        fs::canonicalize(path).ok()
+    });
+    Locals {
+        real: real.collect(),
+        template: named.iter().any(|path| is_template(path)),
+    }
+}
+
+/// Whether a directory is a whole machine's or person's.
+fn is_too_much(directory: &Path) -> bool {
+    let home = env::home_dir().and_then(|home| fs::canonicalize(home).ok());
+    directory.parent().is_none() || home.is_some_and(|home| home.starts_with(directory))
+}
+
+fn joined(directory: &str, name: &str) -> String {
+    match directory {
+        "" => name.to_owned(),
+        directory => format!("{directory}/{name}"),
+    }
+}
+
+/// A path from the directory of another.
+fn relative(from: &str, to: &str) -> String {
+    let from: Vec<&str> = from.split('/').collect();
+    let to: Vec<&str> = to.split('/').filter(|name| !name.is_empty()).collect();
+    let directory = &from[..from.len() - 1];
+    let shared = directory
+        .iter()
+        .zip(&to)
+        .take_while(|(a, b)| a == b)
+        .count();
+    let up = std::iter::repeat_n("..", directory.len() - shared);
+    let all: Vec<&str> = up.chain(to[shared..].iter().copied()).collect();
+    if all.is_empty() {
+        ".".into()
+    } else {
+        all.join("/")
+    }
+}
+
+/// A few names of many.
+fn listed(names: &[String]) -> String {
+    const SHOWN: usize = 10;
+    let shown = names
+        .iter()
+        .take(SHOWN)
+        .map(|name| name.escape_debug().to_string());
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+#[cfg(test)]
+#[path = "tree_tests.rs"]
+mod tests;
