@@ -47,11 +47,16 @@ pub trait CustomResource: Send + Sync + Sized + 'static {
     /// Rules over several properties. Those of one property are in the table.
     fn check(_check: &mut Check<'_>) {}
 
-    /// Adds to checked inputs what is found outside of them, such as a digest of files.
+    /// Adds to checked inputs what is found outside of them, such as a digest of files, and to the warnings what the
+    /// user should look at there.
     ///
     /// # Errors
     /// The property that leads to something wrong.
-    fn complete(_inputs: &mut Properties, _old: &Properties) -> Result<(), Failure> {
+    fn complete(
+        _inputs: &mut Properties,
+        _old: &Properties,
+        _warnings: &mut Vec<String>,
+    ) -> Result<(), Failure> {
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 mod apart;
 mod changes;
+mod installed;
 mod scan;
 mod settings;
 mod size;
@@ -220,6 +221,9 @@ impl<R: Read> Read for Digested<R> {
     }
 }
 
+#[cfg(test)]
+#[path = "project/apart_tests.rs"]
+mod apart_tests;
 #[cfg(test)]
 #[path = "project_tests.rs"]
 mod tests;

@@ -68,7 +68,7 @@ impl<R: CustomResource> Dynamic for Erased<R> {
         R::check(&mut check);
         let Check {
             mut failures,
-            warnings,
+            mut warnings,
             ..
         } = check;
         identify(scope, olds, &mut news);
@@ -79,7 +79,7 @@ impl<R: CustomResource> Dynamic for Erased<R> {
             name(naming, scope.urn, olds, &mut news);
         }
         if failures.is_empty()
-            && let Err(failure) = R::complete(&mut news, olds)
+            && let Err(failure) = R::complete(&mut news, olds, &mut warnings)
         {
             failures.push(failure);
         }

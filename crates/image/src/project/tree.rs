@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     DIRECTORY,
-    settings::{Named, OWN, PROJECT, Packages, Reads, Settings, is_template},
+    settings::{Named, PROJECT, Packages, Reads, Settings},
     size::{bytes, largest},
     walk::{Node, Walk, unpackable},
 };
@@ -43,24 +43,14 @@ pub(super) enum Entry {
     Directory,
 }
 
-/// A package that is installed.
-struct Installed {
-    /// Where it is, without any link on the way.
-    real: PathBuf,
-    /// The path by which the project sees it.
-    seen: String,
-    /// The path of the link, where it is one.
-    link: Option<PathBuf>,
-    ignored: bool,
-}
-
-struct Reading {
-    walk: Walk,
-    notes: Vec<String>,
+/// A project on the way to its tree.
+pub(super) struct Reading {
+    pub(super) walk: Walk,
+    pub(super) notes: Vec<String>,
     /// The names of the projects that dbt reads.
-    names: HashSet<String>,
+    pub(super) names: HashSet<String>,
     /// What is packed from outside of the project, and the path by which the project sees it.
-    outside: Vec<(PathBuf, String)>,
+    pub(super) outside: Vec<(PathBuf, String)>,
     /// The directories that paths lead through; what is above them all is `/project`.
     through: BTreeSet<PathBuf>,
 }
@@ -146,7 +136,13 @@ fn lexical(base: &Path, path: &str) -> (PathBuf, Vec<PathBuf>) {
 impl Reading {
     /// Notes that dbt reads what a project or package in `base` names, which may lie outside of the project only if
     /// `trusted`. `seen` is the package's path.
-    fn add(&mut self, base: &Path, named: &Named, seen: &str, trusted: bool) -> Result<()> {
+    pub(super) fn add(
+        &mut self,
+        base: &Path,
+        named: &Named,
+        seen: &str,
+        trusted: bool,
+    ) -> Result<()> {
         let Named { key, path, reads } = named;
         let of = |base: &Path| base.join(PROJECT);
         if named.is_template() {
@@ -208,115 +204,6 @@ impl Reading {
         Ok(())
     }
 
-    /// The packages that are installed, with what dbt reads of each.
-    fn packages(&mut self, install: &Named, packages: &Packages) -> Result<Vec<Installed>> {
-        let root = self.walk.root.clone();
-        if install.is_template() {
-            if packages.count != Some(0) {
-                self.notes.push(format!("packages-install-path is {:?}, a template that only dbt can read: whether the packages are installed was not looked at", install.path));
-            }
-            return Ok(vec![]);
-        }
-        let folder = root.join(&install.path);
-        let Ok(entries) = fs::read_dir(&folder) else {
-            return Ok(vec![]);
-        };
-        if Path::new(&install.path).is_absolute() {
-            let reason = format!(
-                "packages-install-path is {}, which is not there in the image; write a path relative to {PROJECT}, and run `dbt deps`",
-                install.path
-            );
-            return if packages.count == Some(0) {
-                Ok(vec![])
-            } else {
-                Err(unpackable(&root.join(PROJECT), reason))
-            };
-        }
-        self.add(&root, install, "", true)?;
-        // what is outside is packed package by package
-        self.outside.retain(|(_, seen)| *seen != install.path);
-        let mut found = vec![];
-        for entry in entries.flatten() {
-            let (path, name) = (
-                entry.path(),
-                entry.file_name().to_string_lossy().into_owned(),
-            );
-            if !path.is_dir() || name.starts_with("__") {
-                continue;
-            }
-            let real = fs::canonicalize(&path).map_err(Error::io("reading", &path))?;
-            let seen = joined(
-                install.path.trim_start_matches("./").trim_end_matches('/'),
-                &name,
-            );
-            found.push(Installed {
-                ignored: self.walk.rules.excludes(&seen) && !self.walk.rules.may_keep_below(&seen),
-                link: path.is_symlink().then_some(path),
-                real,
-                seen,
-            });
-        }
-        found.sort_by(|a, b| a.seen.cmp(&b.seen));
-        let locals = locals(&root, packages, &found);
-        for package in found.iter().filter(|package| !package.ignored) {
-            self.package(package, &locals)?;
-        }
-        Ok(found)
-    }
-
-    fn package(&mut self, package: &Installed, locals: &Locals) -> Result<()> {
-        let Installed { real, seen, .. } = package;
-        let Some(settings) = Settings::read(real).ok().flatten() else {
-            return Ok(());
-        };
-        let inside = real.starts_with(&self.walk.root);
-        let local = locals.real.contains(real) || locals.template;
-        if let Some(link) = package.link.as_ref().filter(|_| !inside) {
-            if !local {
-                let reason = format!(
-                    "it is a symbolic link to {}, and no local package that the project names; run `dbt deps`, or remove the link",
-                    real.display()
-                );
-                return Err(unpackable(link, reason));
-            }
-            if is_too_much(real) {
-                let reason = format!(
-                    "it is a symbolic link to all of {}; give the package a directory of its own",
-                    real.display()
-                );
-                return Err(unpackable(link, reason));
-            }
-            if !link.starts_with(&self.walk.root) {
-                let target = real.clone();
-                let needed = true;
-                self.walk
-                    .nodes
-                    .insert(link.clone(), Node::Link { target, needed });
-            }
-        }
-        self.walk.homes.insert(real.clone());
-        self.names.extend(settings.name);
-        let written = settings.written.iter().map(|path| real.join(path));
-        self.walk.written.extend(written);
-        for named in &settings.paths {
-            self.add(real, named, seen, local)?;
-        }
-        if !inside {
-            for name in OWN {
-                let path = real.join(name);
-                let ignored = self.walk.rules.excludes(&joined(seen, name));
-                if let Ok(found) = fs::symlink_metadata(&path)
-                    && found.is_file()
-                    && !ignored
-                {
-                    let (size, reads) = (found.len(), Reads::NODES);
-                    self.walk.nodes.insert(path, Node::File { size, reads });
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// Leaves out the links to what is not packed, unless dbt would miss them.
     fn links(&mut self) -> Result<()> {
         let mut gone = vec![];
@@ -360,56 +247,6 @@ impl Reading {
             |above: &Path| self.walk.homes.contains(above) || self.walk.reads.contains_key(above);
         let first = self.walk.nodes.range(path.to_owned()..).next();
         path.ancestors().any(named) && first.is_some_and(|(found, _)| found.starts_with(path))
-    }
-
-    /// dbt's own rule: as many folders are installed as packages are named.
-    fn are_installed(
-        &self,
-        install: &Named,
-        packages: &Packages,
-        installed: &[Installed],
-    ) -> Result<()> {
-        let (Some(count), false) = (packages.count, install.is_template()) else {
-            return Ok(());
-        };
-        let (file, root) = (packages.file, &self.walk.root);
-        let whole: Vec<&Installed> = installed
-            .iter()
-            .filter(|package| package.real.join(PROJECT).is_file())
-            .collect();
-        let named = if count == 1 {
-            "a package".to_owned()
-        } else {
-            format!("{count} packages")
-        };
-        if whole.len() < count {
-            let found = match whole.len() {
-                0 => "is not installed".to_owned(),
-                found => format!("of which {found} can be found"),
-            };
-            let found = if count > 1 && whole.is_empty() {
-                "of which none is installed".to_owned()
-            } else {
-                found
-            };
-            let reason = format!(
-                "its packages are not installed: {file} names {named}, {found} in {}, and a run installs none; run `dbt deps` there first",
-                install.path
-            );
-            let reason = reason.replace("a package, is", "a package, which is");
-            return Err(unpackable(root, reason));
-        }
-        let packed = whole.iter().filter(|package| {
-            self.walk.nodes.contains_key(&package.real.join(PROJECT)) && !package.ignored
-        });
-        if packed.count() < count {
-            let reason = format!(
-                "its packages are installed in {}, but its .dockerignore leaves them out, and a run installs none; take them out of .dockerignore, or add `!{}`",
-                install.path, install.path
-            );
-            return Err(unpackable(root, reason));
-        }
-        Ok(())
     }
 
     /// All of it, with names in the image.
@@ -501,47 +338,13 @@ impl Reading {
     }
 }
 
-/// The directories of local packages.
-struct Locals {
-    real: HashSet<PathBuf>,
-    /// Whether a template names one.
-    template: bool,
-}
-
-fn locals(root: &Path, packages: &Packages, installed: &[Installed]) -> Locals {
-    let mut named = packages.locals.clone();
-    named.extend(Packages::locked(root));
-    for package in installed {
-        let of_package = Packages::read(&package.real);
-        // a package from elsewhere names no directory of this machine
-        if package.link.is_some() {
-            named.extend(
-                of_package
-                    .map(|packages| packages.locals)
-                    .unwrap_or_default(),
-            );
-        }
-    }
-    let real = named.iter().filter_map(|path| {
-        let path = match (path.strip_prefix('~'), env::home_dir()) {
-            (Some(rest), Some(home)) => home.join(rest.trim_start_matches('/')),
-            _ => root.join(path),
-        };
-        fs::canonicalize(path).ok()
-    });
-    Locals {
-        real: real.collect(),
-        template: named.iter().any(|path| is_template(path)),
-    }
-}
-
 /// Whether a directory is a whole machine's or person's.
-fn is_too_much(directory: &Path) -> bool {
+pub(super) fn is_too_much(directory: &Path) -> bool {
     let home = env::home_dir().and_then(|home| fs::canonicalize(home).ok());
     directory.parent().is_none() || home.is_some_and(|home| home.starts_with(directory))
 }
 
-fn joined(directory: &str, name: &str) -> String {
+pub(super) fn joined(directory: &str, name: &str) -> String {
     match directory {
         "" => name.to_owned(),
         directory => format!("{directory}/{name}"),

@@ -62,7 +62,11 @@ impl CustomResource for Subnet {
     }
 
     /// The zone stays: another index means the next subnet.
-    fn complete(inputs: &mut Properties, old: &Properties) -> Result<(), Failure> {
+    fn complete(
+        inputs: &mut Properties,
+        old: &Properties,
+        _warnings: &mut Vec<String>,
+    ) -> Result<(), Failure> {
         if !old.is_empty() && !inputs.contains_key("availabilityZone") {
             inputs.remove("zoneIndex");
             let kept = old.get("zoneIndex").cloned();

@@ -89,7 +89,11 @@ impl CustomResource for VpcEndpoint {
     type Inputs = VpcEndpointInputs;
     type Outputs = VpcEndpointOutputs;
 
-    fn complete(inputs: &mut Properties, old: &Properties) -> Result<(), Failure> {
+    fn complete(
+        inputs: &mut Properties,
+        old: &Properties,
+        _warnings: &mut Vec<String>,
+    ) -> Result<(), Failure> {
         policy::keep(inputs, old);
         let text = |name| inputs.get(name).and_then(Value::as_str);
         let (Some(name), Some(region)) = (text("serviceName"), text(REGION)) else {

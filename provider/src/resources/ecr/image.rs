@@ -96,12 +96,17 @@ impl CustomResource for Image {
         }
     }
 
-    fn complete(inputs: &mut Properties, old: &Properties) -> Result<(), Failure> {
+    fn complete(
+        inputs: &mut Properties,
+        old: &Properties,
+        warnings: &mut Vec<String>,
+    ) -> Result<(), Failure> {
         let failed = |path: &str, e: dbt_aws_image::Error| Failure::here(e.to_string()).under(path);
         let at = |field: &str| inputs.get(field).map(Value::plain).unwrap_or_default();
         let (path, dbt) = (at("path"), at("dbt"));
         if let Value::String(path) = path {
             let project = Project::read(path.as_ref()).map_err(|e| failed("path", e))?;
+            warnings.extend(project.notes.iter().map(|note| format!("path: {note}")));
             let before = old
                 .get(FILES)
                 .map(|v| Fingerprint::from(v.as_str().unwrap_or_default()));
@@ -376,7 +381,7 @@ mod tests {
     use crate::{
         aws::Configuration,
         identity::Seen,
-        resource::{CheckScope, erase},
+        resource::{CheckScope, Checked, erase},
     };
     use serde_json::json;
     use std::fs;
@@ -393,7 +398,7 @@ mod tests {
         json!({"repositoryUrl": "host/shop", "path": path, "dbt": {"adapter": "postgres"}})
     }
 
-    fn check(given: &serde_json::Value, olds: &Properties) -> (Properties, Vec<String>) {
+    fn checked(given: &serde_json::Value, olds: &Properties) -> Checked {
         let scope = CheckScope {
             urn: "urn:pulumi:dev::demo::dbt-aws:ecr:Image::shop",
             provider_id: Some("seed"),
@@ -402,9 +407,27 @@ mod tests {
             default_tags: &Value::Null,
         };
         let news = Value::from_json(given).into_properties();
-        let found = erase::<Image>().check(&scope, olds, news);
+        erase::<Image>().check(&scope, olds, news)
+    }
+
+    fn check(given: &serde_json::Value, olds: &Properties) -> (Properties, Vec<String>) {
+        let found = checked(given, olds);
         let failures = found.failures.iter().map(ToString::to_string);
         (found.inputs, failures.collect())
+    }
+
+    #[test]
+    fn a_check_says_what_stays_out() {
+        let directory = project();
+        fs::write(directory.path().join(".env"), "TOKEN=x").expect("written");
+        let given = inputs(directory.path().to_str().expect("UTF-8"));
+        let found = checked(&given, &Properties::new());
+        assert_eq!(
+            found.warnings,
+            [
+                "path: left out of the image, as it looks like a secret (`!NAME` in .dockerignore packs it, `NAME` says that it is known): .env"
+            ]
+        );
     }
 
     fn contents(inputs: &Properties) -> (String, String) {
@@ -446,7 +469,7 @@ mod tests {
         let mut given = Value::from_json(&inputs("x")).into_properties();
         given.insert("path".to_owned(), Value::Unknown);
         given.insert("dbt".to_owned(), Value::Unknown);
-        Image::complete(&mut given, &Properties::new()).expect("no failure");
+        Image::complete(&mut given, &Properties::new(), &mut vec![]).expect("no failure");
         assert_eq!(
             (&given["project"], &given["packages"]),
             (&Value::Unknown, &Value::Unknown)

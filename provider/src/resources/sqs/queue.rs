@@ -78,7 +78,11 @@ impl CustomResource for Queue {
         check.at_most_one(&["kmsKeyArn", "sqsManagedSse"]);
     }
 
-    fn complete(inputs: &mut Properties, old: &Properties) -> Result<(), Failure> {
+    fn complete(
+        inputs: &mut Properties,
+        old: &Properties,
+        _warnings: &mut Vec<String>,
+    ) -> Result<(), Failure> {
         policy::keep(inputs, old);
         Ok(())
     }
