@@ -102,7 +102,12 @@ pub enum Dbt {
         adapter: String,
     },
     /// A requirements file. Without hashes it is resolved for the platform, and then kept as it came out.
-    Requirements(PathBuf),
+    Requirements {
+        /// The file.
+        path: PathBuf,
+        /// The adapter that must be among them; without it, any.
+        adapter: Option<String>,
+    },
 }
 
 impl Dbt {
@@ -114,7 +119,16 @@ impl Dbt {
             all += name;
             all += &Digest::of(content).to_string();
         }
-        all += &self.requirements()?.text;
+        let requirements = self.requirements()?;
+        // without hashes, others may come with those that are listed
+        if requirements.hashed {
+            let lines = requirements.lines.iter();
+            self.is_among(
+                &requirements,
+                lines.map(|line| line.requirement.name.as_ref()),
+            )?;
+        }
+        all += &requirements.text;
         Ok(Digest::of(all.as_bytes()).to_string())
     }
 
@@ -124,8 +138,20 @@ impl Dbt {
                 let name = format!("the lock of dbt {version} with {adapter}");
                 Requirements::parse(&name, lock::embedded(version, adapter)?)
             }
-            Self::Requirements(path) => Requirements::read(path),
+            Self::Requirements { path, .. } => Requirements::read(path),
         }
+    }
+
+    /// Refuses packages without dbt or without its adapter.
+    fn is_among<'a>(
+        &self,
+        requirements: &Requirements,
+        packages: impl Iterator<Item = &'a str>,
+    ) -> Result<()> {
+        let Self::Requirements { adapter, .. } = self else {
+            return Ok(());
+        };
+        requirements.need_dbt(packages, adapter.as_deref())
     }
 }
 
@@ -284,6 +310,8 @@ impl Images {
         let (packages, resolved) = self
             .locked(&requirements, resolved, base.python, spec.platform)
             .await?;
+        let names = packages.iter().map(|package| package.name.as_ref());
+        spec.dbt.is_among(&requirements, names)?;
         let runner_recipe = self.runner(spec, &base)?;
         let dbt_recipe = dbt(spec, &base, packages);
         let none = Requirements::default();

@@ -111,6 +111,11 @@ pub(super) fn known(
     .transpose()
 }
 
+/// Whether some version of dbt comes with an adapter of this name.
+pub(super) fn bundles(adapter: &str) -> bool {
+    LOCKS.iter().any(|lock| lock.1 == adapter)
+}
+
 /// The text of the lock for a version of dbt Core and an adapter.
 pub(super) fn embedded(version: &str, adapter: &str) -> Result<&'static str> {
     let found = LOCKS

@@ -227,7 +227,7 @@ fn dbt_project_yml_is_read_as_dbt_reads_it() {
         ),
         (
             &"# x\n".repeat(1 << 20),
-            "its dbt_project.yml cannot be read: it is larger than 2 MB",
+            "its dbt_project.yml cannot be read: it is larger than 1 MB",
         ),
     ] {
         assert!(error(text).contains(expected), "{}", error(text));

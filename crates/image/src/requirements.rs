@@ -13,7 +13,17 @@ use std::{
 use pep440_rs::VersionSpecifiers;
 use pep508_rs::PackageName;
 
-use super::{Digest, Error, Result, limits, requirement::Requirement};
+use super::{Digest, Error, Result, limits, lock, requirement::Requirement};
+
+/// The packages of dbt that are no adapters.
+const DBT: &[&str] = &[
+    "dbt-adapters",
+    "dbt-common",
+    "dbt-core",
+    "dbt-extractor",
+    "dbt-protos",
+    "dbt-semantic-interfaces",
+];
 
 /// A requirements file with all that it includes.
 #[derive(Clone, Debug, Default)]
@@ -95,6 +105,38 @@ impl Requirements {
         self.lines
             .iter()
             .filter(move |line| line.constraint == constraint && line.requirement.name == *package)
+    }
+
+    /// Refuses packages that dbt cannot run with: these come instead of what is bundled, not with it.
+    pub(super) fn need_dbt<'a>(
+        &self,
+        packages: impl Iterator<Item = &'a str>,
+        adapter: Option<&str>,
+    ) -> Result<()> {
+        let packages: BTreeSet<&str> = packages.collect();
+        let bundled = adapter.filter(|adapter| lock::bundles(adapter));
+        let is_adapter = |name: &&&str| {
+            name.contains("dbt")
+                && !DBT.contains(*name)
+                && bundled.is_none_or(|adapter| name.contains(adapter))
+        };
+        let own = format!("dbt-{}", adapter.unwrap_or("ADAPTER"));
+        let missing = match (
+            packages.contains("dbt-core"),
+            packages.iter().find(is_adapter),
+        ) {
+            (false, None) => format!("dbt-core and {own}"),
+            (false, Some(_)) => "dbt-core".to_owned(),
+            (true, None) => own,
+            (true, Some(_)) => return Ok(()),
+        };
+        Err(Error::Lock {
+            lock: self.name.clone(),
+            line: None,
+            reason: format!(
+                "it comes to packages without {missing}; requirements replace what is bundled, so add {missing}"
+            ),
+        })
     }
 
     /// Add a file; `above` are those that include it.

@@ -25,7 +25,11 @@ impl Setting {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name);
         base_image(&server, "PATH=/usr/bin");
-        let lock = package(&server, "dbt-core", "dbt/__init__.py");
+        let lock = [
+            package(&server, "dbt-core", "dbt/__init__.py"),
+            package(&server, "dbt-postgres", "dbt/adapters.py"),
+        ]
+        .join("\n");
         let runner = package(&server, "runner-lib", "boto3.py");
         assert!(runner.starts_with(RUNNER));
         fs::write(path("requirements.txt"), lock).unwrap();
@@ -41,7 +45,10 @@ impl Setting {
         let images = Images::new(runner, Cache::new(path("cache")), vec![index]);
         let spec = Spec {
             project,
-            dbt: Dbt::Requirements(path("requirements.txt")),
+            dbt: Dbt::Requirements {
+                path: path("requirements.txt"),
+                adapter: Some("postgres".to_owned()),
+            },
             base: format!("{}/base:3", server.host()),
             base_login: None,
             platform: Platform::Amd64,
@@ -220,6 +227,7 @@ async fn an_image_is_its_base_and_three_layers() {
         "opt/dbt-aws/runner.py",
         "opt/dbt-aws/lib/boto3.py",
         "opt/dbt/dbt/__init__.py",
+        "opt/dbt/dbt/adapters.py",
         "project/dbt_project.yml",
         "project/models/a.sql",
         "project/.dbt-aws.json",
@@ -234,13 +242,13 @@ async fn an_image_is_its_base_and_three_layers() {
 async fn requirements_without_hashes_are_resolved_once() {
     let setting = Setting::new().await;
     let locked = setting.push(None).await;
-    write(&setting, "dbt-core");
+    write(&setting, "dbt-core\ndbt-postgres");
     let plan = async |previous| setting.images.plan(&setting.spec, previous).await.unwrap();
     assert_eq!(plan(Some(&locked)).await, None);
     let built = setting.push(Some(&locked)).await;
     let lock = &built.resolved.as_ref().unwrap().lock;
     assert!(
-        lock[0].starts_with("dbt-core==1 --hash=sha256:") && lock.len() == 1,
+        lock[0].starts_with("dbt-core==1 --hash=sha256:") && lock.len() == 2,
         "{lock:?}"
     );
     assert_eq!(
@@ -269,10 +277,50 @@ async fn requirements_without_hashes_are_resolved_once() {
             .any(|line| line.contains("dbt-core"))
     );
 
-    write(&setting, "dbt-core # of today");
+    write(&setting, "dbt-core # of today\ndbt-postgres");
     assert_eq!(plan(Some(&edited)).await, None);
     let newer = setting.push(Some(&edited)).await;
     assert!(newer.resolved.unwrap().lock[0].starts_with("dbt-core==2 "));
+}
+
+#[tokio::test]
+async fn requirements_without_dbt_or_its_adapter_are_refused() {
+    let mut setting = Setting::new().await;
+    let lock = fs::read_to_string(setting.directory.path().join("requirements.txt")).unwrap();
+    let (core, adapter) = lock.split_once('\n').unwrap();
+    package(&setting.server, "pytz", "pytz.py");
+    let replaced = "; requirements replace what is bundled, so add ";
+    for (lines, missing) in [
+        ("pytz", "dbt-core and dbt-postgres"),
+        ("dbt-core", "dbt-postgres"),
+        ("dbt-postgres", "dbt-core"),
+    ] {
+        write(&setting, lines);
+        setting.spec.dbt.digest().unwrap();
+        let made = setting
+            .images
+            .build_and_push(&setting.spec, &setting.registry, None);
+        let error = made.await.unwrap_err().to_string();
+        let expected =
+            format!("requirements.txt: it comes to packages without {missing}{replaced}{missing}");
+        assert!(error.ends_with(&expected), "{error}");
+    }
+    // a lock says it before anything is fetched
+    for (line, missing) in [(core, "dbt-postgres"), (adapter, "dbt-core")] {
+        write(&setting, line);
+        let error = setting.spec.dbt.digest().unwrap_err().to_string();
+        assert!(
+            error.ends_with(&format!("without {missing}{replaced}{missing}")),
+            "{error}"
+        );
+    }
+    // one of an adapter that is not bundled may have any name
+    let Dbt::Requirements { adapter, .. } = &mut setting.spec.dbt else {
+        unreachable!()
+    };
+    *adapter = Some("mariadb".to_owned());
+    write(&setting, &lock);
+    setting.spec.dbt.digest().unwrap();
 }
 
 #[tokio::test]
@@ -454,7 +502,8 @@ async fn refusals_name_what_was_refused_and_no_secret() {
     );
     setting.spec.platform = Platform::Amd64;
 
-    let lock = format!("dbt-core==2 --hash=sha256:{}", "0".repeat(64));
+    let hash = "0".repeat(64);
+    let lock = format!("dbt-core==2 --hash=sha256:{hash}\ndbt-postgres==1 --hash=sha256:{hash}");
     write(&setting, &lock);
     let error = refusal(&setting, None).await;
     assert!(

@@ -56,8 +56,11 @@ pub struct DbtProjectInputs {
     /// The platform that it runs on: the `handle` of a `DbtPlatform`.
     pub platform: BTreeMap<String, String>,
     /// The directory that holds `dbt_project.yml`, relative to the program's. The provider packs it into an image and
-    /// needs no Docker. `target/`, `logs/`, `.git/`, virtual environments, `profiles.yml` and what `.dockerignore`
-    /// names stay out. Run `dbt deps` before `pulumi up`: a run installs no packages. Excludes `image`.
+    /// needs no Docker, with the directories and local packages beside it that the project names. What `.dockerignore`
+    /// names stays out; so do `target/`, `logs/`, `profiles.yml`, virtual environments, what tools leave behind
+    /// (`*.duckdb`, `.git/`, `node_modules/`, ...) and what looks like a secret (`.env`, `*.pem`, `secrets.*`, ...),
+    /// unless dbt reads it or a `!` in `.dockerignore` names it. Run `dbt deps` before `pulumi up`: a run installs no
+    /// packages. Excludes `image`.
     #[prop(plain)]
     pub path: Option<String>,
     /// The URI of an existing image, by digest or tag: with the project in `/project`, dbt, the
@@ -123,11 +126,11 @@ pub struct DbtProjectDbt {
     #[prop(default = "1.11")]
     pub version: String,
     /// The adapter. Bundled are `athena`, `bigquery`, `databricks`, `postgres`, `redshift`, `snowflake` and `trino`; any
-    /// other comes with `requirements`. With `requirements` or `image` it names the profile's type alone. Default: the
+    /// other comes with `requirements`. With `requirements` it must be among them, and with `image` it names the profile's type alone. Default: the
     /// warehouse's.
     pub adapter: Option<String>,
-    /// The path of a requirements file, relative to the program's directory, that is installed instead. With hashes it is
-    /// taken as it is. Without, it is resolved for the image's Python and processor, as `pip` and `uv` do, when the image
+    /// The path of a requirements file, relative to the program's directory, that is installed instead of all that is
+    /// bundled: dbt-core and the adapter must be in it or come with what is. With hashes it is taken as it is. Without, it is resolved for the image's Python and processor, as `pip` and `uv` do, when the image
     /// is made; it stays as it came out until the file's text changes. Wheels alone are installed.
     pub requirements: Option<String>,
 }

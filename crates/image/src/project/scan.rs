@@ -6,7 +6,8 @@
 //! ([`CHANGING`], [`TIMES`]). They reach a parse where they are mentioned by something that is parsed itself (models,
 //! snapshots, tests, analyses, properties, `dbt_project.yml`), or by a macro that one of these names, or dbt itself
 //! ([`IMPLICIT`]), or another such macro. Macros are told apart by name alone, whatever package they are in, so a name
-//! too much is possible and one too few is not. Assumed is that dbt's own macros use such values only where dbt does
+//! too much is possible and one too few is not. A generic test, which properties name, counts if it or a macro that it
+//! names calls something that dbt keeps, as its text is made again in each run. Assumed is that dbt's own macros use such values only where dbt does
 //! not keep them, but for those in [`CHANGING`], and that names are not put together from parts, except in
 //! `context[...]` and `dispatch(...)`, which may then name any macro.
 
@@ -42,6 +43,9 @@ const CHANGING: &[&str] = &[
 
 /// Functions of Python's `datetime` that ask the clock. Packages have macros of the same names.
 const TIMES: &[&str] = &["now", "today", "utcnow"];
+
+/// Functions of which dbt keeps what they are given.
+const KEEPING: &[&str] = &["config", "function", "metric", "ref", "source"];
 
 /// Macros that dbt calls at parse although no file names them.
 const IMPLICIT: &[&str] = &[
@@ -93,6 +97,8 @@ struct Mentions {
     changing: Option<(String, String)>,
     /// A macro whose name only dbt can know.
     any: Option<String>,
+    /// Whether dbt keeps something that is given there, other than text.
+    keeps: bool,
 }
 
 /// A file as it is packed, with its text where that is looked into.
@@ -266,19 +272,28 @@ impl<'a> Scan<'a> {
         if let Some((file, value)) = changing(&self.mentions) {
             return Some(format!("{file} mentions {value}"));
         }
-        let why = known.tainted(&self.macros, |mentions| {
-            changing(mentions).map(|(_, value)| value)
-        });
-        let found = self.macros.iter().zip(why).filter_map(|(own, why)| {
-            let why = why?;
-            let names = variants(&own.name);
-            let by_name = names
-                .clone()
-                .filter_map(|name| self.mentions.names.get(name));
-            let as_test = names.filter_map(|name| self.words.get(name.strip_prefix("test_")?));
-            let file = by_name.chain(as_test).chain(&self.mentions.any).min()?;
-            Some((file, &own.name, &own.file, why))
-        });
+        let values = self.macros.iter().map(|own| changing(&own.mentions));
+        let values = values.map(|found| found.map(|(_, value)| value)).collect();
+        let why = known.spread(&self.macros, values);
+        let keeps = self.macros.iter().map(|own| own.mentions.keeps.then_some(()));
+        let keeps = known.spread(&self.macros, keeps.collect());
+        let found = self
+            .macros
+            .iter()
+            .zip(why.into_iter().zip(keeps))
+            .filter_map(|(own, (why, keeps))| {
+                let why = why?;
+                let names = variants(&own.name);
+                let by_name = names
+                    .clone()
+                    .filter_map(|name| self.mentions.names.get(name));
+                // a test's text is made again in each run
+                let as_test = names.filter(|_| keeps.is_some());
+                let as_test =
+                    as_test.filter_map(|name| self.words.get(name.strip_prefix("test_")?));
+                let file = by_name.chain(as_test).chain(&self.mentions.any).min()?;
+                Some((file, &own.name, &own.file, why))
+            });
         let (file, name, defined, why) = found.min()?;
         Some(format!(
             "{file} can reach the macro {name} of {defined}, which mentions {why}"
@@ -313,40 +328,35 @@ impl<'a> Known<'a> {
         self.0.get(name).map_or(&[], Vec::as_slice)
     }
 
-    /// For each macro the value of the run that it, or a macro that it can reach, mentions.
-    fn tainted(
-        &self,
-        macros: &[Macro],
-        changing: impl Fn(&Mentions) -> Option<String>,
-    ) -> Vec<Option<String>> {
-        let mut why: Vec<Option<String>> =
-            macros.iter().map(|own| changing(&own.mentions)).collect();
+    /// For each macro what is found in it, or in a macro that it can reach.
+    fn spread<T: Clone>(&self, macros: &[Macro], mut found: Vec<Option<T>>) -> Vec<Option<T>> {
         let mut callers: Vec<Vec<usize>> = vec![vec![]; macros.len()];
         for (at, own) in macros.iter().enumerate() {
             for called in own.mentions.names.keys().flat_map(|name| self.named(name)) {
                 callers[*called].push(at);
             }
         }
-        let mut ahead: Vec<usize> = (0..macros.len()).filter(|at| why[*at].is_some()).collect();
-        if let Some(first) = ahead.first() {
-            let value = why[*first].clone();
+        let mut ahead: Vec<usize> = (0..macros.len())
+            .filter(|at| found[*at].is_some())
+            .collect();
+        if let Some(first) = ahead.first().and_then(|first| found[*first].clone()) {
             for (at, own) in macros.iter().enumerate() {
-                if own.mentions.any.is_some() && why[at].is_none() {
-                    why[at].clone_from(&value);
+                if own.mentions.any.is_some() && found[at].is_none() {
+                    found[at] = Some(first.clone());
                     ahead.push(at);
                 }
             }
         }
         while let Some(at) = ahead.pop() {
-            let value = why[at].clone();
             for caller in std::mem::take(&mut callers[at]) {
-                if why[caller].is_none() {
-                    why[caller].clone_from(&value);
+                if found[caller].is_none() {
+                    let reached = found[at].clone();
+                    found[caller] = reached;
                     ahead.push(caller);
                 }
             }
         }
-        why
+        found
     }
 }
 
@@ -377,6 +387,7 @@ impl Mentions {
                     if random || CHANGING.contains(&name) && global && !argument {
                         self.changes(name, file);
                     }
+                    self.keeps |= KEEPING.contains(&name) && after(1) == Some(Token::Sign('('));
                     if TIMES.contains(&name) && !argument {
                         let whole = of.map_or_else(|| name.to_owned(), |of| format!("{of}.{name}"));
                         insert(&mut self.times, whole, file);

@@ -227,7 +227,12 @@ impl Reading {
                 );
                 return Err(unpackable(path, reason));
             }
-            if outside {
+            let of_package = self
+                .walk
+                .homes
+                .iter()
+                .any(|home| *home != self.walk.root && path.starts_with(home));
+            if outside && !of_package {
                 self.notes.push(format!(
                     "{} stays out of the image: it is {what}",
                     path.strip_prefix(&self.walk.root).unwrap_or(path).display()
@@ -312,7 +317,17 @@ impl Reading {
         if total > LARGE {
             notes.push(format!("{} are packed, which each run has to fetch; largest are {}; name what dbt does not need in .dockerignore", bytes(total), largest(&sizes)));
         }
+        // what lies in packages from elsewhere is theirs to know
+        let packages = format!(
+            "{}/",
+            settings
+                .install
+                .path
+                .trim_start_matches("./")
+                .trim_end_matches('/')
+        );
         let mut left = |names: &mut Vec<String>, why: &str| {
+            names.retain(|name| !name.starts_with(&packages));
             names.sort();
             names.dedup();
             if !names.is_empty() {

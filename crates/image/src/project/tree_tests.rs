@@ -332,6 +332,7 @@ fn a_package_from_elsewhere_names_nothing_of_this_machine() {
             "packages: [{local: ../secret}]\n",
         ),
         ("dbt/dbt_packages/x/models/a.sql", ""),
+        ("dbt/dbt_packages/x/integration_tests/.env", ""),
         ("secret/a.sql", ""),
     ]);
     packed(

@@ -102,7 +102,13 @@ fn dbt(check: &mut Check<'_>) {
         .adapter
         .or_else(|| handle::known(platform.as_ref(), "adapter"));
     let (path, dbt) = match (own.requirements, adapter) {
-        (Some(path), _) => ("dbt.requirements", Dbt::Requirements(path.into())),
+        (Some(path), adapter) => (
+            "dbt.requirements",
+            Dbt::Requirements {
+                path: path.into(),
+                adapter,
+            },
+        ),
         (None, Some(adapter)) => (
             "dbt",
             Dbt::Locked {

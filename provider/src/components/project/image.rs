@@ -35,11 +35,9 @@ pub(super) fn pack(
     let dbt = args.dbt.fields();
     let adapter = all((
         dbt.adapter.optional(),
-        dbt.requirements.optional(),
         args.platform.key::<String>("adapter").optional(),
     ))
-    // With a requirements file, an adapter is that of the profile alone.
-    .map(|(own, requirements, warehouse)| own.or(warehouse).filter(|_| requirements.is_none()));
+    .map(|(own, warehouse)| own.or(warehouse));
     let image = scope.child::<Image>(
         "image",
         ImageArgs {

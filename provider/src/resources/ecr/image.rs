@@ -48,10 +48,10 @@ pub struct ImageDbt {
     #[prop(default = "1.11")]
     pub version: String,
     /// The adapter: `athena`, `bigquery`, `databricks`, `postgres`, `redshift`, `snowflake` or `trino`. Required without
-    /// `requirements`.
+    /// `requirements`; with them, the one that must be among them.
     pub adapter: Option<String>,
-    /// The path of a requirements file, relative to the program's directory, that is installed instead. With hashes it is
-    /// taken as it is. Without, it is resolved for the image's Python and processor, as `pip` and `uv` do, when the image
+    /// The path of a requirements file, relative to the program's directory, that is installed instead of all that is
+    /// bundled: dbt-core and an adapter must be in it or come with what is. With hashes it is taken as it is. Without, it is resolved for the image's Python and processor, as `pip` and `uv` do, when the image
     /// is made; it stays as it came out until the file's text changes. Wheels alone are installed.
     pub requirements: Option<String>,
 }
@@ -88,7 +88,6 @@ impl CustomResource for Image {
             let reason = "is required without requirements, such as postgres";
             check.fail("dbt.adapter", reason);
         }
-        check.at_most_one(&["dbt.adapter", "dbt.requirements"]);
         if let Some(base) = check.get::<String>("baseImage")
             && let Err(reason) = base.parse::<Reference>()
         {
@@ -354,7 +353,10 @@ fn repository(url: &str) -> Result<(&str, &str)> {
 
 fn source(dbt: &ImageDbt) -> Dbt {
     match &dbt.requirements {
-        Some(path) => Dbt::Requirements(path.into()),
+        Some(path) => Dbt::Requirements {
+            path: path.into(),
+            adapter: dbt.adapter.clone(),
+        },
         None => Dbt::Locked {
             version: dbt.version.clone(),
             adapter: dbt.adapter.clone().unwrap_or_default(),

@@ -153,23 +153,27 @@ fn macros_that_dbt_calls_itself_count() {
         );
         check(&[("macros/m.sql", &own)], Some(&expected));
     }
-    let test = (
-        "macros/t.sql",
-        "{% test recent(model) %}{{ modules.datetime.datetime.utcnow() }}{% endtest %}",
+    let test = |body: &str| {
+        format!(
+            "{{% test recent(model) %}}{{{{ {body} }}}}{{% endtest %}}{{% macro late() %}}{{{{ modules.datetime.datetime.utcnow() }}}}{{% endmacro %}}{{% macro kept() %}}{{{{ config(tags=[late()]) }}}}{{% endmacro %}}"
+        )
+    };
+    let named = (
+        "models/m.yml",
+        "models: [{name: a, data_tests: [shop.recent]}]",
     );
-    check(&[test], None);
-    check(
-        &[
-            test,
-            (
-                "models/m.yml",
-                "models: [{name: a, data_tests: [shop.recent]}]",
-            ),
-        ],
-        Some(
-            "models/m.yml can reach the macro test_recent of macros/t.sql, which mentions datetime.utcnow",
-        ),
-    );
+    for (body, counts) in [
+        ("config(enabled=flags.FULL_REFRESH)", true),
+        ("config(tags=[late()])", true),
+        ("kept()", true),
+        ("late()", false),
+        ("config(severity='warn')", false),
+    ] {
+        let test = test(body);
+        check(&[("macros/t.sql", &test)], None);
+        let found = afresh(&[("macros/t.sql", &test), named]);
+        assert_eq!(found.is_some(), counts, "{body}: {found:?}");
+    }
     let stored = (
         "macros/t.sql",
         "{% materialization x, default %}{{ flags }}{% endmaterialization %}",
