@@ -160,14 +160,17 @@ impl Pattern {
         Self(Some(tokens))
     }
 
-    pub(super) fn matches(&self, name: &str) -> bool {
+    fn matches(&self, name: &str) -> bool {
+        self.takes(&name.chars().collect::<Vec<char>>())
+    }
+
+    pub(super) fn takes(&self, name: &[char]) -> bool {
         let Some(tokens) = &self.0 else {
             return false;
         };
-        let name: Vec<char> = name.chars().collect();
         wildcard(
             tokens,
-            &name,
+            name,
             |token| matches!(token, Token::Any),
             |token, c| match token {
                 Token::Any | Token::One => true,

@@ -47,6 +47,8 @@ pub struct Project {
     files: BTreeMap<String, Entry>,
     /// The names of the project and of its packages.
     names: HashSet<String>,
+    /// Why it is not known what dbt reads, if it is not.
+    unknown: Option<String>,
 }
 
 /// The state of a packed project: its layer, and a fingerprint of its files.
@@ -114,6 +116,7 @@ impl Project {
             directory: tree.directory,
             files: tree.entries,
             names: tree.names,
+            unknown: tree.unknown,
         })
     }
 
@@ -147,7 +150,7 @@ impl Project {
     pub(super) fn pack<W: Write>(&self, out: W) -> Result<Packed<W>> {
         let mut archive = Archive::new(out);
         let mut hashes = Hashes::default();
-        let mut scan = Scan::new(&self.names);
+        let mut scan = Scan::new(&self.names, self.unknown.clone());
         for (name, entry) in &self.files {
             let inner = format!("{DIRECTORY}/{name}");
             match entry {

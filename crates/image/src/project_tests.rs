@@ -283,6 +283,12 @@ fn the_runner_is_told_of_variables_and_of_values_that_change() {
     assert_eq!(facts(directory.path()), expected);
     fs::write(directory.path().join("models/a.sql"), "select 1").unwrap();
     assert!(facts(directory.path()).contains("[\"B\"],\"parseAfresh\":null"));
+    for (key, end) in [("model-paths: [", "]"), ("packages-install-path: ", "")] {
+        let settings = format!("name: shop\n{key}\"{{{{ env_var('P') }}}}\"{end}");
+        write(directory.path(), &[("dbt_project.yml", &settings)]);
+        let told = facts(directory.path());
+        assert!(told.contains("of dbt_project.yml is a template"), "{told}");
+    }
 }
 
 #[test]
@@ -345,4 +351,51 @@ fn changes_are_counted_and_named() {
         "1 file changed (models/a.sql), 1 file added (models/d.sql), 1 file removed"
     );
     assert_eq!(changes.count(), 3);
+}
+
+#[test]
+fn no_text_breaks_what_reads_it() {
+    const SEEDS: [&str; 4] = [
+        "name: shop\nmodel-paths: [a, 'b', \"c\\n\"]\nx: &x {a: b}\ny: *x\n<<: *x\n",
+        "- a\n- b: |\n    x\n  c: >-\n    y\n? z\n: !!str q\n",
+        "{% macro a(x) %}{{ b['c'] }}{# d #}{% raw %}{{ env_var('E') }}{% endraw %}{% endmacro %}",
+        "*\n!models/**/[a-c]?.sql\n\\#x\n",
+    ];
+    const SIGNS: &str = "ab: -[]{}?&*!|>'\"%@`\n\t\r#,.~\\\u{feff}\u{e9}\0<=\u{85}/";
+    let signs: Vec<char> = SIGNS.chars().collect();
+    let mut state = 1_u64;
+    let mut next = |below: usize| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        usize::try_from(state >> 33).unwrap_or_default() % below
+    };
+    let none = HashSet::new();
+    for _ in 0..3000 {
+        let mut text: Vec<char> = SEEDS[next(SEEDS.len())].chars().collect();
+        for _ in 0..=next(8) {
+            let at = next(text.len() + 1);
+            match next(3) {
+                0 => text.truncate(at.max(1)),
+                1 => text.insert(at, signs[next(signs.len())]),
+                _ => {
+                    let part = text[at..text.len().min(at + 6)].to_vec();
+                    text.splice(at..at, part);
+                }
+            }
+        }
+        let text: String = text.into_iter().collect();
+        if let Ok(yaml) = crate::yaml::Yaml::parse(&text) {
+            yaml.root().and_then(|root| root.get("a"));
+        }
+        _ = crate::ignore::Rules::parse(&text).decision("models/a/ab.sql");
+        let mut scan = Scan::new(&none, None);
+        for name in ["models/a.sql", "models/a.yml"] {
+            let reads = settings::Reads::NODES;
+            let mut read = scan.reader(name, reads, text.len() as u64, text.as_bytes());
+            io::copy(&mut read, &mut io::sink()).unwrap();
+            scan.take(read);
+        }
+        assert!(scan.facts().starts_with("{\"version\":1,"));
+    }
 }

@@ -34,6 +34,7 @@ const LEFTOVERS: &[&str] = &[
     ".nox",
     ".eggs",
     ".venv",
+    "venv",
     "node_modules",
     // version control
     ".git",
@@ -121,8 +122,8 @@ impl Default for Names {
 impl Names {
     /// Why a name stays out, if it does.
     pub(super) fn apart(&self, name: &str) -> Option<Apart> {
-        let name = name.to_lowercase();
-        let found = self.0.iter().find(|(pattern, _)| pattern.matches(&name));
+        let name: Vec<char> = name.to_lowercase().chars().collect();
+        let found = self.0.iter().find(|(pattern, _)| pattern.takes(&name));
         found.map(|(_, why)| *why)
     }
 }

@@ -33,6 +33,8 @@ impl Reading {
     ) -> Result<Vec<Installed>> {
         let root = self.walk.root.clone();
         if install.is_template() {
+            let unknown = format!("{} of {PROJECT} is a template", install.key);
+            self.unknown.get_or_insert(unknown);
             if packages.count != Some(0) {
                 self.notes.push(format!("packages-install-path is {:?}, a template that only dbt can read: whether the packages are installed was not looked at", install.path));
             }

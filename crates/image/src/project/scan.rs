@@ -130,11 +130,12 @@ fn is_yaml(name: &str) -> bool {
 }
 
 impl<'a> Scan<'a> {
-    pub(super) fn new(packages: &'a HashSet<String>) -> Self {
+    /// A scan of files of which dbt reads others too if that is `unknown`, for the reason that is given.
+    pub(super) fn new(packages: &'a HashSet<String>, unknown: Option<String>) -> Self {
         Self {
             packages,
             variables: BTreeSet::new(),
-            afresh: None,
+            afresh: unknown,
             macros: vec![],
             mentions: Mentions::default(),
             words: HashMap::new(),
@@ -275,7 +276,10 @@ impl<'a> Scan<'a> {
         let values = self.macros.iter().map(|own| changing(&own.mentions));
         let values = values.map(|found| found.map(|(_, value)| value)).collect();
         let why = known.spread(&self.macros, values);
-        let keeps = self.macros.iter().map(|own| own.mentions.keeps.then_some(()));
+        let keeps = self
+            .macros
+            .iter()
+            .map(|own| own.mentions.keeps.then_some(()));
         let keeps = known.spread(&self.macros, keeps.collect());
         let found = self
             .macros

@@ -32,6 +32,8 @@ pub(super) struct Tree {
     pub(super) entries: BTreeMap<String, Entry>,
     /// The names of the project and of its packages.
     pub(super) names: HashSet<String>,
+    /// Why it is not known what dbt reads, if it is not.
+    pub(super) unknown: Option<String>,
     pub(super) notes: Vec<String>,
 }
 
@@ -49,6 +51,8 @@ pub(super) struct Reading {
     pub(super) notes: Vec<String>,
     /// The names of the projects that dbt reads.
     pub(super) names: HashSet<String>,
+    /// Why it is not known what dbt reads, if it is not.
+    pub(super) unknown: Option<String>,
     /// What is packed from outside of the project, and the path by which the project sees it.
     pub(super) outside: Vec<(PathBuf, String)>,
     /// The directories that paths lead through; what is above them all is `/project`.
@@ -76,6 +80,7 @@ pub(super) fn read(path: &Path) -> Result<Tree> {
         walk: Walk::new(root.clone(), rules(&root)?),
         notes: vec![],
         names: settings.name.iter().cloned().collect(),
+        unknown: None,
         outside: vec![],
         through: [root.clone()].into(),
     };
@@ -146,6 +151,9 @@ impl Reading {
         let Named { key, path, reads } = named;
         let of = |base: &Path| base.join(PROJECT);
         if named.is_template() {
+            let of = if seen.is_empty() { PROJECT } else { seen };
+            self.unknown
+                .get_or_insert_with(|| format!("{key} of {of} is a template"));
             if trusted {
                 self.notes.push(format!("{key} has {path:?}, a template that only dbt can read: of what it names, only what lies in the project is packed"));
             }
@@ -233,10 +241,9 @@ impl Reading {
                 .iter()
                 .any(|home| *home != self.walk.root && path.starts_with(home));
             if outside && !of_package {
-                self.notes.push(format!(
-                    "{} stays out of the image: it is {what}",
-                    path.strip_prefix(&self.walk.root).unwrap_or(path).display()
-                ));
+                let shown = path.strip_prefix(&self.walk.root).unwrap_or(path).display();
+                let note = format!("{shown} stays out of the image: it is {what}");
+                self.notes.push(plain(&note));
             }
             gone.push(path.clone());
         }
@@ -348,6 +355,7 @@ impl Reading {
             directory,
             entries,
             names,
+            unknown: self.unknown,
             notes,
         })
     }
@@ -385,13 +393,15 @@ fn relative(from: &str, to: &str) -> String {
     }
 }
 
+/// A text without what a terminal would act on.
+fn plain(text: &str) -> String {
+    text.replace(char::is_control, "?")
+}
+
 /// A few names of many.
 fn listed(names: &[String]) -> String {
     const SHOWN: usize = 10;
-    let shown = names
-        .iter()
-        .take(SHOWN)
-        .map(|name| name.escape_debug().to_string());
+    let shown = names.iter().take(SHOWN).map(|name| plain(name));
     let shown = shown.collect::<Vec<_>>().join(", ");
     match names.len().saturating_sub(SHOWN) {
         0 => shown,

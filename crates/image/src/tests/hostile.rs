@@ -66,7 +66,10 @@ async fn an_index_chooses_no_path() {
         for page in [html(wheel, hash), json(wheel, hash), beside(hash)] {
             for requirement in [
                 "dbt-core",
-                &format!("dbt-core==1 --hash=sha256:{}", "0".repeat(64)),
+                &format!(
+                    "dbt-core==1 --hash=sha256:{0}\ndbt-postgres==1 --hash=sha256:{0}",
+                    "0".repeat(64)
+                ),
             ] {
                 setting.server.put(SIMPLE, page.clone());
                 write(&setting, requirement);
@@ -168,7 +171,7 @@ async fn what_a_wheel_needs_is_believed_of_its_own_index_alone() {
         &format!("-i http://{}/poison\ndbt-core", setting.server.host()),
     );
     assert!(setting.refused().await.contains("no index has evil"));
-    write(&setting, "dbt-core");
+    write(&setting, "dbt-core\ndbt-postgres");
     setting.push(None).await;
 }
 

@@ -73,11 +73,11 @@ pub(super) fn of_yaml(text: &str) -> Vec<Span<'_>> {
             Some(b'#') => "#}",
             _ => continue,
         };
+        rest = &rest[1..];
         let end = rest.find(close).unwrap_or(rest.len());
-        let (inside, after) = rest.split_at(end);
+        let (mut left, after) = rest.split_at(end);
         rest = after;
         let mut tokens = vec![];
-        let mut left = &inside[1..];
         while let Some(c) = left.chars().next() {
             let length = name_length(left);
             if length > 0 {
@@ -239,6 +239,7 @@ mod tests {
             ("a: '{{ f(''}}'') }}'", &["f"]),
             ("{# {{ a }} #} {% b %}", &["a", "b"]),
             ("a: {b: {c: d}}", &[]),
+            ("{%} {#} {{} {", &[]),
         ] {
             assert_eq!(names(&of_yaml(text)), expected, "{text}");
         }

@@ -5,7 +5,7 @@ const NODES: Reads = Reads::NODES;
 /// What is said of files whose folders tell what dbt reads them for.
 fn afresh(files: &[(&str, &str)]) -> Option<String> {
     let packages = ["shop", "dbt_date"].map(str::to_owned).into();
-    let mut scan = Scan::new(&packages);
+    let mut scan = Scan::new(&packages, None);
     for (name, text) in files {
         let reads = match name.contains("macros/") {
             true => Reads {
