@@ -46,7 +46,9 @@ class Project:
             folders.sort()
             for path in (Path(folder, name) for name in [*folders, *sorted(names)]):
                 if path.is_symlink():
-                    return None
+                    if not path.resolve().is_relative_to(root.resolve()):
+                        return None
+                    total.update(f"{path.relative_to(root)}\0{os.readlink(path)}\0".encode(errors="surrogateescape"))
                 if path.is_file():
                     total.update(f"{path.relative_to(root)}\0{digest(path)}\0".encode(errors="surrogateescape"))
         return total.hexdigest()

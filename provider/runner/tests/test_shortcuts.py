@@ -128,6 +128,16 @@ def test_other_packages_make_another_fingerprint(fingerprint, tmp_path):
     assert first != fingerprint(packages="../opt")
 
 
+def test_a_link_within_the_project_is_part_of_its_fingerprint(fingerprint, tmp_path):
+    first = fingerprint()
+    (tmp_path / "util").symlink_to(".")
+    second = fingerprint()
+    assert second not in (None, first)
+    (tmp_path / "util").unlink()
+    (tmp_path / "util").symlink_to("./.")
+    assert fingerprint() not in (None, first, second)
+
+
 def test_what_is_not_known_has_no_fingerprint(fingerprint, tmp_path):
     assert fingerprint(parse_afresh="models/a.sql mentions flags") is None
     assert fingerprint(secrets=frozenset({"SCHEMA"}), SCHEMA="a") is None
