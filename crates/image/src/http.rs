@@ -196,11 +196,13 @@ impl Client {
             true => by_proxy(&url).await,
             false => None,
         };
-        let error = match said {
-            Some(reason) => refused(action, &host, reason),
-            None => failure(action, &host, &error),
-        };
-        Err((error, !lasting))
+        match said {
+            Some(reason) => {
+                let passing = reason.contains(" answered 5");
+                Err((refused(action, &host, reason), passing))
+            }
+            None => Err((failure(action, &host, &error), !lasting)),
+        }
     }
 }
 

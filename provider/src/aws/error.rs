@@ -196,7 +196,8 @@ impl From<BuildError> for crate::error::Error {
     }
 }
 
-fn innermost(error: &dyn std::error::Error) -> String {
+/// The last of an error's causes.
+pub(super) fn innermost(error: &dyn std::error::Error) -> String {
     let mut last = error;
     while let Some(source) = last.source() {
         last = source;

@@ -1,5 +1,6 @@
 //! HTTP for the SDK: through the proxies that the environment names, and with words for answers that are not AWS's.
 
+use super::error::innermost;
 use aws_smithy_http_client::{
     Builder, Connector,
     proxy::ProxyConfig,
@@ -117,23 +118,34 @@ impl HttpConnector for Connectors {
             match answer.await {
                 Ok(response) if ours => Ok(response),
                 Ok(response) => own(response, proxy.as_deref()).await,
-                Err(error) => Err(refused(&uri, proxy.as_deref()).await.unwrap_or(error)),
+                Err(error) => Err(match proxy.as_deref() {
+                    Some(proxy) => refused(&uri, proxy, error).await,
+                    None => error,
+                }),
             }
         })
     }
 }
 
-/// What a proxy that gives no way through says.
-async fn refused(uri: &Uri, proxy: Option<&str>) -> Option<ConnectorError> {
-    if uri.scheme_str() != Some("https") {
-        return None;
-    }
+/// Why there is no way through a proxy: what it says, where it says something.
+async fn refused(uri: &Uri, proxy: &str, error: ConnectorError) -> ConnectorError {
     let port = uri.port_u16().unwrap_or(443);
-    let reason = refusal(proxy?, uri.host()?, port).await?;
-    let passing = reason
-        .contains(" answered 5")
-        .then_some(ErrorKind::TransientError);
-    Some(ConnectorError::other(reason.into(), passing))
+    let said = match (uri.scheme_str(), uri.host()) {
+        (Some("https"), Some(host)) => refusal(proxy, host, port).await,
+        _ => None,
+    };
+    match said {
+        Some(reason) => {
+            let passing = reason.contains(" answered 5");
+            let passing = passing.then_some(ErrorKind::TransientError);
+            ConnectorError::other(reason.into(), passing)
+        }
+        None if error.is_io() => {
+            let reason = format!("{} through the proxy {}", innermost(&error), shown(proxy));
+            ConnectorError::io(reason.into())
+        }
+        None => error,
+    }
 }
 
 /// The response, if it can be AWS's own.

@@ -2,7 +2,7 @@
 
 use crate::{always, refusal};
 use serde_json::json;
-use tests::{Provider, properties};
+use tests::{Provider, Stack, moto, properties};
 use tonic::Code;
 
 /// What an `up` through this environment fails with.
@@ -62,6 +62,19 @@ async fn a_proxy_that_refuses_is_told() {
 }
 
 #[tokio::test]
+async fn a_proxy_that_is_not_there_is_told() {
+    for endpoint in ["http://sts.example.invalid", "https://sts.example.invalid"] {
+        let variables = [
+            ("ALL_PROXY", "http://127.0.0.1:1"),
+            ("AWS_ENDPOINT_URL", endpoint),
+        ];
+        let refused = refused(&variables).await;
+        let told = "through the proxy http://127.0.0.1:1)";
+        assert!(refused.contains(told), "{refused}");
+    }
+}
+
+#[tokio::test]
 async fn what_needs_no_proxy_is_reached_without() {
     let aws = always(403, refusal("ExpiredToken")).await;
     let port = aws.rsplit(':').next().expect("a port");
@@ -89,4 +102,38 @@ async fn what_needs_no_proxy_is_reached_without() {
         refused.contains("what answered 200 OK with HTML is not AWS"),
         "{refused}"
     );
+}
+
+/// The base image's registry is asked through the same proxies.
+#[tokio::test]
+async fn a_proxy_that_refuses_a_registry_is_told() {
+    let (proxy, cache) = (
+        always(403, "").await,
+        tempfile::tempdir().expect("a folder"),
+    );
+    let variables = [
+        ("HTTPS_PROXY", proxy.as_str()),
+        ("NO_PROXY", "127.0.0.1"),
+        ("DBT_AWS_CACHE", &cache.path().to_string_lossy()),
+    ];
+    let provider = Provider::start(&[&moto()[..], &variables].concat()).await;
+    let stack = Stack::configured("proxied", provider, json!({})).await;
+    let repository = stack
+        .make("dbt-aws:ecr:Repository", "shop", json!({}))
+        .await;
+    let inputs = json!({
+        "repositoryUrl": repository.get("repositoryUrl"), "path": "../examples/jaffle-shop",
+        "baseImage": "registry.example.invalid/python:3.13", "dbt": {"adapter": "postgres"},
+    });
+    let urn = stack.urn("dbt-aws:ecr:Image", "image");
+    let none = properties(&json!({}));
+    let checked = stack
+        .provider
+        .check(&urn, &none, &properties(&inputs))
+        .await
+        .expect("fits");
+    let refused = stack.provider.create(&urn, &checked, false).await;
+    let refused = refused.expect_err("refuses");
+    let told = format!("the proxy {proxy} answered 403 X");
+    assert!(refused.message().contains(&told), "{}", refused.message());
 }
