@@ -144,6 +144,14 @@ fn what_looks_like_a_secret_stays_out_and_is_named() {
         ]
     );
 
+    // of a path for texts dbt reads no others
+    let docs = project(&[
+        ("dbt_project.yml", "name: shop\ndocs-paths: ['.']\n"),
+        ("secrets.yml", ""),
+        ("secrets.md", ""),
+    ]);
+    assert_eq!(names(docs.path()), ["dbt_project.yml", "secrets.md"]);
+
     // dbt reads these, whatever they are called
     let read = [
         "macros/id_rsa.sql",

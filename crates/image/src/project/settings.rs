@@ -28,31 +28,41 @@ pub(super) struct Reads {
     pub(super) macros: bool,
     /// What is parsed itself: models and their like, and properties.
     pub(super) nodes: bool,
+    /// Texts of the documentation.
+    pub(super) docs: bool,
     /// Whatever lies there, for the documentation.
     pub(super) assets: bool,
 }
 
 impl Reads {
+    const NOTHING: Self = Self {
+        macros: false,
+        nodes: false,
+        docs: false,
+        assets: false,
+    };
     const MACROS: Self = Self {
         macros: true,
-        nodes: false,
-        assets: false,
+        ..Self::NOTHING
     };
     pub(super) const NODES: Self = Self {
         nodes: true,
-        macros: false,
-        assets: false,
+        ..Self::NOTHING
+    };
+    const DOCS: Self = Self {
+        docs: true,
+        ..Self::NOTHING
     };
     const ASSETS: Self = Self {
         assets: true,
-        macros: false,
-        nodes: false,
+        ..Self::NOTHING
     };
 
     pub(super) fn and(self, other: Self) -> Self {
         Self {
             macros: self.macros || other.macros,
             nodes: self.nodes || other.nodes,
+            docs: self.docs || other.docs,
             assets: self.assets || other.assets,
         }
     }
@@ -64,10 +74,12 @@ impl Reads {
     /// Whether dbt reads a file of this name, as it matches names itself.
     pub(super) fn takes(self, name: &str) -> bool {
         let extension = name.rsplit_once('.').map(|(_, end)| end.to_lowercase());
-        let known = |end: &str| ["csv", "md", "py", "sql", "yaml", "yml"].contains(&end);
-        (self.macros || self.nodes)
-            && !name.starts_with(['.', '#', '~'])
-            && extension.is_some_and(|end| known(&end))
+        let known = |end: &str| match end {
+            "md" => self.docs || self.nodes || self.macros,
+            "csv" | "py" | "sql" | "yaml" | "yml" => self.nodes || self.macros,
+            _ => false,
+        };
+        !name.starts_with(['.', '#', '~']) && extension.is_some_and(|end| known(&end))
     }
 }
 
@@ -141,7 +153,7 @@ impl Settings {
             (&["test-paths"], "tests", Reads::NODES),
             (&["function-paths"], "functions", Reads::NODES),
             (&["macro-paths"], "macros", Reads::MACROS),
-            (&["docs-paths"], "", Reads::NODES),
+            (&["docs-paths"], "", Reads::DOCS),
             (&["asset-paths"], "", Reads::ASSETS),
         ] {
             let found = keys.iter().find_map(|key| Some((*key, root.get(key)?)));
