@@ -21,7 +21,8 @@ from dbt_aws.commands import name_of
 from dbt_aws.dbt_results import Said, describe, without_dbt
 from dbt_aws.process import WATCHED, in_a_child
 
-NAME = "partial_parse.msgpack"
+# Options that change the parse, or what becomes of its warnings, and that dbt does not look for in one that it finds.
+PARSE_ALONE = ("--warn-error", "--static-parser", "--no-static-parser", "--use-experimental-parser", "--no-use-experimental-parser", "--project-dir")
 
 
 def main():
@@ -33,10 +34,12 @@ def main():
     except ImportError as error:
         return write(results, without_dbt(error), 0)
     for number, command in enumerate(commands, 1):
-        # A warning of the parse is an error each time. All else that may change it either dbt sees or the project shows.
-        if afresh or any(word.startswith("--warn-error") for word in command):
-            (target() / NAME).unlink(missing_ok=True)
+        alone = afresh or any(word.startswith(PARSE_ALONE) for word in command)
+        if alone:
+            parse().unlink(missing_ok=True)
         code = in_a_child(lambda: run(number, command, results))
+        if alone:
+            parse().unlink(missing_ok=True)
         if code:
             return code
     return 0
@@ -65,14 +68,14 @@ def write(results, line, started):
     return line["exitCode"]
 
 
-def target():
-    """Where dbt writes."""
-    return Path(os.environ["DBT_TARGET_PATH"])
+def parse():
+    """The parse that dbt leaves, and finds."""
+    return Path(os.environ["DBT_TARGET_PATH"], "partial_parse.msgpack")
 
 
 def run_results():
     """What dbt says of its last command."""
-    return target() / "run_results.json"
+    return Path(os.environ["DBT_TARGET_PATH"], "run_results.json")
 
 
 def stamp(path):

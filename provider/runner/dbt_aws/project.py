@@ -9,7 +9,7 @@ from .outcome import End
 
 FACTS, FACTS_BYTES = ".dbt-aws.json", 1 << 20
 ROOT = Path("/project")
-# Those of dbt's variables that differ from run to run, or have nothing to do with its parse.
+# Those of dbt's variables that the runner sets, for each run anew.
 OUR_PATHS = {"DBT_LOG_PATH", "DBT_PROFILES_DIR", "DBT_TARGET_PATH"}
 
 
@@ -28,8 +28,6 @@ class Project:
                 self.variables, self.parse_afresh = frozenset(map(str, facts["variables"])), facts["parseAfresh"]
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             pass
-        if self.parse_afresh is None and (b"warn_error" in (self.directory / "dbt_project.yml").read_bytes()):
-            self.parse_afresh = "dbt_project.yml sets warn_error"  # a warning of the parse is an error each time
 
     def fingerprint(self, env, secrets, packages):
         """A hash of all that dbt's parse depends on, but for the command's options; None where something is not known.

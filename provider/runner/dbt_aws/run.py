@@ -28,8 +28,8 @@ from .warehouse import address, wait_for
 
 DBT_COMMANDS = Path(__file__).resolve().parent.parent / "dbt_commands.py"
 DBT_PACKAGES = Path("/opt/dbt")
-# What dbt has no use for, and nobody else may see.
-NOT_FOR_DBT = {"DBT_AWS_ENVIRONMENT", "DBT_AWS_WAREHOUSE_SECRET"}
+# What dbt has no use for, and what it would prefer to the run's own directories.
+NOT_FOR_DBT = {"DBT_AWS_ENVIRONMENT", "DBT_AWS_WAREHOUSE_SECRET", "DBT_ENGINE_LOG_PATH", "DBT_ENGINE_PROJECT_DIR", "DBT_ENGINE_TARGET_PATH"}
 # The files that dbt's messages name, of which as many are kept.
 NAMED_MOST = 100
 
@@ -93,6 +93,8 @@ class Run:
         project = Project(self.env.get("DBT_PROJECT_DIR") or "/project")
         self.dbt_env = self.environment(project)
         connection, variables = write_profile(self.env, self.work)
+        if variables:
+            self.dbt_env.pop("DBT_ENGINE_PROFILES_DIR", None)
         self.dbt_env.update(variables)
         self.find_parse(project)
         if where := address(connection):

@@ -25,16 +25,17 @@ seeds: {shop: {+quote_columns: true}}
     "dbt_packages/pkg/macros/one.sql": "{% macro one() %}1{% endmacro %}",
     "selectors.yml": """
 selectors:
+  - name: most
+    definition: {union: [{method: fqn, value: "*"}, {exclude: [{method: tag, value: nightly, indirect_selection: eager}]}]}
   - name: nightly
-    default: false
-    definition: {union: [{method: tag, value: nightly}, {method: fqn, value: versioned, parents: true}]}
+    definition: {method: tag, value: nightly}
 """,
     "macros/names.sql": """
 {% macro generate_schema_name(custom, node) %}{{ target.schema if custom is none else custom ~ env_var('SUFFIX', '') }}{% endmacro %}
 {% macro count_rows(model) %}{% do log(run_query('select count(*) from ' ~ model).columns[0].values() | list, info=true) %}{% endmacro %}
 {% test even(model, column_name) %}select * from {{ model }} where {{ column_name }} % 2 = 1{% endtest %}
 """,
-    "models/a.sql": "{{ config(tags=['nightly']) }} select 2 as id, '{{ var('label') }}' as label, cast('2026-01-01' as date) as day",
+    "models/a.sql": "{{ config(tags=['hourly']) }} select 2 as id, '{{ var('label') }}' as label, cast('2026-01-01' as date) as day",
     "models/never/off.sql": "select nothing from nowhere",
     "models/off_too.sql": "{{ config(enabled=false) }} select 1 as id",
     "models/step.sql": "{{ config(materialized='ephemeral') }} select * from {{ ref('a') }}",

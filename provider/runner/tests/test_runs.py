@@ -91,12 +91,6 @@ def test_failing_model(run):
     assert not any(key.startswith(LAST) for key in result.keys)
 
 
-def test_failing_test(run):
-    result = run({**OK, "tests/no_orders.sql": "select * from {{ ref('orders') }}"})
-    assert result.code == 1
-    assert result.outcome["failedNodes"] == ["test.shop.no_orders"]
-
-
 def test_many_failing_nodes_fit(run):
     files = {f"models/{'m' * 100}_{n}.sql": "select nothing" for n in range(120)}
     result = run(files)

@@ -1,12 +1,13 @@
 """The runner's parts, without dbt."""
 
+import io
 import json
 import signal
 import threading
 
 import pytest
 
-from dbt_aws import artifacts, commands, outcome, process, profile, redaction, warehouse
+from dbt_aws import artifacts, commands, outcome, process, profile, redaction, variables, warehouse
 from dbt_aws.run import Run
 
 
@@ -14,7 +15,8 @@ from dbt_aws.run import Run
     ("dbt build", ["build"]),
     ("build --select 'tag:a tag:b'", ["build", "--select", "tag:a tag:b"]),
     ("dbt --no-partial-parse build", ["--no-partial-parse", "build"]),
-    ("dbt run --vars '{a: 1}'", ["run", "--vars", "{a: 1}"]),
+    ("dbt run --vars '{a: 1; b}'", ["run", "--vars", "{a: 1; b}"]),
+    ("dbt build --profiles-dir .", ["build", "--profiles-dir", "."]),
 ])
 def test_command(line, words):
     assert commands.parse_command(line) == words
@@ -26,14 +28,22 @@ def test_command(line, words):
     ("rm -rf /", "is not one of dbt's"),
     ("dbt build && dbt docs generate", "holds `&&`"),
     ("dbt build --select 'a", "no closing quotation"),
+    ("dbt run; dbt test", "holds `;`"),
+    ("dbt build --select a;", "holds `;`"),
+    ("dbt build > log", "holds `>`"),
+    ("dbt sl query", "is not one of dbt's"),
+    ("dbt docs serve", "never ends"),
+    ("dbt build --target-path /tmp/docs", "has --target-path: dbt writes to the run's own target"),
+    ("dbt build --log-path=/tmp", "has --log-path"),
+    ("dbt build --profiles-dir .", "has --profiles-dir: the profile is written for the run"),
 ])
 def test_refused_command(line, message):
     with pytest.raises(outcome.End, match=message) as refused:
-        commands.parse_command(line)
+        commands.parse_command(line, has_profile=True)
     assert refused.value.exit_code == 2
 
 
-@pytest.mark.parametrize("text", ["dbt build", "[]", "{}", "[1]"])
+@pytest.mark.parametrize("text", ["dbt build", "[]", "{}", "[1]", "[" * 50_000, json.dumps(["build"] * 101), json.dumps(["x" * 70_000])])
 def test_refused_commands(text):
     with pytest.raises(outcome.End, match="is not a JSON list"):
         commands.parse_commands(text, True)
@@ -49,6 +59,103 @@ def test_redact_knows_every_form_of_a_secret():
     assert redact('login pa"ss at db.example.com') == "login ***** at db.example.com"
     assert redact("abc plain-value") == "abc plain-value"
     assert redact.bytes(b'pa"ss \xff') == b"***** \xff"
+
+
+@pytest.mark.parametrize("command, error, said", [
+    (["deps"], "[Errno 30] Read-only file system: 'm.sql'", "run dbt deps in the project's folder before pulumi up"),
+    (["--debug", "clean"], "dbt will not clean", "leave dbt clean out"),
+    (["retry"], "Could not find previous run", "name what failed"),
+    (["build"], "Could not find adapter type postgres!", "add it to the requirements"),
+    (["build"], "[Errno 30] Read-only file system: 'shop.duckdb'", "/tmp alone"),
+])
+def test_advice(command, error, said):
+    assert said in commands.advice(command, error)
+
+
+@pytest.mark.parametrize("name, said", [
+    ("LABEL", None), ("OWN", None), ("DBT_FULL_REFRESH", None), ("DBT_ENV_CUSTOM_ENV_TEAM", None),
+    ("OTHER", "read it there with env_var, or declare it"),
+    ("DBT_DEFER_STATE", "reaches more"), ("DBT_STATE_OF_MIND", "does not read it"),
+    ("API_KEY", "is a secret"), ("HOST", "the profile reads it"),
+    *((name, "reaches more") for name in (
+        "PGHOSTADDR", "PGPASSFILE", "pghost", "AWS_ENDPOINT_URL_S3", "AWS_CA_BUNDLE", "LD_PRELOAD", "PYTHONPATH", "PYTHONSTARTUP", "HTTPS_PROXY",
+        "all_proxy", "no_proxy", "SSL_CERT_FILE", "SSLKEYLOGFILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PATH", "HOME", "TMPDIR",
+        "DBT_PROFILES_DIR", "DBT_PROJECT_DIR", "DBT_TARGET_PATH", "DBT_LOG_PATH", "DBT_ENGINE_PROFILES_DIR", "DBT_AWS_PROFILE",
+        "DBT_ENV_SECRET_AWS_PASSWORD", "GOOGLE_APPLICATION_CREDENTIALS", "DATABRICKS_HOST", "SNOWFLAKE_HOME", "ODBCSYSINI", "GIT_SSH_COMMAND")),
+])
+def test_variables_of_an_execution(name, said):
+    """Wherever a name is listed besides, it is refused if it reaches more than the project."""
+    listed = frozenset({"LABEL", "HOST", "API_KEY", "PGHOSTADDR", "PATH", "AWS_ENDPOINT_URL_S3"})
+    reason = variables.refusal(name, listed, frozenset({"OWN", "HTTPS_PROXY"}), frozenset({"API_KEY"}), "{{ env_var('HOST') }}")
+    assert said in reason if said else reason is None
+
+
+def test_the_profile_is_looked_through_where_it_is_a_template():
+    profile_text = json.dumps({"schema": "x", "settings": {"host": "{{ env_var('HOST') }}", "threads": "LABEL"}})
+    assert variables.given({"schema": "1", "LABEL": "2"}, {"schema", "LABEL"}, set(), set(), profile_text)
+    with pytest.raises(outcome.End, match="may not set the environment variable HOST: the profile reads it"):
+        variables.given({"HOST": "evil"}, {"HOST"}, set(), set(), profile_text)
+    with pytest.raises(outcome.End, match="environment.LABEL in the execution's input is not a text"):
+        variables.given({"LABEL": 1}, {"LABEL"}, set(), set(), profile_text)
+
+
+def test_only_the_containers_own_endpoint_is_used(monkeypatch, tmp_path):
+    (tmp_path / "config").write_text("[default]\nendpoint_url = http://evil.example.com\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://evil.example.com")
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    assert artifacts.Artifacts("s3://a", print).s3().meta.endpoint_url == "https://s3.eu-west-1.amazonaws.com"
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    assert artifacts.Artifacts("s3://a", print).s3().meta.endpoint_url == "http://127.0.0.1:1"
+
+
+def test_the_type_of_the_project_wins(tmp_path):
+    env = {"DBT_AWS_PROFILE": json.dumps({"name": "shop", "type": "duckdb", "settings": {"type": "postgres", "host": "db"}}),
+           "DBT_AWS_WAREHOUSE_SECRET": json.dumps({"type": "postgres", "username": "{{ env_var('X') }}"})}
+    connection, hidden = profile.write_profile(env, tmp_path)
+    assert connection["type"] == "duckdb"
+    assert connection["user"] == "{{ env_var('DBT_ENV_SECRET_AWS_USER') }}" and hidden["DBT_ENV_SECRET_AWS_USER"] == "{{ env_var('X') }}"
+
+
+@pytest.mark.parametrize("form", [
+    'pa"s\'sé/1', 'pa\\"s\'s\\u00e9/1', r"pa\\\"s's\\u00e9/1", "pa\"s''sé/1", "pa%22s%27s%C3%A9%2F1",
+])
+def test_a_secret_is_found_in_other_texts(form):
+    redact = redaction.Redact({"DBT_ENV_SECRET_A": 'pa"s\'sé/1'})
+    assert redact(f"<{form}>") == "<*****>"
+    assert redact.bytes(f"<{form}>".encode()) == b"<*****>"
+
+
+def test_json_without_secrets_is_json_still():
+    redact = redaction.Redact({"DBT_ENV_SECRET_A": "12345678", "DBT_ENV_SECRET_B": 'a"bcd'})
+    document = {"12345678": 12345678, "a": ['x a"bcd', 1.5, None, True], "b": '{"c": "a\\"bcd"}'}
+    assert json.loads(redact.json(json.dumps(document).encode())) == {"*****": "*****", "a": ["x *****", 1.5, None, True], "b": '{"c": "*****"}'}
+    assert redact.json(b'{"a":  1}') == b'{"a":  1}'
+
+
+def test_a_long_line_is_passed_on_in_parts_without_secrets():
+    redact, written = redaction.Redact({"DBT_ENV_SECRET_A": "secret-of-some-length"}), []
+    for lead in ((1 << 20) - 10, (1 << 20) - 21, 1 << 20):
+        redact.stream(io.BytesIO(b"x" * lead + b"secret-of-some-length" + b"y" * 100 + b"\nend"), written.append)
+        assert b"".join(written) == b"x" * lead + b"*****" + b"y" * 100 + b"\nend"
+        assert max(map(len, written)) <= 1 << 20
+        written.clear()
+
+
+def test_files_outside_the_target_are_not_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    run = Run({"DBT_AWS_ARTIFACTS": "s3://artifacts/shop"})
+    run.make_work()
+    run.dbt_env["DBT_PROJECT_DIR"] = str(tmp_path / "project")
+    (run.target / "run").mkdir(parents=True)
+    (run.target / "run" / "a.sql").write_text("select 1")
+    (tmp_path / "secret").write_text("secret")
+    (run.target / "link").symlink_to(tmp_path / "secret")
+    said = run.placed(f"at {run.target}/run/a.sql, ../{run.work.name}/target/link {run.target}/../../secret in '{run.target}' and {run.logs}/dbt.log")
+    place = f"s3://artifacts/shop/{run.place}"
+    assert said == f"at {place}/run/a.sql, {place}/link {place}/../../secret in 'target' and {place}/logs/dbt.log"
+    assert [name for name, _ in run.files()] == ["run/a.sql"]
 
 
 def test_redact_hides_a_warehouse_secret_that_is_no_object():
