@@ -31,7 +31,7 @@ def main():
     commands, results, afresh = json.loads(sys.argv[1]), sys.argv[2], sys.argv[3] == "afresh"
     try:
         import dbt.cli.main  # once for all: each command begins with what this leaves
-    except ImportError as error:
+    except Exception as error:
         return write(results, without_dbt(error), 0)
     for number, command in enumerate(commands, 1):
         alone = afresh or any(word.startswith(PARSE_ALONE) for word in command)

@@ -31,7 +31,7 @@ def parse_commands(text, has_profile):
         lines = None
     if not isinstance(lines, list) or not 0 < len(lines) <= COMMANDS_MOST or not all(isinstance(line, str) for line in lines):
         raise End("usage", f"DBT_AWS_COMMANDS is not a JSON list of 1 to {COMMANDS_MOST} dbt command lines, such as "
-                           f"[\"dbt build\"]: {text[:1000]}")
+                           f"[\"dbt build\"]{f': {text}' if len(text) < 1000 else ''}")
     return [parse_command(line, has_profile) for line in lines]
 
 

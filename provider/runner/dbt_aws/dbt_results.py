@@ -1,5 +1,6 @@
 """What dbt says of a command, made into what the runner needs to know."""
 
+import re
 import traceback
 from datetime import timedelta
 
@@ -55,7 +56,7 @@ def describe(outcome, said, name, version, strict):
     if outcome.exception is not None:
         error, kind = trouble(outcome.exception, version)
     elif name == "debug" and not outcome.success:
-        error = " ".join(said.checks)
+        error = re.sub(r".*failed:", "", " ".join(said.checks))
     warning = None
     if outcome.success and name in SELECT and not any(not unique_id(node).startswith("operation.") for node in nodes):
         criteria = "; ".join(text[:1].lower() + text[1:] for text in said.criteria)

@@ -27,11 +27,16 @@ def read_results(path, commands, clean):
         for key in ("error", "warning"):
             result[key] = result[key] and clean(result[key])
         result["failed"] = [[node, clean(message)] for node, message in result["failed"]]
-        done.append({"words": command, "command": shlex.join(["dbt", *command]), **result})
+        done.append({"words": command, "command": short(command, clean), **result})
     return done
 
 
-def end_of(commands, done, returncode, stopped, minutes):
+def short(command, clean):
+    """A command as messages say it."""
+    return one_line(clean(shlex.join(["dbt", *command])))
+
+
+def end_of(commands, done, returncode, stopped, minutes, clean):
     """How the run ended, from how dbt did."""
     warnings = [f"{command['command']} {one_line(command['warning'])}" for command in done if command["warning"] and not command["exitCode"]]
     if len(done) == len(commands) and not any(command["exitCode"] for command in done):
@@ -39,13 +44,13 @@ def end_of(commands, done, returncode, stopped, minutes):
         succeeded = f"{' and '.join(command['command'] for command in done)} succeeded: {count(nodes, 'node')}"
         return End("success", "; but ".join([succeeded, *warnings]), warnings=warnings)
     failed = next((command for command in done if command["exitCode"]), None)
-    kind, *rest = failure(commands, done, failed, returncode, stopped, minutes)
+    current = short(commands[min(len(done), len(commands) - 1)], clean)
+    kind, *rest = failure(current, failed, returncode, stopped, minutes)
     return End(kind, *rest, warnings=warnings)
 
 
-def failure(commands, done, failed, returncode, stopped, minutes):
+def failure(current, failed, returncode, stopped, minutes):
     """What End takes for a run that did not succeed."""
-    current = shlex.join(["dbt", *commands[min(len(done), len(commands) - 1)]])
     if stopped == "timeout":
         return "timeout", (f"{current} was still running after {minutes:g} min and was cancelled; "
                            "raise timeoutMinutes, or look for the slow model in run_results.json")

@@ -181,7 +181,7 @@ class Run:
     def end(self):
         """How the run ended, from how dbt did."""
         minutes = self.deadline and (self.deadline - self.clock) / 60
-        return end_of(self.commands, self.done, self.returncode, self.stopped, minutes)
+        return end_of(self.commands, self.done, self.returncode, self.stopped, minutes, self.clean)
 
     def keep(self, end):
         """Upload the artifacts and, last of all and whatever became of them, outcome.json."""

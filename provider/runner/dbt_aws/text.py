@@ -1,9 +1,13 @@
 """Texts for people."""
 
+import re
+
+CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0e-\x1f\x7f-\x9f]")
+
 
 def one_line(text, length=300):
-    """The text without line breaks, cut to a length."""
-    text = " ".join(str(text).split())
+    """The text without line breaks and control characters, cut to a length."""
+    text = " ".join(CONTROL.sub("", str(text)).split())
     return text if len(text) <= length else text[: length - 1] + "…"
 
 

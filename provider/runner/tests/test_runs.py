@@ -349,16 +349,20 @@ REASONS = [
     ("run --select batches", 'PARTIAL SUCCESS (1/2): Runtime Error\n  Binder Error: Referenced column "nothing"'),
     ("run --select batches --event-time-start 2021-01-01 --event-time-end 2022-01-01", 'ERROR: Runtime Error\n  Binder Error: Referenced column "nothing"'),
     ("run --select events --vars '{hook: true}'", "why it failed"),
+    ("run --fail-fast --select broken", 'column "nothing"'),
     ("debug --target nowhere", "nowhere"),
+    ("debug", ""),
     ("seed", "selected no nodes: the project has none"),
     ("ls --select nosuch", ""),
 ]
 
 
 def test_a_failure_is_told_with_its_reason(with_dbt, tmp_path):
+    """Without git, too, as in the image."""
     files = {
         "dbt_project.yml": PROJECT + "on-run-start: \"{% if var('hook', false) %}{{ boom() }}{% endif %}\"\n",
         "models/events.sql": "{{ config(event_time='loaded') }} select cast('2020-01-01' as timestamp) as loaded",
+        "models/broken.sql": "select nothing",
         "models/batches.sql": """
             {{ config(materialized='incremental', incremental_strategy='microbatch', event_time='loaded', begin='2020-01-01', batch_size='year') }}
             select loaded, {% if model.batch and model.batch.event_time_start.year > 2020 %} nothing {% else %} 1 {% endif %} as x
@@ -371,7 +375,7 @@ def test_a_failure_is_told_with_its_reason(with_dbt, tmp_path):
     commands = list(dict.fromkeys(command for command, _ in REASONS))
     commands[commands.index("run --select batches")] += " --event-time-start 2020-01-01 --event-time-end 2022-01-01"
     results = tmp_path / "results.jsonl"
-    with_dbt("described.py", files, json.dumps(commands), str(results), DBT_TARGET_PATH=str(tmp_path / "target"), DBT_LOG_PATH=str(tmp_path))
+    with_dbt("described.py", files, json.dumps(commands), str(results), PATH="/nonexistent", DBT_TARGET_PATH=str(tmp_path / "target"), DBT_LOG_PATH=str(tmp_path))
     lines = dict(zip(dict.fromkeys(command for command, _ in REASONS), map(json.loads, results.read_text().splitlines())))
     for command, reason in REASONS:
         line = lines[command]

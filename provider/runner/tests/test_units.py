@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from dbt_aws import artifacts, commands, outcome, process, profile, redaction, variables, warehouse
+from dbt_aws import artifacts, commands, ending, outcome, process, profile, redaction, text, variables, warehouse
 from dbt_aws.run import Run
 
 
@@ -47,6 +47,17 @@ def test_refused_command(line, message):
 def test_refused_commands(text):
     with pytest.raises(outcome.End, match="is not a JSON list"):
         commands.parse_commands(text, True)
+
+
+def test_one_line_holds_no_control_characters():
+    assert text.one_line("\x1b[31mred\x1b[0m\n  \x07bell\x9b2J") == "red bell2J"
+
+
+def test_a_long_command_does_not_hide_why_it_failed():
+    command = ["build", "--select", "m" * 5000]
+    result = {"exitCode": 2, "seconds": 1, "dbtVersion": "1.11.16", "nodes": 0, "failed": [], "error": "why", "warning": None, "kind": "dbt-error"}
+    end = ending.end_of([command], [{"words": command, "command": ending.short(command, str), **result}], 2, None, None, str)
+    assert end.message.endswith("m… failed: why")
 
 
 def test_redact_knows_every_form_of_a_secret():
