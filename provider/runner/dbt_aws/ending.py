@@ -68,5 +68,8 @@ def failure(current, failed, returncode, stopped, minutes):
         return "failed-nodes", (f"{failed['command']} failed: {len(nodes)} of {count(failed['nodes'], 'node')} "
                                 f"({', '.join(nodes[:3])}{more}); the first says: {one_line(failed['failed'][0][1])}"), code, nodes
     error = failed["error"] or "see the log above"
-    what = "; ".join(filter(None, [one_line(error), advice(failed["words"], error)]))
-    return failed["kind"], f"{failed['command']} failed: {what}", EXIT_CODES["internal"] if failed["kind"] == "internal" else code
+    to_do = advice(failed["words"], error)
+    # What is known not to work in a run is no bug.
+    kind = "dbt-error" if to_do and failed["kind"] == "internal" else failed["kind"]
+    what = "; ".join(filter(None, [one_line(error), to_do]))
+    return kind, f"{failed['command']} failed: {what}", EXIT_CODES[kind] if kind == "internal" else code

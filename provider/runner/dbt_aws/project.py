@@ -3,14 +3,15 @@
 import hashlib
 import json
 import os
+import re
 from pathlib import Path
 
 from .outcome import End
 
 FACTS, FACTS_BYTES = ".dbt-aws.json", 1 << 20
 ROOT = Path("/project")
-# Those of dbt's variables that the runner sets, for each run anew.
-OUR_PATHS = {"DBT_LOG_PATH", "DBT_PROFILES_DIR", "DBT_TARGET_PATH"}
+# Variables that differ from run to run, which the runner or ECS sets.
+PASSING = re.compile(r"DBT_AWS_(?!PROFILE$).*|DBT_(LOG_PATH|PROFILES_DIR|TARGET_PATH)|AWS_.*|ECS_.*|HOME|HOSTNAME")
 
 
 class Project:
@@ -37,7 +38,9 @@ class Project:
         """
         if self.parse_afresh is not None or self.variables & secrets:
             return None
-        read = {name: value for name, value in env.items() if name in self.variables or is_dbts(name)}
+        # All of them, because a name can be made of parts; what it reads of a secret is looked for in the parse itself.
+        read = {name: value for name, value in env.items()
+                if name in self.variables or not PASSING.fullmatch(name) and name not in secrets and not name.startswith("DBT_ENV_SECRET")}
         total = hashlib.sha256(json.dumps([sorted(read.items()), sorted(path.name for path in packages.glob("*-info"))]).encode())
         root = ROOT if self.directory.is_relative_to(ROOT) else self.directory
         for folder, folders, names in os.walk(root):
@@ -50,11 +53,6 @@ class Project:
                 if path.is_file():
                     total.update(f"{path.relative_to(root)}\0{digest(path)}\0".encode(errors="surrogateescape"))
         return total.hexdigest()
-
-
-def is_dbts(name):
-    """Whether dbt may read a variable by itself while it parses."""
-    return name == "DBT_AWS_PROFILE" or name.startswith("DBT_") and not name.startswith("DBT_AWS_") and name not in OUR_PATHS
 
 
 def digest(path):

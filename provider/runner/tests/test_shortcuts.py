@@ -105,8 +105,8 @@ def fingerprint(tmp_path):
 
 
 def test_the_same_project_has_the_same_fingerprint(fingerprint):
-    first = fingerprint(SCHEMA="a", DBT_AWS_RUN_ID="1", DBT_TARGET_PATH="/tmp/1", OTHER="1")
-    assert first == fingerprint(SCHEMA="a", DBT_AWS_RUN_ID="2", DBT_TARGET_PATH="/tmp/2", OTHER="2")
+    first = fingerprint(SCHEMA="a", DBT_AWS_RUN_ID="1", DBT_TARGET_PATH="/tmp/1", ECS_AGENT_URI="1", DBT_ENV_SECRET_AWS_PASSWORD="1")
+    assert first == fingerprint(SCHEMA="a", DBT_AWS_RUN_ID="2", DBT_TARGET_PATH="/tmp/2", ECS_AGENT_URI="2", DBT_ENV_SECRET_AWS_PASSWORD="2")
 
 
 @pytest.mark.parametrize("other", [
@@ -114,6 +114,7 @@ def test_the_same_project_has_the_same_fingerprint(fingerprint):
     {"files": {"a.sql": ""}},
     {"SCHEMA": "b"},
     {"SCHEMA": ""},
+    {"OF_A_NAME_IN_PARTS": "b"},
     {"DBT_ENV_CUSTOM_ENV_TEAM": "b"},
     {"DBT_AWS_PROFILE": "{}"},
 ])

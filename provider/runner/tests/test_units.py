@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from dbt_aws import artifacts, commands, ending, outcome, process, profile, redaction, text, variables, warehouse
+from dbt_aws import artifacts, commands, dbt_results, ending, outcome, process, profile, redaction, text, variables, warehouse
 from dbt_aws.run import Run
 
 
@@ -53,11 +53,21 @@ def test_one_line_holds_no_control_characters():
     assert text.one_line("\x1b[31mred\x1b[0m\n  \x07bell\x9b2J") == "red bell2J"
 
 
+def ended(command, error, kind):
+    result = {"exitCode": 2, "seconds": 1, "dbtVersion": "1.11.16", "nodes": 0, "failed": [], "error": error, "warning": None, "kind": kind}
+    return ending.end_of([command], [{"words": command, "command": ending.short(command, str), **result}], 2, None, None, str)
+
+
 def test_a_long_command_does_not_hide_why_it_failed():
-    command = ["build", "--select", "m" * 5000]
-    result = {"exitCode": 2, "seconds": 1, "dbtVersion": "1.11.16", "nodes": 0, "failed": [], "error": "why", "warning": None, "kind": "dbt-error"}
-    end = ending.end_of([command], [{"words": command, "command": ending.short(command, str), **result}], 2, None, None, str)
-    assert end.message.endswith("m… failed: why")
+    assert ended(["build", "--select", "m" * 5000], "why", "dbt-error").message.endswith("m… failed: why")
+
+
+@pytest.mark.parametrize("command, kind, exit_code", [("build", "internal", 70), ("deps", "dbt-error", 2)])
+def test_an_error_that_is_none_of_dbts_own(command, kind, exit_code):
+    error, found = dbt_results.trouble(OSError(30, "Read-only", "m.sql"), "1.11.16")
+    assert error == "dbt 1.11.16 ended with an error that is none of its own: OSError: [Errno 30] Read-only: 'm.sql'"
+    end = ended([command], error, found)
+    assert (end.kind, end.exit_code) == (kind, exit_code)
 
 
 def test_redact_knows_every_form_of_a_secret():
