@@ -32,7 +32,7 @@ def lasting(value):
         items = [lasting(item) for item in value]
         return sorted(items, key=str) if items and isinstance(items[0], dict) else items
     if isinstance(value, str):
-        return re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d{12}", "N", value)
+        return re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}|(?<![0-9a-f])([0-9a-f]{32}|\d{12})(?![0-9a-f])", "N", value)
     return value
 
 
@@ -50,7 +50,7 @@ def rows(path):
     with duckdb.connect(path, read_only=True) as database:
         tables = database.sql("select table_schema, table_name from information_schema.tables").fetchall()
         read = {f"{schema}.{name}": database.sql(f'select * from "{schema}"."{name}"').fetchall() for schema, name in tables}
-    return {lasting(name): sorted(re.sub(r"datetime\(.*?\)|[0-9a-f]{32}", "N", lasting(str(row))) for row in found) for name, found in read.items()}
+    return {lasting(name): sorted(lasting(re.sub(r"datetime\(.*?\)", "N", str(row))) for row in found) for name, found in read.items()}
 
 
 def compare(run, with_dbt, tmp_path, files, commands, nights):
