@@ -134,8 +134,16 @@ fn overrides(check: &mut Check<'_>) {
     }
     if let Some(Value::List(lines)) = check.value("commands").as_ref().map(Value::peel) {
         for (index, line) in lines.iter().enumerate() {
-            if let Some(Err(reason)) = line.peel().as_str().map(commands::check) {
-                check.fail(format!("commands[{index}]"), reason);
+            let path = format!("commands[{index}]");
+            let Some(line) = line.peel().as_str() else {
+                continue;
+            };
+            if let Err(reason) = commands::check(line) {
+                check.fail(path, reason);
+            } else if let Some(variable) = commands::variable(line) {
+                let reason =
+                    format!("holds {variable}, which no shell replaces; write what it stands for");
+                check.warn(&path, &reason);
             }
         }
     }
