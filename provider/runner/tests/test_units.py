@@ -2,8 +2,10 @@
 
 import io
 import json
+import re
 import signal
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -277,6 +279,16 @@ def test_what_is_missing_may_be_forbidden(tmp_path, code, said):
     place.client = Client()
     place.restore_parse("1", tmp_path / "a")
     assert lines == said
+
+
+def test_what_a_schedule_is_refused_a_run_is_too():
+    source = (Path(__file__).parents[2] / "src/components/project/task.rs").read_text()
+    listed = {kind: re.findall(r'"([A-Z_]+)"', re.search(rf"const {kind}: .*?= \[(.*?)\]", source, re.DOTALL)[1])
+              for kind in ("PREFIXES", "SUFFIXES", "NAMES")}
+    names = [*(f"{prefix}X" for prefix in listed["PREFIXES"]), *(f"X{suffix}" for suffix in listed["SUFFIXES"]), *listed["NAMES"]]
+    assert len(names) >= 15
+    for name in names:
+        assert variables.refusal(name, {name}, {name}, set(), ""), name
 
 
 @pytest.mark.parametrize("connection, address", [

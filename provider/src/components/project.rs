@@ -32,7 +32,6 @@ use crate::{
     },
     words,
 };
-use dbt_aws_image::Project;
 
 /// One dbt project, packaged and runnable.
 #[derive(Debug)]
@@ -80,7 +79,7 @@ pub struct DbtProjectInputs {
     #[prop(given)]
     pub profile: Option<DbtProjectProfile>,
     /// Environment variables, by name. Values are plain text in AWS: see `secrets`. Names that begin with `DBT_AWS_`
-    /// are the runner's own.
+    /// are the runner's own. Schedules and executions may give these variables other values.
     pub environment: Option<BTreeMap<String, String>>,
     /// Environment variables with secret values, by name: each is kept in Secrets Manager, and encrypted in Pulumi's state.
     #[prop(plain, secret)]
@@ -180,13 +179,6 @@ pub struct DbtProjectOutputs {
     pub dead_letter_queue_url: String,
 }
 
-/// What the directory of the project says.
-#[derive(Clone, Debug, Default)]
-struct Found {
-    name: Option<String>,
-    profile: Option<String>,
-}
-
 impl Component for DbtProject {
     const TOKEN: &'static str = "dbt-aws:index:DbtProject";
     const DOC: &'static str = "One dbt project, packaged into an image and runnable in AWS: by a `DbtSchedule`, or by hand with the command in `startRunCommand`.\n\nIt makes an ECR repository and the image in it, a task definition, a state machine of which each execution is one run, the roles they need with no more than they need, and a queue for runs that could not be started.";
@@ -211,7 +203,7 @@ impl Component for DbtProject {
 
     fn construct(scope: &Scope, args: DbtProjectArgs) -> Result<DbtProjectFields, Failure> {
         let (platform, tags) = (&args.platform, &args.tags);
-        let found = found(args.path.as_deref())?;
+        let found = task::found(args.path.as_deref())?;
         let profile = args.profile.clone().unwrap_or_default();
         let target = profile.fields().target;
         let log_prefix = place(scope.name());
@@ -496,16 +488,4 @@ impl Component for DbtProject {
             }),
         })
     }
-}
-
-fn found(path: Option<&str>) -> Result<Found, Failure> {
-    let Some(path) = path else {
-        return Ok(Found::default());
-    };
-    let project =
-        Project::read(path.as_ref()).map_err(|e| Failure::here(e.to_string()).under("path"))?;
-    Ok(Found {
-        name: Some(project.name),
-        profile: project.profile,
-    })
 }

@@ -19,6 +19,9 @@ const PLATFORM: [&str; 8] = [
     "taskSubnetIds",
 ];
 
+/// One fewer than anything else can have.
+const MOST_TAGS: usize = 47;
+
 pub(super) fn project(check: &mut Check<'_>) {
     handle::check(check, "platform", "DbtPlatform", &PLATFORM);
     check.exactly_one(&["path", "image"]);
@@ -39,6 +42,15 @@ pub(super) fn project(check: &mut Check<'_>) {
         check.fail("memory", reason);
     }
     variables(check);
+    if let Some(Some(tags)) = check.get::<Option<Tags>>("tags")
+        && tags.len() > MOST_TAGS
+    {
+        let reason = format!(
+            "has {} tags, at most {MOST_TAGS} fit beside the one that tells the project's tasks",
+            tags.len()
+        );
+        check.fail("tags", reason);
+    }
     exposure::plain_text(check, "environment", "secrets");
     exposure::plain_text(
         check,

@@ -2,6 +2,7 @@
 
 use super::Handle;
 use crate::{prelude::*, resources::ecs::container::*};
+use dbt_aws_image::Project;
 use serde_json::{Map, Value as Document, json};
 
 /// The name of the container.
@@ -151,9 +152,29 @@ pub(crate) fn of_an_execution(name: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// What the directory of the project says.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Found {
+    name: Option<String>,
+    profile: Option<String>,
+}
+
+/// Reads it; nothing where the image is made elsewhere.
+pub(super) fn found(path: Option<&str>) -> Result<Found, Failure> {
+    let Some(path) = path else {
+        return Ok(Found::default());
+    };
+    let project =
+        Project::read(path.as_ref()).map_err(|e| Failure::here(e.to_string()).under("path"))?;
+    Ok(Found {
+        name: Some(project.name),
+        profile: project.profile,
+    })
+}
+
 /// The profile that the runner writes, as it takes it.
 pub(super) fn profile(
-    found: &super::Found,
+    found: &Found,
     own: &super::DbtProjectProfile,
     adapter: Option<&str>,
     warehouse: Option<&str>,

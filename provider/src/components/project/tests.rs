@@ -436,6 +436,13 @@ fn wrong_inputs_are_refused_with_their_path() {
         environment.DBT_AWS_RUN_ID: names that begin with DBT_AWS_ are the runner's own; choose another
     "#]],
     );
+    let tags: serde_json::Map<_, _> = (0..48).map(|n| (format!("t{n}"), "".into())).collect();
+    wrong(
+        set("tags", tags.into()),
+        &expect![[r#"
+        tags: has 48 tags, at most 47 fit beside the one that tells the project's tasks
+    "#]],
+    );
     wrong(
         set("secrets", json!({"DBT_AWS_PROFILE": "{}"})),
         &expect![[r#"
