@@ -2,6 +2,7 @@
 
 mod daylight;
 pub mod expression;
+mod never;
 pub mod schedule;
 
 /// What is wrong with the name of a time zone, if anything.

@@ -14,10 +14,14 @@ pub struct Cron {
     pub minutes: BTreeSet<u16>,
     /// The hours of the day.
     pub hours: BTreeSet<u16>,
+    /// The days of the month; none where they do not count, or depend on the month.
+    pub days: BTreeSet<u16>,
     /// The months, from 1.
     pub months: BTreeSet<u16>,
     /// The days of the week, from Sunday as 1; none where they do not count, or depend on the month.
     pub weekdays: BTreeSet<u16>,
+    /// The years.
+    pub years: BTreeSet<u16>,
 }
 
 /// One of the six fields of a cron expression.
@@ -118,11 +122,11 @@ pub fn cron(text: &str) -> Result<Cron, String> {
     let cron = Cron {
         minutes: f_minutes.values(minutes)?,
         hours: f_hours.values(hours)?,
+        days: f_day.values(day)?,
         months: f_month.values(month)?,
         weekdays: f_weekday.values(weekday)?,
+        years: f_year.values(year)?,
     };
-    f_day.values(day)?;
-    f_year.values(year)?;
     match (day, weekday) {
         ("?", "?") => Err(f_weekday.wrong(
             weekday,

@@ -1,6 +1,6 @@
 //! `dbt-aws:scheduler:Schedule`.
 
-use super::{daylight, expression, timezone};
+use super::{daylight, expression, never, timezone};
 use crate::{identity::MARKER, prelude::*, props::Enum as _, words};
 use aws_sdk_scheduler::{
     operation::get_schedule::GetScheduleOutput,
@@ -134,6 +134,25 @@ impl CustomResource for Schedule {
         {
             check.fail("end", "must be after start");
         }
+        let now = jiff::Timestamp::now();
+        let expression = check.get::<String>("scheduleExpression");
+        let zone = check.get::<String>("timezone");
+        if let (Some(expression), Some(zone)) = (&expression, &zone)
+            && let Some(reason) = never::reason(expression, zone, now)
+        {
+            check.warn("scheduleExpression", reason);
+        }
+        let cron = expression
+            .and_then(|e| expression::cron(e.strip_prefix("cron(")?.strip_suffix(')')?).ok());
+        if let (Some(cron), Some(zone)) = (cron, zone)
+            && let Some(time) = daylight::skipped(&cron, &zone, now)
+        {
+            let reason = format!(
+                "daylight saving time skips {}, and AWS then skips the run; choose an hour that {zone} always has",
+                time.strftime("%H:%M on %Y-%m-%d")
+            );
+            check.warn("scheduleExpression", &reason);
+        }
         let Some(ScheduleTarget {
             arn,
             input: Some(input),
@@ -153,18 +172,6 @@ impl CustomResource for Schedule {
                 "target.input",
                 "must be JSON: this target takes no other text",
             );
-        }
-        let expression = check.get::<String>("scheduleExpression");
-        let cron = expression
-            .and_then(|e| expression::cron(e.strip_prefix("cron(")?.strip_suffix(')')?).ok());
-        if let (Some(cron), Some(zone)) = (cron, check.get::<String>("timezone"))
-            && let Some(time) = daylight::skipped(&cron, &zone, jiff::Timestamp::now())
-        {
-            let reason = format!(
-                "daylight saving time skips {}, and AWS then skips the run; choose an hour that {zone} always has",
-                time.strftime("%H:%M on %Y-%m-%d")
-            );
-            check.warn("scheduleExpression", &reason);
         }
     }
 
