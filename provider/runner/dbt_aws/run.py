@@ -122,7 +122,10 @@ class Run:
         if self.parse_afresh:
             self.log(f"dbt parses the project afresh for each command: {project.parse_afresh}")
         elif self.artifacts.uri:
-            self.fingerprint = project.fingerprint(self.dbt_env, self.redact.names, DBT_PACKAGES)
+            try:
+                self.fingerprint = project.fingerprint(self.dbt_env, self.redact.names, DBT_PACKAGES)
+            except OSError as error:
+                self.log(f"dbt's last parse is not looked for: {error}")
         self.parse_is_kept = self.artifacts.restore_parse(self.fingerprint, self.parse)
 
     def dbt(self):

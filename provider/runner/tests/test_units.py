@@ -6,6 +6,7 @@ import re
 import signal
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -164,6 +165,17 @@ def test_a_long_line_is_passed_on_in_parts_without_secrets():
         assert b"".join(written) == b"x" * lead + b"*****" + b"y" * 100 + b"\nend"
         assert max(map(len, written)) <= 1 << 20
         written.clear()
+
+
+def test_a_file_that_cannot_be_read_costs_only_time(monkeypatch):
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied", "a.sql")
+
+    run = Run({"DBT_AWS_ARTIFACTS": "s3://artifacts/shop"})
+    run.parse = None
+    monkeypatch.setattr(run.artifacts, "restore_parse", lambda *_: False)
+    run.find_parse(SimpleNamespace(parse_afresh=None, fingerprint=refuse))
+    assert run.fingerprint is None and not run.parse_afresh
 
 
 def test_files_outside_the_target_are_not_kept(tmp_path, monkeypatch):
