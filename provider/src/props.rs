@@ -74,7 +74,7 @@ pub struct Field {
     pub input_only: bool,
     /// For an output: the inputs whose change changes it.
     pub follows: &'static [&'static str],
-    /// What stands for an absent value.
+    /// What stands for an absent value: a promise, so that another value in AWS is drift.
     pub default: Option<Value>,
     /// What the value itself must fulfil.
     pub rule: Option<Rule>,

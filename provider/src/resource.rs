@@ -4,6 +4,7 @@ mod dynamic;
 mod erased;
 mod function;
 mod hidden;
+mod import;
 mod secrets;
 #[cfg(test)]
 mod tests;
@@ -12,6 +13,7 @@ pub use dynamic::{CheckScope, Checked, Diffed, Dynamic, Partial};
 pub use erased::erase;
 pub use function::{DynamicFunction, Function, erase_function};
 pub use hidden::{CLAIM, DEFAULT_TAGS, GENERATION, OWNER, REGION, SEED};
+pub use import::{Form, Given, Ids};
 pub use secrets::{hoist_secrets, mark_secrets};
 
 use crate::{
@@ -32,6 +34,8 @@ pub trait CustomResource: Send + Sync + Sized + 'static {
     const DOC: &'static str;
     /// How its physical name is made when none is given.
     const NAMING: Option<Naming> = None;
+    /// What an import may name it by; `None` where there is nothing to import.
+    const IDS: Option<Ids> = None;
     /// The inputs that name a place for one object alone, beside which AWS makes no other: a replacement that stays
     /// there deletes first.
     const PLACE: &'static [&'static str] = &[];
@@ -88,6 +92,11 @@ pub trait CustomResource: Send + Sync + Sized + 'static {
         _id: &str,
     ) -> impl Future<Output = Result<Option<Self::Outputs>>> + Send {
         async { Ok(None) }
+    }
+
+    /// The id in the state, of what an import names by one that has the form; `None` where there is no such object.
+    fn find(_cx: &Context, id: String) -> impl Future<Output = Result<Option<String>>> + Send {
+        async { Ok(Some(id)) }
     }
 
     /// The object as AWS has it, `None` when it is gone. `known` holds the inputs, but for an import; what AWS does

@@ -1,4 +1,6 @@
 """What was made elsewhere comes under Pulumi's care."""
+import json
+
 import boto3
 from inventory import inventory
 from programs import STACK, run
@@ -6,12 +8,17 @@ from programs import STACK, run
 
 def test_import(tmp_path):
     before = inventory()
-    vpc = boto3.client("ec2").create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    ec2 = boto3.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    account = boto3.client("sts").get_caller_identity()["Account"]
+    pasted = f" arn:aws:ec2:{ec2.meta.region_name}:{account}:vpc/{vpc} "
     project = tmp_path / "Pulumi.yaml"
     project.write_text("name: imports\nruntime: yaml\n")
     run("pulumi", "stack", "init", STACK, folder=tmp_path)
-    run("pulumi", "import", "dbt-aws:ec2:Vpc", "found", vpc, "--yes", "--protect=false", "--out", "found.yaml", folder=tmp_path)
+    run("pulumi", "import", "dbt-aws:ec2:Vpc", "found", pasted, "--yes", "--protect=false", "--out", "found.yaml", folder=tmp_path)
     project.write_text(project.read_text() + (tmp_path / "found.yaml").read_text())
     run("pulumi", "up", "--yes", "--skip-preview", "--expect-no-changes", folder=tmp_path)
+    state = json.loads(run("pulumi", "stack", "export", folder=tmp_path))["deployment"]["resources"]
+    assert [resource["id"] for resource in state if resource["type"] == "dbt-aws:ec2:Vpc"] == [vpc]
     run("pulumi", "destroy", "--yes", "--skip-preview", folder=tmp_path)
     assert inventory() == before

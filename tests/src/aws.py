@@ -14,6 +14,7 @@ from moto.core.exceptions import JsonRESTError
 from moto.core.responses import ActionResult
 from moto.ec2.exceptions import EC2ClientError, InvalidSecurityGroupNotFoundError
 from moto.ec2.models import EC2Backend
+from moto.ecr.models import ECRBackend
 from moto.ecs.models import DeleteTaskDefinitionFailure, EC2ContainerServiceBackend
 from moto.rds.exceptions import RDSClientError
 from moto.rds.models import RDSBackend
@@ -190,6 +191,20 @@ def describe_state_machine(self, arn, describe=StepFunctionBackend.describe_stat
     return describe(self, arn)
 
 
+def update_state_machine(self, *others, update=StepFunctionBackend.update_state_machine, **more):
+    """What a client leaves out of a configuration is off, which AWS's own clients do with false; moto keeps the old."""
+    if more.get("tracing_configuration") == {}:
+        more["tracing_configuration"] = {"enabled": False}
+    return update(self, *others, **more)
+
+
+def put_image_scanning_configuration(self, image_scan_config, put=ECRBackend.put_image_scanning_configuration, **more):
+    """The same."""
+    return put(self, image_scan_config={"scanOnPush": False, **image_scan_config}, **more)
+
+
+ECRBackend.put_image_scanning_configuration = put_image_scanning_configuration
+StepFunctionBackend.update_state_machine = update_state_machine
 StepFunctionBackend.delete_state_machine = delete_state_machine
 StepFunctionBackend.describe_state_machine = describe_state_machine
 StepFunctionBackend.create_state_machine = create_state_machine

@@ -57,7 +57,7 @@ fn python(here: &Path) -> String {
     String::from_utf8_lossy(&found.stdout).trim().to_owned()
 }
 
-/// A call of boto3's. `{id}` in the arguments is the object's id.
+/// A call of boto3's. `{id}` in the arguments is the object's id, `{name}` what follows its last slash.
 #[derive(Clone, Debug)]
 pub struct Call {
     service: &'static str,
@@ -83,15 +83,28 @@ impl Call {
         }
     }
 
+    /// A call whose answer does not count.
+    #[must_use]
+    pub fn bare(service: &'static str, operation: &'static str, arguments: Json) -> Self {
+        Self::new(service, operation, arguments, "")
+    }
+
     /// What the answer has there; nothing where the object is not found.
     pub(crate) fn items(&self, region: &str, id: &str) -> Vec<Json> {
-        let arguments = self.arguments.to_string().replace("{id}", id);
-        let arguments = serde_json::from_str(&arguments).expect("is JSON still");
-        match call(region, self.service, self.operation, &arguments) {
+        match self.answer(region, id) {
             Ok(answer) => pick(answer, self.items),
             Err(code) if code.contains("NotFound") || code.contains("NoSuch") => Vec::new(),
             Err(code) => panic!("{} {}: {code}", self.service, self.operation),
         }
+    }
+
+    /// What boto3 answers, or the error's code.
+    pub(crate) fn answer(&self, region: &str, id: &str) -> Result<Json, String> {
+        let name = id.rsplit('/').next().unwrap_or_default();
+        let arguments = self.arguments.to_string();
+        let arguments = arguments.replace("{id}", id).replace("{name}", name);
+        let arguments = serde_json::from_str(&arguments).expect("is JSON still");
+        call(region, self.service, self.operation, &arguments)
     }
 }
 

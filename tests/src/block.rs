@@ -1,5 +1,7 @@
 //! The life of a building block, the same for each.
 
+mod by_hand;
+
 use crate::{
     aws::Call,
     provider::{Made, Stack, properties},
@@ -25,6 +27,10 @@ pub struct Block {
     pub replaces: Vec<(&'static str, Json)>,
     /// Properties that neither `updates` nor `replaces` change, each with the reason.
     pub unchanged: Vec<(&'static str, &'static str)>,
+    /// For each property with a default, which a path names, what changes it by hand.
+    pub by_hand: Vec<(&'static str, Call)>,
+    /// Properties with a default that are not changed by hand, each with the reason.
+    pub steady: Vec<(&'static str, &'static str)>,
     /// Inputs that AWS does not tell, so that an import differs in them.
     pub untold: Vec<&'static str>,
     /// Why a create with other inputs makes another object beside the one that an interrupted create left.
@@ -55,6 +61,8 @@ impl Default for Block {
             updates: Vec::new(),
             replaces: Vec::new(),
             unchanged: Vec::new(),
+            by_hand: Vec::new(),
+            steady: Vec::new(),
             untold: Vec::new(),
             apart: None,
             listed: Call::new("", "", json!({}), ""),
@@ -73,8 +81,8 @@ fn merged(base: &Json, over: &Json) -> Json {
 }
 
 impl Stack {
-    /// Takes a building block through its life: preview, create, create again, read, updates, replacements, import,
-    /// delete, delete again; then one that an interrupted create of another program left.
+    /// Takes a building block through its life: preview, create, create again, read, changes by hand, updates,
+    /// replacements, import, delete, delete again; then one that an interrupted create of another program left.
     pub async fn test(&self, block: Block) {
         let resources = dbt_aws::resources::all();
         let kind = resources
@@ -90,6 +98,9 @@ impl Stack {
             urn: self.urn(block.token, "tested"),
         };
         let mut made = life.creation().await;
+        for (path, by_hand) in &block.by_hand {
+            made = life.drift(made, path, by_hand).await;
+        }
         let mut inputs = block.inputs.clone();
         let mut changes = block.updates.clone();
         if table.field("tags").is_some() {
@@ -133,6 +144,7 @@ impl Block {
             "{}: nothing changes {forgotten:?}",
             self.token
         );
+        self.covers_defaults(table);
     }
 }
 
@@ -362,6 +374,12 @@ impl Life<'_> {
             .expect("is there");
         let news = self.check(&imported.inputs, inputs).await;
         self.unchanged_but_untold(&imported, &news).await;
+        let arn = made.outputs.get("arn").and_then(Value::as_str);
+        for pasted in arn.into_iter().chain([format!(" {}\n", made.id).as_str()]) {
+            let found = self.stack.provider.import(&self.urn, pasted).await;
+            let found = found.expect("reads").map(|found| found.id);
+            assert_eq!(found.as_ref(), Some(&made.id), "{pasted}");
+        }
         for name in self.outputs.fields.iter().map(|f| f.name) {
             let output = |made: &Made| made.outputs.get(name).map(Value::plain);
             assert_eq!(

@@ -37,8 +37,16 @@ async fn vpc_lives() {
                 json!({"enableDnsSupport": null, "enableDnsHostnames": null}),
                 json!({"closeDefaultSecurityGroup": true}),
             ],
+            steady: vec![("closeDefaultSecurityGroup", "off, it is not looked at")],
             untold: vec!["closeDefaultSecurityGroup"],
             replaces: vec![("cidrBlock", json!("10.1.0.0/16"))],
+            by_hand: ["enableDnsHostnames", "enableDnsSupport"]
+                .map(|name| {
+                    let attribute = format!("E{}", &name[1..]);
+                    let off = json!({"VpcId": "{id}", attribute: {"Value": false}});
+                    (name, Call::bare("ec2", "modify_vpc_attribute", off))
+                })
+                .into(),
             listed: Call::new("ec2", "describe_vpcs", json!({}), "Vpcs[]"),
             ..Block::default()
         })
@@ -116,6 +124,14 @@ async fn subnet_lives() {
                 ),
             ],
             unchanged: vec![("zoneIndex", "it only counts when the subnet is made")],
+            by_hand: vec![(
+                "mapPublicIpOnLaunch",
+                Call::bare(
+                    "ec2",
+                    "modify_subnet_attribute",
+                    json!({"SubnetId": "{id}", "MapPublicIpOnLaunch": {"Value": true}}),
+                ),
+            )],
             untold: vec!["availabilityZone", "zoneIndex"],
             listed: Call::new("ec2", "describe_subnets", json!({}), "Subnets[]"),
             ..Block::default()
@@ -215,6 +231,15 @@ async fn route_lives() {
                 ("routeTableId", json!("rtb-2")),
                 ("destinationCidrBlock", json!("10.9.0.0/16")),
             ],
+            by_hand: vec![(
+                "natGatewayId",
+                Call::bare(
+                    "ec2",
+                    "replace_route",
+                    json!({"RouteTableId": table.id, "DestinationCidrBlock": "0.0.0.0/0", "NatGatewayId": nat.id}),
+                ),
+            )],
+            steady: vec![("gatewayId", "the inputs give it")],
             listed: Call::new(
                 "ec2",
                 "describe_route_tables",
@@ -347,6 +372,7 @@ async fn security_group_lives() {
                 ("name", json!("another")),
                 ("description", json!("Another")),
             ],
+            steady: vec![("description", "AWS cannot change it")],
             listed: Call::new(
                 "ec2",
                 "describe_security_groups",
@@ -530,6 +556,7 @@ async fn security_group_rule_lives() {
                     json!({"protocol": "-1", "fromPort": null, "toPort": null}),
                 ],
                 replaces: replaces(back),
+                steady: vec![("description", "moto keeps one that a change leaves out")],
                 listed: listed(),
                 ..Block::default()
             })
@@ -543,6 +570,7 @@ async fn security_group_rule_lives() {
                 updates: vec![json!({"protocol": "udp", "fromPort": 53, "toPort": 53})],
                 replaces: replaces(back),
                 unchanged: vec![("description", "moto keeps those of blocks only")],
+                steady: vec![("description", "moto keeps those of blocks only")],
                 apart: Some("a rule with other ports is another rule to AWS"),
                 listed: listed(),
                 ..Block::default()
@@ -617,6 +645,15 @@ async fn vpc_endpoint_lives() {
                 ("vpcId", json!("vpc-2")),
                 ("serviceName", json!("dynamodb")),
             ],
+            by_hand: vec![(
+                "policy",
+                Call::bare(
+                    "ec2",
+                    "modify_vpc_endpoint",
+                    json!({"VpcEndpointId": "{id}", "PolicyDocument": policy.to_string()}),
+                ),
+            )],
+            steady: vec![("routeTableIds", "the inputs give it")],
             listed: Call::new("ec2", "describe_vpc_endpoints", json!({}), "VpcEndpoints[]"),
             ..Block::default()
         })

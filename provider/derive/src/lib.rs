@@ -12,8 +12,9 @@ use syn::{
 ///
 /// A field's `#[prop(...)]` takes `replace`, `secret`, `plain` (known when the program runs: lifted to the value
 /// itself), `given` (whether it is there is known, what it is need not be: lifted to `Option<Output<..>>`),
-/// `input_only`, `follows(input, ...)`, `default = EXPRESSION` and `check = FUNCTION`, which is given a reference to the
-/// value and answers `Result<(), String>`.
+/// `input_only`, `follows(input, ...)`, `default = EXPRESSION` (`None` where a property that is absent stands for there
+/// being none, so that one set by somebody else is drift) and `check = FUNCTION`, which is given a reference to the value
+/// and answers `Result<(), String>`.
 #[proc_macro_derive(Props, attributes(prop))]
 pub fn props(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
     let input = syn::parse_macro_input!(input as DeriveInput);
@@ -192,6 +193,9 @@ fn row(p: &Property<'_>) -> TokenStream {
         None => quote!(<#ty as crate::props::Property>::REQUIRED),
     };
     let default = match default {
+        Some(Expr::Path(nothing)) if nothing.path.is_ident("None") => {
+            quote!(Some(crate::value::Value::Null))
+        }
         Some(value) => quote!(Some(crate::props::Property::encode(&<#inner>::from(#value)))),
         None => quote!(None),
     };

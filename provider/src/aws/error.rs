@@ -379,6 +379,9 @@ mod tests {
             ("DeleteConflict", "", InUse),
             ("ConcurrentModification", "", InUse),
             ("BucketNotEmpty", "", NotEmpty),
+            // What has a name that is not free yet, of a bucket and of a state machine that were deleted a moment ago.
+            ("OperationAborted", "", InUse),
+            ("StateMachineDeleting", "", InUse),
             ("RepositoryAlreadyExistsException", "", AlreadyExists),
             ("EntityAlreadyExists", "", AlreadyExists),
             ("InvalidSubnet.Conflict", "", AlreadyExists),

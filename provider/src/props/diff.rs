@@ -135,17 +135,17 @@ pub fn same(ty: &Type, a: &Value, b: &Value) -> bool {
     }
 }
 
-/// What was read, as the user would have written it: only what the user set, in the user's words where they mean the
-/// same. AWS's own defaults stay out.
+/// What was read, as the user would have written it: what the user set, in the user's words where they mean the same,
+/// and what is no longer as a default promises. AWS's own defaults stay out.
 #[must_use]
 pub fn project(table: &'static Table, read: &Properties, user: &Properties) -> Properties {
     let field = |f: &'static Field| {
-        let mine = user.get(f.name).filter(|v| !v.is_null())?;
         let theirs = with_default(f, read.get(f.name));
-        let value = if same(&f.ty, mine, &theirs) {
-            mine.clone()
-        } else {
-            project_value(&f.ty, &theirs, mine)
+        let value = match user.get(f.name).filter(|v| !v.is_null()) {
+            Some(mine) if same(&f.ty, mine, &theirs) => mine.clone(),
+            Some(mine) => project_value(&f.ty, &theirs, mine),
+            None if f.default.is_some() && !is_default(f, &theirs) => sparse(&f.ty, &theirs),
+            None => return None,
         };
         (!value.is_null()).then(|| (f.name.to_owned(), value))
     };
@@ -173,13 +173,32 @@ fn project_value(ty: &Type, read: &Value, user: &Value) -> Value {
 /// What was read of an import: everything but what equals its default.
 #[must_use]
 pub fn without_defaults(table: &'static Table, read: &Properties) -> Properties {
-    read.iter()
-        .filter(|(k, v)| {
-            !v.is_null()
-                && table.field(k).is_some_and(|f| {
-                    f.required || !f.default.as_ref().is_some_and(|d| same(&f.ty, d, v))
-                })
-        })
-        .map(|(k, v)| (k.clone(), v.clone()))
-        .collect()
+    let kept = |f: &'static Field| {
+        let value = read.get(f.name)?;
+        let told = !value.is_null() && !is_default(f, value);
+        told.then(|| (f.name.to_owned(), sparse(&f.ty, value)))
+    };
+    table.fields.iter().filter_map(kept).collect()
+}
+
+fn is_default(field: &Field, value: &Value) -> bool {
+    let default = field.default.as_ref();
+    default.is_some_and(|default| same(&field.ty, default, value))
+}
+
+/// A value without the defaults that its objects hold.
+fn sparse(ty: &Type, value: &Value) -> Value {
+    match (ty, value) {
+        (Type::Object(table), Value::Object(fields)) => {
+            Value::Object(without_defaults(table, fields))
+        }
+        (Type::List(item) | Type::Set(item), Value::List(items)) => {
+            Value::List(items.iter().map(|v| sparse(item, v)).collect())
+        }
+        (Type::Map(item), Value::Object(entries)) => {
+            let entries = entries.iter().map(|(k, v)| (k.clone(), sparse(item, v)));
+            Value::Object(entries.collect())
+        }
+        _ => value.clone(),
+    }
 }

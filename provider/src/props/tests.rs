@@ -43,6 +43,9 @@ struct Sample {
     tags: Option<BTreeMap<String, String>>,
     /// The inner one.
     inner: Option<SampleInner>,
+    /// A note.
+    #[prop(default = None)]
+    note: Option<String>,
 }
 
 /// The inner one.
@@ -231,6 +234,7 @@ fn a_read_is_projected_onto_what_the_user_set() {
     user.insert("__seed".into(), "s".into());
     let projected = project(Sample::table(), &read, &user);
     let mut expected = user.clone();
+    expected.insert("count".into(), Value::Number(5.0));
     expected.insert("inner".into(), Value::from_json(&json!({ "port": 9 })));
     assert_eq!(projected, expected);
     let gone = project(
@@ -242,11 +246,48 @@ fn a_read_is_projected_onto_what_the_user_set() {
 }
 
 #[test]
+fn what_a_default_promises_is_compared_though_nobody_wrote_it() {
+    let projected = |read: serde_json::Value, user: serde_json::Value| {
+        Value::Object(project(
+            Sample::table(),
+            &properties(&read),
+            &properties(&user),
+        ))
+        .to_json()
+    };
+    let unwritten = json!({ "name": "x", "inner": {} });
+    let as_promised =
+        json!({ "name": "x", "count": 3, "size": "small", "inner": { "on": true, "port": 9 } });
+    assert_eq!(projected(as_promised, unwritten.clone()), unwritten);
+    assert_eq!(
+        projected(
+            json!({ "name": "x", "inner": { "on": true } }),
+            unwritten.clone()
+        ),
+        unwritten,
+        "what was not read is not known to differ"
+    );
+    let otherwise = json!({
+        "name": "x", "count": 4, "note": "theirs", "size": "small", "inner": { "on": false, "port": 9 },
+    });
+    let drifted = json!({ "name": "x", "count": 4, "note": "theirs", "inner": { "on": false } });
+    assert_eq!(projected(otherwise, unwritten.clone()), drifted);
+    let paths = |from: &serde_json::Value| -> Vec<_> {
+        let changes = changes(Sample::table(), &properties(from), &properties(&unwritten));
+        changes.into_iter().map(|c| c.path).collect()
+    };
+    assert_eq!(paths(&drifted), ["count", "inner.on", "note"]);
+    assert_eq!(paths(&unwritten), [""; 0]);
+}
+
+#[test]
 fn an_import_leaves_defaults_out() {
-    let read = properties(&json!({ "name": "x", "count": 3, "size": "small" }));
+    let read = properties(&json!({
+        "name": "x", "count": 3, "size": "small", "note": null, "inner": { "on": true, "port": 9 },
+    }));
     assert_eq!(
         without_defaults(Sample::table(), &read),
-        properties(&json!({ "name": "x", "size": "small" }))
+        properties(&json!({ "name": "x", "size": "small", "inner": { "port": 9 } }))
     );
 }
 

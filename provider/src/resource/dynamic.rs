@@ -94,6 +94,12 @@ pub trait Dynamic: Send + Sync {
         cx: &'a Context,
         inputs: Properties,
     ) -> BoxFuture<'a, Result<(String, Properties), Partial>>;
+    /// The id that the state is to have of what an import names; `None` where there is no such object.
+    fn identify<'a>(
+        &'a self,
+        cx: &'a Context,
+        given: &'a str,
+    ) -> BoxFuture<'a, Result<Option<String>>>;
     /// The object's properties and inputs; `None` when it is gone. Without inputs it is an import. Partial while the
     /// object cannot be used.
     fn read<'a>(

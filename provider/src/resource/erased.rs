@@ -5,6 +5,7 @@ use super::{
     hidden::{
         CLAIM, DEFAULT_TAGS, GENERATION, REGION, applied, identify, is_tagged_otherwise, name,
     },
+    import,
     secrets::{hoist_secrets, mark_secrets, veil},
 };
 use crate::{
@@ -213,6 +214,18 @@ impl<R: CustomResource> Dynamic for Erased<R> {
                     })
                 }
             }
+        }
+        .boxed()
+    }
+
+    fn identify<'a>(
+        &'a self,
+        cx: &'a Context,
+        given: &'a str,
+    ) -> BoxFuture<'a, Result<Option<String>>> {
+        async move {
+            let found = cx.in_time("reading", Box::pin(import::identify::<R>(cx, given)));
+            Ok(found.await.gone()?.flatten())
         }
         .boxed()
     }

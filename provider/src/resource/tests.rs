@@ -1,6 +1,7 @@
 //! The life of a resource, on one that lives in memory.
 
 mod failed;
+mod imports;
 mod owned;
 
 use super::*;
@@ -66,6 +67,12 @@ struct ShelfInputs {
     width: i64,
     /// A password.
     password: Option<String>,
+    /// How many boards it has.
+    #[prop(default = 2)]
+    boards: i64,
+    /// Who may use it. Default: everybody.
+    #[prop(default = None)]
+    reserved: Option<String>,
     /// Tags.
     tags: Option<Tags>,
 }
@@ -115,7 +122,8 @@ impl<const DATA: bool> CustomResource for Shelf<DATA> {
         new: &ShelfInputs,
         old: Option<&State<Self>>,
     ) -> Result<()> {
-        if old.is_none_or(|old| old.inputs.width == new.width) {
+        let settings = |i: &ShelfInputs| (i.width, i.boards, i.reserved.clone());
+        if old.is_none_or(|old| settings(&old.inputs) == settings(new)) {
             return failing(cx, "apply");
         }
         cloud(cx, |c| {
@@ -445,6 +453,41 @@ async fn a_refresh_shows_drift_and_no_defaults() {
         .expect("reads")
         .expect("is there");
     assert_eq!(imported.get(REGION), Some(&"eu-west-1".into()));
+}
+
+#[tokio::test]
+async fn what_a_default_promises_is_seen_and_put_back() {
+    let stack = Stack::new("promises");
+    let inputs = stack.check(&Properties::new(), json!({ "width": 3 }));
+    let (id, made) = stack.create(&inputs).await.expect("creates");
+    let cx = stack.context(&inputs);
+    let read = async |inputs: &Properties, state: &Properties| {
+        let read = stack
+            .shelf
+            .read(&cx, &id, Some(inputs.clone()), state.clone());
+        read.await.expect("reads").expect("is there")
+    };
+    assert_eq!(read(&inputs, &made).await, (made.clone(), inputs.clone()));
+
+    cloud(&cx, |c| {
+        let shelf = &mut c.shelves.get_mut(&id).expect("is there").0;
+        (shelf.boards, shelf.reserved) = (1, Some("theirs".to_owned()));
+    });
+    let (state, found) = read(&inputs, &made).await;
+    assert_eq!(found.get("boards"), Some(&Value::Number(1.0)));
+    assert_eq!(state.get("reserved"), Some(&"theirs".into()));
+    let news = stack.check(&found, json!({ "width": 3 }));
+    let changes = |old: &Properties, state: &Properties| -> Vec<_> {
+        let changes = stack.shelf.diff(old, state, &news, &[]).changes;
+        changes.into_iter().map(|c| c.path).collect()
+    };
+    assert_eq!(changes(&found, &state), ["boards", "reserved"]);
+
+    let update = stack.shelf.update(&cx, &id, found, state, news.clone());
+    let repaired = update.await.expect("updates");
+    assert!(!repaired.contains_key("boards") && !repaired.contains_key("reserved"));
+    assert_eq!(changes(&news, &repaired), [""; 0]);
+    assert_eq!(read(&news, &repaired).await.1, news);
 }
 
 #[test]

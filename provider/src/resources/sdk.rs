@@ -67,7 +67,7 @@ where
     Ok(names.filter(|name| cx.identity.named(name)).collect())
 }
 
-/// Refuses to import what has parts that no property here is for: the next update would take them away.
+/// Refuses to import what has parts that no property here is for: an update could take them away.
 pub(crate) fn importable(
     what: &str,
     parts: impl IntoIterator<Item = (&'static str, bool)>,
@@ -80,7 +80,7 @@ pub(crate) fn importable(
         return Ok(());
     }
     Err(Error::failed(format!(
-        "could not import {what}: it has {}, for which there is no property here, and an update would take that away; \
+        "could not import {what}: it has {}, for which there is no property here, and an update could take that away; \
          leave it to what made it",
         there.join(", ")
     )))

@@ -201,13 +201,20 @@ impl ResourceProvider for Provider {
                 resource.timeout(),
             )
             .await?;
+        let id = match imported {
+            true => resource.identify(&cx, &request.id).await?,
+            false => Some(request.id),
+        };
+        let Some(id) = id else {
+            return Ok(Response::new(rpc::ReadResponse::default()));
+        };
         let inputs = (!imported).then_some(inputs);
-        let read = resource.read(&cx, &request.id, inputs, state).await;
+        let read = resource.read(&cx, &id, inputs, state).await;
         let Some((properties, inputs)) = read.map_err(status::partial)? else {
             return Ok(Response::new(rpc::ReadResponse::default()));
         };
         Ok(Response::new(rpc::ReadResponse {
-            id: request.id,
+            id,
             properties: Some(to_struct(&properties)),
             inputs: Some(to_struct(&inputs)),
             ..Default::default()

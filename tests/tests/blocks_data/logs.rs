@@ -19,6 +19,15 @@ async fn log_group_lives() {
             ],
             replaces: vec![("name", json!("/dbt/mine"))],
             unchanged: vec![("kmsKeyArn", "moto cannot change it")],
+            by_hand: vec![(
+                "retentionDays",
+                Call::bare(
+                    "logs",
+                    "put_retention_policy",
+                    json!({"logGroupName": "{id}", "retentionInDays": 1}),
+                ),
+            )],
+            steady: vec![("kmsKeyArn", "moto cannot change it")],
             listed: Call::new("logs", "describe_log_groups", json!({}), "logGroups[]"),
             mentions: Some("tested-".to_owned()),
             marked: Marked::Call(Call::new(

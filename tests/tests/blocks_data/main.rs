@@ -1,8 +1,9 @@
-//! Databases, secrets, buckets, log groups and queues over gRPC against moto.
+//! Databases, secrets, buckets, log groups, queues and imports over gRPC against moto.
 //!
 //! moto makes a database at once and takes any version of it; a restore there does not say what the password is; it
 //! keeps no Database Insights; parameters cannot be reset.
 
+mod imports;
 mod logs;
 mod rds;
 mod s3;

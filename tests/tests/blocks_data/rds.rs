@@ -43,6 +43,17 @@ async fn subnet_group_lives() {
                 json!({"description": null}),
             ],
             replaces: vec![("name", json!("mine")), ("vpcId", json!("vpc-2"))],
+            by_hand: vec![(
+                "description",
+                Call::bare(
+                    "rds",
+                    "modify_db_subnet_group",
+                    json!({
+                        "DBSubnetGroupName": "{id}", "DBSubnetGroupDescription": "mine",
+                        "SubnetIds": [ids[1], ids[0]],
+                    }),
+                ),
+            )],
             listed: Call::new(
                 "rds",
                 "describe_db_subnet_groups",
@@ -75,6 +86,17 @@ async fn parameter_group_lives() {
                 ("family", json!("postgres18")),
                 ("description", json!("what it is for")),
             ],
+            by_hand: vec![(
+                "parameters",
+                Call::bare(
+                    "rds",
+                    "modify_db_parameter_group",
+                    json!({"DBParameterGroupName": "{id}", "Parameters": [
+                        {"ParameterName": "rds.force_ssl", "ParameterValue": "0", "ApplyMethod": "immediate"},
+                    ]}),
+                ),
+            )],
+            steady: vec![("description", "AWS cannot change it")],
             listed: Call::new(
                 "rds",
                 "describe_db_parameter_groups",
@@ -110,6 +132,11 @@ async fn instance_lives() {
         master(&stack, "secret").await,
         master(&stack, "other").await,
     );
+    let by_hand = |path: &'static str, mut arguments: Json| {
+        arguments["DBInstanceIdentifier"] = "{id}".into();
+        arguments["ApplyImmediately"] = true.into();
+        (path, Call::bare("rds", "modify_db_instance", arguments))
+    };
     stack
         .test(Block {
             token: INSTANCE,
@@ -162,6 +189,28 @@ async fn instance_lives() {
                 ("engine", "there is one"),
                 ("engineLifecycleSupport", "moto forgets it"),
                 ("databaseInsights", "moto forgets it"),
+            ],
+            by_hand: vec![
+                by_hand("maxAllocatedStorage", json!({"MaxAllocatedStorage": 100})),
+                by_hand("storageType", json!({"StorageType": "gp2"})),
+                by_hand("multiAz", json!({"MultiAZ": true})),
+                by_hand("backupRetentionDays", json!({"BackupRetentionPeriod": 0})),
+                by_hand("deletionProtection", json!({"DeletionProtection": true})),
+                by_hand("publiclyAccessible", json!({"PubliclyAccessible": true})),
+                by_hand("copyTagsToSnapshot", json!({"CopyTagsToSnapshot": false})),
+                by_hand(
+                    "autoMinorVersionUpgrade",
+                    json!({"AutoMinorVersionUpgrade": false}),
+                ),
+            ],
+            steady: vec![
+                ("engine", "there is one"),
+                ("engineLifecycleSupport", "moto forgets it"),
+                ("allocatedStorage", "storage cannot shrink"),
+                ("storageEncrypted", "AWS cannot change it"),
+                ("databaseInsights", "moto forgets it"),
+                ("applyImmediately", "AWS does not have it"),
+                ("skipFinalSnapshot", "AWS does not have it"),
             ],
             // What AWS chooses where the program does not, and what only a delete or an update uses.
             untold: vec![

@@ -9,6 +9,12 @@ use tests::{Block, Call, Made, Marked, Stack};
 async fn bucket_lives() {
     let stack = Stack::new("bucket").await;
     let rule = |id: &str, days: i32| json!({"id": id, "expirationDays": days});
+    let by_hand = |operation: &'static str, mut arguments: Json| {
+        arguments["Bucket"] = "{id}".into();
+        Call::bare("s3", operation, arguments)
+    };
+    let kms = json!({"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}});
+    let expires = json!({"ID": "a", "Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 1}});
     stack
         .test(Block {
             token: BUCKET,
@@ -28,6 +34,26 @@ async fn bucket_lives() {
                 json!({"retainNonEmpty": null, "forceDestroy": true}),
             ],
             replaces: vec![("bucket", json!("mine"))],
+            by_hand: vec![
+                (
+                    "kmsKeyArn",
+                    by_hand("put_bucket_encryption", json!({"ServerSideEncryptionConfiguration": {"Rules": [kms]}})),
+                ),
+                (
+                    "versioning",
+                    by_hand("put_bucket_versioning", json!({"VersioningConfiguration": {"Status": "Enabled"}})),
+                ),
+                ("publicAccessBlock", by_hand("delete_public_access_block", json!({}))),
+                ("tlsOnly", by_hand("delete_bucket_policy", json!({}))),
+                (
+                    "lifecycleRules",
+                    by_hand("put_bucket_lifecycle_configuration", json!({"LifecycleConfiguration": {"Rules": [expires]}})),
+                ),
+            ],
+            steady: vec![
+                ("forceDestroy", "AWS does not have it"),
+                ("retainNonEmpty", "AWS does not have it"),
+            ],
             untold: vec!["retainNonEmpty", "forceDestroy"],
             listed: Call::new("s3", "list_buckets", json!({}), "Buckets[]"),
             mentions: Some("tested-".to_owned()),
@@ -134,7 +160,7 @@ async fn a_bucket_with_other_rules_is_not_imported() {
         refused.expect_err("refuses").message(),
         format!(
             "could not import the bucket {}: it has lifecycle rules that are disabled, lifecycle rules with \
-             transitions, for which there is no property here, and an update would take that away; leave it to what \
+             transitions, for which there is no property here, and an update could take that away; leave it to what \
              made it",
             bucket.id
         )

@@ -24,6 +24,18 @@ async fn secret_lives() {
                 ("name", json!("mine")),
                 ("generate", json!({"secretString": null, "generate": {}})),
             ],
+            by_hand: vec![(
+                "kmsKeyArn",
+                Call::bare(
+                    "secretsmanager",
+                    "update_secret",
+                    json!({"SecretId": "{id}", "KmsKeyId": "arn:aws:kms:eu-west-1:123456789012:key/theirs"}),
+                ),
+            )],
+            steady: vec![
+                ("description", "moto cannot take it away"),
+                ("recoveryWindowDays", "AWS does not have it"),
+            ],
             untold: vec!["secretString", "recoveryWindowDays"],
             listed: Call::new("secretsmanager", "list_secrets", json!({}), "SecretList[]"),
             ..Block::default()
@@ -92,4 +104,38 @@ async fn a_secret_that_waits_for_its_deletion_is_restored() {
     let again = stack.make(SECRET, "master", inputs).await;
     assert_eq!(again.get("arn"), made.get("arn"));
     assert_eq!(value(&stack, &made.id), before);
+}
+
+/// Its name is taken as long as it can be restored.
+#[tokio::test]
+async fn a_secret_of_others_that_waits_for_its_deletion_is_told() {
+    let stack = Stack::new("scheduled").await;
+    let theirs = json!({"Name": "team/x", "SecretString": "x"});
+    stack
+        .aws("secretsmanager", "create_secret", &theirs)
+        .expect("makes");
+    let delete = json!({"SecretId": "team/x", "RecoveryWindowInDays": 7});
+    stack
+        .aws("secretsmanager", "delete_secret", &delete)
+        .expect("deletes");
+    let (urn, none) = (stack.urn(SECRET, "mine"), tests::properties(&json!({})));
+    let inputs = tests::properties(&json!({"name": "team/x"}));
+    let inputs = stack.provider.check(&urn, &none, &inputs).await;
+    let refused = stack
+        .provider
+        .create(&urn, &inputs.expect("checks"), false)
+        .await;
+    assert_eq!(
+        refused.expect_err("refuses").message(),
+        "could not create the secret team/x: a secret of this name is scheduled for deletion; restore it with `aws \
+         secretsmanager restore-secret --secret-id team/x` and take it over with `pulumi import`, delete it at once with \
+         `aws secretsmanager delete-secret --force-delete-without-recovery --secret-id team/x`, wait, or choose another \
+         name"
+    );
+    let refused = stack.provider.import(&urn, "team/x").await;
+    assert_eq!(
+        refused.expect_err("refuses").message(),
+        "could not import the secret team/x: it is scheduled for deletion; restore it first, with `aws secretsmanager \
+         restore-secret --secret-id team/x`"
+    );
 }

@@ -16,6 +16,14 @@ async fn queue_lives() {
     let theirs = json!({"Statement": [
         {"Effect": "Allow", "Principal": {"AWS": "123456789012"}, "Action": "sqs:SendMessage", "Resource": "*"},
     ]});
+    let by_hand = |path: &'static str, attributes: serde_json::Value| {
+        let arguments = json!({"QueueUrl": "{id}", "Attributes": attributes});
+        (path, Call::bare("sqs", "set_queue_attributes", arguments))
+    };
+    let open = json!({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": "*", "Action": "sqs:*", "Resource": "*"},
+    ]});
+    let redrive = json!({"deadLetterTargetArn": dead.get("arn"), "maxReceiveCount": 1});
     stack
         .test(Block {
             token: "dbt-aws:sqs:Queue",
@@ -33,6 +41,14 @@ async fn queue_lives() {
                 json!({"sqsManagedSse": null, "kmsKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/mine"}),
             ],
             replaces: vec![("name", json!("mine"))],
+            by_hand: vec![
+                by_hand("messageRetentionSeconds", json!({"MessageRetentionPeriod": "60"})),
+                by_hand("visibilityTimeoutSeconds", json!({"VisibilityTimeout": "0"})),
+                by_hand("sqsManagedSse", json!({"SqsManagedSseEnabled": "false"})),
+                by_hand("kmsKeyArn", json!({"KmsMasterKeyId": "alias/theirs", "SqsManagedSseEnabled": "false"})),
+                by_hand("policy", json!({"Policy": open.to_string()})),
+                by_hand("redrivePolicy", json!({"RedrivePolicy": redrive.to_string()})),
+            ],
             listed: Call::new("sqs", "list_queues", json!({}), "QueueUrls[]"),
             mentions: Some("tested-".to_owned()),
             marked: Marked::Call(Call::new(

@@ -29,7 +29,12 @@ pub struct InternetGatewayOutputs {
 
 impl CustomResource for InternetGateway {
     const TOKEN: &'static str = "dbt-aws:ec2:InternetGateway";
-    const DOC: &'static str = "A VPC's way to the internet.\n\nImport with the gateway's id, `igw-...`. See [internet gateways](https://docs.aws.amazon.com/vpc/latest/userguide/VPC_Internet_Gateway.html).";
+    const DOC: &'static str = "A VPC's way to the internet.\n\nImport with the gateway's id, `igw-...`, or the ARN. See [internet gateways](https://docs.aws.amazon.com/vpc/latest/userguide/VPC_Internet_Gateway.html).";
+    const IDS: Option<Ids> = Some(Ids::number(
+        "igw-0123456789abcdef0",
+        "ec2",
+        "internet-gateway/",
+    ));
     type Inputs = InternetGatewayInputs;
     type Outputs = InternetGatewayOutputs;
 

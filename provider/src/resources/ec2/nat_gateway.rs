@@ -32,7 +32,8 @@ pub struct NatGatewayOutputs {
 
 impl CustomResource for NatGateway {
     const TOKEN: &'static str = "dbt-aws:ec2:NatGateway";
-    const DOC: &'static str = "A way out to the internet for subnets without public addresses. Making one takes about two minutes, and it costs by the hour.\n\nImport with the gateway's id, `nat-...`. See [NAT gateways](https://docs.aws.amazon.com/vpc/latest/userguide/vpc-nat-gateway.html).";
+    const DOC: &'static str = "A way out to the internet for subnets without public addresses. Making one takes about two minutes, and it costs by the hour.\n\nImport with the gateway's id, `nat-...`, or the ARN. See [NAT gateways](https://docs.aws.amazon.com/vpc/latest/userguide/vpc-nat-gateway.html).";
+    const IDS: Option<Ids> = Some(Ids::number("nat-0123456789abcdef0", "ec2", "natgateway/"));
     const PLACE: &'static [&'static str] = &["allocationId"];
     type Inputs = NatGatewayInputs;
     type Outputs = NatGatewayOutputs;
@@ -97,6 +98,10 @@ impl CustomResource for NatGateway {
             return Ok(None);
         };
         let address = gateway.nat_gateway_addresses().first();
+        if known.is_none() {
+            let private = address.and_then(|a| a.allocation_id()).is_none();
+            importable(id, [("a private address alone", private)])?;
+        }
         let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
         let own = known.and_then(|k| k.tags.as_ref());
         Ok(Some(State {

@@ -16,10 +16,10 @@ pub struct RouteInputs {
     #[prop(replace)]
     pub destination_cidr_block: Cidr,
     /// The internet gateway that the packets go to. Excludes `natGatewayId`.
-    #[prop(check = formats::id("igw"))]
+    #[prop(default = None, check = formats::id("igw"))]
     pub gateway_id: Option<String>,
     /// The NAT gateway that the packets go to. Excludes `gatewayId`.
-    #[prop(check = formats::id("nat"))]
+    #[prop(default = None, check = formats::id("nat"))]
     pub nat_gateway_id: Option<String>,
 }
 
@@ -30,6 +30,15 @@ pub struct RouteOutputs {}
 impl CustomResource for Route {
     const TOKEN: &'static str = "dbt-aws:ec2:Route";
     const DOC: &'static str = "Where a route table sends packets for some addresses.\n\nImport with the table's id and the addresses, `rtb-..._0.0.0.0/0`. See [routes](https://docs.aws.amazon.com/vpc/latest/userguide/RouteTables.html#route-table-routes).";
+    const IDS: Option<Ids> = Some(Ids {
+        form: Form::Other(|id| {
+            let parts = id.split_once('_');
+            parts.is_some_and(|(table, to)| {
+                formats::id("rtb")(table).is_ok() && Cidr::parse(to).is_ok()
+            })
+        }),
+        ..Ids::number("rtb-0123456789abcdef0_0.0.0.0/0", "ec2", "route/")
+    });
     type Inputs = RouteInputs;
     type Outputs = RouteOutputs;
 
@@ -90,7 +99,7 @@ impl CustomResource for Route {
     async fn read(
         cx: &Context,
         id: &str,
-        _known: Option<&RouteInputs>,
+        known: Option<&RouteInputs>,
     ) -> Result<Option<State<Self>>> {
         let parts = id.split_once('_');
         let Some((table_id, Ok(to))) = parts.map(|(table, to)| (table, Cidr::parse(to))) else {
@@ -104,6 +113,14 @@ impl CustomResource for Route {
             let mut routes = table.routes().iter();
             routes.find(|r| r.destination_cidr_block() == Some(text.as_str()))
         });
+        if let (Some(route), None) = (route, known) {
+            let internet = route.gateway_id().is_some_and(|id| id.starts_with("igw-"));
+            let other = !internet && route.nat_gateway_id().is_none();
+            importable(
+                &format!("the route {id}"),
+                [("another target than an internet or a NAT gateway", other)],
+            )?;
+        }
         Ok(route.map(|route| State {
             inputs: RouteInputs {
                 route_table_id: table_id.to_owned(),

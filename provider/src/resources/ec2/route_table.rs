@@ -29,7 +29,8 @@ pub struct RouteTableOutputs {
 
 impl CustomResource for RouteTable {
     const TOKEN: &'static str = "dbt-aws:ec2:RouteTable";
-    const DOC: &'static str = "Where packets that leave a subnet go. Its routes are `Route` resources, its subnets `RouteTableAssociation` resources.\n\nImport with the table's id, `rtb-...`. See [route tables](https://docs.aws.amazon.com/vpc/latest/userguide/VPC_Route_Tables.html).";
+    const DOC: &'static str = "Where packets that leave a subnet go. Its routes are `Route` resources, its subnets `RouteTableAssociation` resources.\n\nImport with the table's id, `rtb-...`, or the ARN. See [route tables](https://docs.aws.amazon.com/vpc/latest/userguide/VPC_Route_Tables.html).";
+    const IDS: Option<Ids> = Some(Ids::number("rtb-0123456789abcdef0", "ec2", "route-table/"));
     type Inputs = RouteTableInputs;
     type Outputs = RouteTableOutputs;
 

@@ -29,7 +29,15 @@ pub struct RouteTableAssociationOutputs {
 
 impl CustomResource for RouteTableAssociation {
     const TOKEN: &'static str = "dbt-aws:ec2:RouteTableAssociation";
-    const DOC: &'static str = "Which route table a subnet uses, instead of its VPC's main one.\n\nImport with the subnet's id, `subnet-...`. See [subnet route tables](https://docs.aws.amazon.com/vpc/latest/userguide/subnet-route-tables.html).";
+    const DOC: &'static str = "Which route table a subnet uses, instead of its VPC's main one.\n\nImport with the subnet's id, `subnet-...`, or the association's, `rtbassoc-...`. See [subnet route tables](https://docs.aws.amazon.com/vpc/latest/userguide/subnet-route-tables.html).";
+    const IDS: Option<Ids> = Some(Ids {
+        form: Form::Other(|id| {
+            ["subnet", "rtbassoc"]
+                .iter()
+                .any(|kind| formats::id(kind)(id).is_ok())
+        }),
+        ..Ids::number("subnet-0123456789abcdef0", "ec2", "subnet/")
+    });
     type Inputs = RouteTableAssociationInputs;
     type Outputs = RouteTableAssociationOutputs;
 
@@ -81,6 +89,23 @@ impl CustomResource for RouteTableAssociation {
             .await
             .during(format!("associate {id} with {}", new.route_table_id))?;
         Ok(())
+    }
+
+    async fn find(cx: &Context, id: String) -> Result<Option<String>> {
+        if id.starts_with("subnet-") {
+            return Ok(Some(id));
+        }
+        let found = cx
+            .aws
+            .ec2()
+            .describe_route_tables()
+            .filters(filter("association.route-table-association-id", &id))
+            .send()
+            .await
+            .during(format!("look for {id}"))?;
+        let mut all = found.route_tables().iter().flat_map(|t| t.associations());
+        let association = all.find(|a| a.route_table_association_id() == Some(&id));
+        Ok(association.and_then(|a| a.subnet_id().map(str::to_owned)))
     }
 
     async fn read(

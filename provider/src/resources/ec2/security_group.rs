@@ -54,7 +54,12 @@ fn name(name: &str) -> Result<(), String> {
 
 impl CustomResource for SecurityGroup {
     const TOKEN: &'static str = "dbt-aws:ec2:SecurityGroup";
-    const DOC: &'static str = "What may reach a network interface, and what it may reach. Its rules are `SecurityGroupRule` resources and nothing else: the rule that lets everything out, which AWS adds to a new group, is removed.\n\nImport with the group's id, `sg-...`. See [security groups](https://docs.aws.amazon.com/vpc/latest/userguide/vpc-security-groups.html).";
+    const DOC: &'static str = "What may reach a network interface, and what it may reach. Its rules are `SecurityGroupRule` resources and nothing else: the rule that lets everything out, which AWS adds to a new group, is removed.\n\nImport with the group's id, `sg-...`, or the ARN. See [security groups](https://docs.aws.amazon.com/vpc/latest/userguide/vpc-security-groups.html).";
+    const IDS: Option<Ids> = Some(Ids::number(
+        "sg-0123456789abcdef0",
+        "ec2",
+        "security-group/",
+    ));
     const NAMING: Option<Naming> = Some(NAME);
     type Inputs = SecurityGroupInputs;
     type Outputs = SecurityGroupOutputs;

@@ -65,7 +65,7 @@ pub struct SecurityGroupRuleInputs {
     #[prop(replace, check = formats::id("pl"))]
     pub prefix_list_id: Option<String>,
     /// What it is for: up to 255 letters, digits, spaces and `._-:/()#,@[]+=&;{}!$*`.
-    #[prop(check = super::description)]
+    #[prop(default = None, check = super::description)]
     pub description: Option<String>,
     /// Tags.
     pub tags: Option<Tags>,
@@ -88,7 +88,12 @@ fn port(port: &i32) -> Result<(), String> {
 
 impl CustomResource for SecurityGroupRule {
     const TOKEN: &'static str = "dbt-aws:ec2:SecurityGroupRule";
-    const DOC: &'static str = "An ingress or egress rule of a security group.\n\nImport with the rule's id, `sgr-...`. See [security group rules](https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html).";
+    const DOC: &'static str = "An ingress or egress rule of a security group.\n\nImport with the rule's id, `sgr-...`, or the ARN. See [security group rules](https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html).";
+    const IDS: Option<Ids> = Some(Ids::number(
+        "sgr-0123456789abcdef0",
+        "ec2",
+        "security-group-rule/",
+    ));
     type Inputs = SecurityGroupRuleInputs;
     type Outputs = SecurityGroupRuleOutputs;
 
@@ -235,6 +240,9 @@ impl CustomResource for SecurityGroupRule {
         else {
             return Ok(None);
         };
+        if known.is_none() {
+            importable(id, [("an IPv6 block", rule.cidr_ipv6().is_some())])?;
+        }
         let word = rule.ip_protocol().unwrap_or_default();
         let protocol = crate::props::Enum::from_word(word).ok_or_else(|| {
             Error::failed(format!(

@@ -52,7 +52,8 @@ fn not_negative(index: &i64) -> Result<(), String> {
 
 impl CustomResource for Subnet {
     const TOKEN: &'static str = "dbt-aws:ec2:Subnet";
-    const DOC: &'static str = "A part of a VPC's addresses, in one availability zone.\n\nImport with the subnet's id, `subnet-...`. See [subnets](https://docs.aws.amazon.com/vpc/latest/userguide/configure-subnets.html).";
+    const DOC: &'static str = "A part of a VPC's addresses, in one availability zone.\n\nImport with the subnet's id, `subnet-...`, or the ARN. See [subnets](https://docs.aws.amazon.com/vpc/latest/userguide/configure-subnets.html).";
+    const IDS: Option<Ids> = Some(Ids::number("subnet-0123456789abcdef0", "ec2", "subnet/"));
     const PLACE: &'static [&'static str] = &["vpcId"];
     type Inputs = SubnetInputs;
     type Outputs = SubnetOutputs;

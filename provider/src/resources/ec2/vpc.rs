@@ -41,7 +41,8 @@ pub struct VpcOutputs {
 
 impl CustomResource for Vpc {
     const TOKEN: &'static str = "dbt-aws:ec2:Vpc";
-    const DOC: &'static str = "A virtual private cloud: a network of its own.\n\nImport with the VPC's id, `vpc-...`. See [VPCs](https://docs.aws.amazon.com/vpc/latest/userguide/configure-your-vpc.html).";
+    const DOC: &'static str = "A virtual private cloud: a network of its own.\n\nImport with the VPC's id, `vpc-...`, or the ARN. See [VPCs](https://docs.aws.amazon.com/vpc/latest/userguide/configure-your-vpc.html).";
+    const IDS: Option<Ids> = Some(Ids::number("vpc-0123456789abcdef0", "ec2", "vpc/"));
     type Inputs = VpcInputs;
     type Outputs = VpcOutputs;
 

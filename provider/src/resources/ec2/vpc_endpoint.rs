@@ -26,10 +26,11 @@ pub struct VpcEndpointInputs {
     #[prop(replace)]
     pub service_name: ServiceName,
     /// The route tables that lead to it; their subnets can use it. Default: none.
-    #[prop(check = formats::each(formats::id("rtb")))]
+    #[prop(default = None, check = formats::each(formats::id("rtb")))]
     pub route_table_ids: Option<Set<String>>,
     /// What may be done through it: a [policy](https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html).
     /// Default: everything.
+    #[prop(default = None)]
     pub policy: Option<Json>,
     /// Tags.
     pub tags: Option<Tags>,
@@ -85,7 +86,12 @@ impl Property for ServiceName {
 
 impl CustomResource for VpcEndpoint {
     const TOKEN: &'static str = "dbt-aws:ec2:VpcEndpoint";
-    const DOC: &'static str = "A gateway endpoint: a way to S3 or DynamoDB that does not leave AWS's network and costs nothing.\n\nImport with the endpoint's id, `vpce-...`. See [gateway endpoints](https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html).";
+    const DOC: &'static str = "A gateway endpoint: a way to S3 or DynamoDB that does not leave AWS's network and costs nothing.\n\nImport with the endpoint's id, `vpce-...`, or the ARN. See [gateway endpoints](https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html).";
+    const IDS: Option<Ids> = Some(Ids::number(
+        "vpce-0123456789abcdef0",
+        "ec2",
+        "vpc-endpoint/",
+    ));
     type Inputs = VpcEndpointInputs;
     type Outputs = VpcEndpointOutputs;
 
@@ -195,6 +201,10 @@ impl CustomResource for VpcEndpoint {
         let Some(endpoint) = found.filter(|e| !is_dead(e.state())) else {
             return Ok(None);
         };
+        if known.is_none() {
+            let other = endpoint.vpc_endpoint_type() != Some(&VpcEndpointType::Gateway);
+            importable(id, [("another type than Gateway", other)])?;
+        }
         let tables: Set<_> = endpoint.route_table_ids().iter().cloned().collect();
         let given = |get: fn(&VpcEndpointInputs) -> bool| known.is_some_and(get);
         let policy = endpoint

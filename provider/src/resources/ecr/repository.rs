@@ -135,7 +135,8 @@ fn lifecycle(policy: &Json) -> Result<(), String> {
 
 impl CustomResource for Repository {
     const TOKEN: &'static str = "dbt-aws:ecr:Repository";
-    const DOC: &'static str = "A place for a container image's versions.\n\nImport with the name.\n\nSee [repositories](https://docs.aws.amazon.com/AmazonECR/latest/userguide/Repositories.html).";
+    const DOC: &'static str = "A place for a container image's versions.\n\nImport with the name or the ARN.\n\nSee [repositories](https://docs.aws.amazon.com/AmazonECR/latest/userguide/Repositories.html).";
+    const IDS: Option<Ids> = Some(Ids::name("team/shop", "ecr", "repository/"));
     const NAMING: Option<Naming> = Some(Naming {
         field: "name",
         longest: 256,
@@ -292,6 +293,14 @@ impl CustomResource for Repository {
         let arn = repository.repository_arn().unwrap_or_default();
         let mutability = repository.image_tag_mutability().map(|m| m.as_str());
         let encryption = repository.encryption_configuration();
+        if known.is_none() {
+            let excluded = repository.image_tag_mutability_exclusion_filters();
+            let parts = [(
+                "tags to which its mutability does not apply",
+                !excluded.is_empty(),
+            )];
+            importable(&format!("the repository {id}"), parts)?;
+        }
         Ok(Some(State {
             inputs: RepositoryInputs {
                 name: Some(id.to_owned()),

@@ -33,6 +33,7 @@ pub struct ClusterInputs {
     pub container_insights: ClusterContainerInsights,
     /// Where tasks can run: `FARGATE`, `FARGATE_SPOT`, or names of capacity providers of your own. A task that asks
     /// for the launch type `FARGATE` needs none.
+    #[prop(default = None)]
     pub capacity_providers: Option<Set<String>>,
     /// Tags.
     pub tags: Option<Tags>,
@@ -47,7 +48,8 @@ pub struct ClusterOutputs {
 
 impl CustomResource for Cluster {
     const TOKEN: &'static str = "dbt-aws:ecs:Cluster";
-    const DOC: &'static str = "A place for tasks.\n\nImport with the name. Deleting the cluster stops the tasks that still run in it.\n\nSee [clusters](https://docs.aws.amazon.com/AmazonECS/latest/developerguide/clusters.html).";
+    const DOC: &'static str = "A place for tasks.\n\nImport with the name or the ARN. Deleting the cluster stops the tasks that still run in it.\n\nSee [clusters](https://docs.aws.amazon.com/AmazonECS/latest/developerguide/clusters.html).";
+    const IDS: Option<Ids> = Some(Ids::name("analytics", "ecs", "cluster/"));
     const NAMING: Option<Naming> = Some(super::NAME);
     type Inputs = ClusterInputs;
     type Outputs = ClusterOutputs;

@@ -155,7 +155,19 @@ pub fn fargate_size(cpu: i32, memory: i32) -> Result<(), String> {
 
 impl CustomResource for TaskDefinition {
     const TOKEN: &'static str = "dbt-aws:ecs:TaskDefinition";
-    const DOC: &'static str = "What a task runs, on Fargate.\n\nA change registers a new revision. The two revisions before it stay active, older ones are removed.\n\nImport with the family.\n\nSee [task definitions](https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definitions.html).";
+    const DOC: &'static str = "What a task runs, on Fargate.\n\nA change registers a new revision. The two revisions before it stay active, older ones are removed.\n\nImport with the family, or the ARN of a revision.\n\nSee [task definitions](https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definitions.html).";
+    const IDS: Option<Ids> = Some(Ids {
+        // A revision's number follows: the resource is all of them.
+        of: |given| {
+            given
+                .text()
+                .split(':')
+                .next()
+                .unwrap_or_default()
+                .to_owned()
+        },
+        ..Ids::name("shop", "ecs", "task-definition/")
+    });
     const NAMING: Option<Naming> = Some(Naming {
         field: "family",
         ..super::NAME

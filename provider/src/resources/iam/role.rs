@@ -22,7 +22,7 @@ pub struct RoleInputs {
     #[prop(replace, default = "/", check = path)]
     pub path: String,
     /// A description: at most 1,000 characters.
-    #[prop(check = description)]
+    #[prop(default = None, check = description)]
     pub description: Option<String>,
     /// Who may assume the role: at most 4,096 characters of JSON, 2,048 unless AWS raised the account's quota.
     pub assume_role_policy: Policy,
@@ -34,7 +34,7 @@ pub struct RoleInputs {
     #[prop(check = formats::each(formats::arn("iam", "policy/")))]
     pub managed_policy_arns: Option<Set<String>>,
     /// The ARN of the managed policy that bounds what the role can ever do.
-    #[prop(check = formats::arn("iam", "policy/"))]
+    #[prop(default = None, check = formats::arn("iam", "policy/"))]
     pub permissions_boundary: Option<String>,
     /// How long a session may last, in seconds: 3600 to 43200. Default: 3600.
     #[prop(default = 3600, check = formats::between(3600, 43_200))]
@@ -94,7 +94,19 @@ fn length<'a>(policies: impl IntoIterator<Item = &'a Policy>) -> usize {
 
 impl CustomResource for Role {
     const TOKEN: &'static str = "dbt-aws:iam:Role";
-    const DOC: &'static str = "An identity that services, tasks and people assume.\n\nImport with the name. Deleting the role first removes its inline policies and detaches its managed ones, whoever attached them; AWS refuses to delete a role that an instance profile holds.\n\nSee [roles](https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles.html).";
+    const DOC: &'static str = "An identity that services, tasks and people assume.\n\nImport with the name or the ARN. Deleting the role first removes its inline policies and detaches its managed ones, whoever attached them; AWS refuses to delete a role that an instance profile holds.\n\nSee [roles](https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles.html).";
+    const IDS: Option<Ids> = Some(Ids {
+        // The path comes first.
+        of: |given| {
+            given
+                .text()
+                .rsplit('/')
+                .next()
+                .unwrap_or_default()
+                .to_owned()
+        },
+        ..Ids::name("shop-tasks", "iam", "role/")
+    });
     const NAMING: Option<Naming> = Some(NAME);
     type Inputs = RoleInputs;
     type Outputs = RoleOutputs;

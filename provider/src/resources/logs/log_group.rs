@@ -15,11 +15,11 @@ pub struct LogGroupInputs {
     pub name: Option<String>,
     /// For how many days lines are kept: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827,
     /// 2192, 2557, 2922, 3288 or 3653. Default: for ever.
-    #[prop(check = retention)]
+    #[prop(default = None, check = retention)]
     pub retention_days: Option<i32>,
     /// The ARN of the KMS key that encrypts the lines, not that of an alias; its policy must let CloudWatch Logs use it.
     /// Default: a key of CloudWatch's own.
-    #[prop(check = formats::key)]
+    #[prop(default = None, check = formats::key)]
     pub kms_key_arn: Option<String>,
     /// Tags.
     pub tags: Option<Tags>,
@@ -62,7 +62,11 @@ fn retention(days: &i32) -> Result<(), String> {
 
 impl CustomResource for LogGroup {
     const TOKEN: &'static str = "dbt-aws:logs:LogGroup";
-    const DOC: &'static str = "Where a program's log lines go.\n\nImport with the name. See [log groups](https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/Working-with-log-groups-and-streams.html).";
+    const DOC: &'static str = "Where a program's log lines go.\n\nImport with the name or the ARN. See [log groups](https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/Working-with-log-groups-and-streams.html).";
+    const IDS: Option<Ids> = Some(Ids {
+        of: |given| given.text().trim_end_matches(":*").to_owned(),
+        ..Ids::name("/dbt/shop", "logs", "log-group:")
+    });
     const DATA: bool = true;
     const NAMING: Option<Naming> = Some(NAME);
     type Inputs = LogGroupInputs;

@@ -44,7 +44,7 @@ pub struct InstanceInputs {
     pub allocated_storage: i32,
     /// To how much the storage grows by itself, in GiB: at least a tenth more than `allocatedStorage`. Default: it does
     /// not grow.
-    #[prop(check = formats::between(20, 65_536))]
+    #[prop(default = None, check = formats::between(20, 65_536))]
     pub max_allocated_storage: Option<i32>,
     /// The kind of storage. Default: `gp3`.
     #[prop(default = InstanceStorageType::Gp3)]
@@ -173,7 +173,8 @@ pub struct InstanceOutputs {
 
 impl CustomResource for Instance {
     const TOKEN: &'static str = "dbt-aws:rds:Instance";
-    const DOC: &'static str = "A database server.\n\nImport with the identifier. See [Amazon RDS](https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Overview.DBInstance.html).";
+    const DOC: &'static str = "A database server.\n\nImport with the identifier or the ARN. See [Amazon RDS](https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Overview.DBInstance.html).";
+    const IDS: Option<Ids> = Some(Ids::name("analytics", "rds", "db:"));
     const DATA: bool = true;
     const NAMING: Option<Naming> = Some(Naming {
         field: "identifier",
@@ -252,7 +253,17 @@ impl CustomResource for Instance {
             let storage = instance
                 .storage_type()
                 .and_then(InstanceStorageType::from_word);
-            let parts = [("another kind of storage than gp2 or gp3", storage.is_none())];
+            let parts = [
+                (
+                    "another engine than postgres",
+                    instance.engine() != Some("postgres"),
+                ),
+                (
+                    "a cluster that it is part of",
+                    instance.db_cluster_identifier().is_some(),
+                ),
+                ("another kind of storage than gp2 or gp3", storage.is_none()),
+            ];
             importable(&format!("the database {id}"), parts)?;
         }
         Ok(live.map(|instance| state(cx, id, &instance, known)))
@@ -370,7 +381,8 @@ fn state(
             max_allocated_storage: instance.max_allocated_storage(),
             storage_type: word(instance.storage_type())
                 .and_then(|w| Property::decode(&w).ok())
-                .unwrap_or(InstanceStorageType::Gp3),
+                // Not what is promised, whatever else it is.
+                .unwrap_or(InstanceStorageType::Gp2),
             storage_encrypted: instance.storage_encrypted().unwrap_or(false),
             kms_key_arn: given(instance.kms_key_id()),
             multi_az: instance.multi_az().unwrap_or(false),

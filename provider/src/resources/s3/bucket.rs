@@ -1,6 +1,7 @@
 //! `dbt-aws:s3:Bucket`.
 
 mod contents;
+mod lifecycle;
 mod settings;
 
 use crate::prelude::*;
@@ -20,7 +21,7 @@ pub struct BucketInputs {
     pub bucket: Option<String>,
     /// The ARN of the KMS key that encrypts objects, with a bucket key to keep the number of KMS calls low. Default: a
     /// key of S3's own (SSE-S3).
-    #[prop(check = formats::key_or_alias)]
+    #[prop(default = None, check = formats::key_or_alias)]
     pub kms_key_arn: Option<String>,
     /// Whether older versions of objects are kept. Default: `false`.
     #[prop(default = false)]
@@ -151,7 +152,14 @@ fn days(days: &i32) -> Result<(), String> {
 
 impl CustomResource for Bucket {
     const TOKEN: &'static str = "dbt-aws:s3:Bucket";
-    const DOC: &'static str = "A bucket of objects, in the provider's region.\n\nImport with the name. See [buckets](https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingBucket.html).";
+    const DOC: &'static str = "A bucket of objects, in the provider's region.\n\nImport with the name or the ARN. See [buckets](https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingBucket.html).";
+    const IDS: Option<Ids> = Some(Ids {
+        of: |given| {
+            let name = given.text().trim_start_matches("s3://");
+            name.trim_end_matches('/').to_owned()
+        },
+        ..Ids::name("shop-data", "s3", "")
+    });
     const DATA: bool = true;
     const NAMING: Option<Naming> = Some(Naming {
         field: "bucket",

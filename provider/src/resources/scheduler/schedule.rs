@@ -35,9 +35,10 @@ pub struct ScheduleTarget {
     pub role_arn: String,
     /// What it is called with: a JSON document or, for a queue and its like, any text; 256 KB at most.
     /// `<aws.scheduler.scheduled-time>` and its like stand for the values of each call.
+    #[prop(default = None)]
     pub input: Option<Payload>,
     /// The ARN of the SQS queue that gets what could not be delivered. Default: none.
-    #[prop(check = formats::arn("sqs", ""))]
+    #[prop(default = None, check = formats::arn("sqs", ""))]
     pub dead_letter_arn: Option<String>,
     /// For how long delivery is tried, in seconds: 60 to 86400. Default: 86400.
     #[prop(default = 86_400, check = formats::between(60, 86_400))]
@@ -67,13 +68,13 @@ pub struct ScheduleInputs {
     pub timezone: String,
     /// Before this time it does not call, as RFC 3339 text such as `2026-01-31T00:00:00Z`. A time that has passed
     /// means at once.
-    #[prop(check = moment)]
+    #[prop(default = None, check = moment)]
     pub start: Option<String>,
     /// After this time it no longer calls, as RFC 3339 text.
-    #[prop(check = moment)]
+    #[prop(default = None, check = moment)]
     pub end: Option<String>,
     /// Within how many minutes after the time it may call: 1 to 1440. Default: at the time.
-    #[prop(check = formats::between(1, 1440))]
+    #[prop(default = None, check = formats::between(1, 1440))]
     pub flexible_window_minutes: Option<i32>,
     /// Whether it runs. Default: `ENABLED`.
     #[prop(default = ScheduleStatus::Enabled)]
@@ -81,7 +82,7 @@ pub struct ScheduleInputs {
     /// What it calls.
     pub target: ScheduleTarget,
     /// The ARN of the KMS key that encrypts the input. Default: a key of AWS's.
-    #[prop(check = formats::key_or_alias)]
+    #[prop(default = None, check = formats::key_or_alias)]
     pub kms_key_arn: Option<String>,
 }
 
@@ -117,7 +118,14 @@ pub(crate) fn moment(text: &str) -> Result<(), String> {
 
 impl CustomResource for Schedule {
     const TOKEN: &'static str = "dbt-aws:scheduler:Schedule";
-    const DOC: &'static str = "What calls a target at given times.\n\nImport with the group's and its own name: `default/nightly`. A schedule has no tags: its description says which resource made it.\n\nSee [schedules](https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule.html).";
+    const DOC: &'static str = "What calls a target at given times.\n\nImport with the group's and its own name, `default/nightly`, or the ARN. A schedule has no tags: its description says which resource made it.\n\nSee [schedules](https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule.html).";
+    const IDS: Option<Ids> = Some(Ids {
+        form: Form::Other(|id| {
+            let parts = id.split_once('/');
+            parts.is_some_and(|(group, name)| NAME.check(group).and(NAME.check(name)).is_ok())
+        }),
+        ..Ids::name("default/nightly", "scheduler", "schedule/")
+    });
     const NAMING: Option<Naming> = Some(NAME);
     type Inputs = ScheduleInputs;
     type Outputs = ScheduleOutputs;

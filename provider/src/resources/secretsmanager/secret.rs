@@ -14,10 +14,10 @@ pub struct SecretInputs {
     #[prop(replace, check = NAME.check)]
     pub name: Option<String>,
     /// What it is for: at most 2048 characters.
-    #[prop(check = description)]
+    #[prop(default = None, check = description)]
     pub description: Option<String>,
     /// The ARN of the KMS key that encrypts it. Default: the account's `aws/secretsmanager`.
-    #[prop(check = formats::key_or_alias)]
+    #[prop(default = None, check = formats::key_or_alias)]
     pub kms_key_arn: Option<String>,
     /// For how many days it can be restored after it was deleted: 7 to 30, or 0 to delete it at once. Default: 0, so
     /// that a destroy leaves nothing behind.
@@ -62,6 +62,9 @@ pub struct SecretOutputs {
     #[prop(follows(secret_string, generate))]
     pub version_id: String,
 }
+
+/// What takes a deletion back, before the secret's name.
+const RESTORE: &str = "aws secretsmanager restore-secret --secret-id";
 
 const LOWER: &str = "abcdefghijklmnopqrstuvwxyz";
 const UPPER: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
@@ -116,7 +119,19 @@ fn object(template: &Json) -> Result<(), String> {
 
 impl CustomResource for Secret {
     const TOKEN: &'static str = "dbt-aws:secretsmanager:Secret";
-    const DOC: &'static str = "A value kept in Secrets Manager, given or made here.\n\nImport with the name. See [secrets](https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html).";
+    const DOC: &'static str = "A value kept in Secrets Manager, given or made here.\n\nImport with the name or the ARN. See [secrets](https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html).";
+    const IDS: Option<Ids> = Some(Ids {
+        // AWS adds six characters.
+        of: |given| match given {
+            Given::Arn(name) => name
+                .rsplit_once('-')
+                .filter(|(_, added)| added.len() == 6)
+                .map_or(name, |(name, _)| name)
+                .to_owned(),
+            Given::Text(name) => name.to_owned(),
+        },
+        ..Ids::name("team/warehouse", "secretsmanager", "secret:")
+    });
     const DATA: bool = true;
     const NAMING: Option<Naming> = Some(NAME);
     type Inputs = SecretInputs;
@@ -175,8 +190,17 @@ impl CustomResource for Secret {
             let why = "a secret of this name is being deleted";
             return Err(aws::Error::not_yet(format!("create {what}"), why).into());
         };
-        let adopted = cx.adopt(name, &what, &from_tags(there.tags()))?;
-        if there.deleted_date().is_some() {
+        let tags = from_tags(there.tags());
+        let waits = there.deleted_date().is_some();
+        if waits && !cx.identity.owns(&tags) {
+            return Err(Error::failed(format!(
+                "could not create {what}: a secret of this name is scheduled for deletion; restore it with `{RESTORE} \
+                 {name}` and take it over with `pulumi import`, delete it at once with `aws secretsmanager delete-secret \
+                 --force-delete-without-recovery --secret-id {name}`, wait, or choose another name"
+            )));
+        }
+        let adopted = cx.adopt(name, &what, &tags)?;
+        if waits {
             cx.aws
                 .secretsmanager()
                 .restore_secret()
@@ -250,9 +274,27 @@ impl CustomResource for Secret {
             }
         };
         let (found, value) = tokio::join!(described(cx, id), value);
-        let Some(found) = found?.filter(|f| f.deleted_date().is_none()) else {
+        let Some(found) = found? else {
             return Ok(None);
         };
+        if found.deleted_date().is_some() {
+            return match known {
+                None if !cx.identity.shares_seed(&from_tags(found.tags())) => {
+                    Err(Error::failed(format!(
+                        "could not import the secret {id}: it is scheduled for deletion; restore it first, with \
+                         `{RESTORE} {id}`"
+                    )))
+                }
+                _ => Ok(None),
+            };
+        }
+        if known.is_none() {
+            let owned = found.owning_service().is_some();
+            importable(
+                &format!("the secret {id}"),
+                [("an AWS service as its owner", owned)],
+            )?;
+        }
         let versions = found.version_ids_to_stages.iter().flatten();
         let current = versions
             .filter(|(_, stages)| stages.iter().any(|s| s == "AWSCURRENT"))

@@ -72,6 +72,7 @@ pub struct StateMachineInputs {
     #[prop(replace, default = StateMachineType::Standard)]
     pub r#type: StateMachineType,
     /// The log of its executions. Default: none.
+    #[prop(default = None)]
     pub logging: Option<StateMachineLogging>,
     /// Whether AWS X-Ray traces its executions. Default: `false`.
     #[prop(default = false)]
@@ -96,7 +97,8 @@ const NAME: Naming = Naming {
 
 impl CustomResource for StateMachine {
     const TOKEN: &'static str = "dbt-aws:sfn:StateMachine";
-    const DOC: &'static str = "A workflow: states and the ways between them.\n\nImport with the ARN. Deleting the state machine stops the executions that still run.\n\nSee [state machines](https://docs.aws.amazon.com/step-functions/latest/dg/concepts-statemachines.html).";
+    const DOC: &'static str = "A workflow: states and the ways between them.\n\nImport with the name or the ARN. Deleting the state machine stops the executions that still run.\n\nSee [state machines](https://docs.aws.amazon.com/step-functions/latest/dg/concepts-statemachines.html).";
+    const IDS: Option<Ids> = Some(Ids::name("nightly", "states", "stateMachine:"));
     const NAMING: Option<Naming> = Some(NAME);
     type Inputs = StateMachineInputs;
     type Outputs = StateMachineOutputs;
@@ -208,6 +210,15 @@ impl CustomResource for StateMachine {
             untag.send().await.during(format!("untag {id}"))?;
         }
         Ok(())
+    }
+
+    async fn find(cx: &Context, id: String) -> Result<Option<String>> {
+        let account = cx.account.caller().await?.account_id;
+        Ok(Some(cx.arn(
+            "states",
+            &account,
+            &format!("stateMachine:{id}"),
+        )))
     }
 
     async fn read(

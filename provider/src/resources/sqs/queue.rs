@@ -21,13 +21,16 @@ pub struct QueueInputs {
     #[prop(default = 30, check = formats::between(0, 43_200))]
     pub visibility_timeout_seconds: i32,
     /// Whether SQS encrypts messages with a key of its own. Default: `true`, without a `kmsKeyArn`.
+    #[prop(default = None)]
     pub sqs_managed_sse: Option<bool>,
     /// The ARN of the KMS key that encrypts messages. Excludes `sqsManagedSse`.
-    #[prop(check = formats::key_or_alias)]
+    #[prop(default = None, check = formats::key_or_alias)]
     pub kms_key_arn: Option<String>,
     /// Who may use the queue, besides its own account: a policy document.
+    #[prop(default = None)]
     pub policy: Option<Json>,
     /// Where messages go that nobody could handle.
+    #[prop(default = None)]
     pub redrive_policy: Option<QueueRedrivePolicy>,
     /// Tags.
     pub tags: Option<Tags>,
@@ -60,8 +63,18 @@ const NAME: Naming = Naming {
     lower: false,
 };
 
+/// How the name of a FIFO queue ends.
+const FIFO: &str = ".fifo";
+
+/// `https://sqs.eu-west-1.amazonaws.com/111122223333/failed-runs`, say.
+fn is_url(id: &str) -> bool {
+    let (scheme, rest) = id.split_once("://").unwrap_or_default();
+    let name = rest.rsplit_once('/').map_or("", |(_, name)| name);
+    ["http", "https"].contains(&scheme) && NAME.check(name.trim_end_matches(FIFO)).is_ok()
+}
+
 fn name(name: &str) -> Result<(), String> {
-    match name.ends_with(".fifo") {
+    match name.ends_with(FIFO) {
         true => Err("a FIFO queue cannot be made here".to_owned()),
         false => NAME.check(name),
     }
@@ -69,7 +82,12 @@ fn name(name: &str) -> Result<(), String> {
 
 impl CustomResource for Queue {
     const TOKEN: &'static str = "dbt-aws:sqs:Queue";
-    const DOC: &'static str = "A standard queue.\n\nImport with the URL. See [Amazon SQS queues](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues.html).";
+    const DOC: &'static str = "A standard queue.\n\nImport with the URL, the name or the ARN. See [Amazon SQS queues](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues.html).";
+    const IDS: Option<Ids> = Some(Ids {
+        // A FIFO queue is named to be refused for what it is.
+        form: Form::Other(|id| is_url(id) || NAME.check(id.trim_end_matches(FIFO)).is_ok()),
+        ..Ids::name("failed-runs", "sqs", "")
+    });
     const NAMING: Option<Naming> = Some(NAME);
     type Inputs = QueueInputs;
     type Outputs = QueueOutputs;
@@ -197,6 +215,13 @@ impl CustomResource for Queue {
         Ok(())
     }
 
+    async fn find(cx: &Context, id: String) -> Result<Option<String>> {
+        match is_url(&id) {
+            true => Ok(Some(id)),
+            false => url(cx, &id).await,
+        }
+    }
+
     async fn read(
         cx: &Context,
         id: &str,
@@ -207,6 +232,10 @@ impl CustomResource for Queue {
             return Ok(None);
         };
         let text = |name| found.get(&name).filter(|v| !v.is_empty()).cloned();
+        if known.is_none() {
+            let parts = [("the order of a FIFO queue", id.ends_with(FIFO))];
+            importable(&format!("the queue {id}"), parts)?;
+        }
         let number = |name| text(name).and_then(|n| n.parse().ok()).unwrap_or_default();
         let json = |name| text(name).and_then(|t| serde_json::from_str(&t).ok());
         let redrive = json(QueueAttributeName::RedrivePolicy);

@@ -1,13 +1,14 @@
 //! The settings of a bucket: each has calls of its own.
 
-use super::{BucketInputs, BucketLifecycleRule, BucketPublicAccessBlock};
+use super::{
+    BucketInputs, BucketLifecycleRule, BucketPublicAccessBlock,
+    lifecycle::{foreign, in_force, to_rule},
+};
 use crate::prelude::*;
 use aws_sdk_s3::types::{
-    AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketVersioningStatus,
-    ExpirationStatus, LifecycleExpiration, LifecycleRule, LifecycleRuleAndOperator,
-    LifecycleRuleFilter, NoncurrentVersionExpiration, PublicAccessBlockConfiguration,
+    BucketLifecycleConfiguration, BucketVersioningStatus, PublicAccessBlockConfiguration,
     ServerSideEncryption, ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration,
-    ServerSideEncryptionRule, Tag, Tagging, VersioningConfiguration,
+    ServerSideEncryptionRule, Tagging, VersioningConfiguration,
 };
 use serde_json::{Value as Json, json};
 
@@ -128,6 +129,18 @@ async fn encrypt(cx: &Context, bucket: &str, key: Option<&str>) -> Result<()> {
     Ok(())
 }
 
+/// The key of an encryption; that of S3's own in KMS goes without saying in AWS.
+async fn key_of(cx: &Context, with: &ServerSideEncryptionByDefault) -> Result<Option<String>> {
+    match with.kms_master_key_id() {
+        Some(key) => Ok(Some(key.to_owned())),
+        None if *with.sse_algorithm() == ServerSideEncryption::Aes256 => Ok(None),
+        None => {
+            let account = cx.account.caller().await?.account_id;
+            Ok(Some(cx.arn("kms", &account, "alias/aws/s3")))
+        }
+    }
+}
+
 async fn version(cx: &Context, bucket: &str, on: bool) -> Result<()> {
     let status = if on {
         BucketVersioningStatus::Enabled
@@ -159,123 +172,6 @@ async fn expire(cx: &Context, bucket: &str, rules: &Set<BucketLifecycleRule>) ->
     let put = put.bucket(bucket).lifecycle_configuration(configuration);
     put.send().await.during(what)?;
     Ok(())
-}
-
-fn to_rule(rule: &BucketLifecycleRule) -> Result<LifecycleRule, aws_sdk_s3::error::BuildError> {
-    let expiration = rule
-        .expiration_days
-        .map(|days| LifecycleExpiration::builder().days(days).build());
-    let noncurrent = rule.noncurrent_days.map(|days| {
-        let expiration = NoncurrentVersionExpiration::builder();
-        expiration.noncurrent_days(days).build()
-    });
-    let abort = rule.abort_incomplete_multipart_days.map(|days| {
-        let abort = AbortIncompleteMultipartUpload::builder();
-        abort.days_after_initiation(days).build()
-    });
-    LifecycleRule::builder()
-        .id(&rule.id)
-        .status(ExpirationStatus::Enabled)
-        .filter(to_filter(rule)?)
-        .set_expiration(expiration)
-        .set_noncurrent_version_expiration(noncurrent)
-        .set_abort_incomplete_multipart_upload(abort)
-        .build()
-}
-
-/// A filter takes one criterion; several stand under `And`.
-fn to_filter(
-    rule: &BucketLifecycleRule,
-) -> Result<LifecycleRuleFilter, aws_sdk_s3::error::BuildError> {
-    let tags = rule.tags.iter().flatten();
-    let mut tags = tags
-        .map(|(key, value)| Tag::builder().key(key).value(value).build())
-        .collect::<Result<Vec<_>, _>>()?;
-    let filter = LifecycleRuleFilter::builder();
-    Ok(match (rule.prefix.as_str(), tags.len()) {
-        (prefix, 0) => filter.prefix(prefix).build(),
-        ("", 1) => filter.set_tag(tags.pop()).build(),
-        (prefix, _) => {
-            let prefix = Some(prefix.to_owned()).filter(|p| !p.is_empty());
-            let all = LifecycleRuleAndOperator::builder()
-                .set_prefix(prefix)
-                .set_tags(Some(tags));
-            filter.and(all.build()).build()
-        }
-    })
-}
-
-fn from_rule(rule: &LifecycleRule) -> BucketLifecycleRule {
-    let filter = rule.filter();
-    let all = filter.and_then(|f| f.and());
-    // Rules of the older kind have no filter.
-    #[allow(deprecated)]
-    let prefix = filter
-        .and_then(|f| f.prefix())
-        .or(all.and_then(|a| a.prefix()))
-        .or(rule.prefix());
-    let tags = filter
-        .and_then(|f| f.tag())
-        .into_iter()
-        .chain(all.map(|a| a.tags()).unwrap_or_default());
-    let tags: Tags = tags
-        .map(|t| (t.key().to_owned(), t.value().to_owned()))
-        .collect();
-    BucketLifecycleRule {
-        id: rule.id().unwrap_or_default().to_owned(),
-        prefix: prefix.unwrap_or_default().to_owned(),
-        tags: (!tags.is_empty()).then_some(tags),
-        expiration_days: rule.expiration().and_then(|e| e.days()),
-        noncurrent_days: rule
-            .noncurrent_version_expiration()
-            .and_then(|e| e.noncurrent_days()),
-        abort_incomplete_multipart_days: rule
-            .abort_incomplete_multipart_upload()
-            .and_then(|a| a.days_after_initiation()),
-    }
-}
-
-/// What of lifecycle rules no property here is for, and whether it is there.
-fn foreign(rules: &[LifecycleRule]) -> Vec<(&'static str, bool)> {
-    let any = |has: fn(&LifecycleRule) -> bool| rules.iter().any(has);
-    let sized = |rule: &LifecycleRule| {
-        rule.filter().is_some_and(|f| {
-            let all = f.and();
-            let more = f
-                .object_size_greater_than()
-                .or(all.and_then(|a| a.object_size_greater_than()));
-            let less = f
-                .object_size_less_than()
-                .or(all.and_then(|a| a.object_size_less_than()));
-            more.or(less).is_some()
-        })
-    };
-    vec![
-        (
-            "lifecycle rules that are disabled",
-            any(|r| *r.status() != ExpirationStatus::Enabled),
-        ),
-        (
-            "lifecycle rules with transitions",
-            any(|r| !r.transitions().is_empty() || !r.noncurrent_version_transitions().is_empty()),
-        ),
-        (
-            "lifecycle rules for a date or for delete markers",
-            any(|r| {
-                r.expiration().is_some_and(|e| {
-                    e.date().is_some() || e.expired_object_delete_marker() == Some(true)
-                })
-            }),
-        ),
-        (
-            "lifecycle rules that keep newer versions",
-            any(|r| {
-                let expiration = r.noncurrent_version_expiration();
-                expiration.is_some_and(|e| e.newer_noncurrent_versions().is_some())
-            }),
-        ),
-        ("lifecycle rules by size", rules.iter().any(sized)),
-    ]
 }
 
 /// Adds the statement to the bucket's policy or takes it out; the policy of a new bucket is known to be empty.
@@ -330,10 +226,32 @@ async fn policy_of(cx: &Context, bucket: &str) -> Result<Option<Json>> {
         .and_then(|text| serde_json::from_str(&text).ok()))
 }
 
-fn requires_tls(policy: &Json) -> bool {
+/// Whether a statement refuses everybody everything without TLS.
+fn requires_tls(policy: &Json, arn: &str) -> bool {
+    let among = |value: &Json, wanted: &[&str]| {
+        let is_wanted = |value: &Json| value.as_str().is_some_and(|v| wanted.contains(&v));
+        is_wanted(value)
+            || value
+                .as_array()
+                .is_some_and(|all| all.iter().any(is_wanted))
+    };
+    let objects = format!("{arn}/*");
     let refuses = |statement: &Json| {
-        let secure = &statement["Condition"]["Bool"]["aws:SecureTransport"];
-        statement["Effect"] == "Deny" && (secure == "false" || secure == &json!(["false"]))
+        let (who, what) = (&statement["Principal"], &statement["Resource"]);
+        let condition = statement["Condition"].as_object();
+        statement["Effect"] == "Deny"
+            && (among(who, &["*"]) || among(&who["AWS"], &["*"]))
+            && among(&statement["Action"], &["*", "s3:*"])
+            && among(what, &["*", &objects])
+            && among(what, &["*", arn])
+            && condition.is_some_and(|all| all.len() == 1)
+            && statement["Condition"]["Bool"]
+                .as_object()
+                .is_some_and(|all| all.len() == 1)
+            && among(
+                &statement["Condition"]["Bool"]["aws:SecureTransport"],
+                &["false"],
+            )
     };
     match &policy["Statement"] {
         Json::Array(statements) => statements.iter().any(refuses),
@@ -376,13 +294,14 @@ pub(super) async fn read(
         return Ok(None);
     };
     let encryption = encryption.during(what("encryption")).gone()?;
-    let key = encryption
+    let encryption = encryption
         .as_ref()
         .and_then(|e| e.server_side_encryption_configuration()?.rules().first())
-        .and_then(|rule| {
-            rule.apply_server_side_encryption_by_default()?
-                .kms_master_key_id()
-        });
+        .and_then(ServerSideEncryptionRule::apply_server_side_encryption_by_default);
+    let key = match encryption {
+        Some(with) => key_of(cx, with).await?,
+        None => None,
+    };
     let block = block.during(what("public access block")).gone()?;
     let block = block.and_then(|b| b.public_access_block_configuration);
     let blocks = |read: fn(&PublicAccessBlockConfiguration) -> Option<bool>| {
@@ -392,11 +311,16 @@ pub(super) async fn read(
     let rules = lifecycle.as_ref().map(|l| l.rules()).unwrap_or_default();
     let tags = tags?;
     if known.is_none() && !cx.identity.shares_seed(&tags) {
-        importable(&format!("the bucket {bucket}"), foreign(rules))?;
+        let twice = |e: &ServerSideEncryptionByDefault| {
+            *e.sse_algorithm() == ServerSideEncryption::AwsKmsDsse
+        };
+        let mut parts = foreign(rules);
+        parts.push(("dual-layer encryption", encryption.is_some_and(twice)));
+        importable(&format!("the bucket {bucket}"), parts)?;
     }
     Ok(Some(BucketInputs {
         bucket: Some(bucket.to_owned()),
-        kms_key_arn: key.map(str::to_owned),
+        kms_key_arn: key,
         versioning: versioning.status() == Some(&BucketVersioningStatus::Enabled),
         public_access_block: BucketPublicAccessBlock {
             block_public_acls: blocks(PublicAccessBlockConfiguration::block_public_acls),
@@ -406,10 +330,50 @@ pub(super) async fn read(
                 PublicAccessBlockConfiguration::restrict_public_buckets,
             ),
         },
-        tls_only: policy?.as_ref().is_some_and(requires_tls),
-        lifecycle_rules: rules.iter().map(from_rule).collect(),
+        tls_only: policy?.is_some_and(|policy| requires_tls(&policy, &arn(cx, bucket))),
+        lifecycle_rules: in_force(rules, known),
         force_destroy: known.is_some_and(|k| k.force_destroy),
         retain_non_empty: known.is_some_and(|k| k.retain_non_empty),
         tags: cx.user_tags(&tags, known.and_then(|k| k.tags.as_ref())),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_that_lets_some_in_without_tls_does_not_require_it() {
+        let arn = "arn:aws:s3:::data";
+        let statement = |change: Json| {
+            let mut all = json!({
+                "Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": [arn, format!("{arn}/*")],
+                "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+            });
+            for (key, value) in change.as_object().expect("an object") {
+                all[key] = value.clone();
+            }
+            json!({"Statement": [all]})
+        };
+        for same in [
+            json!({}),
+            json!({"Principal": {"AWS": "*"}, "Action": ["s3:*"], "Resource": "*"}),
+            json!({"Condition": {"Bool": {"aws:SecureTransport": ["false"]}}}),
+        ] {
+            assert!(requires_tls(&statement(same.clone()), arn), "{same}");
+        }
+        for weaker in [
+            json!({"Effect": "Allow"}),
+            json!({"Principal": {"AWS": "arn:aws:iam::123456789012:root"}}),
+            json!({"Action": "s3:PutObject"}),
+            json!({"Resource": [arn]}),
+            json!({"Resource": [format!("{arn}/*")]}),
+            json!({"Condition": {"Bool": {"aws:SecureTransport": "true"}}}),
+            json!({"Condition": {
+                "Bool": {"aws:SecureTransport": "false"}, "StringLike": {"aws:PrincipalArn": "*/guest"},
+            }}),
+        ] {
+            assert!(!requires_tls(&statement(weaker.clone()), arn), "{weaker}");
+        }
+    }
 }
