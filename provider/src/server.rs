@@ -20,7 +20,10 @@ use std::{
     collections::HashMap,
     io::Write,
     net::Ipv4Addr,
-    sync::{Arc, Mutex, PoisonError, atomic::AtomicBool},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicUsize},
+    },
     time::{Duration, Instant},
 };
 use tokio::{net::TcpListener, sync::OnceCell};
@@ -103,6 +106,8 @@ struct Configured {
     /// Whether `seen` holds what the stack has.
     learned: OnceCell<()>,
     cancel: CancellationToken,
+    /// How many components were constructed.
+    constructed: Arc<AtomicUsize>,
     /// The provider resource's own URN and id, for the children of components.
     urn: String,
     id: Option<String>,
@@ -235,6 +240,7 @@ impl Provider {
             seen: Arc::default(),
             learned: OnceCell::new(),
             cancel: CancellationToken::new(),
+            constructed: Arc::default(),
             urn: request.urn.unwrap_or_default(),
             id,
         };

@@ -21,6 +21,12 @@ WORDS = {
 """)],
     },
     "typescript": {
+        "group": [
+            ("const platform", 'const group = { parent: new pulumi.ComponentResource("shop:index:Analytics", "analytics") };\nconst platform'),
+            ("retainData: false }", "retainData: false }, group"),
+            ('config.get("baseImage"),\n}', 'config.get("baseImage"),\n}, group'),
+            ('"dbt docs generate"],\n}', '"dbt docs generate"],\n}, group'),
+        ],
         "tags": ("retainData: false", 'retainData: false, tags: { team: "data" }'),
         "import": [("export const warehouse", """new dbt.ec2.InternetGateway("found", {}, { import: "THERE" });
 export const warehouse""")],
@@ -31,6 +37,17 @@ export const warehouse""")],
 pulumi.export("warehouse\"""")],
     },
     "go": {
+        "group": [
+            ("func program", "type analytics struct{ pulumi.ResourceState }\n\nfunc program"),
+            ('config.New(ctx, "")', """config.New(ctx, "")
+\tgroup := &analytics{}
+\tif err := ctx.RegisterComponentResource("shop:index:Analytics", "analytics", group); err != nil {
+\t\treturn err
+\t}"""),
+            ("pulumi.Bool(false)}", "pulumi.Bool(false)}, pulumi.Parent(group)"),
+            ('cfg.Get("baseImage")),\n\t}', 'cfg.Get("baseImage")),\n\t}, pulumi.Parent(group)'),
+            ('"dbt docs generate"}),\n\t}', '"dbt docs generate"}),\n\t}, pulumi.Parent(group)'),
+        ],
         "tags": ("RetainData: ", 'Tags: pulumi.ToStringMap(map[string]string{"team": "data"}), RetainData: '),
         "import": [
             ('sdk/go/dbtaws"', 'sdk/go/dbtaws"\n\t"github.com/dbt-aws/pulumi-dbt-aws/sdk/go/dbtaws/ec2"'),
@@ -60,6 +77,7 @@ def test_language(language, made, tmp_path):
     previewed = program("preview")
     assert changes(previewed) == {"create": len(previewed)}
     assert inventory() == before, "a preview made something"
+    grouped(program, previewed)
 
     up = program("up")
     assert up == previewed
@@ -78,6 +96,16 @@ def test_language(language, made, tmp_path):
 
     program("destroy")
     assert inventory() == before, "something is left"
+
+
+def grouped(program, previewed):
+    """Components have the same children below a component of the program's own."""
+    alone = program.file.read_text()
+    for old, new in WORDS[program.language].get("group", []):
+        program.replace(old, new)
+    if program.file.read_text() != alone:
+        assert program("preview") == previewed
+    program.file.write_text(alone)
 
 
 def change(program):

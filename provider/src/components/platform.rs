@@ -86,7 +86,8 @@ pub struct PlatformArtifacts {
 /// What a platform answers.
 #[derive(Clone, Debug, Props)]
 pub struct DbtPlatformOutputs {
-    /// All that a project needs of the platform: pass it as `platform`. Holds no secret.
+    /// All that a project needs of the platform: pass it as `platform`, in TypeScript and Go not to a project whose
+    /// `parent` is the platform: the program would never end. Holds no secret.
     pub handle: BTreeMap<String, String>,
     /// The VPC's id.
     pub vpc_id: String,

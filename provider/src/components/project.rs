@@ -52,7 +52,8 @@ words! {
 /// What a project is made from.
 #[derive(Clone, Debug, Props)]
 pub struct DbtProjectInputs {
-    /// The platform that it runs on: the `handle` of a `DbtPlatform`.
+    /// The platform that it runs on: the `handle` of a `DbtPlatform`, in TypeScript and Go not
+    /// that of the project's `parent`.
     pub platform: BTreeMap<String, String>,
     /// The directory that holds `dbt_project.yml`, relative to the program's. The provider packs it into an image and
     /// needs no Docker, with the directories and local packages beside it that the project names. What `.dockerignore`
@@ -157,7 +158,8 @@ pub struct DbtProjectProfile {
 /// What a project answers.
 #[derive(Clone, Debug, Props)]
 pub struct DbtProjectOutputs {
-    /// What a `DbtSchedule` takes as `project`.
+    /// What a `DbtSchedule` takes as `project`, in TypeScript and Go not one whose `parent` is the project: the program
+    /// would never end.
     pub handle: BTreeMap<String, String>,
     /// The URL of the repository that holds the images; none with `image`.
     pub repository_url: Option<String>,

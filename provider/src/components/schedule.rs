@@ -33,7 +33,8 @@ pub struct DbtSchedule;
 /// What a schedule is made from.
 #[derive(Clone, Debug, Props)]
 pub struct DbtScheduleInputs {
-    /// The project that it runs: the `handle` of a `DbtProject`.
+    /// The project that it runs: the `handle` of a `DbtProject`, in TypeScript and Go not that of the
+    /// schedule's `parent`.
     pub project: BTreeMap<String, String>,
     /// When: six fields, minutes, hours, day of month, month, day of week, year, such as `30 6 * * ? *`. One of
     /// the two days is `?`. Give exactly one of `cron`, `rate` and `at`.

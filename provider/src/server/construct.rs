@@ -20,7 +20,14 @@ use crate::{
     value::{Properties, Value},
     wire::{UNKNOWN, from_struct, secret, to_struct},
 };
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 use tonic::{Status, transport::Channel};
 
 type Client = ResourceMonitorClient<Channel>;
@@ -115,11 +122,36 @@ pub(super) async fn construct(
             )
         })
         .collect();
+    let count = configured.constructed.fetch_add(1, Ordering::Relaxed) + 1;
+    if state.contains_key("handle") {
+        let (log, constructed) = (provider.engine(), configured.constructed.clone());
+        tokio::spawn(stalled(log, constructed, count, urn.clone(), STALLED));
+    }
     Ok(rpc::ConstructResponse {
         urn,
         state: Some(to_struct(&state)),
         state_dependencies,
     })
+}
+
+/// For how long a program may do nothing with a handle.
+const STALLED: Duration = Duration::from_secs(45);
+
+/// Says why a program may wait for ever, where no component follows one that has a handle. Its own SDK keeps the next
+/// one back, so nothing else can.
+async fn stalled(
+    log: Arc<dyn Log>,
+    constructed: Arc<AtomicUsize>,
+    count: usize,
+    urn: String,
+    after: Duration,
+) {
+    tokio::time::sleep(after).await;
+    if constructed.load(Ordering::Relaxed) == count {
+        let message = "no component has followed this one for a while; if a component takes its handle and has it as \
+                       `parent`, a program in TypeScript or Go never ends: interrupt it, and give both another parent";
+        log.log(&urn, Severity::Info, message, false);
+    }
 }
 
 /// The inputs, each with what it depends on.
@@ -305,5 +337,41 @@ fn timeouts(
         update,
         delete,
         read,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Mutex;
+
+    #[derive(Default)]
+    struct Said(Mutex<Vec<String>>);
+
+    impl Log for Said {
+        fn log(&self, urn: &str, _: Severity, message: &str, _: bool) {
+            let said = format!("{urn}: {message}");
+            self.0.lock().expect("not poisoned").push(said);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_program_that_stalls_after_a_handle_is_told_why() {
+        let said = Arc::new(Said::default());
+        let constructed = Arc::new(AtomicUsize::new(2));
+        for count in [1, 2] {
+            let urn = format!("urn-{count}");
+            stalled(
+                said.clone(),
+                constructed.clone(),
+                count,
+                urn,
+                Duration::ZERO,
+            )
+            .await;
+        }
+        let said = said.0.lock().expect("not poisoned");
+        assert_eq!(said.len(), 1, "what was followed is no reason");
+        assert!(said[0].starts_with("urn-2: no component has followed this one"));
     }
 }
