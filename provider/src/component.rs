@@ -6,8 +6,12 @@
 mod monitor;
 #[cfg(test)]
 pub(crate) mod recorder;
+mod rehearsal;
+#[cfg(test)]
+pub(crate) mod trial;
 
-pub use monitor::{Monitor, Outcome, Registered, Registration};
+pub use monitor::{Live, Monitor, Outcome, Registered, Registration};
+pub(crate) use rehearsal::rehearse;
 
 use crate::{
     aws::Aws,
@@ -23,7 +27,7 @@ use futures::{
     future::{BoxFuture, Shared, join_all},
 };
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     marker::PhantomData,
     ops::Deref,
     sync::{Arc, Mutex, PoisonError},
@@ -52,7 +56,7 @@ pub trait Component: Send + Sync + Sized + 'static {
     }
 
     /// Registers the children and answers the outputs. Which children there are, and their names, depend on plain
-    /// inputs alone: a child that is not registered is deleted by the engine.
+    /// inputs and on what the stack has alone: a child that is not registered is deleted by the engine.
     ///
     /// # Errors
     /// An input that cannot be used, with its path.
@@ -133,6 +137,43 @@ impl Scope {
         args: <R::Inputs as Fields>::Fields,
         after: impl IntoIterator<Item = Output<Any>>,
     ) -> Child<R> {
+        self.register(name, None, args, after)
+    }
+
+    /// As [`Scope::child`], for a child that the stack may have under another name.
+    pub fn renamed_child<R: CustomResource>(
+        &self,
+        name: &str,
+        former: Option<&str>,
+        args: <R::Inputs as Fields>::Fields,
+    ) -> Child<R> {
+        self.register(name, former, args, [])
+    }
+
+    /// The outputs of the children of a kind as the stack had them before this program, by what follows `prefix` in
+    /// their names. `None` where the engine does not tell.
+    pub fn had<R: CustomResource>(&self, prefix: &str) -> Option<BTreeMap<String, Properties>> {
+        let mut parts = self.urn.splitn(4, "::");
+        let (stack, project, kind) = (parts.next()?, parts.next()?, parts.next()?);
+        let start = format!(
+            "{stack}::{project}::{kind}${}::{}-{prefix}",
+            R::TOKEN,
+            self.name
+        );
+        let all = self.monitor.live()?.range(start.clone()..);
+        let own = all.map_while(|(urn, outputs)| {
+            Some((urn.strip_prefix(&start)?.to_owned(), outputs.clone()))
+        });
+        Some(own.collect())
+    }
+
+    fn register<R: CustomResource>(
+        &self,
+        name: &str,
+        former: Option<&str>,
+        args: <R::Inputs as Fields>::Fields,
+        after: impl IntoIterator<Item = Output<Any>>,
+    ) -> Child<R> {
         let args = R::Inputs::collect(args);
         let after = join_all(
             after
@@ -142,11 +183,9 @@ impl Scope {
         );
         let (seed, monitor, faults) =
             (self.seed.clone(), self.monitor.clone(), self.faults.clone());
-        let (name, parent, preview) = (
-            format!("{}-{name}", self.name),
-            self.urn.clone(),
-            self.preview,
-        );
+        let full = |name: &str| format!("{}-{name}", self.name);
+        let (name, former) = (full(name), former.map(full));
+        let (parent, preview) = (self.urn.clone(), self.preview);
         let label = name.clone();
         let task = tokio::spawn(async move {
             let (args, after, seed) = tokio::join!(args.resolve(), after, seed.resolve());
@@ -181,6 +220,7 @@ impl Scope {
                 .register(Registration {
                     token: R::TOKEN,
                     name,
+                    former,
                     parent,
                     inputs,
                     dependencies,

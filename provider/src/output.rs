@@ -128,6 +128,18 @@ impl<T> Output<T> {
         })
     }
 
+    /// The object that has it under a key; absent where it is.
+    #[must_use]
+    pub fn under<U>(&self, key: impl Into<String>) -> Output<U> {
+        let key = key.into();
+        self.transform(|value| {
+            Ok(match value.is_null() {
+                true => Value::Null,
+                false => Value::Object([(key, value.clone())].into()),
+            })
+        })
+    }
+
     /// A key's value in a map or object.
     #[must_use]
     pub fn key<U>(&self, key: impl Into<String>) -> Output<U> {
@@ -211,6 +223,29 @@ impl<T: Property> Output<T> {
         })
     }
 
+    /// The value, where it is there already.
+    #[must_use]
+    pub fn now(&self) -> Option<T> {
+        let value = self.node.clone().now_or_never()?.ok()?;
+        match value.has_unknown() {
+            true => None,
+            false => T::decode(&value.plain()).ok(),
+        }
+    }
+
+    /// The value, or that of another output where it is absent.
+    #[must_use]
+    pub fn or_else(&self, other: &Self) -> Self {
+        let (own, other) = (self.node.clone(), other.node.clone());
+        Self::from_future(async move {
+            let own = own.await?;
+            match own.is_null() {
+                true => other.await,
+                false => Ok(own),
+            }
+        })
+    }
+
     /// The value, or this one where it is absent.
     #[must_use]
     pub fn or(&self, default: impl Into<T>) -> Self {
@@ -242,6 +277,17 @@ impl<T: Fields> Output<T> {
 }
 
 impl<T: Property> Output<Vec<T>> {
+    /// The list, absent where it is empty.
+    #[must_use]
+    pub fn filled(&self) -> Self {
+        self.transform(|value| {
+            Ok(match value.peel() {
+                Value::List(items) if items.is_empty() => Value::Null,
+                _ => value.clone(),
+            })
+        })
+    }
+
     /// The list of these.
     #[must_use]
     pub fn list(items: impl IntoIterator<Item = Output<T>>) -> Self {

@@ -7,7 +7,7 @@ mod status;
 
 use crate::{
     aws::{Aws, Configuration},
-    component::DynamicComponent,
+    component::{DynamicComponent, Live},
     context::{Context, Memory},
     error::{Error, Result},
     identity::{Identity, Seen},
@@ -103,8 +103,8 @@ struct Configured {
     /// The tags for everything, with their secrets.
     default_tags: Value,
     seen: Arc<Seen>,
-    /// Whether `seen` holds what the stack has.
-    learned: OnceCell<()>,
+    /// What the stack has, where the engine tells; `seen` holds it then.
+    learned: OnceCell<Option<Arc<Live>>>,
     cancel: CancellationToken,
     /// How many components were constructed.
     constructed: Arc<AtomicUsize>,

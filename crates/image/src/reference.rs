@@ -1,6 +1,6 @@
 //! Image references: `registry/repository:tag@digest`.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, net::Ipv6Addr, str::FromStr};
 
 use super::{Digest, Error, http::is_loopback};
 
@@ -68,6 +68,9 @@ impl FromStr for Reference {
             image: text.into(),
             reason: reason.into(),
         };
+        if let Some((scheme @ ("http" | "https" | "docker"), rest)) = text.split_once("://") {
+            return Err(refused(&format!("leave {scheme}:// out: {rest}")));
+        }
         let (rest, digest) = match text.split_once('@') {
             Some((rest, digest)) => (rest, Some(digest)),
             None => (text, None),
@@ -83,6 +86,11 @@ impl FromStr for Reference {
             Some(_) => ("docker.io", name.to_owned()),
             None => ("docker.io", format!("library/{name}")),
         };
+        if !is_host(host) {
+            return Err(refused(&format!(
+                "{host:?} is not the host of a registry, such as public.ecr.aws"
+            )));
+        }
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c);
         if !repository
             .split('/')
@@ -107,6 +115,24 @@ impl FromStr for Reference {
             tag: tag.map(str::to_owned),
             digest,
         })
+    }
+}
+
+/// Whether it is a host's name or address, perhaps with a port.
+fn is_host(host: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.parse::<u16>().is_ok() => name,
+        _ => host,
+    };
+    let address = name
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
+    match address {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        None => name
+            .split('.')
+            .all(|label| !label.is_empty() && label.chars().all(fits)),
     }
 }
 
@@ -141,9 +167,26 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Reference>().unwrap().to_string(), whole);
         }
-        for text in ["", "A/b", "a.example/", "a:b c", "a@sha256:00", "a/../b//c"] {
+        assert!("[::1]:5000/base".parse::<Reference>().is_ok());
+        for text in [
+            "",
+            "A/b",
+            "a.example/",
+            "a:b c",
+            "a@sha256:00",
+            "a/../b//c",
+            "./shop",
+            "../shop",
+            "a b.example/shop",
+            "arn:aws:ecr:eu-west-1:111122223333:repository/shop",
+        ] {
             assert!(text.parse::<Reference>().is_err(), "{text}");
         }
+        let url = "https://a.example/b:3".parse::<Reference>().unwrap_err();
+        assert!(
+            url.to_string()
+                .ends_with("leave https:// out: a.example/b:3")
+        );
     }
 
     #[test]

@@ -2,13 +2,21 @@
 
 use crate::value::{Properties, Urn, Value};
 use futures::future::BoxFuture;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Where children are registered.
 pub trait Monitor: Send + Sync {
     /// Registers a child and answers what became of it.
     fn register(&self, registration: Registration) -> BoxFuture<'_, Registered>;
+
+    /// What the stack had before this program; `None` where nobody tells.
+    fn live(&self) -> Option<&Live> {
+        None
+    }
 }
+
+/// The outputs of a stack's resources, by URN.
+pub type Live = BTreeMap<Urn, Properties>;
 
 /// A child to register.
 #[derive(Clone, Debug)]
@@ -17,6 +25,8 @@ pub struct Registration {
     pub token: &'static str,
     /// The name, which begins with the component's.
     pub name: String,
+    /// The name under which the stack may have it.
+    pub former: Option<String>,
     /// The component's URN.
     pub parent: Urn,
     /// The inputs; each value knows its dependencies.

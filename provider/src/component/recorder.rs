@@ -1,6 +1,6 @@
 //! A monitor that only writes down what is registered.
 
-use super::{DynamicComponent, Monitor, Outcome, Registered, Registration, Scope};
+use super::{DynamicComponent, Live, Monitor, Outcome, Registered, Registration, Scope};
 use crate::{
     error::Result,
     identity::Seen,
@@ -47,6 +47,7 @@ struct Recorder {
     resources: Vec<Box<dyn Dynamic>>,
     kinds: &'static [&'static str],
     created: bool,
+    live: Option<Live>,
 }
 
 /// How a component is recorded.
@@ -64,6 +65,16 @@ pub(crate) async fn record(
     inputs: Properties,
     how: As,
 ) -> (Recording, Result<Properties>) {
+    record_upon(component, inputs, how, None).await
+}
+
+/// The same upon what a stack has, by the types and names of children.
+pub(crate) async fn record_upon(
+    component: &dyn DynamicComponent,
+    inputs: Properties,
+    how: As,
+    had: Option<&[(&str, &str, Properties)]>,
+) -> (Recording, Result<Properties>) {
     let failures = component.check(&inputs).failures;
     assert!(failures.is_empty(), "{failures:?}");
     let recorder = Arc::new(Recorder {
@@ -71,6 +82,16 @@ pub(crate) async fn record(
         resources: crate::resources::all(),
         kinds: component.kinds(),
         created: how == As::Update,
+        live: had.map(|had| {
+            let of = |(token, name, outputs): &(&str, &str, Properties)| {
+                let child = format!("component${token}::{name}");
+                (
+                    COMPONENT.replace("component::shop", &child),
+                    outputs.clone(),
+                )
+            };
+            had.iter().map(of).collect()
+        }),
     });
     let scope = Scope::new("shop", COMPONENT, how == As::Preview, recorder.clone());
     let outputs = component.construct(&scope, inputs).await;
@@ -79,6 +100,10 @@ pub(crate) async fn record(
 }
 
 impl Monitor for Recorder {
+    fn live(&self) -> Option<&Live> {
+        self.live.as_ref()
+    }
+
     fn register(&self, registration: Registration) -> BoxFuture<'_, Registered> {
         async move {
             // In whatever order.
@@ -140,10 +165,11 @@ impl Monitor for Recorder {
     }
 }
 
-/// The inputs, unknown where they are what only looks like an id or an ARN.
+/// The inputs, unknown where they are what only looks like an id, a URI or an ARN.
 fn unsampled(inputs: &Properties) -> Properties {
     fn known(value: &Value) -> Value {
-        let sampled = |s: &str| s.ends_with("-id") || s.starts_with(ARN);
+        let made = |s: &str| s.ends_with("-id") || s.ends_with(".imageUri");
+        let sampled = |s: &str| made(s) || s.starts_with(ARN);
         match value {
             Value::String(s) if sampled(s) => Value::Unknown,
             Value::List(items) => Value::List(items.iter().map(known).collect()),
@@ -187,6 +213,9 @@ impl Recording {
             lines.push_str(&format!("{} {name}\n", r.token));
             for (key, value) in r.inputs.iter().filter(|(k, _)| !k.starts_with("__")) {
                 lines.push_str(&format!("  {key} = {}\n", show(value)));
+            }
+            if let Some(former) = &r.former {
+                lines.push_str(&format!("  was {former}\n"));
             }
             let seed = urn("shop-seed");
             let needs: Vec<_> = needs(r).into_iter().filter(|urn| *urn != seed).collect();
@@ -268,6 +297,7 @@ impl Recording {
         let own = Registration {
             token: "outputs",
             name: String::new(),
+            former: None,
             parent: COMPONENT.to_owned(),
             inputs: outputs,
             dependencies: BTreeSet::new(),

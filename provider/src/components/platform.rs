@@ -2,6 +2,7 @@
 
 mod network;
 mod warehouse;
+mod zones;
 
 #[cfg(test)]
 mod tests;
@@ -68,7 +69,8 @@ pub struct PlatformCluster {
 }
 
 /// The bucket for artifacts. Runs leave `<project>/<target>/runs/<run id>/<attempt>/` and, on success,
-/// `<project>/<target>/latest/`, where `<project>` is the name of the `DbtProject` resource.
+/// `<project>/<target>/latest/`, where `<project>` is the name of the `DbtProject` resource: with a hash at its end where
+/// it has other characters than letters, digits and `-_.`.
 #[derive(Clone, Debug, Props)]
 pub struct PlatformArtifacts {
     /// The name of an existing bucket. Excludes `expireRunsAfterDays`.
@@ -176,7 +178,7 @@ impl Component for DbtPlatform {
         let cluster = inputs.get("cluster").map(Value::plain).unwrap_or_default();
         let arn = cluster.field("existingArn");
         let region = arn.as_str().and_then(|arn| arn.split(':').nth(3));
-        let mut found = network::look(aws, inputs).await?;
+        let mut found = zones::look(aws, inputs).await?;
         found.extend(elsewhere("cluster.existingArn", region, aws.region()));
         Ok(found)
     }

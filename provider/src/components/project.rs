@@ -275,17 +275,15 @@ impl Component for DbtProject {
                 )
             }),
         );
-        let task_role = roles.make(
+        let task_role = roles.make_with(
             "task-role",
             roles.trust("ecs-tasks.amazonaws.com", "*"),
             all((
                 pick(platform, ["artifactsBucketArn", "artifactsKmsKeyArn"]),
                 prefix.clone(),
-                args.policy_statements.optional(),
             ))
-            .map(|(platform, prefix, own)| {
-                roles::task(&platform, &prefix, own.unwrap_or_default())
-            }),
+            .map(|(platform, prefix)| roles::task(&platform, &prefix)),
+            args.policy_statements.filled().under("statements"),
         );
 
         let artifacts_uri = all((platform.key::<String>("artifactsBucket"), prefix.clone()))

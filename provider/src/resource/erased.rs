@@ -16,7 +16,7 @@ use crate::{
         Props, Table,
         check::Check,
         decode,
-        diff::{Change, Kind, changes, differences, project, without_defaults},
+        diff::{Change, Kind, changes, differences, project, same, without_defaults},
         encode,
     },
     value::{Properties, Value},
@@ -111,6 +111,13 @@ impl<R: CustomResource> Dynamic for Erased<R> {
             });
         }
         found.retain(|c| !ignore.iter().any(|path| covers(path, &c.path)));
+        // To give what AWS has already, unasked, changes nothing.
+        let is_there = |c: &Change| {
+            let field = R::Outputs::table().field(c.name);
+            let values = (olds.get(c.name), news.get(c.name));
+            matches!((field, values), (Some(f), (Some(a), Some(b))) if same(&f.ty, a, b))
+        };
+        found.retain(|c| c.kind != Kind::Add || !is_there(c));
         let region = |p: &Properties| p.get(REGION).and_then(Value::as_str).map(str::to_owned);
         if let (Some(old), Some(new)) = (region(&old), region(news))
             && old != new

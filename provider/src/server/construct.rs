@@ -1,22 +1,22 @@
 //! Construct: registers a component with the engine, lets it register its children, and answers its outputs.
 
 use super::{
-    Provider,
+    Configured, Provider,
     engine::{EngineMonitor, channel},
     provider::token_of,
     status,
 };
 use crate::{
-    component::Scope,
+    component::{Live, Registration, Scope, rehearse},
     context::{Log, Severity},
     error::Error,
     identity::Seen,
     props::{
-        Table,
+        Failure, Table,
         tags::{self, Rules},
     },
     pulumirpc::{self as rpc, resource_monitor_client::ResourceMonitorClient},
-    resource::mark_secrets,
+    resource::{CheckScope, mark_secrets},
     value::{Properties, Value},
     wire::{UNKNOWN, from_struct, secret, to_struct},
 };
@@ -51,7 +51,7 @@ pub(super) async fn construct(
         .max_decoding_message_size(super::MESSAGE_LIMIT)
         .max_encoding_message_size(super::MESSAGE_LIMIT);
     let configured = provider.configured()?;
-    configured
+    let live = configured
         .learned
         .get_or_init(|| learn(provider, &configured.seen, client.clone(), &request))
         .await;
@@ -71,6 +71,19 @@ pub(super) async fn construct(
     }
     if !judged.failures.is_empty() {
         return Err(refused(Error::Invalid(judged.failures)));
+    }
+    let own = (request.name.as_str(), own_urn(&request));
+    let judge = |child: &Registration| judge(provider, &configured, child);
+    let failures = rehearse(
+        component.as_ref(),
+        (own.0, &own.1),
+        &inputs,
+        live.clone(),
+        judge,
+    );
+    let failures = failures.await;
+    if !failures.is_empty() {
+        return Err(refused(Error::Invalid(failures)));
     }
     match component.look(&configured.aws, &inputs).await {
         Ok(failures) if !failures.is_empty() => return Err(refused(Error::Invalid(failures))),
@@ -94,6 +107,7 @@ pub(super) async fn construct(
         provider: child_provider(&request, &configured),
         dependencies: request.dependencies.iter().cloned().collect(),
         timeouts: request.custom_timeouts.clone().map(timeouts),
+        live: live.clone(),
     };
     let scope = Scope::new(&request.name, &urn, request.dry_run, Arc::new(monitor));
     let constructed = component.construct(&scope, inputs).await;
@@ -152,6 +166,44 @@ async fn stalled(
                        `parent`, a program in TypeScript or Go never ends: interrupt it, and give both another parent";
         log.log(&urn, Severity::Info, message, false);
     }
+}
+
+/// What a child's own check says of it.
+fn judge(provider: &Provider, configured: &Configured, child: &Registration) -> Vec<Failure> {
+    let Ok(resource) = provider.resource(child.token) else {
+        return Vec::new();
+    };
+    let scope = CheckScope {
+        urn: &child.name,
+        provider_id: None,
+        region: configured.aws.region(),
+        seen: &Seen::default(),
+        default_tags: &configured.default_tags,
+    };
+    let own = child.inputs.iter();
+    let inputs = own.map(|(key, value)| (key.clone(), value.without_dependencies()));
+    let inputs = inputs.collect();
+    // It may read files.
+    let checked =
+        tokio::task::block_in_place(|| resource.check(&scope, &Properties::new(), inputs));
+    checked.failures
+}
+
+/// The URN that the component will have.
+fn own_urn(request: &rpc::ConstructRequest) -> String {
+    let parent = request.parent.splitn(4, "::").nth(2).unwrap_or_default();
+    let chain = match parent {
+        "" | "pulumi:pulumi:Stack" => String::new(),
+        parent => format!("{parent}$"),
+    };
+    let rpc::ConstructRequest {
+        stack,
+        project,
+        r#type,
+        name,
+        ..
+    } = request;
+    format!("urn:pulumi:{stack}::{project}::{chain}{type}::{name}")
 }
 
 /// The inputs, each with what it depends on.
@@ -215,7 +267,7 @@ async fn learn(
     seen: &Seen,
     mut client: Client,
     request: &rpc::ConstructRequest,
-) {
+) -> Option<Arc<Live>> {
     let rpc::ConstructRequest {
         organization,
         project,
@@ -223,20 +275,16 @@ async fn learn(
         ..
     } = request;
     let name = format!("{organization}/{project}/{stack}");
-    let Some(answer) = ask(&mut client, "readStackResourceOutputs", "stackName", &name).await
-    else {
-        return;
-    };
-    for (urn, found) in answer
-        .get("outputs")
-        .map(Value::plain)
-        .unwrap_or_default()
-        .into_properties()
-    {
+    let answer = ask(&mut client, "readStackResourceOutputs", "stackName", &name).await?;
+    let mut live = Live::new();
+    for (urn, found) in answer.get("outputs")?.plain().into_properties() {
         if let Ok(resource) = provider.resource(token_of(&urn)) {
-            resource.live(seen, &urn, &found.field("outputs").into_properties());
+            let outputs = found.field("outputs").into_properties();
+            resource.live(seen, &urn, &outputs);
+            live.insert(urn, outputs);
         }
     }
+    Some(Arc::new(live))
 }
 
 /// What a function of the engine's own answers.
@@ -252,7 +300,7 @@ async fn ask(client: &mut Client, function: &str, input: &str, value: &str) -> O
 }
 
 /// The provider for the children: the one that the program chose, or this process's own.
-fn child_provider(request: &rpc::ConstructRequest, configured: &super::Configured) -> String {
+fn child_provider(request: &rpc::ConstructRequest, configured: &Configured) -> String {
     let own = || {
         format!(
             "{}::{}",

@@ -1,7 +1,7 @@
 //! The engine, as a plugin sees it: a place for messages, and the monitor with which components register children.
 
 use crate::{
-    component::{Monitor, Outcome, Registered, Registration},
+    component::{Live, Monitor, Outcome, Registered, Registration},
     context::{Log, Severity},
     pulumirpc::{
         self as rpc, engine_client::EngineClient, resource_monitor_client::ResourceMonitorClient,
@@ -13,6 +13,7 @@ use futures::{FutureExt, future::BoxFuture};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     io::ErrorKind,
+    sync::Arc,
 };
 use tokio::sync::mpsc;
 use tonic::{
@@ -86,6 +87,7 @@ pub(super) struct EngineMonitor {
     /// What the component depends on: each child does too, or the order of a destroy is wrong.
     pub(super) dependencies: BTreeSet<Urn>,
     pub(super) timeouts: Option<rpc::register_resource_request::CustomTimeouts>,
+    pub(super) live: Option<Arc<Live>>,
 }
 
 impl Monitor for EngineMonitor {
@@ -102,6 +104,10 @@ impl Monitor for EngineMonitor {
             }
         }
         .boxed()
+    }
+
+    fn live(&self) -> Option<&Live> {
+        self.live.as_deref()
     }
 }
 
@@ -127,8 +133,19 @@ impl EngineMonitor {
             .chain(values)
             .chain(self.dependencies.iter().cloned())
             .collect();
+        let former = registration.former.map(|name| {
+            let spec = rpc::alias::Spec {
+                name,
+                ..Default::default()
+            };
+            rpc::Alias {
+                alias: Some(rpc::alias::Alias::Spec(spec)),
+            }
+        });
         rpc::RegisterResourceRequest {
             r#type: registration.token.to_owned(),
+            aliases: former.into_iter().collect(),
+            alias_specs: true,
             name: registration.name,
             parent: registration.parent,
             custom: true,

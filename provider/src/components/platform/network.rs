@@ -1,11 +1,12 @@
 //! The platform's network: a new one, or one that is there already.
 
+use super::zones::{self, NetworkZone};
 use crate::{
-    aws::Aws,
     component::{Child, Scope},
     output::{all, defaults},
     prelude::*,
     resources::ec2::{
+        self,
         elastic_ip::{ElasticIp, ElasticIpArgs},
         internet_gateway::{InternetGateway, InternetGatewayArgs},
         nat_gateway::{NatGateway as Nat, NatGatewayArgs},
@@ -20,7 +21,6 @@ use crate::{
         subnet::{Subnet, SubnetArgs},
         vpc::{Vpc, VpcArgs},
         vpc_endpoint::{VpcEndpoint, VpcEndpointArgs},
-        zones,
     },
     words,
 };
@@ -29,8 +29,6 @@ use std::net::Ipv4Addr;
 
 /// A VPC's block, where none is given.
 const BLOCK: Cidr = Cidr(Ipv4Net::new_assert(Ipv4Addr::new(10, 0, 0, 0), 16));
-/// Blocks for this many zones are reserved from the start, so that growth renumbers nothing.
-const MOST_ZONES: u32 = 6;
 /// A VPC's block is cut into 2 to the power of this many: one in eight is a zone's private subnet, one its public one.
 const CUT: u8 = 4;
 /// The first public block.
@@ -66,10 +64,12 @@ pub struct PlatformNetwork {
     /// `10.0.0.0/16`.
     #[prop(check = size)]
     pub cidr_block: Option<Cidr>,
-    /// In how many availability zones there are subnets, 2 to 6. Growing it replaces nothing. Default: 2.
+    /// In how many availability zones there are subnets, 2 to 6. Another number replaces no subnet that stays.
+    /// Default: 2.
     #[prop(plain, check = zone_count)]
     pub zone_count: Option<i64>,
-    /// The availability zones by name, 2 to 6. Excludes `zoneCount`.
+    /// The availability zones by name, 2 to 6, in any order: subnets that are in one of them stay. AWS refuses to take
+    /// away the zone that the database is in. Excludes `zoneCount`.
     #[prop(plain)]
     pub zones: Option<Vec<String>>,
     /// One NAT gateway, or one in each zone; only with `mode: nat`. Default: `one`.
@@ -110,7 +110,7 @@ fn subnets(ids: &[String]) -> Result<(), String> {
 
 fn size(block: &Cidr) -> Result<(), String> {
     match block.0.prefix_len() {
-        16..=22 => Ok(()),
+        16..=22 => ec2::block(block),
         0..=15 => Err(format!("{block} is too large; give a /16 to /22")),
         _ => Err(format!(
             "{block} is too small for six zones; give a /16 to /22"
@@ -119,10 +119,10 @@ fn size(block: &Cidr) -> Result<(), String> {
 }
 
 fn zone_count(count: &i64) -> Result<(), String> {
-    if (2..=i64::from(MOST_ZONES)).contains(count) {
+    if (2..=i64::from(zones::MOST)).contains(count) {
         Ok(())
     } else {
-        Err(format!("{count} is not 2 to {MOST_ZONES}"))
+        Err(format!("{count} is not 2 to {}", zones::MOST))
     }
 }
 
@@ -142,8 +142,8 @@ pub(super) fn check(check: &mut Check<'_>) {
     }
     check.at_most_one(&["network.zones", "network.zoneCount"]);
     if let Some(Value::List(zones)) = given.get("zones").map(Value::peel) {
-        if !(2..=MOST_ZONES as usize).contains(&zones.len()) {
-            check.fail("network.zones", format!("name 2 to {MOST_ZONES} zones"));
+        if !(2..=zones::MOST as usize).contains(&zones.len()) {
+            check.fail("network.zones", format!("name 2 to {} zones", zones::MOST));
         }
         if (1..zones.len()).any(|i| zones[..i].contains(&zones[i])) {
             check.fail("network.zones", "names a zone twice");
@@ -152,48 +152,6 @@ pub(super) fn check(check: &mut Check<'_>) {
     if has("natGateways") && given.get("mode").and_then(Value::as_str) == Some("public") {
         check.fail("network.natGateways", "goes with network.mode nat alone");
     }
-}
-
-/// Asks for the region's zones where more are wanted than every region has, or some by name.
-pub(super) async fn look(aws: &Aws, inputs: &Properties) -> Result<Vec<Failure>> {
-    let given = inputs.get("network").map(Value::plain).unwrap_or_default();
-    let (count, names) = (given.field("zoneCount"), given.field("zones"));
-    if names.is_null() && !matches!(count, Value::Number(n) if n > 2.0) {
-        return Ok(Vec::new());
-    }
-    let clients = aws.clients(aws.region()).await?;
-    let there = zones(&clients).await?;
-    let there: Vec<_> = there.iter().map(|zone| zone.name.as_str()).collect();
-    Ok(missing(&count, &names, aws.region(), &there))
-}
-
-/// The zones that a region does not have.
-fn missing(count: &Value, names: &Value, region: &str, there: &[&str]) -> Vec<Failure> {
-    let has = format!(
-        "{region} has {} availability zones: {}",
-        there.len(),
-        there.join(", ")
-    );
-    let failure = |path: String, what: String| Failure {
-        path,
-        reason: format!("{what}; {has}"),
-    };
-    let mut found = Vec::new();
-    if let Value::Number(count) = count
-        && *count > there.len() as f64
-    {
-        let what = format!("{count} are too many");
-        found.push(failure("network.zoneCount".to_owned(), what));
-    }
-    if let Value::List(names) = names {
-        for (index, name) in names.iter().enumerate() {
-            if let Some(name) = name.as_str().filter(|name| !there.contains(name)) {
-                let what = format!("there is no zone {name:?}");
-                found.push(failure(format!("network.zones[{index}]"), what));
-            }
-        }
-    }
-    found
 }
 
 /// Where tasks and the warehouse are.
@@ -217,7 +175,7 @@ pub(super) fn expand(
     let network = network.map_or_else(defaults::<PlatformNetwork>, Ok)?;
     Ok(match network.existing {
         Some(existing) => found(scope, existing, tags),
-        None => made(scope, network, tags),
+        None => made(scope, network, tags)?,
     })
 }
 
@@ -236,8 +194,7 @@ fn found(scope: &Scope, existing: NetworkExistingArgs, tags: &Output<Tags>) -> P
             groups.extend(more.unwrap_or_default());
             groups
         });
-    let private_subnets = all((warehouse_subnet_ids.optional(), task_subnet_ids.clone()))
-        .map(|(own, tasks)| own.unwrap_or(tasks));
+    let private_subnets = warehouse_subnet_ids.or_else(&task_subnet_ids);
     Place {
         vpc_id,
         task_subnets: task_subnet_ids,
@@ -249,13 +206,22 @@ fn found(scope: &Scope, existing: NetworkExistingArgs, tags: &Output<Tags>) -> P
     }
 }
 
-fn made(scope: &Scope, network: PlatformNetworkArgs, tags: &Output<Tags>) -> Place {
+fn made(
+    scope: &Scope,
+    network: PlatformNetworkArgs,
+    tags: &Output<Tags>,
+) -> Result<Place, Failure> {
     let mode = network.mode.unwrap_or(NetworkMode::Nat);
     let block = network.cidr_block.or(BLOCK);
-    let named = network.zones.unwrap_or_default();
-    let zones = match named.len() {
-        0 => usize::try_from(network.zone_count.unwrap_or(2)).unwrap_or(2),
-        count => count,
+    let had = zones::had(scope);
+    let given = network.zones.unwrap_or_default();
+    let names: Vec<_> = given.iter().map(Output::now).collect();
+    let zones = match names.len() {
+        1.. => zones::named(&names, &had)?,
+        0 => {
+            let count = usize::try_from(network.zone_count.unwrap_or(2)).unwrap_or(2);
+            zones::counted(count, &had)
+        }
     };
     let vpc = scope.child::<Vpc>(
         "vpc",
@@ -266,30 +232,28 @@ fn made(scope: &Scope, network: PlatformNetworkArgs, tags: &Output<Tags>) -> Pla
             ..Default::default()
         },
     );
-    let subnet = |kind: &str, zone: usize, first: u32| {
-        let index = first + u32::try_from(zone).unwrap_or_default();
-        let own = block.map(move |block| part(block, index));
-        let (name, by_index) = match named.get(zone) {
-            Some(name) => (name.clone(), Output::default()),
-            None => (
-                Output::default(),
-                Output::from(i64::try_from(zone).unwrap_or_default()),
-            ),
+    let subnet = |kind: &str, zone: &NetworkZone, first: u32| {
+        let number = zone.number;
+        let own = block.map(move |block| part(block, first + number));
+        let name = zone.given.and_then(|index| given.get(index).cloned());
+        let by_index = match name {
+            Some(_) => Output::default(),
+            None => i64::from(number).into(),
         };
         let args = SubnetArgs {
             vpc_id: vpc.id.clone(),
             cidr_block: own,
-            availability_zone: name,
+            availability_zone: name.unwrap_or_default(),
             zone_index: by_index,
             tags: tags.clone(),
             ..Default::default()
         };
-        scope.child::<Subnet>(&format!("{kind}-{zone}"), args)
+        scope.child::<Subnet>(&format!("{kind}-{number}"), args)
     };
-    let private: Vec<_> = (0..zones).map(|zone| subnet("private", zone, 0)).collect();
-    let public: Vec<_> = (0..zones)
-        .map(|zone| subnet("public", zone, PUBLIC))
-        .collect();
+    let of_each = |kind: &str, first: u32| -> Vec<_> {
+        zones.iter().map(|zone| subnet(kind, zone, first)).collect()
+    };
+    let (private, public) = (of_each("private", 0), of_each("public", PUBLIC));
     let table = |name: &str| {
         let args = RouteTableArgs {
             vpc_id: vpc.id.clone(),
@@ -297,13 +261,15 @@ fn made(scope: &Scope, network: PlatformNetworkArgs, tags: &Output<Tags>) -> Pla
         };
         scope.child::<RouteTable>(name, args)
     };
-    let associate = |kind: &str, zone: usize, subnet: &Child<Subnet>, table: &Child<RouteTable>| {
-        let args = RouteTableAssociationArgs {
-            route_table_id: table.id.clone(),
-            subnet_id: subnet.id.clone(),
+    let associate =
+        |kind: &str, zone: &NetworkZone, subnet: &Child<Subnet>, table: &Child<RouteTable>| {
+            let args = RouteTableAssociationArgs {
+                route_table_id: table.id.clone(),
+                subnet_id: subnet.id.clone(),
+            };
+            let name = format!("{kind}-association-{}", zone.number);
+            scope.child::<RouteTableAssociation>(&name, args);
         };
-        scope.child::<RouteTableAssociation>(&format!("{kind}-association-{zone}"), args);
-    };
 
     let gateway = scope.child::<InternetGateway>(
         "internet",
@@ -320,44 +286,51 @@ fn made(scope: &Scope, network: PlatformNetworkArgs, tags: &Output<Tags>) -> Pla
         ..Default::default()
     };
     scope.child::<Route>("public-route", out);
-    for (zone, subnet) in public.iter().enumerate() {
+    for (zone, subnet) in zones.iter().zip(&public) {
         associate("public", zone, subnet, &public_table);
     }
     // A table for each zone, so that more NAT gateways change routes and nothing else.
-    let private_tables: Vec<_> = (0..zones)
-        .map(|zone| table(&format!("private-routes-{zone}")))
+    let private_tables: Vec<_> = zones
+        .iter()
+        .map(|zone| table(&format!("private-routes-{}", zone.number)))
         .collect();
-    for (zone, subnet) in private.iter().enumerate() {
-        associate("private", zone, subnet, &private_tables[zone]);
+    for ((zone, subnet), table) in zones.iter().zip(&private).zip(&private_tables) {
+        associate("private", zone, subnet, table);
     }
     if mode == NetworkMode::Nat {
-        let gateways = match network.nat_gateways {
-            Some(NetworkNatGateways::PerZone) => zones,
-            _ => 1,
+        let nat = |number: u32, subnet: &Child<Subnet>| {
+            let address = scope.child::<ElasticIp>(
+                &format!("nat-address-{number}"),
+                ElasticIpArgs { tags: tags.clone() },
+            );
+            let args = NatGatewayArgs {
+                allocation_id: address.id.clone(),
+                subnet_id: subnet.id.clone(),
+                tags: tags.clone(),
+            };
+            // AWS makes none in a VPC without a way to the internet.
+            scope.child_after::<Nat>(&format!("nat-{number}"), args, [gateway.id.erase()])
         };
-        let nats: Vec<_> = (0..gateways)
-            .map(|zone| {
-                let address = scope.child::<ElasticIp>(
-                    &format!("nat-address-{zone}"),
-                    ElasticIpArgs { tags: tags.clone() },
-                );
-                let args = NatGatewayArgs {
-                    allocation_id: address.id.clone(),
-                    subnet_id: public[zone].id.clone(),
-                    tags: tags.clone(),
-                };
-                // AWS makes none in a VPC without a way to the internet.
-                scope.child_after::<Nat>(&format!("nat-{zone}"), args, [gateway.id.erase()])
-            })
-            .collect();
-        for (zone, table) in private_tables.iter().enumerate() {
+        let nats: Vec<_> = match network.nat_gateways {
+            Some(NetworkNatGateways::PerZone) => {
+                let each = zones.iter().zip(&public);
+                each.map(|(zone, subnet)| nat(zone.number, subnet))
+                    .collect()
+            }
+            _ => public
+                .first()
+                .map(|subnet| nat(0, subnet))
+                .into_iter()
+                .collect(),
+        };
+        for ((zone, table), nat) in zones.iter().zip(&private_tables).zip(nats.iter().cycle()) {
             let args = RouteArgs {
                 route_table_id: table.id.clone(),
                 destination_cidr_block: anywhere(),
-                nat_gateway_id: nats[zone.min(gateways - 1)].id.clone(),
+                nat_gateway_id: nat.id.clone(),
                 ..Default::default()
             };
-            scope.child::<Route>(&format!("private-route-{zone}"), args);
+            scope.child::<Route>(&format!("private-route-{}", zone.number), args);
         }
     }
     let tables = private_tables
@@ -375,7 +348,7 @@ fn made(scope: &Scope, network: PlatformNetworkArgs, tags: &Output<Tags>) -> Pla
 
     let ids = |subnets: &[Child<Subnet>]| Output::list(subnets.iter().map(|s| s.id.clone()));
     let task_group = task_group(scope, &vpc.id, tags);
-    Place {
+    Ok(Place {
         vpc_id: vpc.id.clone(),
         task_subnets: if mode == NetworkMode::Public {
             ids(&public)
@@ -387,7 +360,7 @@ fn made(scope: &Scope, network: PlatformNetworkArgs, tags: &Output<Tags>) -> Pla
         assign_public_ip: (mode == NetworkMode::Public).into(),
         task_groups: Output::list([task_group.id.clone()]),
         task_group,
-    }
+    })
 }
 
 /// The security group of tasks: out to anywhere, in from nowhere.
@@ -421,32 +394,4 @@ pub(super) fn part(block: Cidr, index: u32) -> Cidr {
     let length = block.0.prefix_len() + CUT;
     let first = u32::from(block.0.network()) + (index << (32 - length));
     Ipv4Net::new(first.into(), length).map_or(block, Cidr)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::missing;
-    use crate::value::Value;
-    use expect_test::expect;
-
-    #[test]
-    fn zones_that_a_region_does_not_have_are_named() {
-        let there = ["eu-west-1a", "eu-west-1b", "eu-west-1c"];
-        let look = |count, names: &[&str]| {
-            let names = names.iter().map(|name| Value::from(*name)).collect();
-            let found = missing(
-                &Value::Number(count),
-                &Value::List(names),
-                "eu-west-1",
-                &there,
-            );
-            found.iter().map(|f| format!("{f}\n")).collect::<String>()
-        };
-        assert_eq!(look(3.0, &there), "");
-        expect![[r#"
-            network.zoneCount: 4 are too many; eu-west-1 has 3 availability zones: eu-west-1a, eu-west-1b, eu-west-1c
-            network.zones[1]: there is no zone "eu-west-1d"; eu-west-1 has 3 availability zones: eu-west-1a, eu-west-1b, eu-west-1c
-        "#]]
-        .assert_eq(&look(4.0, &["eu-west-1a", "eu-west-1d"]));
-    }
 }

@@ -5,9 +5,12 @@ use crate::aws::Configuration;
 use crate::component::{
     erase,
     recorder::{As, each_input_in_turn, record},
+    trial::{each_is_refused, every_input_is_told},
 };
 use expect_test::{ExpectFile, expect_file};
 use serde_json::json;
+
+mod upon;
 
 fn inputs(json: &serde_json::Value) -> Properties {
     Value::from_json(json).into_properties()
@@ -140,16 +143,16 @@ async fn a_cluster_of_another_region_is_refused() {
     );
 }
 
-#[tokio::test]
-async fn what_is_unknown_or_secret() {
+/// Every input: of what is made, and of what is there.
+fn everything() -> [serde_json::Value; 2] {
     let postgres = json!({
         "version": "16", "instanceClass": "db.t4g.small", "storageGb": 30, "maxStorageGb": 100, "multiAz": true,
         "database": "shop", "backupDays": 3, "deletionProtection": true, "snapshotIdentifier": "before",
-        "parameters": { "work_mem": "64MB" }, "allowFrom": ["192.0.2.0/24", "sg-1"], "publiclyAccessible": false,
+        "parameters": { "work_mem": "64MB" }, "publiclyAccessible": false,
         "databaseInsights": "advanced", "kmsKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/k",
     });
     let made = json!({
-        "network": { "cidrBlock": "10.0.0.0/16", "natGateways": "perZone", "zones": ["eu-west-1a", "eu-west-1b"] },
+        "network": { "mode": "nat", "cidrBlock": "10.0.0.0/16", "natGateways": "perZone", "zones": ["eu-west-1a", "eu-west-1b"] },
         "warehouse": { "postgres": postgres },
         "cluster": { "containerInsights": "enabled" },
         "artifacts": { "expireRunsAfterDays": 7, "kmsKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/k" },
@@ -169,9 +172,104 @@ async fn what_is_unknown_or_secret() {
         "network": { "existing": existing }, "warehouse": { "external": external },
         "cluster": { "existingArn": "arn:aws:ecs:eu-west-1:123456789012:cluster/c" }, "artifacts": { "bucket": "team-artifacts" },
     });
-    for given in [made, found] {
+    [made, found]
+}
+
+#[tokio::test]
+async fn what_is_unknown_or_secret() {
+    for given in everything() {
         each_input_in_turn(erase::<DbtPlatform>().as_ref(), &inputs(&given)).await;
     }
+}
+
+#[tokio::test]
+async fn what_a_child_refuses_is_refused_first() {
+    let [mut made, found] = everything();
+    made["warehouse"]["postgres"]["allowFrom"] = json!(["192.0.2.0/24", "sg-1"]);
+    let counted = json!({
+        "network": { "zoneCount": 3, "existing": null }, "warehouse": { "postgres": {} },
+    });
+    let existing = json!({ "network": found["network"], "warehouse": { "postgres": {} } });
+    let examples = [&made, &found, &counted, &existing].map(inputs);
+    // The handle and the outputs have the rest.
+    let alone = [
+        "network.mode",
+        "network.zoneCount",
+        "network.natGateways",
+        "network.existing.taskSubnetIds",
+        "network.existing.assignPublicIp",
+        "network.existing.securityGroupIds",
+        "warehouse.postgres.publiclyAccessible",
+        "warehouse.external.adapter",
+        "warehouse.external.settings",
+        "warehouse.external.secretArn",
+        "warehouse.external.secretKmsKeyArn",
+        "warehouse.external.securityGroupId",
+        "cluster.existingArn",
+        "artifacts.bucket",
+        "permissionsBoundaryArn",
+    ];
+    let platform = erase::<DbtPlatform>();
+    every_input_is_told(platform.as_ref(), &examples, &alone).await;
+
+    let given = json!({ "warehouse": { "postgres": {} }, "network": {}, "artifacts": {} });
+    let postgres = |key: &str| {
+        (
+            format!("/warehouse/postgres/{key}"),
+            format!("warehouse.postgres.{key}"),
+        )
+    };
+    let rows = [
+        ("instanceClass", json!("t4g.micro"), "db.t4g.micro"),
+        ("storageGb", json!(10), "must be 20 to 65536, not 10"),
+        ("maxStorageGb", json!(21), "a tenth more than storageGb: 22"),
+        (
+            "database",
+            json!("my-db"),
+            "must be letters, digits and underscores",
+        ),
+        ("backupDays", json!(40), "must be 0 to 35, not 40"),
+        ("version", json!("17.x"), "is not a version such as 17"),
+    ];
+    for (key, value, reason) in rows {
+        let (pointer, path) = postgres(key);
+        each_is_refused(
+            platform.as_ref(),
+            &given,
+            &[(&pointer, value, &path, reason)],
+        )
+        .await;
+    }
+    let rows = [
+        ("/logRetentionDays", json!(31), "logRetentionDays", "31"),
+        (
+            "/network/cidrBlock",
+            json!("127.0.0.0/16"),
+            "network.cidrBlock",
+            "which AWS refuses",
+        ),
+    ];
+    each_is_refused(platform.as_ref(), &given, &rows).await;
+    let given = json!({
+        "warehouse": { "postgres": {} },
+        "network": { "existing": { "vpcId": "vpc-1", "taskSubnetIds": ["subnet-1", "subnet-2"] } },
+    });
+    let one = json!(["subnet-1"]);
+    let rows = [
+        (
+            "/network/existing/taskSubnetIds",
+            one.clone(),
+            "network.existing.taskSubnetIds[0]",
+            "two",
+        ),
+        (
+            "/network/existing/warehouseSubnetIds",
+            one,
+            "network.existing.warehouseSubnetIds[0]",
+            "two",
+        ),
+    ];
+    each_is_refused(platform.as_ref(), &given, &rows).await;
 }
 
 #[test]
@@ -302,6 +400,12 @@ fn wrong_inputs() {
         expect![[r#"
             artifacts.expireRunsAfterDays: goes with a new one, not with artifacts.bucket; give only one of them
             cluster.containerInsights: goes with a new one, not with cluster.existingArn; give only one of them"#]],
+    );
+    check(
+        json!({ "warehouse": { "postgres": { "allowFrom": ["192.0.2.0/24", "sg-1", "sg-1", "10.0.0.0/8", "192.0.2.0/24"] } } }),
+        expect![[r#"
+            warehouse.postgres.allowFrom[2]: is the same as allowFrom[1]; leave out one of the two
+            warehouse.postgres.allowFrom[4]: is the same as allowFrom[0]; leave out one of the two"#]],
     );
     check(
         json!({ "warehouse": { "postgres": { "allowFrom": ["192.0.2.0/24", "office", "sg-1", "192.0.2.1/24"] } } }),

@@ -79,7 +79,7 @@ pub struct WarehousePostgres {
     pub snapshot_identifier: Option<String>,
     /// Parameters of the database, such as `work_mem`.
     pub parameters: Option<BTreeMap<String, String>>,
-    /// Who else may connect, beside the tasks: CIDR blocks or security group ids.
+    /// Who else may connect, beside the tasks: CIDR blocks or security group ids, each once. The order means nothing.
     #[prop(plain)]
     pub allow_from: Option<Vec<String>>,
     /// Whether it has a public address; it is then in the public subnets, or in an existing network in
@@ -145,21 +145,59 @@ pub(super) fn check(check: &mut Check<'_>) {
         .get("postgres")
         .map(|p| p.field("allowFrom"))
         .unwrap_or_default();
-    if let Value::List(items) = allowed.peel() {
-        for (index, item) in items.iter().enumerate() {
-            if let Some(Err(reason)) = item.as_str().map(source) {
-                check.fail(format!("warehouse.postgres.allowFrom[{index}]"), reason);
+    let Value::List(items) = allowed.peel() else {
+        return;
+    };
+    let mut sources = BTreeMap::new();
+    for (index, item) in items.iter().enumerate() {
+        let Some(text) = item.as_str() else { continue };
+        let path = format!("warehouse.postgres.allowFrom[{index}]");
+        match source(text) {
+            Err(reason) => check.fail(path, reason),
+            Ok(source) => {
+                if let Some(first) = sources.insert(source, index) {
+                    let reason =
+                        format!("is the same as allowFrom[{first}]; leave out one of the two");
+                    check.fail(path, reason);
+                }
             }
         }
     }
 }
 
-/// The block of addresses that may connect; none where a security group may.
-fn source(from: &str) -> Result<Option<Cidr>, String> {
-    if from.starts_with("sg-") {
-        return Ok(None);
+/// Who may connect.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Source {
+    Block(Cidr),
+    Group(String),
+}
+
+impl Source {
+    /// It as the end of a child's name.
+    fn name(&self) -> String {
+        match self {
+            Self::Block(block) => block.to_string().replace(['.', '/'], "-"),
+            Self::Group(id) => id.clone(),
+        }
     }
-    Cidr::parse(from).map(Some).map_err(|reason| {
+
+    /// Whether a rule with these outputs is for it.
+    fn is_of(&self, rule: &Properties) -> bool {
+        let text = |key: &str| rule.get(key).and_then(Value::as_str);
+        match self {
+            Self::Block(block) => {
+                text("cidrBlock").and_then(|t| Cidr::parse(t).ok()) == Some(*block)
+            }
+            Self::Group(id) => text("sourceSecurityGroupId") == Some(id),
+        }
+    }
+}
+
+fn source(from: &str) -> Result<Source, String> {
+    if from.starts_with("sg-") {
+        return formats::id("sg")(from).map(|()| Source::Group(from.to_owned()));
+    }
+    Cidr::parse(from).map(Source::Block).map_err(|reason| {
         if from.contains('/') {
             reason
         } else {
@@ -253,41 +291,40 @@ fn postgres_instance(
             ..Default::default()
         },
     );
-    let entrance = |name: &str, args: SecurityGroupRuleArgs| {
-        let args = SecurityGroupRuleArgs {
-            security_group_id: group.id.clone(),
-            r#type: SecurityGroupRuleType::Ingress.into(),
-            protocol: SecurityGroupRuleProtocol::Tcp.into(),
-            from_port: POSTGRES_PORT.into(),
-            to_port: POSTGRES_PORT.into(),
-            tags: tags.clone(),
-            ..args
-        };
-        scope.child::<SecurityGroupRule>(name, args);
+    let entrance = |args: SecurityGroupRuleArgs| SecurityGroupRuleArgs {
+        security_group_id: group.id.clone(),
+        r#type: SecurityGroupRuleType::Ingress.into(),
+        protocol: SecurityGroupRuleProtocol::Tcp.into(),
+        from_port: POSTGRES_PORT.into(),
+        to_port: POSTGRES_PORT.into(),
+        tags: tags.clone(),
+        ..args
     };
-    entrance(
-        "warehouse-from-tasks",
-        SecurityGroupRuleArgs {
-            source_security_group_id: place.task_group.id.clone(),
+    let from_tasks = entrance(SecurityGroupRuleArgs {
+        source_security_group_id: place.task_group.id.clone(),
+        ..Default::default()
+    });
+    scope.child::<SecurityGroupRule>("warehouse-from-tasks", from_tasks);
+    let had = scope.had::<SecurityGroupRule>("warehouse-from-");
+    for (index, from) in postgres.allow_from.iter().flatten().enumerate() {
+        let known = from.now().and_then(|from| source(&from).ok());
+        let args = entrance(SecurityGroupRuleArgs {
+            source_security_group_id: from
+                .map(|from| from.starts_with("sg-").then_some(from))
+                .flatten(),
+            cidr_block: from.map(|from| Cidr::parse(&from).ok()).flatten(),
             ..Default::default()
-        },
-    );
-    for (index, from) in postgres
-        .allow_from
-        .unwrap_or_default()
-        .into_iter()
-        .enumerate()
-    {
-        let group = from
-            .map(|from| from.starts_with("sg-").then_some(from))
-            .flatten();
-        let block = from.try_map(|from| source(&from).map_err(Failure::here));
-        let args = SecurityGroupRuleArgs {
-            source_security_group_id: group,
-            cidr_block: block.flatten(),
-            ..Default::default()
-        };
-        entrance(&format!("warehouse-from-{index}"), args);
+        });
+        // What a preview does not know has its place in the list for a name.
+        let name = known.as_ref().map_or(index.to_string(), Source::name);
+        let former = former(known.as_ref(), index, had.as_ref());
+        scope.renamed_child::<SecurityGroupRule>(
+            &format!("warehouse-from-{name}"),
+            former
+                .map(|name| format!("warehouse-from-{name}"))
+                .as_deref(),
+            args,
+        );
     }
     let secret = scope.child::<Secret>(
         "warehouse-secret",
@@ -385,6 +422,23 @@ fn settings_of(arn: &str, host: &str, port: i32, database: &str) -> String {
         settings["sslmode"] = json!("require");
     }
     settings.to_string()
+}
+
+/// The end of the name of a source's rule where an earlier version named it by its place in the list. Where nobody
+/// tells what the stack has, the list is taken to be the same.
+fn former(
+    source: Option<&Source>,
+    index: usize,
+    had: Option<&BTreeMap<String, Properties>>,
+) -> Option<String> {
+    let source = source?;
+    let Some(had) = had.filter(|had| !had.is_empty()) else {
+        return Some(index.to_string());
+    };
+    let is_place = |name: &str| name.parse::<usize>().is_ok();
+    let mut rules = had.iter().filter(|(name, _)| is_place(name));
+    let rule = rules.find(|(_, outputs)| source.is_of(outputs));
+    rule.map(|(name, _)| name.clone())
 }
 
 /// Where the database is. Of a network made elsewhere no subnet is known to be public: the user has chosen them.

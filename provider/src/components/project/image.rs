@@ -3,7 +3,6 @@
 use super::DbtProjectArgs;
 use crate::{
     component::{Child, Scope},
-    output::all,
     prelude::*,
     resources::ecr::{
         image::{Image, ImageArgs, ImageDbtArgs},
@@ -33,11 +32,7 @@ pub(super) fn pack(
         },
     );
     let dbt = args.dbt.fields();
-    let adapter = all((
-        dbt.adapter.optional(),
-        args.platform.key::<String>("adapter").optional(),
-    ))
-    .map(|(own, warehouse)| own.or(warehouse));
+    let adapter = dbt.adapter.or_else(&args.platform.key("adapter"));
     let image = scope.child::<Image>(
         "image",
         ImageArgs {
@@ -45,7 +40,7 @@ pub(super) fn pack(
             path: path.into(),
             dbt: ImageDbtArgs {
                 version: dbt.version,
-                adapter: adapter.flatten(),
+                adapter,
                 requirements: dbt.requirements,
             }
             .into(),

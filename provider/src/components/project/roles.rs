@@ -33,11 +33,22 @@ impl Roles<'_> {
         trust: Output<Policy>,
         policy: Output<Policy>,
     ) -> Output<String> {
+        self.make_with(name, trust, policy, Output::default())
+    }
+
+    /// The same with a second policy, of which parts may be known while nothing is of the first.
+    pub(super) fn make_with(
+        &self,
+        name: &str,
+        trust: Output<Policy>,
+        policy: Output<Policy>,
+        own: Output<Policy>,
+    ) -> Output<String> {
         let role = self.scope.child::<Role>(
             name,
             RoleArgs {
                 assume_role_policy: trust,
-                inline_policies: Output::dictionary([("dbt", policy)]),
+                inline_policies: Output::dictionary([("dbt", policy), ("own", own)]),
                 permissions_boundary: self.platform.key("permissionsBoundaryArn"),
                 tags: self.tags.clone(),
                 ..Default::default()
@@ -154,7 +165,7 @@ fn without_key(arn: &str) -> &str {
 }
 
 /// What the runner does: keep artifacts, and restore the last parse.
-pub(super) fn task(platform: &Handle, prefix: &str, own: Vec<PolicyStatement>) -> Policy {
+pub(super) fn task(platform: &Handle, prefix: &str) -> Policy {
     let place = format!("{}/{prefix}", platform.text("artifactsBucketArn"));
     let mut statements = vec![
         allow(
@@ -166,7 +177,6 @@ pub(super) fn task(platform: &Handle, prefix: &str, own: Vec<PolicyStatement>) -
         allow(&["s3:GetObject"], [format!("{place}/partial_parse/*")]),
     ];
     statements.extend(use_of_key(platform));
-    statements.extend(own);
     Policy::new(statements)
 }
 

@@ -4,6 +4,7 @@ use crate::{
     component::{
         Component, erase,
         recorder::{As, Recording, each_input_in_turn, record},
+        trial::{each_is_refused, every_input_is_told},
     },
     value::{Properties, Value},
 };
@@ -293,4 +294,50 @@ fn wrong_inputs_are_refused_with_their_path() {
         comands: is not a property here; did you mean commands?
     "#]],
     );
+}
+
+#[tokio::test]
+async fn what_the_schedule_refuses_is_refused_first() {
+    let schedule = erase::<DbtSchedule>();
+    let other = |key: &str, value: &str| inputs(&json!({"project": project(), key: value}));
+    let examples = [
+        inputs(&everything()),
+        other("rate", "1 day"),
+        other("at", "2030-01-01T00:00:00"),
+    ];
+    every_input_is_told(schedule.as_ref(), &examples, &[]).await;
+    let rows = [
+        (
+            "/end",
+            json!("2026-01-30T00:00:00Z"),
+            "end",
+            "must be after start",
+        ),
+        (
+            "/cron",
+            json!("cron(0 6 * * ? *)"),
+            "cron",
+            "leave cron( ) out: 0 6 * * ? *",
+        ),
+        (
+            "/cron",
+            json!("rate(1 day)"),
+            "cron",
+            "give rate instead: 1 day",
+        ),
+        (
+            "/flexibleWindowMinutes",
+            json!(0),
+            "flexibleWindowMinutes",
+            "0",
+        ),
+        ("/timezone", json!("Mars/Base"), "timezone", "Mars"),
+        (
+            "/project/schedulerRoleArn",
+            json!("shop"),
+            "project.schedulerRoleArn",
+            "is not an ARN",
+        ),
+    ];
+    each_is_refused(schedule.as_ref(), &everything(), &rows).await;
 }

@@ -62,16 +62,19 @@ impl CustomResource for Subnet {
         check.at_most_one(&["availabilityZone", "zoneIndex"]);
     }
 
-    /// The zone stays: another index means the next subnet.
+    /// The zone stays: another index, or none, means the next subnet.
     fn complete(
         inputs: &mut Properties,
         old: &Properties,
         _warnings: &mut Vec<String>,
     ) -> Result<(), Failure> {
-        if !old.is_empty() && !inputs.contains_key("availabilityZone") {
+        let kept = |key: &str| Some((key.to_owned(), old.get(key)?.clone()));
+        if !old.is_empty() {
             inputs.remove("zoneIndex");
-            let kept = old.get("zoneIndex").cloned();
-            inputs.extend(kept.map(|index| ("zoneIndex".to_owned(), index)));
+            inputs.extend(kept("zoneIndex"));
+            if !inputs.contains_key("availabilityZone") {
+                inputs.extend(kept("availabilityZone"));
+            }
         }
         Ok(())
     }
@@ -225,4 +228,45 @@ async fn zone_at(cx: &Context, index: i64) -> Result<String> {
             names.join(", ")
         ))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resource::erase;
+
+    fn properties(zone: &[(&str, Value)]) -> Properties {
+        let place = [
+            ("vpcId", Value::from("vpc-1")),
+            ("cidrBlock", Value::from("10.0.0.0/20")),
+        ];
+        let all = place.iter().chain(zone);
+        all.map(|(key, value)| ((*key).to_owned(), value.clone()))
+            .collect()
+    }
+
+    #[test]
+    fn a_zone_said_in_another_way_is_the_same() {
+        let (a, b) = (
+            ("availabilityZone", Value::from("a")),
+            ("availabilityZone", Value::from("b")),
+        );
+        let (by_index, by_name) = (
+            properties(&[("zoneIndex", Value::Number(0.0))]),
+            properties(&[a.clone()]),
+        );
+        let replaces = |old: &Properties, mut news: Properties| {
+            Subnet::complete(&mut news, old, &mut Vec::new()).expect("completes");
+            let found =
+                erase::<Subnet>().diff(old, &properties(std::slice::from_ref(&a)), &news, &[]);
+            found
+                .changes
+                .into_iter()
+                .map(|c| c.replace)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(replaces(&by_index, by_name.clone()), [false; 0]);
+        assert_eq!(replaces(&by_index, properties(&[b])), [true]);
+        assert_eq!(replaces(&by_name, by_index.clone()), [false; 0]);
+    }
 }

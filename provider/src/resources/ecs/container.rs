@@ -8,6 +8,8 @@ use aws_sdk_ecs::types::{
     LogConfiguration, LogDriver, MountPoint, Secret, TaskDefinition, Volume,
 };
 
+use dbt_aws_image::{Error as ImageError, Reference};
+
 /// One container of a task.
 ///
 /// See [container definitions](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html).
@@ -16,7 +18,8 @@ pub struct TaskDefinitionContainer {
     /// The name: 1 to 255 letters, digits, `-` and `_`, unique in the task.
     #[prop(check = super::NAME.check)]
     pub name: String,
-    /// The image: a URI with a digest or tag.
+    /// The image: a URI with a digest or tag, of up to 255 characters.
+    #[prop(check = image)]
     pub image: String,
     /// The arguments of the entry point. Default: the image's.
     pub command: Option<Vec<String>>,
@@ -89,6 +92,15 @@ pub struct TaskDefinitionDependency {
     pub container_name: String,
     /// What is waited for.
     pub condition: TaskDefinitionDependencyCondition,
+}
+
+fn image(image: &str) -> Result<(), String> {
+    match image.parse::<Reference>() {
+        Ok(_) if image.len() <= 255 => Ok(()),
+        Ok(_) => Err(format!("has {} characters, at most 255 fit", image.len())),
+        Err(ImageError::Base { reason, .. }) => Err(format!("{image:?} is not an image: {reason}")),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 fn driver(driver: &str) -> Result<(), String> {

@@ -147,16 +147,34 @@ impl Policy {
         normal(&self.document()) == normal(&other.document())
     }
 
-    /// Refuses at `path` what AWS would refuse.
-    pub fn check(&self, kind: PolicyKind, path: &str, check: &mut Check<'_>) {
-        if self.statements.is_empty() {
+    /// Refuses at `path` what AWS would refuse of a policy that may be known in parts. Answers what is known of it.
+    pub fn check(value: &Value, kind: PolicyKind, path: &str, check: &mut Check<'_>) -> Self {
+        let field = value.field("statements");
+        let mut known = Self::new(Vec::new());
+        let Value::List(statements) = field.peel() else {
+            return known;
+        };
+        if statements.is_empty() {
             check.fail(format!("{path}.statements"), "needs at least one statement");
         }
-        for (i, statement) in self.statements.iter().enumerate() {
-            for (property, reason) in statement.failures(kind) {
-                check.fail(format!("{path}.statements[{i}].{property}"), reason);
+        for (i, statement) in statements.iter().map(Value::plain).enumerate() {
+            if statement.has_unknown() {
+                continue;
             }
+            let Ok(statement) = PolicyStatement::decode(&statement) else {
+                continue;
+            };
+            let path = format!("{path}.statements[{i}]");
+            for (property, reason) in statement.failures(kind) {
+                check.fail(format!("{path}.{property}"), reason);
+            }
+            if statement.sid.is_some() && known.statements.iter().any(|s| s.sid == statement.sid) {
+                let reason = "another statement of the policy has it; give each its own, or none";
+                check.fail(format!("{path}.sid"), reason);
+            }
+            known.statements.push(statement);
         }
+        known
     }
 
     fn document(&self) -> Document {

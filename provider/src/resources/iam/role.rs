@@ -112,30 +112,31 @@ impl CustomResource for Role {
     type Outputs = RoleOutputs;
 
     fn check(check: &mut Check<'_>) {
-        if let Some(policy) = check.get::<Policy>("assumeRolePolicy") {
-            policy.check(PolicyKind::Trust, "assumeRolePolicy", check);
+        if let Some(trust) = check.value("assumeRolePolicy").filter(|v| !v.is_unknown()) {
+            let policy = Policy::check(&trust, PolicyKind::Trust, "assumeRolePolicy", check);
             let length = length([&policy]);
             if length > 4096 {
                 let reason = format!("has {length} characters of JSON, at most 4096 fit");
                 check.fail("assumeRolePolicy", reason);
             }
         }
-        let Some(Some(inline)) = check.get::<Option<BTreeMap<String, Policy>>>("inlinePolicies")
-        else {
-            return;
-        };
         let own = Naming {
             longest: 128,
             ..NAME
         };
-        for (name, policy) in &inline {
-            let path = crate::props::join("inlinePolicies", &crate::props::join(name, ""));
-            if let Err(reason) = own.check(name) {
+        let inline = check.value("inlinePolicies").unwrap_or_default();
+        let mut known = Vec::new();
+        for name in check.keys("inlinePolicies") {
+            let path = crate::props::join("inlinePolicies", &crate::props::join(&name, ""));
+            if let Err(reason) = own.check(&name) {
                 check.fail(&path, reason);
             }
-            policy.check(PolicyKind::Identity, &path, check);
+            let policy = inline.field(&name);
+            if !policy.is_unknown() {
+                known.push(Policy::check(&policy, PolicyKind::Identity, &path, check));
+            }
         }
-        let length = length(inline.values());
+        let length = length(&known);
         if length > 10_240 {
             let reason = format!(
                 "have {length} characters of JSON in all, at most 10240 fit; use managed policies instead"

@@ -101,11 +101,32 @@ pub fn check(expression: &str) -> Result<(), String> {
     }
 }
 
+/// What is in an expression's wrapping, such as that of `rate(...)`.
+fn wrapped<'a>(expression: &'a str, kind: &str) -> Option<&'a str> {
+    let rest = expression.trim().strip_prefix(kind)?.trim_start();
+    rest.strip_prefix('(')?.strip_suffix(')').map(str::trim)
+}
+
+/// Refuses an expression that has a wrapping where its kind is known.
+fn bare(text: &str, kind: &str) -> Result<(), String> {
+    for other in ["cron", "rate", "at"] {
+        let Some(inside) = wrapped(text, other) else {
+            continue;
+        };
+        return Err(match other == kind {
+            true => format!("leave {kind}( ) out: {inside}"),
+            false => format!("{text:?} is not a {kind}; give {other} instead: {inside}"),
+        });
+    }
+    Ok(())
+}
+
 /// The times of the six fields of a cron expression, given without its `cron(...)`.
 ///
 /// # Errors
 /// What is wrong, and in which field.
 pub fn cron(text: &str) -> Result<Cron, String> {
+    bare(text, "cron")?;
     let parts: Vec<&str> = text.split_whitespace().collect();
     let Ok([minutes, hours, day, month, weekday, year]) = <[&str; 6]>::try_from(parts.as_slice())
     else {
@@ -150,6 +171,7 @@ pub fn cron(text: &str) -> Result<Cron, String> {
 /// # Errors
 /// What is wrong with it.
 pub fn rate(text: &str) -> Result<(), String> {
+    bare(text, "rate")?;
     let wrong = |reason: String| Err(format!("{text:?} {reason}"));
     let Some((number, unit)) = text.split_once(' ') else {
         return wrong("is not a rate such as 5 minutes, 1 hour or 7 days".to_owned());
@@ -185,6 +207,7 @@ pub fn rate(text: &str) -> Result<(), String> {
 /// # Errors
 /// What is wrong with it.
 pub fn at(text: &str) -> Result<(), String> {
+    bare(text, "at")?;
     let wrong = |reason: &str| Err(format!("{text:?} {reason}"));
     let shape: String = text
         .chars()

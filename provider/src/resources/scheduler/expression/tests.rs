@@ -316,3 +316,37 @@ fn an_expression_has_its_kind() {
         "#]],
     );
 }
+
+#[test]
+fn a_wrapping_is_told_apart() {
+    errors(
+        fields,
+        &[
+            "cron(0 6 * * ? *)",
+            " cron ( 0 6 * * ? * ) ",
+            "rate(1 day)",
+            "at(2030-01-01T00:00:00)",
+        ],
+        &expect![[r#"
+            leave cron( ) out: 0 6 * * ? *
+            leave cron( ) out: 0 6 * * ? *
+            "rate(1 day)" is not a cron; give rate instead: 1 day
+            "at(2030-01-01T00:00:00)" is not a cron; give at instead: 2030-01-01T00:00:00
+        "#]],
+    );
+    errors(
+        rate,
+        &["rate(1 day)", "cron(0 6 * * ? *)"],
+        &expect![[r#"
+            leave rate( ) out: 1 day
+            "cron(0 6 * * ? *)" is not a rate; give cron instead: 0 6 * * ? *
+        "#]],
+    );
+    errors(
+        at,
+        &["at(2030-01-01T00:00:00)"],
+        &expect![[r#"
+            leave at( ) out: 2030-01-01T00:00:00
+        "#]],
+    );
+}

@@ -1,0 +1,110 @@
+//! What is refused because a child would.
+
+use super::*;
+use crate::component::trial::{each_is_refused, every_input_is_told, refused};
+
+#[tokio::test]
+async fn what_a_child_refuses_is_refused_first() {
+    let project = erase::<DbtProject>();
+    let directory = tempfile::tempdir().expect("a directory");
+    let requirements = directory.path().join("requirements.txt");
+    std::fs::write(&requirements, "dbt-duckdb").expect("written");
+    let required = json!({
+        "platform": platform(), "path": PATH, "dbt": {"requirements": requirements},
+        "profile": {"name": "shop"}, "failIfNothingSelected": true, "overrides": "none",
+    });
+    let image = json!({
+        "platform": platform(), "image": "ghcr.io/team/shop:1", "profile": {"name": "shop", "schema": "shop"},
+    });
+    let examples = [everything(), inputs(&required), inputs(&image)];
+    // The path is plain; the rest are parts of texts that the project writes, and the project's own check has them.
+    let alone = [
+        "path",
+        "profile.schema",
+        "profile.threads",
+        "profile.settings",
+        "environment",
+        "secretArns",
+        "secretKmsKeyArns",
+        "timeoutMinutes",
+        "failIfNothingSelected",
+        "overrides",
+    ];
+    every_input_is_told(project.as_ref(), &examples, &alone).await;
+
+    let mut given = image;
+    given["policyStatements"] = json!([{"actions": ["s3:GetObject"], "resources": ["*"]}]);
+    given["secrets"] = json!({"A": "a"});
+    let statement = |key: &str, value: Document| {
+        let mut statement = json!({"actions": ["s3:GetObject"], "resources": ["*"]});
+        statement[key] = value;
+        json!([statement])
+    };
+    let twice = json!({"actions": ["s3:GetObject"], "resources": ["*"], "sid": "Raw"});
+    let large = vec![format!("arn:aws:s3:::{}", "b".repeat(3_000)); 4];
+    let large: Vec<_> = (0..4).map(|i| format!("{}{i}", large[i])).collect();
+    let all = "/policyStatements";
+    let rows = [
+        (
+            all,
+            statement("actions", json!([])),
+            "policyStatements[0].actions",
+            "must not be empty",
+        ),
+        (
+            all,
+            statement("actions", json!(["s3"])),
+            "policyStatements[0].actions",
+            "is not an action",
+        ),
+        (
+            all,
+            statement("resources", json!([])),
+            "policyStatements[0].resources",
+            "must not be empty",
+        ),
+        (
+            all,
+            statement("resources", json!(null)),
+            "policyStatements[0]",
+            "give exactly one of",
+        ),
+        (
+            all,
+            statement("resources", json!(large)),
+            "policyStatements",
+            "at most 10240 fit",
+        ),
+        (
+            all,
+            json!([twice, twice]),
+            "policyStatements[1].sid",
+            "give each its own",
+        ),
+        ("/secrets/A", json!(""), "secrets.A", "must not be empty"),
+        ("/image", json!("my project"), "image", "is not an image"),
+        ("/image", json!("./shop"), "image", "is not an image"),
+        (
+            "/image",
+            json!("https://ghcr.io/team/shop:1"),
+            "image",
+            "leave https:// out",
+        ),
+        ("/memory", json!(4), "memory", "the nearest are"),
+        ("/cpu", json!(1), "memory", "the nearest are"),
+        (
+            "/platform/permissionsBoundaryArn",
+            json!("b"),
+            "platform.permissionsBoundaryArn",
+            "is not an ARN",
+        ),
+    ];
+    each_is_refused(project.as_ref(), &given, &rows).await;
+    // In the preview of a new stack, nothing is known of the platform.
+    given["policyStatements"] = statement("actions", json!([]));
+    let mut unknown = inputs(&given);
+    unknown.insert("platform".to_owned(), Value::Unknown);
+    let found = refused(project.as_ref(), &unknown).await;
+    let found: Vec<_> = found.iter().map(|failure| failure.path.as_str()).collect();
+    assert_eq!(found, ["policyStatements[0].actions"]);
+}
