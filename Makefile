@@ -9,7 +9,7 @@ step = tools/step
 # Cargo looks for make's job server and does not get it.
 step-of-two = env -u MAKEFLAGS -u MFLAGS tools/step
 
-.PHONY: test test-unit test-local-aws test-engine-client test-runner test-blocks lint sdk demo bench local-aws clean-cache
+.PHONY: test test-unit test-local-aws test-engine-client test-runner test-blocks lint fuzz advisories sdk demo bench local-aws clean-cache
 
 ## test: everything that can be checked on this machine
 test: lint
@@ -42,6 +42,14 @@ lint:
 	$(step) "clippy" cargo clippy --workspace --all-targets --quiet -- -D warnings
 	$(step) "the Go sources" tools/lint-go
 	$(step) "the dependencies" tools/deny
+
+## fuzz: what reads texts and files from outside, with inputs of chance; SECONDS=600 for each of them
+fuzz:
+	tools/fuzz $(SECONDS)
+
+## advisories: known faults of the dependencies, after fetching today's list of them
+advisories:
+	tools/deny advisories
 
 ## sdk: the SDKs for Node.js, Python and Go, from schema.json into sdk/
 sdk:

@@ -9,6 +9,7 @@ pub(crate) mod formats;
 pub mod identity;
 pub mod output;
 pub mod prelude;
+pub mod printable;
 pub mod props;
 #[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic)]
 pub mod pulumirpc;

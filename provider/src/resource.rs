@@ -17,7 +17,7 @@ pub use import::{Form, Given, Ids};
 pub use secrets::{hoist_secrets, mark_secrets};
 
 use crate::{
-    context::Context,
+    context::{Context, Severity},
     error::Result,
     identity::Naming,
     output::Fields,
@@ -67,6 +67,11 @@ pub trait CustomResource: Send + Sync + Sized + 'static {
     /// Outputs that a preview can already know from the inputs and the outputs before.
     fn foresee(_inputs: &Self::Inputs, _old: Option<&Self::Outputs>) -> Properties {
         Properties::new()
+    }
+
+    /// What a user should know of the object as the state has it, whether or not it changes.
+    fn remark(_inputs: &Self::Inputs, _old: &Self::Outputs) -> Option<(Severity, String)> {
+        None
     }
 
     /// Makes the object, or finds the one that an interrupted create left.

@@ -6,6 +6,7 @@ use std::{
 };
 
 use flate2::bufread::MultiGzDecoder;
+use jiff::{Timestamp, Zoned, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -19,6 +20,7 @@ use super::{
     platform::Platform,
     reference::Reference,
     registry::Repository,
+    waiting,
 };
 
 /// The base of an image, read once: all that is needed to build on it without a network.
@@ -26,8 +28,17 @@ use super::{
 #[serde(rename_all = "camelCase")]
 pub struct Base {
     /// The image as the user names it; what a tag stood for when it was first used, it stands for
-    /// until the name changes.
+    /// until the name or `refresh` changes.
     pub image: String,
+    /// The text with which the tag was looked up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh: Option<String>,
+    /// The day on which it was looked up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken: Option<String>,
+    /// The day on which the image was made, as it says itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made: Option<String>,
     /// The digest of the platform's manifest.
     pub digest: Digest,
     /// What it runs on.
@@ -57,7 +68,7 @@ struct DescriptorPlatform {
 
 /// A manifest or an index: the one has a configuration and layers, the other manifests.
 #[derive(Deserialize)]
-struct Manifest {
+pub(super) struct Manifest {
     config: Option<Descriptor>,
     #[serde(default)]
     layers: Vec<Descriptor>,
@@ -69,9 +80,11 @@ struct Manifest {
 const OLDEST: Python = Python { minor: 10 };
 
 #[derive(Deserialize)]
-struct ImageConfig {
+pub(super) struct ImageConfig {
     architecture: String,
     os: String,
+    #[serde(default)]
+    created: Option<String>,
     #[serde(default)]
     config: Option<RunConfig>,
     rootfs: RootFs,
@@ -204,12 +217,27 @@ pub(super) async fn read(
     }
     Ok(Base {
         image: image.into(),
+        refresh: None,
+        taken: Some(
+            Zoned::now()
+                .with_time_zone(TimeZone::UTC)
+                .date()
+                .to_string(),
+        ),
+        made: config.created.as_deref().and_then(day),
         digest,
         platform,
         python,
         env,
         layers,
     })
+}
+
+/// The day of a timestamp; none where it is the epoch, which images have that are the same whenever they are made.
+fn day(created: &str) -> Option<String> {
+    let made: Timestamp = created.parse().ok()?;
+    let day = made.to_zoned(TimeZone::UTC).date();
+    (day.year() > 1980).then(|| day.to_string())
 }
 
 /// Whether an image is one of Alpine's, as far as its name and its history tell.
@@ -270,11 +298,12 @@ async fn find_python(
             return Err(http::refused(&action, &host, "what came is not the layer"));
         }
         let (path, zipped) = (draft.path().to_owned(), layer.media_type.ends_with("gzip"));
-        let scanned = super::blocking(move || {
+        let scanned = waiting::while_awaited(move |waiting| {
             let file = std::fs::File::open(&path).map_err(Error::io("reading", &path))?;
+            let file = BufReader::new(waiting.read(file));
             let content: Box<dyn Read> = match zipped {
-                true => Box::new(MultiGzDecoder::new(BufReader::new(file))),
-                false => Box::new(BufReader::new(file)),
+                true => Box::new(MultiGzDecoder::new(file)),
+                false => Box::new(file),
             };
             pythons(content.take(limits::UNPACKED)).map_err(Error::io("reading", &path))
         });
@@ -291,7 +320,7 @@ async fn find_python(
 }
 
 /// The Python of each directory that has one: what its `python3` links to, or its `python3.x`.
-fn pythons(layer: impl Read) -> std::io::Result<BTreeMap<String, Python>> {
+pub(super) fn pythons(layer: impl Read) -> std::io::Result<BTreeMap<String, Python>> {
     let mut links = BTreeMap::new();
     let mut files = BTreeMap::new();
     // raw, or a name without end would be read into memory
@@ -335,6 +364,22 @@ fn pythons(layer: impl Read) -> std::io::Result<BTreeMap<String, Python>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_day_of_an_image_is_that_of_its_configuration() {
+        assert_eq!(
+            day("2026-11-29T23:30:00.123456789-02:00").as_deref(),
+            Some("2026-11-30")
+        );
+        for other in [
+            "1970-01-01T00:00:00Z",
+            "0001-01-01T00:00:00Z",
+            "",
+            "yesterday\u{1b}[2J",
+        ] {
+            assert_eq!(day(other), None, "{other}");
+        }
+    }
 
     #[test]
     fn alpine_is_known_by_its_name_or_its_history() {

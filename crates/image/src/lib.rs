@@ -11,6 +11,9 @@ mod cache;
 mod credentials;
 mod digest;
 mod error;
+#[cfg(any(test, feature = "fuzz"))]
+#[doc(hidden)]
+pub mod fuzz;
 mod html;
 mod http;
 mod ignore;
@@ -33,6 +36,7 @@ mod resolve;
 #[cfg(test)]
 mod server;
 mod settings;
+mod waiting;
 mod wheel;
 mod yaml;
 
@@ -65,6 +69,7 @@ use self::{
     packages::Recipe,
     registry::{Repository, Source},
     requirements::Requirements,
+    waiting::Waiting,
 };
 pub use self::{
     manifest::{AGAIN, again},
@@ -85,6 +90,8 @@ pub struct Spec {
     pub dbt: Dbt,
     /// The base image's reference, as [`DEFAULT_BASE`]. It needs glibc 2.28 or later.
     pub base: String,
+    /// A text: while it stays the same, the base's tag stands for what it stood for when it was first looked up.
+    pub base_refresh: Option<String>,
     /// What opens the base's registry; without it, what Docker knows for that host, if anything.
     pub base_login: Option<Login>,
     /// What the image runs on.
@@ -295,14 +302,12 @@ impl Images {
         {
             Some(base) => base.clone(),
             None => {
-                base::read(
-                    &source,
-                    &reference,
-                    &spec.base,
-                    spec.platform,
-                    &self.finder.cache,
-                )
-                .await?
+                let cache = &self.finder.cache;
+                let base = base::read(&source, &reference, &spec.base, spec.platform, cache);
+                Base {
+                    refresh: spec.base_refresh.clone(),
+                    ..base.await?
+                }
             }
         };
         let requirements = spec.dbt.requirements()?;
@@ -522,7 +527,7 @@ enum Part {
 }
 
 fn is_base_of(base: &Base, spec: &Spec) -> bool {
-    base.image == spec.base && base.platform == spec.platform
+    base.image == spec.base && base.platform == spec.platform && base.refresh == spec.base_refresh
 }
 
 /// How dbt's layer is made on a base.

@@ -172,6 +172,9 @@ mod tests {
         };
         let base = Base {
             image: "python:3.12".into(),
+            refresh: None,
+            taken: None,
+            made: None,
             digest: Digest::of(b"base"),
             platform: Platform::Arm64,
             python: Python { minor: 12 },

@@ -13,7 +13,7 @@ use super::{
     layer::{Archive, Gzip, Layer, READABLE},
     lock::Locked,
     platform::Platform,
-    wheel,
+    waiting, wheel,
 };
 
 /// The version of how these layers are made: another one, and they are made again.
@@ -156,7 +156,7 @@ impl Recipe {
             .wheels(&indexes, &self.packages, self.python, self.platform)
             .await?;
         let (recipe, cache, key) = (self.clone(), finder.cache.clone(), self.key());
-        super::blocking(move || {
+        waiting::while_awaited(move |waiting| {
             let (draft, file) = cache.draft(FOLDER)?;
             let mut archive = Archive::new(Gzip::new(BufWriter::new(file)));
             for (path, content) in &recipe.files {
@@ -165,7 +165,7 @@ impl Recipe {
                     .file(path, READABLE, size, *content)
                     .map_err(Error::io("packing", path))?;
             }
-            wheel::unpack(&wheels, recipe.directory, &mut archive)?;
+            wheel::unpack(&wheels, recipe.directory, &mut archive, waiting)?;
             let finish = |(gzip, diff_id): (Gzip<BufWriter<File>>, Digest)| gzip.finish(diff_id);
             let (_, layer) = archive
                 .finish()

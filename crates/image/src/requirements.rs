@@ -6,7 +6,7 @@ use std::{
     collections::BTreeSet,
     env, fmt,
     fs::File,
-    io::Read,
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
@@ -142,7 +142,11 @@ impl Requirements {
     /// Add a file; `above` are those that include it.
     fn add_file(&mut self, path: &Path, constraint: bool, above: &mut Vec<PathBuf>) -> Result<()> {
         let mut text = String::new();
-        let read = File::open(path).and_then(|file| {
+        let open = || match path.metadata()?.is_file() {
+            true => File::open(path),
+            false => Err(io::Error::other("it is no file")),
+        };
+        let read = open().and_then(|file| {
             file.take(limits::REQUIREMENTS + 1)
                 .read_to_string(&mut text)
         });

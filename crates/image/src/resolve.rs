@@ -425,7 +425,7 @@ impl Rules<'_> {
 }
 
 /// The version in the name of a source distribution.
-fn version_of_source(file: &str) -> Option<Version> {
+pub(super) fn version_of_source(file: &str) -> Option<Version> {
     let stem = [".tar.gz", ".zip", ".tar.bz2"]
         .iter()
         .find_map(|end| file.strip_suffix(end))?;

@@ -30,7 +30,7 @@ pub(super) fn trusted_hosts() -> Vec<String> {
     trusted(variable, &pip_options())
 }
 
-fn trusted(
+pub(super) fn trusted(
     variable: impl Fn(&str) -> Option<String>,
     pip: &HashMap<String, String>,
 ) -> Vec<String> {
@@ -158,7 +158,7 @@ fn refuse_no_index(
     }
 }
 
-fn select(
+pub(super) fn select(
     variable: impl Fn(&str) -> Option<String>,
     pip: &HashMap<String, String>,
     netrc: &str,
@@ -241,7 +241,7 @@ fn pip_files() -> Vec<PathBuf> {
 }
 
 /// The options of `[global]` and `[install]`; lists go on in indented lines.
-fn parse_ini(text: &str) -> HashMap<String, String> {
+pub(super) fn parse_ini(text: &str) -> HashMap<String, String> {
     let mut options: HashMap<String, String> = HashMap::new();
     let (mut ours, mut last) = (false, None);
     for line in text.lines() {

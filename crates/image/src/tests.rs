@@ -50,6 +50,7 @@ impl Setting {
                 adapter: Some("postgres".to_owned()),
             },
             base: format!("{}/base:3", server.host()),
+            base_refresh: None,
             base_login: None,
             platform: Platform::Amd64,
         };
@@ -321,6 +322,31 @@ async fn requirements_without_dbt_or_its_adapter_are_refused() {
     *adapter = Some("mariadb".to_owned());
     write(&setting, &lock);
     setting.spec.dbt.digest().unwrap();
+}
+
+#[tokio::test]
+async fn a_tag_is_looked_up_again_when_its_text_changes() {
+    let mut setting = Setting::new().await;
+    let first = setting.push(None).await;
+    assert!(first.base.taken.is_some());
+    base_image(&setting.server, "PATH=/newer");
+    assert_eq!(setting.push(Some(&first)).await, first);
+    setting.spec.base_refresh = Some("today".into());
+    let plan = setting.images.plan(&setting.spec, Some(&first));
+    assert_eq!(plan.await.unwrap(), None, "only the registry could tell");
+    let newer = setting.push(Some(&first)).await;
+    assert_eq!(newer.base.env, ["PATH=/newer"]);
+    assert_eq!((&newer.dbt, &newer.project), (&first.dbt, &first.project));
+    base_image(&setting.server, "PATH=/newest");
+    assert_eq!(setting.push(Some(&newer)).await, newer);
+
+    // a state of before
+    let mut old = serde_json::to_value(&first).unwrap();
+    let base = old["base"].as_object_mut().unwrap();
+    assert!(base.remove("taken").is_some());
+    setting.spec.base_refresh = None;
+    let old: Built = serde_json::from_value(old).unwrap();
+    assert_eq!(setting.push(Some(&old)).await.digest, first.digest);
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ use pep508_rs::PackageName;
 use zip::ZipArchive;
 
 use super::{
-    Error, Python, Result,
+    Error, Python, Result, Waiting,
     digest::Hasher,
     layer::{Archive, EXECUTABLE, READABLE},
     limits,
@@ -131,8 +131,21 @@ pub(super) fn unpack<W: Write>(
     wheels: &[Wheel],
     directory: &str,
     archive: &mut Archive<W>,
+    waiting: &Waiting,
 ) -> Result<()> {
-    let mut opened = wheels.iter().map(Opened::new).collect::<Result<Vec<_>>>()?;
+    let read = |wheel: &Wheel| {
+        let file = File::open(&wheel.path).map_err(Error::io("reading", &wheel.path))?;
+        Opened::new(&wheel.file, waiting.read(BufReader::new(file)))
+    };
+    let opened = wheels.iter().map(read).collect::<Result<Vec<_>>>()?;
+    unpack_opened(opened, directory, archive)
+}
+
+pub(super) fn unpack_opened<R: Read + Seek, W: Write>(
+    mut opened: Vec<Opened<R>>,
+    directory: &str,
+    archive: &mut Archive<W>,
+) -> Result<()> {
     let mut files = BTreeMap::new();
     for (number, wheel) in opened.iter_mut().enumerate() {
         for (path, entry) in wheel.entries()? {
@@ -184,9 +197,10 @@ pub(super) fn unpack<W: Write>(
     Ok(())
 }
 
-struct Opened {
+/// A wheel whose directory was read.
+pub(super) struct Opened<R> {
     file: String,
-    zip: Zip<BufReader<File>>,
+    zip: Zip<R>,
 }
 
 struct Entry {
@@ -195,15 +209,14 @@ struct Entry {
     sha256: Option<Vec<u8>>,
 }
 
-impl Opened {
-    fn new(wheel: &Wheel) -> Result<Self> {
-        let file = File::open(&wheel.path).map_err(Error::io("reading", &wheel.path))?;
-        let zip = open(BufReader::new(file)).map_err(|reason| Error::Wheel {
-            wheel: wheel.file.clone(),
+impl<R: Read + Seek> Opened<R> {
+    pub(super) fn new(file: &str, content: R) -> Result<Self> {
+        let zip = open(content).map_err(|reason| Error::Wheel {
+            wheel: file.to_owned(),
             reason,
         })?;
         Ok(Self {
-            file: wheel.file.clone(),
+            file: file.to_owned(),
             zip,
         })
     }

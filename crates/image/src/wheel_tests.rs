@@ -50,7 +50,8 @@ fn unpacked(wheels: &[Vec<u8>]) -> Result<Vec<(String, String)>, String> {
     };
     let wheels: Vec<Wheel> = wheels.iter().enumerate().map(write).collect();
     let mut archive = Archive::new(Vec::new());
-    unpack(&wheels, "opt/dbt", &mut archive).map_err(|error| error.to_string())?;
+    unpack(&wheels, "opt/dbt", &mut archive, &Waiting::for_ever())
+        .map_err(|error| error.to_string())?;
     let (bytes, _) = archive.finish().unwrap();
     let mut files = Vec::new();
     for entry in tar::Archive::new(&bytes[..]).entries().unwrap() {
@@ -101,7 +102,7 @@ fn what_a_wheel_says_can_be_run_can_be() {
         file: "a.whl".into(),
         path,
     };
-    unpack(&[wheel], "opt/dbt", &mut archive).unwrap();
+    unpack(&[wheel], "opt/dbt", &mut archive, &Waiting::for_ever()).unwrap();
     let (bytes, _) = archive.finish().unwrap();
     let mut tar = tar::Archive::new(&bytes[..]);
     let modes: Vec<_> = tar

@@ -71,10 +71,13 @@ pub struct DbtProjectInputs {
     pub dbt: Option<DbtProjectDbt>,
     /// The URI of the image under dbt and the project: one with Python 3.10 or later and glibc. In ECR it is read with the
     /// provider's credentials, elsewhere with Docker's. What a tag stands for is looked up once and kept until the URI
-    /// changes: to take a newer one, name it by digest or by a more exact tag. Default, also where it is empty: a slim
-    /// Python image, `public.ecr.aws/docker/library/python:3.12-slim-bookworm`.
+    /// or `baseImageRefresh` changes. Default, also where it is empty: a slim Python image,
+    /// `public.ecr.aws/docker/library/python:3.12-slim-bookworm`.
     #[prop(check = checks::base_image)]
     pub base_image: Option<String>,
+    /// Any text, such as a month: when it changes, the newest image of `baseImage`'s tag is taken. Previews say how old the
+    /// one in use is, and warn after 90 days.
+    pub base_image_refresh: Option<String>,
     /// How dbt connects. Default: as `dbt_project.yml` and the platform's warehouse say. With `image`, no profile is
     /// written unless this is given.
     #[prop(given)]

@@ -1,7 +1,7 @@
 //! A custom resource over values, whatever its types.
 
 use crate::{
-    context::Context,
+    context::{Context, Severity},
     error::{Error, Result},
     identity::Seen,
     props::{Failure, Table, diff::Change},
@@ -42,6 +42,8 @@ pub struct Diffed {
     pub changes: Vec<Change>,
     /// Whether the old object must go before the new one can be made.
     pub delete_before_replace: bool,
+    /// What the user should know of the object.
+    pub remark: Option<(Severity, String)>,
 }
 
 /// A failure after something was done that must be remembered.

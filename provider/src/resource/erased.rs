@@ -9,7 +9,7 @@ use super::{
     secrets::{hoist_secrets, mark_secrets, veil},
 };
 use crate::{
-    context::{Context, Phase, Progress},
+    context::{Context, Phase, Progress, Severity},
     error::{Error, Gone, Result},
     identity::{self, Naming, Seen},
     props::{
@@ -144,6 +144,7 @@ impl<R: CustomResource> Dynamic for Erased<R> {
         Diffed {
             changes: found,
             delete_before_replace: replaced && (kept_name || !R::PLACE.is_empty() && !moved),
+            remark: remark::<R>(news, olds),
         }
     }
 
@@ -386,6 +387,11 @@ impl<R: CustomResource> Dynamic for Erased<R> {
             seen.holder(R::TOKEN, &object, urn);
         }
     }
+}
+
+fn remark<R: CustomResource>(news: &Properties, olds: &Properties) -> Option<(Severity, String)> {
+    let (inputs, outputs) = (decode(&plain(news)).ok()?, decode(&plain(olds)).ok()?);
+    R::remark(&inputs, &outputs)
 }
 
 impl<R: CustomResource> Erased<R> {

@@ -3,6 +3,7 @@
 use crate::{
     component::{Live, Monitor, Outcome, Registered, Registration},
     context::{Log, Severity},
+    printable::printable,
     pulumirpc::{
         self as rpc, engine_client::EngineClient, resource_monitor_client::ResourceMonitorClient,
     },
@@ -67,7 +68,7 @@ impl Log for Engine {
         };
         let request = rpc::LogRequest {
             severity: severity.into(),
-            message: message.to_owned(),
+            message: printable(message).into_owned(),
             urn: urn.to_owned(),
             ephemeral,
             ..Default::default()

@@ -103,7 +103,7 @@ impl ResourceProvider for Provider {
         }
         Ok(Response::new(diffed(crate::resource::Diffed {
             changes: found,
-            delete_before_replace: false,
+            ..Default::default()
         })))
     }
 
@@ -149,12 +149,11 @@ impl ResourceProvider for Provider {
         let (old_inputs, olds) = (from_struct(request.old_inputs), from_struct(request.olds));
         let news = from_struct(request.news);
         remember(&self.configured()?.seen, &request.urn, &old_inputs);
-        Ok(Response::new(diffed(resource.diff(
-            &old_inputs,
-            &olds,
-            &news,
-            &request.ignore_changes,
-        ))))
+        let found = resource.diff(&old_inputs, &olds, &news, &request.ignore_changes);
+        if let Some((severity, remark)) = &found.remark {
+            self.engine().log(&request.urn, *severity, remark, false);
+        }
+        Ok(Response::new(diffed(found)))
     }
 
     async fn create(&self, request: Request<rpc::CreateRequest>) -> Reply<rpc::CreateResponse> {

@@ -4,6 +4,7 @@
 use crate::{
     aws::Class,
     error::Error,
+    printable::printable,
     props::Failure,
     pulumirpc as rpc,
     resource::Partial,
@@ -53,8 +54,13 @@ impl From<Error> for Status {
             Error::Cancelled(_) => Code::Cancelled,
             Error::Bug(_) => Code::Aborted,
         };
-        Self::new(code, error.to_string())
+        Self::new(code, shown(&error))
     }
+}
+
+/// What a user reads of something: a terminal obeys none of it.
+fn shown(what: &impl std::fmt::Display) -> String {
+    printable(&what.to_string()).into_owned()
 }
 
 /// Why a component could not be constructed. The engine prints the value beside the path of a property that does not
@@ -67,12 +73,12 @@ pub(super) fn construct(error: Error, inputs: &Properties) -> Status {
         .iter()
         .partition(|failure| is_of_secret(failure, inputs));
     let message = std::iter::once("the inputs do not fit".to_owned())
-        .chain(secret.iter().map(ToString::to_string));
+        .chain(secret.iter().map(|failure| shown(*failure)));
     let errors = open
         .iter()
         .map(|f| rpc::input_properties_error::PropertyError {
-            property_path: f.path.clone(),
-            reason: f.reason.clone(),
+            property_path: shown(&f.path),
+            reason: shown(&f.reason),
         });
     let detail = rpc::InputPropertiesError {
         errors: errors.collect(),
@@ -90,11 +96,11 @@ pub(super) fn check(found: Vec<Failure>, inputs: &Properties) -> Vec<rpc::CheckF
     let failure = |found: Failure| match is_of_secret(&found, inputs) {
         true => rpc::CheckFailure {
             property: String::new(),
-            reason: found.to_string(),
+            reason: shown(&found),
         },
         false => rpc::CheckFailure {
-            property: found.path,
-            reason: found.reason,
+            property: shown(&found.path),
+            reason: shown(&found.reason),
         },
     };
     found.into_iter().map(failure).collect()
@@ -113,13 +119,13 @@ pub(super) fn partial(partial: Partial) -> Status {
     let detail = rpc::ErrorResourceInitFailed {
         id,
         properties: Some(to_struct(&properties)),
-        reasons: vec![partial.error.to_string()],
+        reasons: vec![shown(&partial.error)],
         inputs: Some(to_struct(&inputs)),
         ..Default::default()
     };
     detailed(
         Code::FailedPrecondition,
-        partial.error.to_string(),
+        shown(&partial.error),
         "ErrorResourceInitFailed",
         &detail,
     )
@@ -128,6 +134,30 @@ pub(super) fn partial(partial: Partial) -> Status {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_terminal_obeys_no_error() {
+        let evil = || Error::failed("could not pack \u{1b}]0;x\u{7}.sql");
+        let said = r"could not pack \u{1b}]0;x\u{7}.sql";
+        assert_eq!(Status::from(evil()).message(), said);
+        let lost = partial(Partial {
+            error: evil(),
+            state: Some(("id".to_owned(), Properties::new(), Properties::new())),
+        });
+        assert_eq!(lost.message(), said);
+        assert!(!lost.details().contains(&0x1b));
+        let failure = || Failure {
+            path: "tags.\u{1b}[2J".to_owned(),
+            reason: "\u{202e}".to_owned(),
+        };
+        let found = check(vec![failure()], &Properties::new()).remove(0);
+        assert_eq!(
+            (found.property.as_str(), found.reason.as_str()),
+            (r"tags.\u{1b}[2J", r"\u{202e}")
+        );
+        let status = construct(Error::Invalid(vec![failure()]), &Properties::new());
+        assert!(!status.details().contains(&0x1b));
+    }
 
     #[test]
     fn no_secret_stands_beside_its_path() {

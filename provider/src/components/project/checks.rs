@@ -137,11 +137,10 @@ fn dbt(check: &mut Check<'_>) {
 
 /// What makes no difference to an image that is there already.
 fn with_image(check: &mut Check<'_>) {
-    if check.has("baseImage") {
-        check.fail(
-            "baseImage",
-            "is of no use with image, which has its own base",
-        );
+    for field in ["baseImage", "baseImageRefresh"] {
+        if check.has(field) {
+            check.fail(field, "is of no use with image, which has its own base");
+        }
     }
     let dbt = check
         .value("dbt")

@@ -49,6 +49,7 @@ pub(super) fn pack(
                 .optional()
                 .map(|base| base.filter(|base| !base.is_empty()))
                 .flatten(),
+            base_image_refresh: args.base_image_refresh.clone(),
             architecture: args.architecture.clone(),
             ..Default::default()
         },

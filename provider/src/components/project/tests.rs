@@ -49,6 +49,7 @@ fn everything() -> Properties {
         "path": PATH,
         "dbt": {"version": "1.11", "adapter": "postgres"},
         "baseImage": "ghcr.io/team/python:3.12",
+        "baseImageRefresh": "2026-11",
         "profile": {"target": "dev", "schema": "shop_dev", "threads": 8, "settings": {"keepalives_idle": 10}},
         "environment": {"DBT_WARN_ERROR": "true"},
         "secretArns": {"API_TOKEN": "arn:aws:secretsmanager:eu-west-1:111122223333:secret:api-AbCdEf:token::"},

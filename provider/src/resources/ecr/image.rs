@@ -2,14 +2,17 @@
 
 use crate::{
     aws::{self, Aws, Clients},
+    context::Severity,
     prelude::*,
+    printable::printable,
     resources::ecs::task_definition::TaskDefinitionCpuArchitecture,
 };
 use aws_sdk_ecr::types::{ImageFailure, ImageFailureCode, ImageIdentifier};
 use dbt_aws_image::{
-    Built, Credentials, DEFAULT_BASE, Dbt, Digest, Fingerprint, Images, Login, Platform, Project,
-    Reference, Registry, Spec, ecr_registry,
+    Base, Built, Credentials, DEFAULT_BASE, Dbt, Digest, Fingerprint, Images, Login, Platform,
+    Project, Reference, Registry, Spec, ecr_registry,
 };
+use jiff::{Zoned, civil::Date, tz::TimeZone};
 use std::{path::PathBuf, sync::Arc};
 
 /// The image of a dbt project, made and pushed without Docker.
@@ -27,11 +30,14 @@ pub struct ImageInputs {
     /// The dbt that runs the project.
     pub dbt: ImageDbt,
     /// The URI of the image under dbt and the project: one with Python 3.10 or later and glibc. In ECR it is read with the
-    /// provider's credentials, elsewhere with Docker's. What a tag stands for is looked up once and kept until the URI
-    /// changes: to take a newer one, name it by digest or by a more exact tag. Default: a slim Python image,
+    /// provider's credentials, elsewhere with Docker's. What a tag stands for is looked up once and kept until the URI or
+    /// `baseImageRefresh` changes. Default: a slim Python image,
     /// `public.ecr.aws/docker/library/python:3.12-slim-bookworm`.
     #[prop(default = DEFAULT_BASE)]
     pub base_image: String,
+    /// Any text, such as a month: when it changes, the newest image of `baseImage`'s tag is taken. Previews say how old the
+    /// one in use is, and warn after 90 days.
+    pub base_image_refresh: Option<String>,
     /// The CPU architecture. Default: `X86_64`.
     #[prop(default = TaskDefinitionCpuArchitecture::X8664)]
     pub architecture: TaskDefinitionCpuArchitecture,
@@ -60,13 +66,37 @@ pub struct ImageDbt {
 #[derive(Clone, Debug, Props)]
 pub struct ImageOutputs {
     /// The URI, by digest.
-    #[prop(follows(path, dbt, base_image, architecture, project, packages))]
+    #[prop(follows(
+        path,
+        dbt,
+        base_image,
+        base_image_refresh,
+        architecture,
+        project,
+        packages
+    ))]
     pub image_uri: String,
     /// The digest.
-    #[prop(follows(path, dbt, base_image, architecture, project, packages))]
+    #[prop(follows(
+        path,
+        dbt,
+        base_image,
+        base_image_refresh,
+        architecture,
+        project,
+        packages
+    ))]
     pub digest: String,
     /// The layers, from which the next image is planned without a network.
-    #[prop(follows(path, dbt, base_image, architecture, project, packages))]
+    #[prop(follows(
+        path,
+        dbt,
+        base_image,
+        base_image_refresh,
+        architecture,
+        project,
+        packages
+    ))]
     pub layers: Json,
 }
 
@@ -117,7 +147,10 @@ impl CustomResource for Image {
             let text = match (same, before) {
                 (Some(same), _) => same.to_owned(),
                 (None, None) => format!("{} (files: {})", contents.digest, project.len()),
-                (None, Some(_)) => format!("{} ({})", contents.digest, contents.changes),
+                (None, Some(_)) => {
+                    let changes = contents.changes.to_string();
+                    format!("{} ({})", contents.digest, printable(&changes))
+                }
             };
             inputs.insert("project".to_owned(), text.into());
             inputs.insert(FILES.to_owned(), contents.files.to_string().into());
@@ -149,6 +182,13 @@ impl CustomResource for Image {
             ]
         });
         known.collect()
+    }
+
+    fn remark(inputs: &ImageInputs, old: &ImageOutputs) -> Option<(Severity, String)> {
+        let base = built(&old.layers)?.base;
+        let same = (&base.image, &base.refresh) == (&inputs.base_image, &inputs.base_image_refresh);
+        let today = Zoned::now().with_time_zone(TimeZone::UTC).date();
+        age(&base, today).filter(|_| same)
     }
 
     async fn create(cx: &Context, inputs: &ImageInputs) -> Result<Created<Self>> {
@@ -234,6 +274,31 @@ impl CustomResource for Image {
             .during(&what)?;
         refuse(&what, deleted.failures())
     }
+}
+
+/// How many days a base image is used without a warning.
+const OLD: i32 = 90;
+
+/// How old a base image is that was taken by its tag.
+fn age(base: &Base, today: Date) -> Option<(Severity, String)> {
+    let reference: Reference = base.image.parse().ok()?;
+    let taken: Date = base.taken.as_ref()?.parse().ok()?;
+    let days = (today - taken).get_days();
+    if reference.digest.is_some() || days < 1 {
+        return None;
+    }
+    let severity = match days > OLD {
+        true => Severity::Warning,
+        false => Severity::Info,
+    };
+    let made = base.made.as_ref().map(|day| format!(", made on {day},"));
+    let message = format!(
+        "the base image {}{} was taken {days} day{} ago: change baseImageRefresh to take the newest of its tag",
+        base.image,
+        made.unwrap_or_default(),
+        if days == 1 { "" } else { "s" },
+    );
+    Some((severity, message))
 }
 
 /// What ECR tells of an image within an answer that succeeds. That the image is not there is no failure.
@@ -369,6 +434,7 @@ fn spec(inputs: &ImageInputs) -> Spec {
         project: PathBuf::from(&inputs.path),
         dbt: source(&inputs.dbt),
         base: inputs.base_image.clone(),
+        base_refresh: inputs.base_image_refresh.clone(),
         base_login: None,
         platform: match inputs.architecture {
             TaskDefinitionCpuArchitecture::X8664 => Platform::Amd64,
@@ -464,6 +530,34 @@ mod tests {
         let locked = failure(ImageFailureCode::KmsError);
         let error = refuse("delete it", &[gone, locked]).expect_err("counts");
         assert_eq!(error.code(), Some("KmsError"));
+    }
+
+    #[test]
+    fn a_base_by_its_tag_has_an_age() {
+        let digest = format!("sha256:{}", "0".repeat(64));
+        let base = |image: &str, taken: Option<&str>| {
+            let base = json!({"image": image, "digest": digest, "platform": "amd64", "python": "3.12", "env": [],
+                "layers": [], "taken": taken, "made": taken.map(|_| "2026-10-02")});
+            serde_json::from_value::<Base>(base).expect("decodes")
+        };
+        let today: Date = "2026-11-29".parse().expect("a day");
+        let said = |image: &str, taken| age(&base(image, taken), today);
+        assert_eq!(
+            said("python:3.12", Some("2026-11-28")),
+            Some((
+                Severity::Info,
+                "the base image python:3.12, made on 2026-10-02, was taken 1 day ago: change baseImageRefresh to take \
+                 the newest of its tag"
+                    .to_owned()
+            ))
+        );
+        let severity = |taken| said("python", Some(taken)).map(|said| said.0);
+        assert_eq!(severity("2026-08-31"), Some(Severity::Info));
+        assert_eq!(severity("2026-08-30"), Some(Severity::Warning));
+        assert_eq!(severity("2026-11-29"), None);
+        assert_eq!(said(&format!("python@{digest}"), Some("2020-01-01")), None);
+        // of a state of before, it is not known
+        assert_eq!(said("python", None), None);
     }
 
     #[test]
