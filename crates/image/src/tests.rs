@@ -265,10 +265,7 @@ async fn requirements_without_hashes_are_resolved_once() {
     let same = plan(Some(&state)).await;
     assert!(setting.server.log().is_empty());
     let edited = setting.push(Some(&state)).await;
-    assert_eq!(
-        (same, &edited.dbt),
-        (Some(edited.digest.clone()), &built.dbt)
-    );
+    assert_eq!((same, &edited.dbt), (Some(edited.digest), &built.dbt));
     assert_eq!(edited.resolved, built.resolved);
     assert!(
         !setting
@@ -376,7 +373,7 @@ async fn another_repository_gets_all_of_an_unchanged_image() {
 async fn a_layer_that_differs_from_the_state_is_made_again() {
     let mut setting = Setting::new().await;
     let mut built = setting.push(None).await;
-    let true_digest = built.digest.clone();
+    let true_digest = built.digest;
     built.project.layer.digest = Digest::of(b"of another compressor");
     setting.registry.repository = "other".into();
     assert_eq!(setting.push(Some(&built)).await.digest, true_digest);

@@ -191,7 +191,7 @@ fn judge(provider: &Provider, configured: &Configured, child: &Registration) -> 
 
 /// The URN that the component will have.
 fn own_urn(request: &rpc::ConstructRequest) -> String {
-    let parent = request.parent.splitn(4, "::").nth(2).unwrap_or_default();
+    let parent = request.parent.split("::").nth(2).unwrap_or_default();
     let chain = match parent {
         "" | "pulumi:pulumi:Stack" => String::new(),
         parent => format!("{parent}$"),

@@ -229,7 +229,7 @@ impl Reading {
                 "which is not packed"
             };
             let what = format!("a symbolic link to {}, {place}", target.display());
-            if *needed && !(target.is_dir() && !outside) {
+            if *needed && (outside || !target.is_dir()) {
                 let reason = format!(
                     "it is {what}; put what dbt is to read into the project, or name its directory in {PROJECT}"
                 );

@@ -253,7 +253,7 @@ mod tests {
         );
         let (by_index, by_name) = (
             properties(&[("zoneIndex", Value::Number(0.0))]),
-            properties(&[a.clone()]),
+            properties(std::slice::from_ref(&a)),
         );
         let replaces = |old: &Properties, mut news: Properties| {
             Subnet::complete(&mut news, old, &mut Vec::new()).expect("completes");
