@@ -105,13 +105,23 @@ def test_advice(command, error, said):
         "PGHOSTADDR", "PGPASSFILE", "pghost", "AWS_ENDPOINT_URL_S3", "AWS_CA_BUNDLE", "LD_PRELOAD", "PYTHONPATH", "PYTHONSTARTUP", "HTTPS_PROXY",
         "all_proxy", "no_proxy", "SSL_CERT_FILE", "SSLKEYLOGFILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PATH", "HOME", "TMPDIR",
         "DBT_PROFILES_DIR", "DBT_PROJECT_DIR", "DBT_TARGET_PATH", "DBT_LOG_PATH", "DBT_ENGINE_PROFILES_DIR", "DBT_AWS_PROFILE",
-        "DBT_ENV_SECRET_AWS_PASSWORD", "GOOGLE_APPLICATION_CREDENTIALS", "DATABRICKS_HOST", "SNOWFLAKE_HOME", "ODBCSYSINI", "GIT_SSH_COMMAND")),
+        "DBT_ENV_SECRET_AWS_PASSWORD", "GOOGLE_APPLICATION_CREDENTIALS", "DATABRICKS_HOST", "DATABRICKS_TOKEN", "AZURE_CLIENT_SECRET",
+        "GOOGLE_CLOUD_UNIVERSE_DOMAIN", "NODE_OPTIONS", "TEMP", "IDENTITY_ENDPOINT", "SNOWFLAKE_HOME", "ODBCSYSINI", "GIT_SSH_COMMAND")),
 ])
 def test_variables_of_an_execution(name, said):
     """Wherever a name is listed besides, it is refused if it reaches more than the project."""
     listed = frozenset({"LABEL", "HOST", "API_KEY", "PGHOSTADDR", "PATH", "AWS_ENDPOINT_URL_S3"})
     reason = variables.refusal(name, listed, frozenset({"OWN", "HTTPS_PROXY"}), frozenset({"API_KEY"}), "{{ env_var('HOST') }}")
     assert said in reason if said else reason is None
+
+
+@pytest.mark.parametrize("name", [
+    "DATABRICKS_SCHEMA", "DATABRICKS_CATALOG", "GOOGLE_CLOUD_PROJECT", "GOOGLE_SHEET", "GCE_ZONE", "AZURE_CONTAINER", "NODE_ENV", "TLS_MODE",
+    "GIT_SHA", "GIT_BRANCH", "REQUESTS_TABLE", "SNOWFLAKE_SCHEMA", "SNOWFLAKE_DEFAULT_ROLE", "ODBC_SCHEMA", "TNS_SCHEMA", "RUBY_TABLE", "DBT_TARGET"])
+def test_an_ordinary_variable_may_be_given_where_it_is_read_or_declared(name):
+    assert variables.refusal(name, {name}, (), (), "") is None
+    assert variables.refusal(name, (), {name}, (), "") is None
+    assert "does not read it" in variables.refusal(name, (), (), (), "")
 
 
 def test_the_profile_is_looked_through_where_it_is_a_template():
@@ -293,14 +303,16 @@ def test_what_is_missing_may_be_forbidden(tmp_path, code, said):
     assert lines == said
 
 
-def test_what_a_schedule_is_refused_a_run_is_too():
+def test_a_schedule_is_refused_what_a_run_is_refused():
     source = (Path(__file__).parents[2] / "src/components/project/task.rs").read_text()
-    listed = {kind: re.findall(r'"([A-Z_]+)"', re.search(rf"const {kind}: .*?= \[(.*?)\]", source, re.DOTALL)[1])
-              for kind in ("PREFIXES", "SUFFIXES", "NAMES")}
-    names = [*(f"{prefix}X" for prefix in listed["PREFIXES"]), *(f"X{suffix}" for suffix in listed["SUFFIXES"]), *listed["NAMES"]]
-    assert len(names) >= 15
-    for name in names:
-        assert variables.refusal(name, {name}, {name}, set(), ""), name
+    listed = re.search(r'const NEVER: &str = "(.*?)"', source, re.DOTALL)[1].replace("\\\n", "").split()
+    assert sorted(listed) == sorted(variables.NEVER)
+    assert all(re.fullmatch(r"\*?[A-Z0-9_]+|[A-Z0-9_]+\*", pattern) for pattern in listed)
+
+
+def test_dbts_own_variables_do_not_choose_where_it_reads_writes_or_whom_it_talks_to():
+    assert not [name for name in variables.FLAGS if re.search("_(DIR|PATH|HOST|URL|PROFILE|TARGET)$", name)]
+    assert not [name for name in variables.FLAGS if "reaches more" in (variables.refusal(name, (), (), (), "") or "")]
 
 
 @pytest.mark.parametrize("connection, address", [

@@ -126,24 +126,38 @@ pub(crate) fn variable(name: &str) -> Result<(), String> {
     }
 }
 
-/// Refuses the name of a variable that no run takes from an execution, nor from a schedule: it reaches more than the dbt
-/// project. The runner has the whole list.
+/// The variables that no run takes from an execution, nor from a schedule, `*` being anything: the same as in the runner's
+/// `variables.py`.
+const NEVER: &str = "\
+    AWS_* BOTO* PG* PYTHON* LD_* DYLD_* GLIBC_* GCONV_* MALLOC_* JAVA_* JDK_* CLASSPATH PERL5* \
+    RUBYLIB RUBYOPT NODE_EXTRA* NODE_OPTIONS NODE_PATH NODE_TLS* PATH HOME SHELL BASH_ENV IFS PWD \
+    TMP TEMP TMPDIR TZDIR LOCPATH NLSPATH XDG_* *_PROXY *_CA_BUNDLE *_CERT_FILE *_CERT_DIR \
+    *_EMULATOR_HOST *_LIBRARY_PATH HOSTALIASES LOCALDOMAIN RES_OPTIONS NETRC SSL_* SSLKEYLOGFILE \
+    OPENSSL_* CURL_* GRPC_* NSS_* KRB5* ODBCINI ODBCINSTINI ODBCSYSINI TNS_ADMIN MOTHERDUCK_TOKEN \
+    AZURE_AUTHORITY* AZURE_CLIENT* AZURE_CONFIG* AZURE_FEDERATED* AZURE_PASSWORD \
+    AZURE_POD_IDENTITY* AZURE_TENANT* AZURE_USERNAME IDENTITY_ENDPOINT IDENTITY_HEADER \
+    IMDS_ENDPOINT MSI_ENDPOINT MSI_SECRET CLOUDSDK_* GCE_METADATA* NO_GCE_CHECK GOOGLE_API* \
+    GOOGLE_APPLICATION* GOOGLE_AUTH* GOOGLE_CLOUD_QUOTA* GOOGLE_CLOUD_UNIVERSE* \
+    GOOGLE_EXTERNAL_ACCOUNT* DATABRICKS_AUTH* DATABRICKS_AZURE* DATABRICKS_CLI_PATH \
+    DATABRICKS_CLIENT* DATABRICKS_CONFIG* DATABRICKS_GOOGLE* DATABRICKS_HOST DATABRICKS_METADATA* \
+    DATABRICKS_OIDC* DATABRICKS_PASSWORD DATABRICKS_SERVER* DATABRICKS_TOKEN DATABRICKS_USERNAME \
+    SNOWFLAKE_AUTH* SNOWFLAKE_CONNECTION* SNOWFLAKE_DEFAULT_CONNECTION* SNOWFLAKE_ENABLE* \
+    SNOWFLAKE_HOME SNOWFLAKE_TOKEN* GIT_ALTERNATE* GIT_ASKPASS GIT_CONFIG* GIT_DIR GIT_EDITOR \
+    GIT_EXEC* GIT_EXTERNAL* GIT_OBJECT* GIT_PAGER GIT_PROXY* GIT_SSH* GIT_SSL* GIT_TEMPLATE* \
+    GIT_TRACE* GIT_WORK_TREE DBT_AWS_* DBT_ENGINE_* DBT_ENV_SECRET* DBT_PROFILES_DIR \
+    DBT_PROJECT_DIR DBT_TARGET_PATH DBT_LOG_PATH DBT_STATE DBT_DEFER_STATE DBT_ARTIFACT_STATE_PATH \
+    DBT_PARTIAL_PARSE_FILE_* DBT_PP_* DBT_HOST DBT_PACKAGES_INSTALL_PATH DBT_PACKAGE_HUB_URL \
+    DBT_DOWNLOAD_DIR DBT_MACRO_DEBUGGING DBT_RECORD* DBT_UPLOAD_TO_ARTIFACTS_INGEST_API";
+
+/// Refuses the name of such a variable: it reaches more than the dbt project.
 pub(crate) fn of_an_execution(name: &str) -> Result<(), String> {
-    const PREFIXES: [&str; 7] = ["AWS_", "DYLD_", "LD_", "OPENSSL_", "PG", "PYTHON", "SSL_"];
-    const SUFFIXES: [&str; 2] = ["_CA_BUNDLE", "_PROXY"];
-    const NAMES: [&str; 6] = [
-        "DBT_LOG_PATH",
-        "DBT_PROFILES_DIR",
-        "DBT_PROJECT_DIR",
-        "DBT_TARGET_PATH",
-        "HOME",
-        "PATH",
-    ];
     let upper = name.to_uppercase();
-    if PREFIXES.iter().any(|prefix| upper.starts_with(prefix))
-        || SUFFIXES.iter().any(|suffix| upper.ends_with(suffix))
-        || NAMES.contains(&upper.as_str())
-    {
+    let fits = |pattern: &str| match (pattern.strip_prefix('*'), pattern.strip_suffix('*')) {
+        (Some(end), _) => upper.ends_with(end),
+        (_, Some(start)) => upper.starts_with(start),
+        _ => upper == pattern,
+    };
+    if NEVER.split_whitespace().any(fits) {
         return Err(
             "reaches more than the dbt project, so no run takes it from a schedule; set it in the project's environment"
                 .to_owned(),
