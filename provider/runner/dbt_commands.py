@@ -28,11 +28,12 @@ PARSE_ALONE = ("--warn-error", "--static-parser", "--no-static-parser", "--use-e
 def main():
     """Runs the commands, and returns the exit code of the last."""
     signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
+    started = time.monotonic()
     commands, results, afresh = json.loads(sys.argv[1]), sys.argv[2], sys.argv[3] == "afresh"
     try:
         import dbt.cli.main  # once for all: each command begins with what this leaves
     except Exception as error:
-        return write(results, without_dbt(error), 0)
+        return write(results, without_dbt(error), started)
     for number, command in enumerate(commands, 1):
         alone = afresh or any(word.startswith(PARSE_ALONE) for word in command)
         if alone:
@@ -51,7 +52,7 @@ def run(number, command, results):
     from dbt.version import __version__
 
     started, before, said = time.monotonic(), stamp(run_results()), Said()
-    if command[0] == "debug" and "--connection" not in command and not shutil.which("git"):
+    if name_of(command) == "debug" and "--connection" not in command and not shutil.which("git"):
         print("dbt-aws: there is no git in the image, and a run needs none: dbt debug runs with --connection", flush=True)
         command = [*command, "--connection"]
     outcome = dbtRunner(callbacks=[said]).invoke(command)

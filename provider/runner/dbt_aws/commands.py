@@ -15,6 +15,10 @@ OPTIONS = {
     "--log-path": "dbt's log is the run's own, and is kept with the artifacts",
     "--profiles-dir": "the profile is written for the run, from the project's profile and its secrets",
 }
+# The options before a command's name that take a value.
+VALUED = {"--defer-state", "--deprecated-defer", "--deprecated-favor-state", "--deprecated-state", "--indirect-selection", "--log-file-max-bytes",
+          "--log-format", "--log-format-file", "--log-level", "--log-level-file", "--log-path", "--partial-parse-file-path", "--printer-width",
+          "--profile", "--record-timing-info", "-r", "--state", "--target", "-t", "--warn-error-options"}
 # What else is to be said of a command that failed.
 ADVICE = {
     "clean": "a run begins with an empty target, so leave dbt clean out",
@@ -50,7 +54,7 @@ def parse_command(line, has_profile=False):
         raise End("usage", f"the command `{line}` names no dbt command; did you mean `dbt build`?")
     if words[0] not in COMMANDS and not words[0].startswith("-"):
         raise End("usage", f"the command `{line}` is not one of dbt's; a run takes dbt commands only, such as `dbt build`")
-    if words[:2] == ["docs", "serve"]:
+    if from_name(words)[:2] == ["docs", "serve"]:
         raise End("usage", f"the command `{line}` never ends, and nobody can reach a run; use `dbt docs generate`")
     for option, reason in OPTIONS.items():
         if (option != "--profiles-dir" or has_profile) and any(word.split("=")[0] == option for word in words):
@@ -66,8 +70,19 @@ def shell_words(line):
 
 
 def name_of(command):
-    """Which of dbt's commands it is; what stands before it may be any option."""
-    return next((word for word in command if word in COMMANDS), "")
+    """Which of dbt's commands it is."""
+    return next(iter(from_name(command)), "")
+
+
+def from_name(command):
+    """A command without the options before its name."""
+    words = iter(command)
+    for word in words:
+        if word in VALUED:
+            next(words, None)
+        elif word in COMMANDS:
+            return [word, *words]
+    return []
 
 
 def advice(command, error):

@@ -6,6 +6,8 @@ import re
 
 from .outcome import End
 
+# Where the image of a project has the authorities of RDS's certificates.
+AUTHORITIES = "/opt/dbt-aws/rds-ca.pem"
 # The keys of RDS's and Redshift's secrets that are no key of a profile.
 NOT_IN_PROFILE = {"engine", "dbInstanceIdentifier", "dbClusterIdentifier", "masterarn"}
 # The keys of a warehouse's secret that need no hiding.
@@ -38,7 +40,8 @@ def write_profile(env, directory):
 def check_authorities(path):
     """Refuses an image without the authorities that the warehouse's certificate is verified with."""
     if path.startswith("/") and not os.path.exists(path):
-        raise End("usage", f"there is no {path}, the profile's sslrootcert, in the image: copy rds-ca.pem of the runner's folder there")
+        what = "copy rds-ca.pem of the runner's folder there" if path == AUTHORITIES else "put the file there, or name one that is in the image"
+        raise End("usage", f"there is no {path}, the profile's sslrootcert, in the image: {what}")
 
 
 def secret_settings(secret):

@@ -198,10 +198,15 @@ class Run:
             self.artifacts.put(f"{self.place}/outcome.json", lambda: outcome(end, self.done, self.started, self.redact))
 
     def parse_upload(self):
-        """dbt's parse for the next run; where it may not be kept, nothing is left of an older one."""
-        if self.fingerprint and self.parse.exists() and not self.redact.finds(parse := read(self.parse)):
+        """dbt's parse for the next run; where none may be kept, nothing is left of an older one."""
+        try:
+            parse = read(self.parse) if self.fingerprint and self.parse.exists() else b""
+        except (OSError, ValueError) as error:
+            self.log(f"dbt's parse is not kept: {one_line(error)}")
+            return
+        if parse and not self.redact.finds(parse):
             yield PARSE, lambda: parse, {FINGERPRINT: self.fingerprint}
-        elif self.parse_is_kept:
+        elif self.parse_is_kept and (parse or not self.fingerprint):
             yield PARSE, lambda: b""
 
     def files(self):
@@ -211,7 +216,7 @@ class Run:
         masked = {".json": self.redact.json, ".log": lambda data: self.clean(data.decode(errors="surrogateescape")).encode(errors="surrogateescape")}
         patterns = ("manifest.json", "run_results*.json", "sources.json", "catalog.json", "index.html", "static_index.html")
         target = self.target.resolve()
-        named = (path for path in map(target.joinpath, self.named) if path.resolve().is_relative_to(target) and path.is_file())
+        named = (path for path in map(target.joinpath, self.named.copy()) if path.resolve().is_relative_to(target) and path.is_file())
         found = {path.relative_to(target): path for path in [*(path for pattern in patterns for path in target.glob(pattern)), *named]}
         found |= {Path("logs", path.name): path for path in self.logs.glob("dbt.log*")}
         for name, path in sorted(found.items()):

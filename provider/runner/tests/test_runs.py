@@ -337,6 +337,7 @@ def test_an_image_without_dbt_is_said_so(run, tmp_path):
     assert result.code == 2
     assert result.outcome["class"] == "usage"
     assert "there is no dbt in the image" in result.outcome["message"]
+    assert 0 <= result.outcome["commands"][0]["seconds"] < 60
 
 
 REASONS = [
@@ -351,7 +352,7 @@ REASONS = [
     ("run --select events --vars '{hook: true}'", "why it failed"),
     ("run --fail-fast --select broken", 'column "nothing"'),
     ("debug --target nowhere", "nowhere"),
-    ("debug", ""),
+    ("--quiet debug", ""),
     ("seed", "selected no nodes: the project has none"),
     ("ls --select nosuch", ""),
 ]

@@ -36,6 +36,7 @@ def test_command(line, words):
     ("dbt build > log", "holds `>`"),
     ("dbt sl query", "is not one of dbt's"),
     ("dbt docs serve", "never ends"),
+    ("dbt --quiet docs serve", "never ends"),
     ("dbt build --target-path /tmp/docs", "has --target-path: dbt writes to the run's own target"),
     ("dbt build --log-path=/tmp", "has --log-path"),
     ("dbt build --profiles-dir .", "has --profiles-dir: the profile is written for the run"),
@@ -44,6 +45,20 @@ def test_refused_command(line, message):
     with pytest.raises(outcome.End, match=message) as refused:
         commands.parse_command(line, has_profile=True)
     assert refused.value.exit_code == 2
+
+
+@pytest.mark.parametrize("command, name", [
+    (["build"], "build"), (["--quiet", "debug"], "debug"), (["--log-level", "debug", "build"], "build"), (["-t", "test", "run"], "run"),
+    (["--log-level=debug", "run-operation", "test"], "run-operation"), (["--version"], ""), (["--log-level"], ""),
+])
+def test_name_of_a_command(command, name):
+    assert commands.name_of(command) == name
+
+
+def test_dbts_options_with_values_are_known():
+    from dbt.cli.main import cli
+
+    assert commands.VALUED == {name for option in cli.params if not option.is_flag for name in option.opts}
 
 
 @pytest.mark.parametrize("text", ["dbt build", "[]", "{}", "[1]", "[" * 50_000, json.dumps(["build"] * 101), json.dumps(["x" * 70_000])])
@@ -186,6 +201,60 @@ def test_a_file_that_cannot_be_read_costs_only_time(monkeypatch):
     monkeypatch.setattr(run.artifacts, "restore_parse", lambda *_: False)
     run.find_parse(SimpleNamespace(parse_afresh=None, fingerprint=refuse))
     assert run.fingerprint is None and not run.parse_afresh
+
+
+@pytest.fixture
+def parsed(tmp_path, monkeypatch):
+    """A run whose project is known, after one that left its parse, and what it keeps under which key."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    run, kept = Run({"DBT_AWS_ARTIFACTS": "s3://artifacts/shop", "DBT_ENV_SECRET_KEY": "key-27182818"}), {}
+    monkeypatch.setattr(run.artifacts, "put_all", lambda uploads, _: kept.update({name: read() for name, read, *_ in uploads}))
+    monkeypatch.setattr(run.artifacts, "put", lambda *_: None)
+    run.make_work()
+    run.target.mkdir()
+    (run.target / "manifest.json").write_text("{}")
+    run.fingerprint, run.parse_is_kept = "1", True
+
+    def keep(parse):
+        if parse is not None:
+            run.parse.write_bytes(parse)
+        run.keep(outcome.End("failed-nodes", "a failed", 1, []))
+        assert f"{run.place}/manifest.json" in kept
+        return kept.get(artifacts.PARSE)
+
+    return SimpleNamespace(run=run, keep=keep)
+
+
+def test_a_parse_is_kept_for_the_next_run(parsed):
+    assert parsed.keep(b"parse") == b"parse"
+
+
+def test_a_parse_with_a_secret_leaves_none(parsed):
+    assert parsed.keep(b"with key-27182818") == b""
+
+
+def test_a_project_that_is_parsed_afresh_leaves_none(parsed):
+    parsed.run.fingerprint = None
+    assert parsed.keep(b"parse") == b""
+
+
+def test_a_command_that_does_not_share_its_parse_leaves_that_of_others(parsed):
+    assert parsed.keep(None) is None
+
+
+def test_a_parse_that_is_too_large_does_not_take_the_artifacts_along(parsed, monkeypatch, capsys):
+    monkeypatch.setattr("dbt_aws.run.MOST_BYTES", 4)
+    assert parsed.keep(b"parse") is None
+    assert "dbt's parse is not kept: it is larger than" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("path, to_do", [
+    ("/opt/dbt-aws/rds-ca.pem", "copy rds-ca.pem of the runner's folder there"),
+    ("/etc/ssl/own.pem", "put the file there, or name one that is in the image"),
+])
+def test_authorities_that_are_not_in_the_image(path, to_do):
+    with pytest.raises(outcome.End, match=f"there is no {path}, the profile's sslrootcert, in the image: {to_do}"):
+        profile.check_authorities(path)
 
 
 def test_files_outside_the_target_are_not_kept(tmp_path, monkeypatch):
