@@ -136,6 +136,9 @@ class StateMachine(unittest.TestCase):
         forged = {"commands": ["dbt test"], "scheduledTime": "2026-01-31T06:30:00Z"}
         end = self.run_to_the_end(machine, **forged, scheduleArn=ours)
         self.assertEqual(json.loads(end["output"])["message"], "dbt seed: success nightly", end)
+        for _ in range(2):  # no time of the schedule, so none that was run already
+            end = self.run_to_the_end(machine, scheduleArn=ours)
+            self.assertEqual(json.loads(end["output"])["message"], "dbt seed: success nightly", end)
         end = self.run_to_the_end(machine, **forged, scheduleArn=theirs)
         self.assertIn("scheduleArn is that of a schedule of something else", end["cause"])
         end = self.run_to_the_end(machine, **forged, scheduleArn=ours + "-none")

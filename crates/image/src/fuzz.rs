@@ -91,7 +91,8 @@ fn requirement(input: &[u8]) {
 fn requirements(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     // other files are no part of the input
-    if text.contains("-r") || text.contains("-c") {
+    let names_a_file = |line: &str| line.trim_start().starts_with(['-', '\\']);
+    if text.lines().any(names_a_file) {
         return;
     }
     if let Ok(requirements) = Requirements::parse("r.txt", &text) {

@@ -137,7 +137,8 @@ pub(super) async fn construct(
         })
         .collect();
     let count = configured.constructed.fetch_add(1, Ordering::Relaxed) + 1;
-    if state.contains_key("handle") {
+    // a program that never ends never ends in its preview
+    if request.dry_run && state.contains_key("handle") {
         let (log, constructed) = (provider.engine(), configured.constructed.clone());
         tokio::spawn(stalled(log, constructed, count, urn.clone(), STALLED));
     }

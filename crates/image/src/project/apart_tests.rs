@@ -265,3 +265,11 @@ fn a_name_that_is_not_utf_8_matters_where_dbt_reads() {
         ".sql cannot be packed: its name is not UTF-8",
     );
 }
+
+#[test]
+fn certificates_without_a_key_are_no_secret() {
+    let certificate = "-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----\n";
+    let key = format!("{certificate}-----BEGIN RSA PRIVATE KEY-----\n");
+    let directory = project(&[("ca.pem", certificate), ("both.pem", &key)]);
+    assert_eq!(names(directory.path()), ["ca.pem", "dbt_project.yml"]);
+}

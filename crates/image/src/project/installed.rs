@@ -198,29 +198,34 @@ struct Locals {
     template: bool,
 }
 
+/// Those that the project names, and those that such a package names. A package from elsewhere, and a lock that lists what
+/// it names, tell of no directory of this machine.
 fn locals(root: &Path, packages: &Packages, installed: &[Installed]) -> Locals {
+    let mut locals = Locals {
+        real: HashSet::new(),
+        template: false,
+    };
     let mut named = packages.locals.clone();
-    named.extend(Packages::locked(root));
-    for package in installed {
-        let of_package = Packages::read(&package.real);
-        // a package from elsewhere names no directory of this machine
-        if package.link.is_some() {
-            named.extend(
-                of_package
-                    .map(|packages| packages.locals)
-                    .unwrap_or_default(),
-            );
-        }
+    while !named.is_empty() {
+        locals.template |= named.iter().any(|path| is_template(path));
+        // dbt reads all of them from the project's root
+        let real = named.iter().filter_map(|path| {
+            let path = match (path.strip_prefix('~'), env::home_dir()) {
+                (Some(rest), Some(home)) => home.join(rest.trim_start_matches('/')),
+                _ => root.join(path),
+            };
+            fs::canonicalize(path).ok()
+        });
+        let new: Vec<_> = real
+            .filter(|real| locals.real.insert(real.clone()))
+            .collect();
+        let of_new = installed
+            .iter()
+            .filter(|package| package.link.is_some() && new.contains(&package.real));
+        named = of_new
+            .filter_map(|package| Packages::read(&package.real).ok())
+            .flat_map(|packages| packages.locals)
+            .collect();
     }
-    let real = named.iter().filter_map(|path| {
-        let path = match (path.strip_prefix('~'), env::home_dir()) {
-            (Some(rest), Some(home)) => home.join(rest.trim_start_matches('/')),
-            _ => root.join(path),
-        };
-        fs::canonicalize(path).ok()
-    });
-    Locals {
-        real: real.collect(),
-        template: named.iter().any(|path| is_template(path)),
-    }
+    locals
 }

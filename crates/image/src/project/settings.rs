@@ -223,12 +223,6 @@ impl Packages {
         }
     }
 
-    /// The local packages that `dbt deps` installs, those of packages among them.
-    pub(super) fn locked(directory: &Path) -> Vec<String> {
-        let locked = Self::of(directory, "package-lock.yml").ok().flatten();
-        locked.map(|locked| locked.locals).unwrap_or_default()
-    }
-
     fn of(directory: &Path, file: &'static str) -> Result<Option<Self>> {
         let path = directory.join(file);
         let document = document(&path).map_err(|reason| Error::Unpackable {

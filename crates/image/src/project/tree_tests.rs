@@ -362,3 +362,37 @@ fn nothing_of_a_directory_above_is_taken_for_its_name() {
         assert!(super::is_too_much(directory), "{}", directory.display());
     }
 }
+
+#[test]
+fn a_package_from_elsewhere_names_no_local_package() {
+    let repository = repository(&[
+        ("dbt/packages.yml", "packages: [{package: some/elsewhere}]"),
+        (
+            "dbt/package-lock.yml",
+            "packages: [{package: some/elsewhere}, {local: dbt_packages/elsewhere/inner}]",
+        ),
+        (
+            "dbt/dbt_packages/elsewhere/dbt_project.yml",
+            "name: elsewhere",
+        ),
+        (
+            "dbt/dbt_packages/elsewhere/packages.yml",
+            "packages: [{local: dbt_packages/elsewhere/inner}]",
+        ),
+        (
+            "dbt/dbt_packages/elsewhere/inner/dbt_project.yml",
+            "name: inner\nasset-paths: [../../../../private]\n",
+        ),
+        ("private/config", "x"),
+    ]);
+    let folder = repository.path().join("dbt/dbt_packages");
+    std::os::unix::fs::symlink(folder.join("elsewhere/inner"), folder.join("inner")).unwrap();
+    let project = read(&repository).unwrap();
+    assert!(
+        !project
+            .files
+            .iter()
+            .any(|(path, _)| path.contains("private")),
+        "packs what a package from elsewhere names"
+    );
+}

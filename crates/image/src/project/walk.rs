@@ -246,7 +246,8 @@ impl Walk {
         let at_root = path.parent() == Some(&self.root);
         let profile =
             name == "profiles.yml" && !entry.brought_back && (at_root || is_profile(path));
-        let why = match (profile, entry.apart, within.apart) {
+        let apart = entry.apart.filter(|_| !is_certificate(path, name, size));
+        let why = match (profile, apart, within.apart) {
             (true, _, _) => Some(Apart::Secret),
             _ if read => None,
             (_, Some(why), _) => Some(why),
@@ -320,11 +321,22 @@ impl Walk {
 
 /// Whether a JSON file is the key of an account, as those of Google's services.
 fn is_key(path: &Path, name: &str, size: u64) -> bool {
+    let has_key = |text: &str| text.contains("\"private_key\"") || has_private_key(text);
     name.to_lowercase().ends_with(".json")
-        && size <= MAX_KEY
-        && fs::read(path).is_ok_and(|text| {
-            let text = String::from_utf8_lossy(&text);
-            text.contains("\"private_key\"")
-                || text.contains("-----BEGIN ") && text.contains("PRIVATE KEY-----")
-        })
+        && short_text(path, size).is_some_and(|text| has_key(&text))
+}
+
+/// Whether a file has certificates, such as a warehouse's authority, and no private key.
+fn is_certificate(path: &Path, name: &str, size: u64) -> bool {
+    let alone = |text: &str| text.contains("-----BEGIN CERTIFICATE-----") && !has_private_key(text);
+    name.to_lowercase().ends_with(".pem") && short_text(path, size).is_some_and(|text| alone(&text))
+}
+
+fn has_private_key(text: &str) -> bool {
+    text.contains("-----BEGIN ") && text.contains("PRIVATE KEY-----")
+}
+
+fn short_text(path: &Path, size: u64) -> Option<String> {
+    let text = (size <= MAX_KEY).then(|| fs::read(path).ok())??;
+    Some(String::from_utf8_lossy(&text).into_owned())
 }

@@ -260,7 +260,10 @@ impl CustomResource for Instance {
                 ),
                 (
                     "a cluster that it is part of",
-                    instance.db_cluster_identifier().is_some(),
+                    // a local AWS may answer an empty text
+                    instance
+                        .db_cluster_identifier()
+                        .is_some_and(|id| !id.is_empty()),
                 ),
                 ("another kind of storage than gp2 or gp3", storage.is_none()),
             ];

@@ -65,8 +65,8 @@ impl Machine {
                 "Assign": {
                     "refused": query(&format!("{ours} ? '' : 'scheduleArn is that of a schedule of something else'")),
                     "given": query(&format!(
-                        "$merge([{ours} ? $parse($states.result.Target.Input) : {{}}, \
-                         {{'scheduleArn': $given.scheduleArn}}, \
+                        "$merge([{ours} ? $sift($parse($states.result.Target.Input), function($v, $k) \
+                         {{ $k in ['commands', 'environment', 'cpu', 'memory'] }}) : {{}}, {{'scheduleArn': $given.scheduleArn}}, \
                          $exists($given.scheduledTime) ? {{'scheduledTime': $given.scheduledTime}} : {{}}])"
                     )),
                 },
