@@ -211,7 +211,15 @@ mod secure {
             }
             if own.mode() & OTHERS_WRITE != 0 {
                 fs::remove_dir_all(folder).map_err(Error::io("emptying", folder))?;
-                make(folder)
+                make(folder)?;
+                let made = fs::metadata(folder).map_err(Error::io("reading", folder))?;
+                if made.mode() & OTHERS_WRITE != 0 {
+                    return Err(refused(
+                        folder,
+                        "its file system keeps no permissions, so anybody could write to it",
+                    ));
+                }
+                Ok(())
             } else if own.mode() & 0o077 != 0 {
                 restrict(folder, 0o700)
             } else {

@@ -88,8 +88,8 @@ pub struct PlatformArtifacts {
 /// What a platform answers.
 #[derive(Clone, Debug, Props)]
 pub struct DbtPlatformOutputs {
-    /// All that a project needs of the platform: pass it as `platform`, in TypeScript and Go not to a project whose
-    /// `parent` is the platform: the program would never end. Holds no secret.
+    /// All that a project needs of the platform: pass it as `platform`. Do not make the platform the `parent` of that
+    /// project: a program in TypeScript or Go would never end. Holds no secret.
     pub handle: BTreeMap<String, String>,
     /// The VPC's id.
     pub vpc_id: String,

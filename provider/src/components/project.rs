@@ -161,8 +161,8 @@ pub struct DbtProjectProfile {
 /// What a project answers.
 #[derive(Clone, Debug, Props)]
 pub struct DbtProjectOutputs {
-    /// What a `DbtSchedule` takes as `project`, in TypeScript and Go not one whose `parent` is the project: the program
-    /// would never end.
+    /// What a `DbtSchedule` takes as `project`. Do not make the project the `parent` of that schedule: a program in
+    /// TypeScript or Go would never end.
     pub handle: BTreeMap<String, String>,
     /// The URL of the repository that holds the images; none with `image`.
     pub repository_url: Option<String>,

@@ -52,7 +52,7 @@ pub struct DbtScheduleInputs {
     /// time skips a run. Default: `UTC`.
     #[prop(default = "UTC", check = timezone)]
     pub timezone: String,
-    /// dbt command lines, run in order in one process until one fails. Default: `["dbt build"]`.
+    /// dbt command lines, run in order until one fails. Default: `["dbt build"]`.
     #[prop(check = some_commands)]
     pub commands: Option<Vec<String>>,
     /// Environment variables of these runs, over the project's: those that the dbt project reads with `env_var` or that are

@@ -129,7 +129,7 @@ fn what_looks_like_a_secret_stays_out_and_is_named() {
     );
     let read = Project::read(directory.path()).unwrap();
     assert_eq!(names(directory.path()), ["dbt_project.yml", "other.json"]);
-    let expected = "left out of the image, as it looks like a secret (`!NAME` in .dockerignore packs it, `NAME` says that it is known): .aws, .env, .env.prod, .envrc, .git-credentials, .netrc, .pypirc, X.P12, a/b.key, credentials-prod.json and 13 more";
+    let expected = "left out of the image, as it looks like a secret (`!NAME` in .dockerignore packs it, `NAME` leaves it out without this line): .aws, .env, .env.prod, .envrc, .git-credentials, .netrc, .pypirc, X.P12, a/b.key, credentials-prod.json and 13 more";
     assert_eq!(read.notes, [expected]);
 
     write(
@@ -140,7 +140,7 @@ fn what_looks_like_a_secret_stays_out_and_is_named() {
     assert_eq!(
         Project::read(directory.path()).unwrap().notes,
         [
-            "left out of the image, as it looks like a secret (`!NAME` in .dockerignore packs it, `NAME` says that it is known): models/.env"
+            "left out of the image, as it looks like a secret (`!NAME` in .dockerignore packs it, `NAME` leaves it out without this line): models/.env"
         ]
     );
 
@@ -222,7 +222,7 @@ fn links_stay_links_and_lead_to_what_is_named() {
     }
     assert_eq!(
         notes[3],
-        "left out of the image, as it looks like a secret (`!NAME` in .dockerignore packs it, `NAME` says that it is known): .env"
+        "left out of the image, as it looks like a secret (`!NAME` in .dockerignore packs it, `NAME` leaves it out without this line): .env"
     );
 
     // and these dbt would miss

@@ -343,7 +343,7 @@ impl Reading {
         };
         left(
             &mut self.walk.secrets,
-            "as it looks like a secret (`!NAME` in .dockerignore packs it, `NAME` says that it is known)",
+            "as it looks like a secret (`!NAME` in .dockerignore packs it, `NAME` leaves it out without this line)",
         );
         left(&mut self.walk.unnamed, "as its name is not UTF-8");
         let directory = format!("{DIRECTORY}/{inner}")

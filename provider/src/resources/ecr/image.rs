@@ -493,7 +493,7 @@ mod tests {
         assert_eq!(
             found.warnings,
             [
-                "path: left out of the image, as it looks like a secret (`!NAME` in .dockerignore packs it, `NAME` says that it is known): .env"
+                "path: left out of the image, as it looks like a secret (`!NAME` in .dockerignore packs it, `NAME` leaves it out without this line): .env"
             ]
         );
     }
