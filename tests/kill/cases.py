@@ -12,9 +12,10 @@ ELSEWHERE = "eu-west-1"
 SHOP = {
     "shop/dbt_project.yml": "name: jaffle_shop\nprofile: jaffle_shop\n",
     "shop/models/orders.sql": "select 1 as id\n",
-    # As small as a package is.
+    # What a requirements file must have, and no more.
     "shop/requirements.txt":
-        "six==1.17.0 --hash=sha256:4721f391ed90541fddacab5acf947aa0d3dc7d27b2e1e8eda2be8970586c3274\n",
+        "dbt-core==1.11.16 --hash=sha256:8798a8e2b4f7addd62807d96f7e6d9d1c29688282a19a467cb39f6b20d972959\n"
+        "dbt-postgres==1.11.0 --hash=sha256:b88f994dc2f00150579d62f8ff91af715428a3cfe064e067945359ca4509872c\n",
 }
 WHOLE = {**yaml.safe_load((HERE / "Pulumi.yaml").read_text())["resources"], "files": SHOP}
 WHOLE["jaffle"]["properties"]["baseImage"] = BASE.image
