@@ -8,11 +8,13 @@ import containers
 import databases
 import integrations
 import network
+import roles
 import schedules
 
 containers.install()
 databases.install()
 integrations.install()
 network.install()
+roles.install()
 schedules.install()
 app = ministack.app.app
