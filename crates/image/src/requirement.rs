@@ -51,6 +51,10 @@ impl FromStr for Requirement {
                 limits::REQUIREMENT
             ));
         }
+        // pep508_rs cuts other letters in two
+        if !text.is_ascii() {
+            return Err("it has letters that no requirement has".to_owned());
+        }
         // a URL can hold a semicolon
         let split = text.split_once(';');
         let split = match split {
