@@ -55,6 +55,13 @@ impl FromStr for Requirement {
         if !text.is_ascii() {
             return Err("it has letters that no requirement has".to_owned());
         }
+        // nor does it take a name that ends so
+        let rest = text.trim_start();
+        let after =
+            rest.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || "._-".contains(c));
+        if rest[..rest.len() - after.len()].ends_with(['.', '_', '-']) {
+            return Err("its name does not end with a letter or a digit".to_owned());
+        }
         // a URL can hold a semicolon
         let split = text.split_once(';');
         let split = match split {
