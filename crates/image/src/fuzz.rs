@@ -6,7 +6,7 @@ use pep508_rs::ExtraName;
 use reqwest::Url;
 
 use super::{
-    Platform, Python, Reference, Requirements, base, layer::Archive, lock, metadata, page,
+    Platform, Python, Reference, Requirements, base, layer::Archive, lock, metadata, page, project,
     requirement::Requirement, resolve, settings, wheel,
 };
 
@@ -19,9 +19,11 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("json", json),
     ("manifest", manifest),
     ("metadata", metadata),
+    ("project", project),
     ("reference", reference),
     ("requirement", requirement),
     ("requirements", requirements),
+    ("scan", scan),
     ("settings", settings),
     ("tar", tar),
     ("wheel", wheel),
@@ -71,6 +73,11 @@ fn metadata(input: &[u8]) {
     }
 }
 
+/// `dbt_project.yml` and the lists of packages.
+fn project(input: &[u8]) {
+    project::fuzz::yaml(&String::from_utf8_lossy(input));
+}
+
 fn reference(input: &[u8]) {
     if let Ok(reference) = String::from_utf8_lossy(input).parse::<Reference>() {
         let again = reference.to_string().parse::<Reference>();
@@ -99,6 +106,11 @@ fn requirements(input: &[u8]) {
         let _ = lock::packages(&requirements, PYTHON, Platform::Amd64);
         let _ = settings::with_those_of(&requirements, Vec::new());
     }
+}
+
+/// Jinja in SQL and YAML.
+fn scan(input: &[u8]) {
+    project::fuzz::scan(&String::from_utf8_lossy(input));
 }
 
 /// pip's configuration file and a netrc.

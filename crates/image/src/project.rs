@@ -2,6 +2,8 @@
 
 mod apart;
 mod changes;
+#[cfg(any(test, feature = "fuzz"))]
+pub(super) mod fuzz;
 mod installed;
 mod scan;
 mod settings;

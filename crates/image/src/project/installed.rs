@@ -7,8 +7,8 @@ use std::{
 };
 
 use super::{
-    settings::{Named, OWN, PROJECT, Packages, Reads, Settings, is_template},
-    tree::{Reading, is_too_much, joined},
+    settings::{Named, OWN, PROJECT, Package, Packages, Reads, Settings, is_template},
+    tree::{Reading, is_too_much, joined, listed},
     walk::{Node, unpackable},
 };
 use crate::{Error, Result};
@@ -22,6 +22,14 @@ pub(super) struct Installed {
     /// The path of the link, where it is one.
     link: Option<PathBuf>,
     ignored: bool,
+    settings: Option<Settings>,
+}
+
+impl Installed {
+    fn is_called(&self, name: &str) -> bool {
+        let own = self.settings.as_ref().and_then(|own| own.name.as_deref());
+        own == Some(name) || self.seen.rsplit('/').next() == Some(name)
+    }
 }
 
 impl Reading {
@@ -35,7 +43,7 @@ impl Reading {
         if install.is_template() {
             let unknown = format!("{} of {PROJECT} is a template", install.key);
             self.unknown.get_or_insert(unknown);
-            if packages.count != Some(0) {
+            if !packages.is_empty() {
                 self.notes.push(format!("packages-install-path is {:?}, a template that only dbt can read: whether the packages are installed was not looked at", install.path));
             }
             return Ok(vec![]);
@@ -49,7 +57,7 @@ impl Reading {
                 "packages-install-path is {}, which is not there in the image; write a path relative to {PROJECT}, and run `dbt deps`",
                 install.path
             );
-            return if packages.count == Some(0) {
+            return if packages.is_empty() {
                 Ok(vec![])
             } else {
                 Err(unpackable(&root.join(PROJECT), reason))
@@ -75,6 +83,7 @@ impl Reading {
             found.push(Installed {
                 ignored: self.walk.rules.excludes(&seen) && !self.walk.rules.may_keep_below(&seen),
                 link: path.is_symlink().then_some(path),
+                settings: Settings::read(&real).ok().flatten(),
                 real,
                 seen,
             });
@@ -89,7 +98,7 @@ impl Reading {
 
     fn package(&mut self, package: &Installed, locals: &Locals) -> Result<()> {
         let Installed { real, seen, .. } = package;
-        let Some(settings) = Settings::read(real).ok().flatten() else {
+        let Some(settings) = &package.settings else {
             return Ok(());
         };
         let inside = real.starts_with(&self.walk.root);
@@ -118,7 +127,7 @@ impl Reading {
             }
         }
         self.walk.homes.insert(real.clone());
-        self.names.extend(settings.name);
+        self.names.extend(settings.name.clone());
         let written = settings.written.iter().map(|path| real.join(path));
         self.walk.written.extend(written);
         for named in &settings.paths {
@@ -140,54 +149,103 @@ impl Reading {
         Ok(())
     }
 
-    /// dbt's own rule: as many folders are installed as packages are named.
+    /// Refuses packages that are named and not installed, or not packed.
     pub(super) fn are_installed(
         &self,
         install: &Named,
         packages: &Packages,
         installed: &[Installed],
     ) -> Result<()> {
-        let (Some(count), false) = (packages.count, install.is_template()) else {
+        let (Some(named), false) = (&packages.named, install.is_template()) else {
             return Ok(());
         };
-        let (file, root) = (packages.file, &self.walk.root);
-        let whole: Vec<&Installed> = installed
+        let (file, path, root) = (packages.file, &install.path, &self.walk.root);
+        let mut found: Vec<&Installed> = installed
             .iter()
             .filter(|package| package.real.join(PROJECT).is_file())
             .collect();
-        let named = if count == 1 {
-            "a package".to_owned()
-        } else {
-            format!("{count} packages")
-        };
-        if whole.len() < count {
-            let found = match whole.len() {
-                0 => "is not installed".to_owned(),
-                found => format!("of which {found} can be found"),
-            };
-            let found = if count > 1 && whole.is_empty() {
-                "of which none is installed".to_owned()
-            } else {
-                found
+        if let Some(missing) = missing(root, packages, &found) {
+            let what = match &named[..] {
+                [_] => format!("{file} names {missing}, which is not in {path}"),
+                many => format!(
+                    "{file} names {} packages, of which {missing} cannot be found in {path}",
+                    many.len()
+                ),
             };
             let reason = format!(
-                "its packages are not installed: {file} names {named}, {found} in {}, and a run installs none; run `dbt deps` there first",
-                install.path
+                "its packages are not installed: {what}, and a run installs none; run `dbt deps` there first"
             );
-            let reason = reason.replace("a package, is", "a package, which is");
             return Err(unpackable(root, reason));
         }
-        let packed = whole.iter().filter(|package| {
+        found.retain(|package| {
             self.walk.nodes.contains_key(&package.real.join(PROJECT)) && !package.ignored
         });
-        if packed.count() < count {
+        if let Some(missing) = missing(root, packages, &found) {
             let reason = format!(
-                "its packages are installed in {}, but its .dockerignore leaves them out, and a run installs none; take them out of .dockerignore, or add `!{}`",
-                install.path, install.path
+                "its packages are installed in {path}, but its .dockerignore leaves {missing} out, and a run installs none; take them out of .dockerignore, or add `!{path}`"
             );
             return Err(unpackable(root, reason));
         }
         Ok(())
+    }
+}
+
+/// Which of the named packages cannot be among those that are found. dbt itself counts: as many folders as packages. That
+/// alone lets one pass whose place another package's package takes; so what has a name is looked for by it, and what has
+/// none is counted against the folders that are nobody else's.
+fn missing(root: &Path, packages: &Packages, found: &[&Installed]) -> Option<String> {
+    let named = packages.named.as_deref().unwrap_or_default();
+    let (mut lacking, mut nameless, mut left) = (vec![], vec![], found.to_vec());
+    for package in named {
+        let local = package.local.as_ref().map(|path| local(root, path));
+        let local = local.and_then(|path| fs::canonicalize(path).ok());
+        let own = local.as_ref().and_then(|real| Settings::read(real).ok()?);
+        let own = own.and_then(|settings| settings.name);
+        let is_it = |folder: &&Installed| {
+            let mut names = package.folders.iter().chain(&own);
+            local.as_ref() == Some(&folder.real) || names.any(|name| folder.is_called(name))
+        };
+        let shown = || package.shown.clone();
+        match found.iter().any(is_it) {
+            true => left.retain(|folder| !is_it(folder)),
+            false if package.folders.is_empty() && own.is_none() => nameless.push(shown()),
+            false => lacking.push(shown()),
+        }
+    }
+    let theirs = found
+        .iter()
+        .filter_map(|folder| Packages::read(&folder.real).ok());
+    let theirs: Vec<Package> = theirs
+        .flat_map(|theirs| theirs.named.unwrap_or_default())
+        .collect();
+    let theirs = theirs.iter().flat_map(|package| &package.folders);
+    let theirs: Vec<&String> = theirs.chain(&packages.locked).collect();
+    left.retain(|folder| !theirs.iter().any(|name| folder.is_called(name)));
+    let mut words = vec![];
+    if nameless.len() > left.len() {
+        match left.len() {
+            0 => lacking.append(&mut nameless),
+            some => words.push(format!(
+                "{} of {}",
+                nameless.len() - some,
+                listed(&nameless)
+            )),
+        }
+    }
+    if !lacking.is_empty() {
+        words.insert(0, listed(&lacking));
+    }
+    if words.is_empty() && found.len() < named.len() {
+        words.push(format!("{} cannot be found", named.len() - found.len()));
+    }
+    (!words.is_empty()).then(|| words.join(" and "))
+}
+
+/// The directory of a local package: dbt reads all paths from the project's root.
+fn local(root: &Path, path: &str) -> PathBuf {
+    match (path.strip_prefix('~'), env::home_dir()) {
+        (Some(rest), Some(home)) => home.join(rest.trim_start_matches('/')),
+        _ => root.join(path),
     }
 }
 
@@ -205,17 +263,11 @@ fn locals(root: &Path, packages: &Packages, installed: &[Installed]) -> Locals {
         real: HashSet::new(),
         template: false,
     };
-    let mut named = packages.locals.clone();
+    let mut named: Vec<String> = packages.locals().cloned().collect();
     while !named.is_empty() {
         locals.template |= named.iter().any(|path| is_template(path));
-        // dbt reads all of them from the project's root
-        let real = named.iter().filter_map(|path| {
-            let path = match (path.strip_prefix('~'), env::home_dir()) {
-                (Some(rest), Some(home)) => home.join(rest.trim_start_matches('/')),
-                _ => root.join(path),
-            };
-            fs::canonicalize(path).ok()
-        });
+        let real = named.iter();
+        let real = real.filter_map(|path| fs::canonicalize(local(root, path)).ok());
         let new: Vec<_> = real
             .filter(|real| locals.real.insert(real.clone()))
             .collect();
@@ -224,7 +276,7 @@ fn locals(root: &Path, packages: &Packages, installed: &[Installed]) -> Locals {
             .filter(|package| package.link.is_some() && new.contains(&package.real));
         named = of_new
             .filter_map(|package| Packages::read(&package.real).ok())
-            .flat_map(|packages| packages.locals)
+            .flat_map(|packages| packages.locals().cloned().collect::<Vec<_>>())
             .collect();
     }
     locals

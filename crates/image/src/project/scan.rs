@@ -175,7 +175,7 @@ impl<'a> Scan<'a> {
         }
     }
 
-    fn file(&mut self, name: &str, reads: Reads, text: &str) {
+    pub(super) fn file(&mut self, name: &str, reads: Reads, text: &str) {
         jinja::variables(text, &mut self.variables);
         if is_yaml(name) && (reads.macros || reads.nodes) {
             for word in jinja::words(text) {

@@ -127,18 +127,18 @@ impl Settings {
         let Some(document) = document else {
             return Ok(None);
         };
-        let Some(root) = document.root().filter(|root| root.is_mapping()) else {
-            return Err(broken("is not a mapping".into()));
-        };
-        if root.get("name").is_some_and(|name| name.text().is_none()) {
-            return Err(broken(
-                "has a name that is not text; put it in quotes".into(),
-            ));
-        }
-        Ok(Some(Self::of(root)))
+        Self::of(&document)
+            .map(Some)
+            .map_err(|reason| broken(reason.into()))
     }
 
-    fn of(root: Value<'_>) -> Self {
+    /// The settings that a document has, or what is wrong with it.
+    pub(super) fn of(document: &Yaml) -> Result<Self, &'static str> {
+        let root = document.root().filter(|root| root.is_mapping());
+        let root = root.ok_or("is not a mapping")?;
+        if root.get("name").is_some_and(|name| name.text().is_none()) {
+            return Err("has a name that is not text; put it in quotes");
+        }
         let text = |key: &str| root.get(key).and_then(Value::text).map(str::to_owned);
         let written = |key: &str, default: &str| {
             let path = text(key).filter(|path| !is_template(path));
@@ -171,7 +171,7 @@ impl Settings {
             }
         }
         let install = text("packages-install-path").unwrap_or_else(|| "dbt_packages".into());
-        Self {
+        Ok(Self {
             name: text("name"),
             profile: text("profile"),
             paths,
@@ -180,7 +180,7 @@ impl Settings {
                 written("target-path", "target"),
                 written("log-path", "logs"),
             ],
-        }
+        })
     }
 }
 
@@ -194,54 +194,106 @@ fn texts(value: Value<'_>) -> Vec<String> {
     texts.map(str::to_owned).collect()
 }
 
+/// A package that a project names.
+#[derive(Debug)]
+pub(super) struct Package {
+    /// What it is called where it is named, without credentials.
+    pub(super) shown: String,
+    /// The directory of a local one, as it is written.
+    pub(super) local: Option<String>,
+    /// What dbt may call its folder; nothing where that is not known.
+    pub(super) folders: Vec<String>,
+}
+
+impl Package {
+    /// One of `packages.yml`, with what `package-lock.yml` says of it.
+    fn new(named: Value<'_>, locked: &[Value<'_>]) -> Self {
+        let text = |key| named.get(key).and_then(Value::text);
+        let kinds = ["package", "git", "local", "private", "tarball"];
+        let kind = kinds.into_iter().find(|kind| named.get(kind).is_some());
+        let source = kind.and_then(text).unwrap_or_default();
+        let own = match kind {
+            Some("package") => source.rsplit('/').next(),
+            Some("tarball") => text("name"),
+            _ => None,
+        };
+        let same = |entry: &&Value<'_>| {
+            let of_entry = |key| entry.get(key).and_then(Value::text);
+            let keys = kind.into_iter().chain(["subdirectory"]);
+            kind.is_some() && keys.into_iter().all(|key| of_entry(key) == text(key))
+        };
+        let locked = locked.iter().find(same);
+        let locked = locked.and_then(|entry| entry.get("name")?.text());
+        let folders = [own, locked].into_iter().flatten();
+        Self {
+            shown: source.rsplit('@').next().unwrap_or_default().to_owned(),
+            local: (kind == Some("local")).then(|| source.to_owned()),
+            folders: folders
+                .filter(|name| !name.is_empty() && !is_template(name))
+                .map(str::to_owned)
+                .collect(),
+        }
+    }
+}
+
 /// The packages that a project names.
 #[derive(Debug, Default)]
 pub(super) struct Packages {
     /// The file that names them.
     pub(super) file: &'static str,
-    /// How many; unknown where a template says it.
-    pub(super) count: Option<usize>,
-    /// The directories of local ones, as they are written.
-    pub(super) locals: Vec<String>,
+    /// Each; unknown where a template says it.
+    pub(super) named: Option<Vec<Package>>,
+    /// The folders of all that dbt installed, as `package-lock.yml` has them.
+    pub(super) locked: Vec<String>,
 }
 
 impl Packages {
     /// What the project in a directory names, by dbt's rule of which file counts.
     pub(super) fn read(directory: &Path) -> Result<Self> {
-        let [packages, dependencies] =
-            ["packages.yml", "dependencies.yml"].map(|file| Self::of(directory, file));
-        match (packages?, dependencies?) {
+        let read = |file: &'static str| {
+            let path = directory.join(file);
+            document(&path).map_err(|reason| Error::Unpackable { path, reason })
+        };
+        let lock = document(&directory.join("package-lock.yml")).ok().flatten();
+        let of =
+            |file| Ok(read(file)?.and_then(|document| Self::of(file, &document, lock.as_ref())));
+        match (of("packages.yml")?, of("dependencies.yml")?) {
             (Some(_), Some(_)) => Err(Error::Unpackable {
                 path: directory.into(),
                 reason: "packages.yml and dependencies.yml both have packages, which dbt refuses; move them into one of the two".into(),
             }),
             (None, None) => Ok(Self {
-                count: Some(0),
+                named: Some(vec![]),
                 ..Self::default()
             }),
             (Some(packages), None) | (None, Some(packages)) => Ok(packages),
         }
     }
 
-    fn of(directory: &Path, file: &'static str) -> Result<Option<Self>> {
-        let path = directory.join(file);
-        let document = document(&path).map_err(|reason| Error::Unpackable {
-            path: path.clone(),
-            reason,
-        })?;
-        let root = document.as_ref().and_then(Yaml::root);
-        let Some(packages) = root.and_then(|root| root.get("packages")) else {
-            return Ok(None);
-        };
-        let items: Vec<Value<'_>> = packages.items().into_iter().flatten().collect();
-        let locals = items
-            .iter()
-            .filter_map(|package| package.get("local")?.text());
-        Ok(Some(Self {
+    /// What a file of packages names; `None` where it has none.
+    pub(super) fn of(file: &'static str, document: &Yaml, lock: Option<&Yaml>) -> Option<Self> {
+        let packages = document.root()?.get("packages")?;
+        let lock = lock.and_then(|lock| lock.root()?.get("packages")?.items());
+        let locked: Vec<Value<'_>> = lock.into_iter().flatten().collect();
+        let items = packages.items().into_iter().flatten();
+        let named = items.map(|item| Package::new(item, &locked)).collect();
+        let folders = locked.iter().filter_map(|entry| entry.get("name")?.text());
+        Some(Self {
             file,
-            count: (!packages.text().is_some_and(is_template)).then_some(items.len()),
-            locals: locals.map(str::to_owned).collect(),
-        }))
+            named: (!packages.text().is_some_and(is_template)).then_some(named),
+            locked: folders.map(str::to_owned).collect(),
+        })
+    }
+
+    /// Whether the project names none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.named.as_ref().is_some_and(Vec::is_empty)
+    }
+
+    /// The directories of local ones, as they are written.
+    pub(super) fn locals(&self) -> impl Iterator<Item = &String> {
+        let named = self.named.iter().flatten();
+        named.filter_map(|package| package.local.as_ref())
     }
 }
 

@@ -399,7 +399,7 @@ fn plain(text: &str) -> String {
 }
 
 /// A few names of many.
-fn listed(names: &[String]) -> String {
+pub(super) fn listed(names: &[String]) -> String {
     const SHOWN: usize = 10;
     let shown = names.iter().take(SHOWN).map(|name| plain(name));
     let shown = shown.collect::<Vec<_>>().join(", ");
