@@ -236,7 +236,7 @@ fn missing(root: &Path, packages: &Packages, found: &[&Installed]) -> Option<Str
         words.insert(0, listed(&lacking));
     }
     if words.is_empty() && found.len() < named.len() {
-        words.push(format!("{} cannot be found", named.len() - found.len()));
+        words.push((named.len() - found.len()).to_string());
     }
     (!words.is_empty()).then(|| words.join(" and "))
 }

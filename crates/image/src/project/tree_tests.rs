@@ -159,18 +159,18 @@ fn local_packages_above_and_beside_are_packed_once() {
     };
     let missing = |found: &str| {
         format!(
-            "its packages are not installed: packages.yml names 3 packages, of which {found} in dbt_packages, and a run installs none; run `dbt deps` there first"
+            "its packages are not installed: packages.yml names 3 packages, of which {found} cannot be found in dbt_packages, and a run installs none; run `dbt deps` there first"
         )
     };
     let error = || read(&repository).unwrap_err();
     assert!(
-        error().ends_with(&missing("none is installed")),
+        error().ends_with(&missing(".., ../lib/more, own")),
         "{}",
         error()
     );
     install("util", "");
     install("own", "dbt/own");
-    assert!(error().ends_with(&missing("2 can be found")), "{}", error());
+    assert!(error().ends_with(&missing("../lib/more")), "{}", error());
     install("more", "lib/more");
     packed(
         &repository,
@@ -195,7 +195,7 @@ fn local_packages_above_and_beside_are_packed_once() {
     );
     assert!(
         error().contains(
-            "its packages are installed in dbt_packages, but its .dockerignore leaves them out"
+            "its packages are installed in dbt_packages, but its .dockerignore leaves ../lib/more out"
         ),
         "{}",
         error()
@@ -215,24 +215,30 @@ fn packages_are_counted_as_dbt_counts_them() {
     let (x, y) = ((x.0.as_str(), x.1.as_str()), (y.0.as_str(), y.1.as_str()));
     for file in ["dbt/packages.yml", "dbt/dependencies.yml"] {
         let named = (file, packages);
-        refused(&[named], "of which none is installed in dbt_packages");
-        refused(&[named, x], "of which 1 can be found in dbt_packages");
+        refused(
+            &[named],
+            "of which a/x, https://host/y.git cannot be found in dbt_packages",
+        );
+        refused(
+            &[named, x],
+            "of which https://host/y.git cannot be found in dbt_packages",
+        );
         refused(
             &[named, x, ("dbt/dbt_packages/y/README.md", "")],
-            "of which 1 can be found",
+            "of which https://host/y.git cannot be found",
         );
         assert!(read(&repository(&[named, x, y])).is_ok());
         let ignored = ("dbt/.dockerignore", "dbt_packages\n");
         refused(
             &[named, x, y, ignored],
-            "its packages are installed in dbt_packages, but its .dockerignore leaves them out, and a run installs none; take them out of .dockerignore, or add `!dbt_packages`",
+            "its packages are installed in dbt_packages, but its .dockerignore leaves a/x, https://host/y.git out, and a run installs none; take them out of .dockerignore, or add `!dbt_packages`",
         );
         let back = ("dbt/.dockerignore", "dbt_packages\n!dbt_packages\n");
         assert!(read(&repository(&[named, x, y, back])).is_ok());
     }
     refused(
         &[("dbt/packages.yml", "packages: [{package: a/b}]")],
-        "packages.yml names a package, which is not installed in dbt_packages",
+        "packages.yml names a/b, which is not in dbt_packages, and a run installs none; run `dbt deps` there first",
     );
     refused(
         &[
@@ -247,7 +253,7 @@ fn packages_are_counted_as_dbt_counts_them() {
             ("dbt/packages.yml", &format!("packages: []\n{packages}")),
             x,
         ],
-        "of which 1 can be found",
+        "of which https://host/y.git cannot be found",
     );
     for none in [
         "",
@@ -261,6 +267,79 @@ fn packages_are_counted_as_dbt_counts_them() {
             "{none}"
         );
     }
+}
+
+#[test]
+fn a_missing_package_hides_behind_no_other() {
+    let packages = "packages:\n- {package: a/x, version: 1.0.0}\n- {git: 'https://me:token@host/y.git', subdirectory: s}\n- {git: 'https://host/y.git'}\n- {local: ../own}\n- {tarball: 'https://host/t.tar.gz', name: t}\n";
+    let lock = "packages:\n- {package: a/x, name: x}\n- {git: 'https://me:token@host/y.git', subdirectory: s, name: locked}\n- {package: a/others, name: others}\n";
+    let of_x = "packages: [{package: a/transitive}]";
+    // the folders that are installed, whether there is a lock, and what is said to be missing
+    for (folders, locked, missing) in [
+        // as `dbt deps` leaves them
+        ("x y z own t", false, ""),
+        ("x y z own t transitive", false, ""),
+        ("x locked z own t", true, ""),
+        ("x locked z own t others transitive", true, ""),
+        // a folder of another name, with the package's own name in it
+        ("dir=x y z dir2=own t", false, ""),
+        // what was named before, or what another package brings
+        ("transitive y z own t", false, "a/x"),
+        ("x y z own transitive", false, "https://host/t.tar.gz"),
+        ("x y z before t", false, "../own"),
+        (
+            "x transitive z own t",
+            false,
+            "1 of host/y.git, https://host/y.git",
+        ),
+        (
+            "x transitive own t others",
+            true,
+            "host/y.git, https://host/y.git",
+        ),
+        ("x y z own t", true, "host/y.git"),
+        ("x locked own t others", true, "https://host/y.git"),
+        ("y z own", false, "a/x, https://host/t.tar.gz"),
+        ("x transitive a b", false, "../own, https://host/t.tar.gz"),
+        (
+            "x transitive a",
+            false,
+            "../own, https://host/t.tar.gz and 1 of host/y.git, https://host/y.git",
+        ),
+    ] {
+        let mut files = vec![
+            ("dbt/packages.yml".to_owned(), packages.to_owned()),
+            ("own/dbt_project.yml".to_owned(), "name: own".to_owned()),
+        ];
+        if locked {
+            files.push(("dbt/package-lock.yml".to_owned(), lock.to_owned()));
+        }
+        for folder in folders.split(' ') {
+            let (folder, name) = folder.split_once('=').unwrap_or((folder, folder));
+            let at = format!("dbt/dbt_packages/{folder}");
+            files.push((format!("{at}/dbt_project.yml"), format!("name: {name}")));
+            if name == "x" {
+                files.push((format!("{at}/packages.yml"), of_x.to_owned()));
+            }
+        }
+        let files: Vec<(&str, &str)> = files.iter().map(|(a, b)| (&**a, &**b)).collect();
+        let error = read(&repository(&files)).err().unwrap_or_default();
+        let said = error
+            .split_once("of which ")
+            .map_or(&*error, |(_, said)| said);
+        let said = said.split(" cannot be found in dbt_packages").next();
+        assert_eq!(said, Some(missing), "{folders}: {error}");
+    }
+    // two entries for one folder, which dbt counts twice
+    let twice = "packages: [{package: a/x}, {package: b/x}]";
+    let files = [
+        ("dbt/packages.yml", twice),
+        ("dbt/dbt_packages/x/dbt_project.yml", "name: x"),
+    ];
+    refused(
+        &files,
+        "names 2 packages, of which 1 cannot be found in dbt_packages",
+    );
 }
 
 #[test]
