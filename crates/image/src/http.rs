@@ -1,22 +1,21 @@
 //! HTTP as registries and package indexes need it: retries, bounds, and errors without secrets.
 
 use std::{
-    collections::BTreeSet,
-    env, fmt, fs,
-    sync::{Arc, PoisonError, RwLock},
+    env,
+    error::Error as StdError,
+    ffi::OsString,
+    fmt, io,
     time::{Duration, Instant},
 };
 
-use reqwest::{
-    Certificate, Method, RequestBuilder, Response, StatusCode, Url, header,
-    redirect::{Action, Attempt, Policy},
-};
+use reqwest::{Method, RequestBuilder, Response, StatusCode, Url, header, redirect::Policy};
 
 use super::{
     Error, Result,
     limits::{self, Limit},
-    proxy::{self, Proxies},
+    proxy::{self, Proxies, Refusal},
     settings,
+    trust::{Trusted, Untrusted, certificates},
 };
 
 const ATTEMPTS: u32 = 5;
@@ -37,73 +36,25 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// The hosts, with or without a port, that are asked without encryption because the user says so.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Trusted(Arc<RwLock<BTreeSet<String>>>);
-
-impl Trusted {
-    /// Hosts as pip and uv take them, also with a scheme before them.
-    pub(super) fn add(&self, hosts: impl IntoIterator<Item = String>) {
-        let bare = |host: String| {
-            let host = host.rsplit("://").next().unwrap_or_default();
-            host.trim_end_matches('/').to_ascii_lowercase()
-        };
-        let mut trusted = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        trusted.extend(hosts.into_iter().map(bare));
-    }
-
-    /// Nothing, or why a URL is not asked.
-    fn refusal(&self, url: &Url) -> Option<String> {
-        match url.scheme() {
-            "https" => None,
-            "http" if is_loopback(&host(url)) || self.has(url) => None,
-            "http" => Some(format!(
-                "it is reached by http, which anybody on the way can change: use https, or name it in PIP_TRUSTED_HOST: \
-                 {}",
-                host(url)
-            )),
-            other => Some(format!("it is reached by {other}, not by https")),
-        }
-    }
-
-    fn has(&self, url: &Url) -> bool {
-        let trusted = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let name = url.host_str().unwrap_or_default();
-        let port = url.port_or_known_default().unwrap_or_default();
-        trusted.contains(name) || trusted.contains(&format!("{name}:{port}"))
-    }
-
-    /// Whether an answer may lead to a URL: never from what is encrypted to what is not.
-    fn redirect(&self, attempt: Attempt<'_>) -> Action {
-        let (next, before) = (attempt.url(), attempt.previous());
-        let encrypted = before.iter().any(|url| url.scheme() == "https");
-        let reason = if before.len() > limits::REDIRECTS {
-            Some("it leads on too often".to_owned())
-        } else if encrypted && next.scheme() != "https" && !self.has(next) {
-            Some(format!("it leads to {}://{}", next.scheme(), host(next)))
-        } else {
-            let refusal = self.refusal(next);
-            refusal.map(|reason| format!("it leads to {}: {reason}", host(next)))
-        };
-        match reason {
-            Some(reason) => attempt.error(reason),
-            None => attempt.follow(),
-        }
-    }
-}
-
 /// What sends requests, to hosts that are encrypted, this machine or trusted.
 #[derive(Clone, Debug)]
 pub(super) struct Client {
     inner: reqwest::Client,
     pub(super) trusted: Trusted,
+    /// The setting that names trusted hosts, in the words of whom this client asks.
+    setting: &'static str,
+    /// Why no certificate can be verified as the user asks for, if so.
+    unverified: Option<String>,
 }
 
 impl Client {
-    /// A client that trusts the system's certificates and those that pip's settings name.
+    /// A client of indexes that trusts the system's certificates and those that settings name.
     pub(super) fn new() -> Self {
-        let trusted = Trusted::default();
-        trusted.add(settings::trusted_hosts());
+        Self::with(|name| env::var_os(name))
+    }
+
+    fn with(variable: impl Fn(&str) -> Option<OsString>) -> Self {
+        let trusted = Trusted::from_environment();
         let proxies = Proxies::from_env();
         // a second caller finds the first one's provider, which is the same
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -122,16 +73,35 @@ impl Client {
                 false => client.proxy(proxies.clone().into()),
             }
         };
-        let named = env::var_os("PIP_CERT").and_then(|path| fs::read(path).ok());
-        let certificates = named
-            .and_then(|pem| Certificate::from_pem_bundle(&pem).ok())
-            .unwrap_or_default();
-        let inner = builder()
-            .tls_certs_merge(certificates)
-            .build()
-            .or_else(|_| builder().build())
-            .unwrap_or_default();
-        Self { inner, trusted }
+        let made = certificates(variable).and_then(|found| {
+            let made = builder().tls_certs_merge(found).build();
+            made.map_err(|error| {
+                let cause = innermost(&error);
+                format!("the system's certificates cannot be used: {cause}; name a file of them in SSL_CERT_FILE")
+            })
+        });
+        let (inner, unverified) = match made {
+            Ok(client) => (client, None),
+            // what is not encrypted needs none
+            Err(reason) => {
+                let without = builder().tls_certs_only([]).build();
+                (without.unwrap_or_default(), Some(reason))
+            }
+        };
+        Self {
+            inner,
+            trusted,
+            setting: "PIP_TRUSTED_HOST",
+            unverified,
+        }
+    }
+
+    /// The same for registries, of which pip knows nothing.
+    pub(super) fn of_registries(self) -> Self {
+        Self {
+            setting: settings::TRUSTED,
+            ..self
+        }
     }
 
     pub(super) fn request(&self, method: Method, url: Url) -> RequestBuilder {
@@ -181,7 +151,11 @@ impl Client {
             request.map_err(|error| (failure(action, "the address given", &error), false))?;
         let url = request.url().clone();
         let host = host(&url);
-        if let Some(reason) = self.trusted.refusal(&url) {
+        let untrusted = self.trusted.refusal(&url);
+        let untrusted = untrusted.map(|reason| reason.advice(self.setting));
+        let encrypted = url.scheme() == "https";
+        let unverified = self.unverified.clone().filter(|_| encrypted);
+        if let Some(reason) = untrusted.or(unverified) {
             return Err((refused(action, &host, reason), false));
         }
         let Ok(sent) = tokio::time::timeout(patience, client.execute(request)).await else {
@@ -191,18 +165,22 @@ impl Client {
             Ok(response) => return Ok(response),
             Err(error) => error,
         };
+        if let Some(reason) = causes(&error).find_map(|cause| cause.downcast_ref::<Untrusted>()) {
+            let reason = reason.advice(self.setting);
+            return Err((refused(action, &host, reason), false));
+        }
         let lasting = error.is_builder() || error.is_redirect() || is_refused(&error);
         let said = match error.is_connect() {
             true => by_proxy(&url).await,
             false => None,
         };
-        match said {
-            Some(reason) => {
-                let passing = reason.contains(" answered 5");
-                Err((refused(action, &host, reason), passing))
-            }
-            None => Err((failure(action, &host, &error), !lasting)),
-        }
+        Err(match said {
+            Some(refusal) => (
+                refused(action, &host, refusal.to_string()),
+                refusal.passes(),
+            ),
+            None => (failure(action, &host, &error), !lasting),
+        })
     }
 }
 
@@ -309,10 +287,7 @@ pub(super) fn refused(action: &str, host: &str, reason: impl Into<String>) -> Er
 
 /// A failed exchange as an error without the URL, which may hold a secret.
 fn failure(action: &str, host: &str, error: &reqwest::Error) -> Error {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
+    let cause = innermost(error);
     let reason = match error {
         _ if error.is_redirect() || error.is_builder() => cause.to_string(),
         _ if error.is_timeout() => LATE.to_owned(),
@@ -323,7 +298,7 @@ fn failure(action: &str, host: &str, error: &reqwest::Error) -> Error {
 }
 
 /// What the proxy to a URL says, if it is the one that refuses.
-async fn by_proxy(url: &Url) -> Option<String> {
+async fn by_proxy(url: &Url) -> Option<Refusal> {
     let (proxies, host) = (Proxies::from_env(), url.host_str()?);
     let proxy = proxies.to(url.scheme(), host, url.port())?;
     proxy::refusal(proxy, host, url.port_or_known_default()?).await
@@ -353,15 +328,29 @@ fn is_transient(status: StatusCode) -> bool {
 }
 
 /// A certificate that does not verify stays so.
-fn is_refused(error: &reqwest::Error) -> bool {
-    let mut cause: Option<&dyn std::error::Error> = Some(error);
-    while let Some(error) = cause {
-        if error.to_string().contains("invalid peer certificate") {
-            return true;
+fn is_refused(error: &(dyn StdError + 'static)) -> bool {
+    let tls = causes(error).find_map(|cause| cause.downcast_ref());
+    matches!(tls, Some(rustls::Error::InvalidCertificate(_)))
+}
+
+/// An error and all that it comes from, also what the system's errors hold.
+fn causes<'a>(
+    error: &'a (dyn StdError + 'static),
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |error: &&'a (dyn StdError + 'static)| {
+        let error: &'a (dyn StdError + 'static) = *error;
+        let held = error
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref);
+        match held {
+            Some(held) => Some(held),
+            None => error.source(),
         }
-        cause = error.source();
-    }
-    false
+    })
+}
+
+fn innermost(error: &reqwest::Error) -> String {
+    causes(error).last().unwrap_or(error).to_string()
 }
 
 /// What a registry's or index's answer says in words.

@@ -1,3 +1,5 @@
+use std::sync::{Arc, RwLock};
+
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -95,7 +97,9 @@ async fn answers_lead_to_no_worse_place() {
     for place in ["http://192.0.2.1/", "http://localhost.example/"] {
         let error = refused(&leads(place), "", 0).await;
         assert!(
-            error.starts_with("it leads to ") && error.contains("by http"),
+            error.starts_with("it leads to ")
+                && error.contains("by http")
+                && error.contains("name it in PIP_TRUSTED_HOST: "),
             "{error}"
         );
     }
@@ -128,33 +132,26 @@ async fn answers_lead_to_no_worse_place() {
     );
 }
 
+#[tokio::test]
+async fn what_cannot_be_verified_is_not_asked() {
+    let client = Client::with(|name| (name == "PIP_CERT").then(|| "/nowhere/ca.pem".into()));
+    let send = async |url: &str| {
+        let url = Url::parse(url).unwrap();
+        client.send("asking", || client.get(url.clone())).await
+    };
+    let error = send("https://192.0.2.1/").await.unwrap_err().to_string();
+    let expected =
+        "asking at 192.0.2.1: PIP_CERT names /nowhere/ca.pem, which cannot be used: No such file";
+    assert!(error.starts_with(expected), "{error}");
+    let (port, _) = server("HTTP/1.1 204 X\r\n\r\n".to_owned(), "", Duration::ZERO).await;
+    assert!(send(&format!("http://127.0.0.1:{port}/")).await.is_ok());
+}
+
 #[test]
-fn only_trusted_hosts_are_asked_in_the_clear() {
-    let trusted = Trusted::default();
-    trusted.add(["a.example", "b.example:8080", "http://C.example/"].map(str::to_owned));
-    let taken = |url: &str| trusted.refusal(&Url::parse(url).unwrap()).is_none();
-    for url in [
-        "https://x.example/",
-        "http://localhost:1/",
-        "http://127.1.2.3/",
-        "http://[::1]:1/",
-        "http://a.example/",
-        "http://a.example:81/",
-        "http://b.example:8080/",
-        "http://c.example/",
-    ] {
-        assert!(taken(url), "{url}");
-    }
-    for url in [
-        "http://x.example/",
-        "http://b.example/",
-        "http://a.example.evil.example/",
-        "http://127.0.0.1.example/",
-        "http://169.254.169.254/",
-        "http://0x7f.evil.example/",
-        "ftp://a.example/",
-        "file:///etc/passwd",
-    ] {
-        assert!(!taken(url), "{url}");
-    }
+fn a_certificate_that_does_not_verify_is_known_by_its_type() {
+    let tls = |error: rustls::Error| io::Error::other(io::Error::other(error));
+    let unknown = rustls::CertificateError::UnknownIssuer;
+    assert!(is_refused(&tls(unknown.into())));
+    let text = rustls::Error::General("invalid peer certificate".to_owned());
+    assert!(!is_refused(&tls(text)));
 }

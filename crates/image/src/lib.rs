@@ -36,6 +36,7 @@ mod resolve;
 #[cfg(test)]
 mod server;
 mod settings;
+mod trust;
 mod waiting;
 mod wheel;
 mod yaml;
@@ -58,7 +59,7 @@ pub use self::{
     packages::{PackagesLayer, Runner},
     platform::{Platform, Python},
     project::{Contents, FileChanges, Fingerprint, Project, ProjectLayer},
-    proxy::{Proxies, refusal, shown},
+    proxy::{Proxies, Refusal, refusal, shown},
     reference::Reference,
 };
 use self::{
@@ -165,7 +166,8 @@ impl Dbt {
 /// A repository to push to.
 #[derive(Clone, Debug)]
 pub struct Registry {
-    /// Host and port, with `http://` before it where it is neither HTTPS nor on this machine.
+    /// Host and port, perhaps with `https://` or `http://` before them; by `http`, which is the default on this machine,
+    /// only that and trusted hosts are asked.
     pub host: String,
     /// The repository's name.
     pub repository: String,

@@ -4,12 +4,12 @@
 //! below them (`amazonaws.com`, `.amazonaws.com`, `*.amazonaws.com`), addresses, blocks of addresses, each perhaps with
 //! a port, or `*`. Names in lower case count too.
 
-use std::{env, net::IpAddr, time::Duration};
+use std::{env, fmt, net::IpAddr, time::Duration};
 
 use data_encoding::BASE64;
 use ipnet::IpNet;
 use percent_encoding::percent_decode_str;
-use reqwest::Url;
+use reqwest::{StatusCode, Url};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -149,16 +149,44 @@ impl Entry {
     }
 }
 
-/// What a proxy says to who wants a way through it to a host: for an error, after it gave none.
-pub async fn refusal(proxy: &str, host: &str, port: u16) -> Option<String> {
-    let answer = tokio::time::timeout(Duration::from_secs(10), connect(proxy, host, port));
-    let status = answer.await.ok()??;
-    let refused = !status.starts_with('2');
-    refused.then(|| format!("the proxy {} answered {status}", shown(proxy)))
+/// What a proxy answers to who wants a way through it, where that is a refusal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The proxy, without credentials.
+    proxy: String,
+    status: StatusCode,
+    /// The status in the proxy's own words.
+    said: String,
 }
 
-/// The status of the answer to `CONNECT`, such as `403 Forbidden`.
-async fn connect(proxy: &str, host: &str, port: u16) -> Option<String> {
+impl Refusal {
+    /// Whether another attempt may do better.
+    #[must_use]
+    pub fn passes(&self) -> bool {
+        self.status.is_server_error()
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the proxy {} answered {}", self.proxy, self.said)
+    }
+}
+
+/// What a proxy says to who wants a way through it to a host: for an error, after it gave none.
+pub async fn refusal(proxy: &str, host: &str, port: u16) -> Option<Refusal> {
+    let answer = tokio::time::timeout(Duration::from_secs(10), connect(proxy, host, port));
+    let (status, said) = answer.await.ok()??;
+    let proxy = shown(proxy);
+    (!status.is_success()).then_some(Refusal {
+        proxy,
+        status,
+        said,
+    })
+}
+
+/// The status of the answer to `CONNECT`, and all of it, such as `403 Forbidden`.
+async fn connect(proxy: &str, host: &str, port: u16) -> Option<(StatusCode, String)> {
     let url = Url::parse(proxy)
         .ok()
         .filter(|url| url.scheme() == "http")?;
@@ -179,9 +207,10 @@ async fn connect(proxy: &str, host: &str, port: u16) -> Option<String> {
     let mut head = stream.take(256);
     while !answer.contains(&b'\n') && head.read_buf(&mut answer).await.ok()? > 0 {}
     let line = String::from_utf8_lossy(&answer);
-    let status = line.lines().next()?.strip_prefix("HTTP/1.")?.get(2..)?;
-    let status: String = status.chars().filter(|c| !c.is_control()).collect();
-    Some(status.trim().to_owned())
+    let said = line.lines().next()?.strip_prefix("HTTP/1.")?.get(2..)?;
+    let status = said.get(..3)?.parse().ok()?;
+    let said: String = said.chars().filter(|c| !c.is_control()).collect();
+    Some((status, said.trim().to_owned()))
 }
 
 /// A proxy's URL without the credentials in it.
@@ -226,27 +255,23 @@ mod tests {
                 let length = stream.read(&mut request).await.unwrap_or_default();
                 let request = String::from_utf8_lossy(&request[..length]);
                 let status = match request.contains("Basic dTpw\r\n") {
-                    true => "403 Forbidden",
+                    true => "403 we answered 503 before",
+                    false if request.contains("busy") => "503",
                     false => "407 Proxy Authentication Required",
                 };
                 let answer = format!("HTTP/1.1 {status}\r\n\r\n");
                 let _ = stream.write_all(answer.as_bytes()).await;
             }
         });
-        for (login, status) in [
-            ("", "407 Proxy Authentication Required"),
-            ("u:p@", "403 Forbidden"),
+        for (login, host, status, passes) in [
+            ("", "a", "407 Proxy Authentication Required", false),
+            ("", "busy", "503", true),
+            ("u:p@", "a", "403 we answered 503 before", false),
         ] {
-            let said = refusal(
-                &format!("http://{login}{address}"),
-                "sts.amazonaws.com",
-                443,
-            )
-            .await;
-            assert_eq!(
-                said,
-                Some(format!("the proxy http://{address} answered {status}"))
-            );
+            let said = refusal(&format!("http://{login}{address}"), host, 443).await;
+            let said = said.expect("a refusal");
+            let expected = format!("the proxy http://{address} answered {status}");
+            assert_eq!((said.to_string(), said.passes()), (expected, passes));
         }
     }
 

@@ -43,7 +43,7 @@ impl Repository {
     pub(super) fn to_pull(client: Client, host: &str, name: &str, login: Login) -> Self {
         let (endpoint, name) = (endpoint(host), name.to_owned());
         Self {
-            client,
+            client: client.of_registries(),
             endpoint,
             name,
             actions: "pull",

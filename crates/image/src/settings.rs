@@ -24,8 +24,11 @@ pub(super) fn indexes() -> Result<Vec<Index>> {
     select(variable, &pip_options(), &netrc())
 }
 
-/// The hosts that are asked without encryption: `UV_INSECURE_HOST`, `PIP_TRUSTED_HOST` or else `trusted-host` of pip's
-/// configuration files.
+/// The variable that names trusted hosts of whatever kind.
+pub(super) const TRUSTED: &str = "DBT_AWS_TRUSTED_HOST";
+
+/// The hosts that are asked without encryption: [`TRUSTED`], `UV_INSECURE_HOST`, `PIP_TRUSTED_HOST` or else
+/// `trusted-host` of pip's configuration files.
 pub(super) fn trusted_hosts() -> Vec<String> {
     trusted(variable, &pip_options())
 }
@@ -35,7 +38,7 @@ pub(super) fn trusted(
     pip: &HashMap<String, String>,
 ) -> Vec<String> {
     let of_pip = variable("PIP_TRUSTED_HOST").or_else(|| pip.get("trusted-host").cloned());
-    let all = [variable("UV_INSECURE_HOST"), of_pip];
+    let all = [variable(TRUSTED), variable("UV_INSECURE_HOST"), of_pip];
     let hosts = all.iter().flatten();
     let hosts = hosts.flat_map(|hosts| hosts.split([' ', ',', '\t', '\n']));
     hosts

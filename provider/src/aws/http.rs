@@ -135,10 +135,9 @@ async fn refused(uri: &Uri, proxy: &str, error: ConnectorError) -> ConnectorErro
         _ => None,
     };
     match said {
-        Some(reason) => {
-            let passing = reason.contains(" answered 5");
-            let passing = passing.then_some(ErrorKind::TransientError);
-            ConnectorError::other(reason.into(), passing)
+        Some(refusal) => {
+            let passing = refusal.passes().then_some(ErrorKind::TransientError);
+            ConnectorError::other(refusal.to_string().into(), passing)
         }
         None if error.is_io() => {
             let reason = format!("{} through the proxy {}", innermost(&error), shown(proxy));
@@ -172,6 +171,7 @@ async fn own(response: HttpResponse, proxy: Option<&str>) -> Result<HttpResponse
         *response.body_mut() = SdkBody::from(body);
         return Ok(response);
     }
+    let passing = (status >= 500).then_some(ErrorKind::TransientError);
     let status =
         StatusCode::from_u16(status).map_or_else(|_| status.to_string(), |s| s.to_string());
     let what = if html { " with HTML" } else { "" };
@@ -179,6 +179,5 @@ async fn own(response: HttpResponse, proxy: Option<&str>) -> Result<HttpResponse
         Some(proxy) => format!("the proxy {} answered {status}{what}", shown(proxy)),
         None => format!("what answered {status}{what} is not AWS; perhaps it is a proxy"),
     };
-    let passing = status.starts_with('5').then_some(ErrorKind::TransientError);
     Err(ConnectorError::other(reason.into(), passing))
 }

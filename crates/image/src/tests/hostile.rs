@@ -218,6 +218,7 @@ async fn http_is_for_this_machine_and_trusted_hosts() {
                         change: use https, or name it in PIP_TRUSTED_HOST: 192.0.2.1:81";
         assert_eq!(error, expected);
     }
+    let good = setting.content(SIMPLE);
     let page = "<a href=\"http://192.0.2.1/dbt_core-1-py3-none-any.whl\">x</a>";
     setting.server.put(SIMPLE, page);
     write(&setting, &lock);
@@ -238,6 +239,7 @@ async fn http_is_for_this_machine_and_trusted_hosts() {
         "{error}"
     );
 
+    setting.server.put(SIMPLE, good);
     let registry = Registry {
         host: "http://192.0.2.1".into(),
         ..setting.registry.clone()
@@ -245,7 +247,10 @@ async fn http_is_for_this_machine_and_trusted_hosts() {
     let pushed = setting
         .images
         .build_and_push(&setting.spec, &registry, None);
-    let _ = pushed.await.unwrap_err();
+    let error = pushed.await.unwrap_err().to_string();
+    let expected = " at 192.0.2.1: it is reached by http, which anybody on the way can change: use https, or name it in \
+                    DBT_AWS_TRUSTED_HOST: 192.0.2.1";
+    assert!(error.ends_with(expected), "{error}");
 }
 
 #[tokio::test]
