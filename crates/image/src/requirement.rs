@@ -55,12 +55,18 @@ impl FromStr for Requirement {
         if !text.is_ascii() {
             return Err("it has letters that no requirement has".to_owned());
         }
-        // nor does it take a name that ends so
-        let rest = text.trim_start();
-        let after =
-            rest.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || "._-".contains(c));
-        if rest[..rest.len() - after.len()].ends_with(['.', '_', '-']) {
-            return Err("its name does not end with a letter or a digit".to_owned());
+        // nor does it take a name, be it an extra's, that ends so
+        let is_part = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        let after = text.trim_start().trim_start_matches(is_part).trim_start();
+        let extras = after.strip_prefix('[').unwrap_or_default();
+        let extras = extras.split(']').next().unwrap_or_default().split(',');
+        let ends = |name: &str| {
+            let name = name.trim_start();
+            let after = name.trim_start_matches(is_part);
+            name[..name.len() - after.len()].ends_with(['.', '_', '-'])
+        };
+        if extras.chain([text]).any(ends) {
+            return Err("a name in it does not end with a letter or a digit".to_owned());
         }
         // a URL can hold a semicolon
         let split = text.split_once(';');
@@ -285,6 +291,22 @@ mod tests {
         ] {
             assert!(applies(marker, &[]).is_err(), "{marker}");
             assert!(MarkerTree::from_str(marker).is_err(), "{marker}");
+        }
+    }
+
+    #[test]
+    fn names_end_with_a_letter_or_a_digit() {
+        for text in ["a-", "a_ ==1", "c[x-]", "c [a, x. ]", "c[x_", "c[x- y]"] {
+            let error = text.parse::<Requirement>().unwrap_err();
+            assert_eq!(error, "a name in it does not end with a letter or a digit");
+        }
+        for text in [
+            "a-b",
+            "c[x-y] ==1",
+            "a.b[ c_d , e ]",
+            "a @ https://x.example/b-",
+        ] {
+            assert!(text.parse::<Requirement>().is_ok(), "{text}");
         }
     }
 
