@@ -9,7 +9,7 @@
 //! too much is possible and one too few is not. A generic test, which properties name, counts if it or a macro that it
 //! names calls something that dbt keeps, as its text is made again in each run. Assumed is that dbt's own macros use such values only where dbt does
 //! not keep them, but for those in [`CHANGING`], and that names are not put together from parts, except in
-//! `context[...]` and `dispatch(...)`, which may then name any macro.
+//! `context[...]`, which may then be anything, and in `dispatch(...)` and `package[...]`, which may be any macro.
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
@@ -43,6 +43,12 @@ const CHANGING: &[&str] = &[
 
 /// Functions of Python's `datetime` that ask the clock. Packages have macros of the same names.
 const TIMES: &[&str] = &["now", "today", "utcnow"];
+
+/// Members that differ from run to run, or with an option of which dbt takes no note.
+const CHANGING_MEMBERS: &[(&str, &str)] = &[("model", "created_at"), ("target", "threads")];
+
+/// What stands for all of these, and is asked for one whose name is put together.
+const WHOLE: &str = "context as a whole";
 
 /// Functions of which dbt keeps what they are given.
 const KEEPING: &[&str] = &["config", "function", "metric", "ref", "source"];
@@ -176,6 +182,10 @@ impl<'a> Scan<'a> {
     }
 
     pub(super) fn file(&mut self, name: &str, reads: Reads, text: &str) {
+        let text = &*match is_yaml(name) {
+            true => jinja::unescaped(text),
+            false => text.into(),
+        };
         jinja::variables(text, &mut self.variables);
         if is_yaml(name) && (reads.macros || reads.nodes) {
             for word in jinja::words(text) {
@@ -184,11 +194,11 @@ impl<'a> Scan<'a> {
                 }
             }
             for span in jinja::of_yaml(text) {
-                self.mentions.add(&span, name);
+                self.mentions.add(&span, name, self.packages);
             }
         } else if is_sql(name) && reads.nodes {
             for span in jinja::of_sql(text) {
-                self.mentions.add(&span, name);
+                self.mentions.add(&span, name, self.packages);
             }
         } else if is_sql(name) && reads.macros {
             self.macros(name, text);
@@ -216,7 +226,7 @@ impl<'a> Scan<'a> {
                         file: file.to_owned(),
                         mentions: Mentions::default(),
                     };
-                    new.mentions.add(&span, file);
+                    new.mentions.add(&span, file, self.packages);
                     open = Some(new);
                     depth = 1;
                 }
@@ -226,7 +236,7 @@ impl<'a> Scan<'a> {
                     if depth == 0 {
                         self.macros.extend(open.take());
                     } else {
-                        macro_.mentions.add(&span, file);
+                        macro_.mentions.add(&span, file, self.packages);
                     }
                 }
                 // dbt takes nothing else from such a file but materializations, which are for later
@@ -366,7 +376,7 @@ impl<'a> Known<'a> {
 
 impl Mentions {
     /// Adds what a span of a file mentions.
-    fn add(&mut self, span: &Span<'_>, file: &str) {
+    fn add(&mut self, span: &Span<'_>, file: &str, packages: &HashSet<String>) {
         let tokens = &span.tokens;
         let at = |index: Option<usize>| index.and_then(|index| tokens.get(index)).copied();
         for (index, token) in tokens.iter().enumerate() {
@@ -396,16 +406,31 @@ impl Mentions {
                         let whole = of.map_or_else(|| name.to_owned(), |of| format!("{of}.{name}"));
                         insert(&mut self.times, whole, file);
                     }
-                    let text = |count| matches!(after(count), Some(Token::Text(_)));
+                    let member = of
+                        .and_then(|of| CHANGING_MEMBERS.iter().find(|found| **found == (of, name)));
+                    if let Some((of, name)) = member {
+                        self.changes(&format!("{of}.{name}"), file);
+                    }
+                    let text = |count| matches!(after(count), Some(Token::Text(text)) if !text.contains('\\'));
                     let ends = |count| matches!(after(count), Some(Token::Sign(',' | ')' | ']')));
                     let whole = |count| text(count) && ends(count + 1);
+                    let subscripted = after(1) == Some(Token::Sign('['));
+                    let is_known = match (after(1), after(2)) {
+                        (Some(Token::Sign('[')), _) => whole(2),
+                        (Some(Token::Sign('.')), Some(Token::Name("get"))) => whole(4),
+                        (Some(Token::Sign('.')), Some(Token::Name("items" | "values"))) => false,
+                        (next, _) => {
+                            next != Some(Token::Sign('|')) && before != Some(Token::Sign('='))
+                        }
+                    };
+                    if name == "context" && of.is_none() && !argument && !is_known {
+                        self.changes(WHOLE, file);
+                    }
                     let named = match name {
-                        "context" if after(1) == Some(Token::Sign('[')) => whole(2),
-                        "context" if after(2) == Some(Token::Name("get")) => whole(4),
                         "dispatch" if after(1) == Some(Token::Sign('(')) => {
                             whole(2) || after(3) == Some(Token::Sign('=')) && whole(4)
                         }
-                        _ => true,
+                        name => !(subscripted && packages.contains(name)) || whole(2),
                     };
                     if !named && self.any.is_none() {
                         self.any = Some(file.to_owned());
@@ -413,8 +438,16 @@ impl Mentions {
                     insert(&mut self.names, name.to_owned(), file);
                 }
                 Token::Text(text) => {
-                    if subscript && (CHANGING.contains(&text) || TIMES.contains(&text)) {
+                    if subscript && (CHANGING.contains(&text) || TIMES.contains(&text))
+                        || text == "random" && before_that == Some(Token::Name("map"))
+                    {
                         self.changes(text, file);
+                    }
+                    let member = CHANGING_MEMBERS
+                        .iter()
+                        .find(|(of, name)| before_that == Some(Token::Name(of)) && text == *name);
+                    if let Some((of, name)) = member.filter(|_| subscript) {
+                        self.changes(&format!("{of}.{name}"), file);
                     }
                     let last = text.rsplit('.').next().unwrap_or_default();
                     let is_name = |c: char| c.is_alphanumeric() || c == '_';

@@ -1,6 +1,6 @@
 //! Jinja, as far as names go: which stand in expressions and statements, beside which signs.
 
-use std::collections::BTreeSet;
+use std::{borrow::Cow, collections::BTreeSet};
 
 /// A part of an expression or statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +58,36 @@ pub(super) fn of_sql(text: &str) -> Vec<Span<'_>> {
         });
     }
     spans
+}
+
+/// A YAML file with what its double-quoted texts may write as `\x7b`, `\u007b` or in two lines, wherever that stands.
+pub(super) fn unescaped(text: &str) -> Cow<'_, str> {
+    let mut found = Cow::Borrowed("");
+    let mut rest = text;
+    while let Some(start) = rest.find('\\') {
+        let after = &rest[start + 1..];
+        let digits = match after.bytes().next() {
+            Some(b'x') => 2,
+            Some(b'u') => 4,
+            Some(b'U') => 8,
+            _ => 0,
+        };
+        let code = after.get(1..=digits).filter(|_| digits > 0);
+        let code = code.and_then(|code| u32::from_str_radix(code, 16).ok());
+        let (read, left) = match (
+            code.and_then(char::from_u32),
+            after.trim_start_matches('\r'),
+        ) {
+            (Some(c), _) => (Some(c), &after[digits + 1..]),
+            (None, line) if line.starts_with('\n') => (None, line.trim_start()),
+            // what follows is read by itself
+            (None, _) => (Some('\\'), after),
+        };
+        found += &rest[..start];
+        found.to_mut().extend(read);
+        rest = left;
+    }
+    found + rest
 }
 
 /// All spans of a YAML file. How quotes are written there depends on YAML's own, so each name in a span counts, be it in

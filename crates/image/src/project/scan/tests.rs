@@ -52,6 +52,33 @@ fn values_of_the_run_are_found_where_dbt_parses() {
     model("{{ context['run_started_at'] }}", Some("run_started_at"));
     model("{{ context.get('flags') }}", Some("flags"));
     model("{{ context.flags }}", Some("flags"));
+    for hidden in [
+        "context['run_' ~ 'started_at']",
+        "context[\"\\x66lags\"]",
+        "context.get(name)",
+        "(context | items)",
+        "context.items()",
+    ] {
+        let text = format!("{{{{ config(tags=[{hidden}]) }}}}");
+        model(&text, Some("context as a whole"));
+    }
+    model("{% set c = context %}", Some("context as a whole"));
+    model(
+        "{{ context['x'] }} {{ x.context }} {{ f(context=1) }}",
+        None,
+    );
+    model("{{ [[1]] | map('random') }}", Some("random"));
+    model(
+        "{{ config(meta={'at': model.created_at}) }}",
+        Some("model.created_at"),
+    );
+    model("{{ model['created_at'] }}", Some("model.created_at"));
+    model("{{ target.threads }}", Some("target.threads"));
+    model("{{ target['threads'] }}", Some("target.threads"));
+    model(
+        "{{ a.created_at }} {{ target.name }} {{ f(['threads']) }}",
+        None,
+    );
     model(
         "{{ dbt.should_full_refresh() }}",
         Some("should_full_refresh"),
@@ -87,6 +114,14 @@ fn properties_count_in_jinja_alone() {
         Some("dbt_project.yml mentions invocation_id"),
     );
     yaml("description: flags of today, run_started_at", None);
+    for escaped in [
+        r#"+tags: ["\x7b\x7b run\u005fstarted_at }}"]"#,
+        "+tags: [\"{{ run_star\\\n    ted_at }}\"]",
+        r#"+tags: ["{{ \U00000072un_started_at }}"]"#,
+    ] {
+        yaml(escaped, Some("dbt_project.yml mentions run_started_at"));
+    }
+    yaml(r"path: c:\users\x", None);
     yaml("x: \"{{ var('x') }}\" # flags", None);
 }
 
@@ -106,8 +141,9 @@ fn macros_count_where_something_names_them() {
         "{{ late() }}",
         "{{ shop.late() }}",
         "{{ context['late']() }}",
-        "{{ context[x]() }}",
         "{{ adapter.dispatch('late')() }}",
+        "{{ adapter.dispatch(x)() }}",
+        "{{ dbt_date['la' ~ 'te']() }}",
     ] {
         check(&[flags, ("models/a.sql", text)], Some(&found));
     }
@@ -131,7 +167,7 @@ fn macros_count_where_something_names_them() {
     check(&[flags, round, ("models/a.sql", "{{ a() }}")], None);
     let any = (
         "macros/n.sql",
-        "{% macro a(x) %}{{ context[x]() }}{% endmacro %}",
+        "{% macro a(x) %}{{ shop[x]() }}{% endmacro %}",
     );
     check(
         &[flags, any, ("models/a.sql", "{{ a('l' ~ 'ate') }}")],
