@@ -91,6 +91,12 @@ def advice(command, error):
         return "the packages in the image hold no such adapter: add it to the requirements, or choose the adapter that is there"
     if "certificate verify failed" in error:
         return "no authority in the profile's sslrootcert has signed the server's certificate, so no password was sent"
+    if "Could not find profile named" in error:
+        return "the profile is written for the run, under the one name that DBT_AWS_PROFILE has: leave --profile out"
+    if "does not have a target named" in error:
+        return "the run's profile has one target: leave --target out, or set profile.target of the project"
+    if "No space left on device" in error:
+        return "the task's disk is full, and the run writes to /tmp on it"
     if found := ADVICE.get(name_of(command)):
         return found
     return "a run can write to /tmp alone" if "Read-only file system" in error else None

@@ -8,6 +8,8 @@ from datetime import timedelta
 FAILED = {"error", "fail", "runtime error", "partial success"}
 # The commands that do nothing where no node is selected.
 SELECT = {"build", "clone", "run", "seed", "snapshot", "source", "test"}
+# Those that tell of nodes: nothing is to be said where there are none, unless a criterion matched none.
+TELL = {"compile", "list", "ls", "show"}
 TEXT_MOST, TOLD_MOST = 20_000, 100
 # What dbt puts before an error's own text.
 PREFIXES = ("Encountered an error while running operation: ", "Unhandled error while executing", "Exception on worker thread.")
@@ -49,7 +51,8 @@ def without_dbt(error):
 
 def describe(outcome, said, name, version, strict):
     """The nodes that ran, those that failed with their messages, and the error that ended dbt."""
-    nodes = getattr(outcome.result, "results", None) or []
+    results = outcome.result if isinstance(outcome.result, list) else getattr(outcome.result, "results", None)
+    nodes = results or []
     nodes = [node for node in nodes if getattr(node, "status", None) is not None]
     failed = [node for node in nodes if status(node) in FAILED]
     error, kind = None, "dbt-error"
@@ -58,9 +61,10 @@ def describe(outcome, said, name, version, strict):
     elif name == "debug" and not outcome.success:
         error = re.sub(r".*failed:", "", " ".join(said.checks))
     warning = None
-    if outcome.success and name in SELECT and not any(not unique_id(node).startswith("operation.") for node in nodes):
+    nothing = results is not None and not any(not unique_id(node).startswith("operation.") for node in nodes)
+    if outcome.success and (nothing and name in SELECT or results == [] and name in TELL and said.criteria):
         criteria = "; ".join(text[:1].lower() + text[1:] for text in said.criteria)
-        warning = f"selected no nodes: {criteria or 'the project has none that are enabled and of its kind'}"[:TEXT_MOST]
+        warning = f"selected no nodes: {criteria or 'the project has none that are enabled, of its kind and selected'}"[:TEXT_MOST]
     exit_code = 0 if outcome.success else 1 if outcome.exception is None else 2
     if warning and strict:
         error, exit_code = f"it {warning}", 2
@@ -78,6 +82,9 @@ def trouble(error, version):
     """An exception's text, and what class of outcome it makes."""
     if type(error).__name__ == "DbtUsageException":
         return str(error), "usage"
+    # dbt's own class for a cycle of nodes, and what adapters raise on purpose
+    if type(error) is RuntimeError:
+        return str(error), "dbt-error"
     if any(kind.__module__.split(".")[0].startswith("dbt") for kind in type(error).__mro__):
         return str(error), "dbt-error"
     return f"dbt {version} ended with an error that is none of its own: {last_line(error)}", "internal"
@@ -117,4 +124,6 @@ def stale(node):
     limit = getattr(getattr(node.node, "freshness", None), "error_after", None)
     allowed = f"; error_after is {limit.count} {getattr(limit.period, 'value', limit.period)}{'' if limit.count == 1 else 's'}" \
         if limit and limit.count else ""
+    if node.max_loaded_at.year == 1:  # dbt's for a table without rows
+        return f"stale: it has no row with a time{allowed}"
     return f"stale: its newest row is of {node.max_loaded_at:%Y-%m-%d %H:%M} UTC, {age} ago{allowed}"

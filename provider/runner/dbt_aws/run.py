@@ -132,7 +132,8 @@ class Run:
         """The child: dbt with all commands, cancelled at the deadline or on SIGTERM, killed when that does not help."""
         child = subprocess.Popen(
             [sys.executable, str(DBT_COMMANDS), json.dumps(self.commands), str(self.results), "afresh" if self.parse_afresh else "shared"],
-            cwd=self.dbt_env["DBT_PROJECT_DIR"], env=self.dbt_env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+            cwd=self.dbt_env["DBT_PROJECT_DIR"], env=self.dbt_env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, start_new_session=True)
         pump = threading.Thread(target=self.redact.stream, args=(child.stdout, self.print), daemon=True)
         pump.start()
         until = self.deadline

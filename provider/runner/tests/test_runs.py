@@ -345,7 +345,7 @@ REASONS = [
     ("debug --target nowhere", "nowhere"),
     ("--quiet debug", ""),
     ("seed", "selected no nodes: the project has none"),
-    ("ls --select nosuch", ""),
+    ("ls --select nosuch", "selected no nodes: the selection criterion 'nosuch'"),
     ("run --select events --vars '{hook: true}'", "why it failed"),
 ]
 

@@ -5,6 +5,7 @@ import json
 import re
 import signal
 import threading
+from datetime import datetime, timezone
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -88,6 +89,45 @@ def test_an_error_that_is_none_of_dbts_own(command, kind, exit_code):
     assert (end.kind, end.exit_code) == (kind, exit_code)
 
 
+def test_a_mistake_in_the_project_is_no_bug():
+    assert dbt_results.trouble(RuntimeError("Found a cycle: a --> b"), "1.11.16") == ("Found a cycle: a --> b", "dbt-error")
+    assert dbt_results.trouble(RecursionError("too deep"), "1.11.16")[1] == "internal"
+
+
+def described(name, result, *criteria, strict=False):
+    said = dbt_results.Said()
+    said.criteria.extend(criteria)
+    found = dbt_results.describe(SimpleNamespace(result=result, exception=None, success=True), said, name, "1.11.16", strict)
+    return found["warning"] or found["error"]
+
+
+NONE, SOME = SimpleNamespace(results=[]), SimpleNamespace(results=[SimpleNamespace(status="success", node=SimpleNamespace(unique_id="model.a"))])
+
+
+@pytest.mark.parametrize("name, result, criteria, said", [
+    ("run", NONE, ["The criterion 'x' does not match"], "selected no nodes: the criterion 'x' does not match"),
+    ("build", NONE, [], "selected no nodes: the project has none that are enabled, of its kind and selected"),
+    ("compile", NONE, ["The criterion 'x'"], "selected no nodes: the criterion 'x'"),
+    ("show", NONE, ["The criterion 'x'"], "selected no nodes: the criterion 'x'"),
+    ("ls", [], ["The criterion 'x'"], "selected no nodes: the criterion 'x'"),
+    ("ls", ["shop.a"], ["The criterion 'x'"], None),
+    ("compile", SOME, ["The criterion 'x'"], None),
+    ("compile", NONE, [], None),
+    ("parse", None, [], None),
+    ("run", SOME, ["The criterion 'x'"], None),
+    ("build", None, [], None),  # --help
+])
+def test_what_selects_nothing(name, result, criteria, said):
+    assert described(name, result, *criteria) == said
+
+
+def test_a_source_without_rows_is_not_of_the_year_1():
+    limit = SimpleNamespace(error_after=SimpleNamespace(count=2, period="hour"))
+    node = SimpleNamespace(node=SimpleNamespace(unique_id="source.a", freshness=limit), status="error", message=None, age=6e10,
+                           max_loaded_at=datetime(1, 1, 1, tzinfo=timezone.utc))
+    assert dbt_results.reason(node, dbt_results.Said()) == "stale: it has no row with a time; error_after is 2 hours"
+
+
 def test_redact_knows_every_form_of_a_secret():
     key = json.dumps({"private_key": "-----BEGIN\nabcdefghijkl\n-----END", "id": "1"})
     redact = redaction.Redact({"KEY": key, "SHORT": "abc", "OTHER": "plain-value", "DBT_AWS_SECRET_NAMES": "KEY, SHORT",
@@ -106,6 +146,9 @@ def test_redact_knows_every_form_of_a_secret():
     (["retry"], "Could not find previous run", "name what failed"),
     (["build"], "Could not find adapter type postgres!", "add it to the requirements"),
     (["build"], "[Errno 30] Read-only file system: 'shop.duckdb'", "/tmp alone"),
+    (["build"], "OSError: [Errno 28] No space left on device: 'manifest.json'", "the task's disk is full"),
+    (["build", "--profile", "dev"], "Could not find profile named 'dev'", "leave --profile out"),
+    (["build", "--target", "dev"], "The profile 'shop' does not have a target named 'dev'.", "set profile.target of the project"),
 ])
 def test_advice(command, error, said):
     assert said in commands.advice(command, error)
