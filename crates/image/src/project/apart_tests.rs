@@ -267,6 +267,54 @@ fn a_name_that_is_not_utf_8_matters_where_dbt_reads() {
 }
 
 #[test]
+fn secrets_of_other_names_and_in_other_files_stay_out() {
+    let key = "x\n-----BEGIN OPENSSH PRIVATE KEY-----\nMII\n";
+    let profile = "shop: {outputs: {dev: {password: x}}}\n";
+    let files = [
+        ("deploy", key),
+        ("a/notes.txt", key),
+        ("b.asc", "-----BEGIN PGP PRIVATE KEY BLOCK-----\n"),
+        ("profiles.yaml", profile),
+        ("ci/profiles_ci.yml", profile),
+        ("Profiles.yml.bak", profile),
+        (".dbt/x", ""),
+        ("dbt_cloud.yml", ""),
+        ("client_secret_1.apps.json", ""),
+        ("db-secrets.yaml", ""),
+        ("secrets/x", ""),
+        ("credentials.csv", ""),
+        ("me_accessKeys.csv", ""),
+        ("prod.tfvars", ""),
+        ("prod.env.local", ""),
+        ("kubeconfig", ""),
+        (".kube/config", ""),
+        (".vault-token", ""),
+        (".snowsql/config", ""),
+        ("connections.toml", ""),
+        ("dbt.keytab", ""),
+        ("passwords.txt", ""),
+        (".htpasswd", ""),
+    ];
+    let directory = project(&files);
+    let kept = [
+        ("models/a.sql", ""),
+        ("models/profiles.yml", "models: [{name: profiles}]"),
+        ("scripts/profiles.yml", "models: []"),
+        ("scripts/token_bucket.py", ""),
+        ("macros/secrets/m.sql", ""),
+        ("seeds/credentials.csv", ""),
+        ("README.md", "-----BEGIN CERTIFICATE-----"),
+    ];
+    write(directory.path(), &kept);
+    let mut expected = kept.map(|(name, _)| name).to_vec();
+    expected.push("dbt_project.yml");
+    expected.sort_unstable();
+    assert_eq!(names(directory.path()), expected);
+    let note = &Project::read(directory.path()).unwrap().notes[0];
+    assert!(note.ends_with(" and 13 more"), "{note}");
+}
+
+#[test]
 fn certificates_without_a_key_are_no_secret() {
     let certificate = "-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----\n";
     let key = format!("{certificate}-----BEGIN RSA PRIVATE KEY-----\n");

@@ -16,7 +16,7 @@ use crate::{Error, Result, ignore::Rules};
 const MAX_DEPTH: usize = 100;
 /// How many files and directories are looked at.
 const MAX_ENTRIES: usize = 500_000;
-/// How large a JSON file may be that is looked into for a key.
+/// How large a file may be that is looked into for a key.
 const MAX_KEY: u64 = 64 << 10;
 
 /// What is packed at a path.
@@ -244,15 +244,23 @@ impl Walk {
             return Ok(());
         }
         let at_root = path.parent() == Some(&self.root);
-        let profile =
-            name == "profiles.yml" && !entry.brought_back && (at_root || is_profile(path));
+        let like_profiles = || {
+            let name = name.to_lowercase();
+            name.contains("profiles") && [".yml", ".yaml"].iter().any(|end| name.contains(end))
+        };
+        let packed = read || !within.only_read;
+        let profile = !entry.brought_back
+            && match name {
+                "profiles.yml" => at_root || is_profile(path),
+                _ => !read && packed && like_profiles() && is_profile(path),
+            };
         let apart = entry.apart.filter(|_| !is_certificate(path, name, size));
         let why = match (profile, apart, within.apart) {
             (true, _, _) => Some(Apart::Secret),
             _ if read => None,
             (_, Some(why), _) => Some(why),
             (_, None, Some((_, why))) if !entry.brought_back => Some(why),
-            _ if !entry.brought_back && is_key(path, name, size) => Some(Apart::Secret),
+            _ if !entry.brought_back && packed && is_key(path, name, size) => Some(Apart::Secret),
             _ => None,
         };
         match why {
@@ -260,7 +268,7 @@ impl Walk {
                 self.secrets.push(seen.to_owned());
             }
             Some(_) => {}
-            None if within.only_read && !read => {}
+            None if !packed => {}
             None => {
                 let reads = match read {
                     true if self.is_own(entry) => Reads::NODES,
@@ -319,11 +327,12 @@ impl Walk {
     }
 }
 
-/// Whether a JSON file is the key of an account, as those of Google's services.
+/// Whether a file is a private key, or the key of an account, as those of Google's services.
 fn is_key(path: &Path, name: &str, size: u64) -> bool {
-    let has_key = |text: &str| text.contains("\"private_key\"") || has_private_key(text);
-    name.to_lowercase().ends_with(".json")
-        && short_text(path, size).is_some_and(|text| has_key(&text))
+    let of_account = name.to_lowercase().ends_with(".json");
+    let is_key =
+        |text: &str| has_private_key(text) || of_account && text.contains("\"private_key\"");
+    short_text(path, size).is_some_and(|text| is_key(&text))
 }
 
 /// Whether a file has certificates, such as a warehouse's authority, and no private key.
@@ -333,7 +342,10 @@ fn is_certificate(path: &Path, name: &str, size: u64) -> bool {
 }
 
 fn has_private_key(text: &str) -> bool {
-    text.contains("-----BEGIN ") && text.contains("PRIVATE KEY-----")
+    text.contains("-----BEGIN ")
+        && ["-----", " BLOCK-----"]
+            .iter()
+            .any(|end| text.contains(&format!("PRIVATE KEY{end}")))
 }
 
 fn short_text(path: &Path, size: u64) -> Option<String> {
