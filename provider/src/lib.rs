@@ -9,7 +9,6 @@ pub(crate) mod formats;
 pub mod identity;
 pub mod output;
 pub mod prelude;
-pub mod printable;
 pub mod props;
 #[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic)]
 pub mod pulumirpc;

@@ -6,8 +6,8 @@ use pep508_rs::ExtraName;
 use reqwest::Url;
 
 use super::{
-    Platform, Python, Reference, Requirements, base, layer::Archive, lock, metadata, page, project,
-    requirement::Requirement, resolve, settings, wheel,
+    Platform, Python, Reference, base, layer::Archive, lock, metadata, page, project,
+    requirement::Requirement, requirements::Requirements, resolve, settings, wheel,
 };
 
 /// A reader of inputs from outside, which must come to an end with any, and never panic.

@@ -148,7 +148,7 @@ impl Finder {
         let json = kind.is_some_and(|kind| kind.contains("json"));
         let body = http::read(&action, response, limits::PAGE).await?;
         let host = http::host(&base);
-        let read = super::blocking(move || {
+        let read = super::waiting::blocking(move || {
             Ok(match json {
                 true => json_page(&body, &base),
                 false => html_page(&String::from_utf8_lossy(&body), &base),
@@ -252,7 +252,7 @@ impl Finder {
             return Ok(None);
         };
         let cache = self.cache.clone();
-        let found = super::blocking(move || Ok(cache.find(&entry(&hash), &hash)));
+        let found = super::waiting::blocking(move || Ok(cache.find(&entry(&hash), &hash)));
         Ok(found.await?.map(|path| (path, hash)))
     }
 

@@ -62,7 +62,7 @@ impl Finder {
             }
         }
         let (wheel, _) = self.fetch(index, candidate, None).await?;
-        super::blocking(move || {
+        super::waiting::blocking(move || {
             let file = File::open(&wheel.path).map_err(Error::io("reading", &wheel.path))?;
             in_wheel(&wheel.file, BufReader::new(file))
         })

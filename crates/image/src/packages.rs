@@ -147,7 +147,7 @@ impl Recipe {
         indexes: impl FnOnce() -> Result<Vec<Index>>,
     ) -> Result<(PackagesLayer, PathBuf)> {
         let (recipe, cache) = (self.clone(), finder.cache.clone());
-        let cached = super::blocking(move || Ok(recipe.cached(&cache)));
+        let cached = super::waiting::blocking(move || Ok(recipe.cached(&cache)));
         if let Some(made) = cached.await? {
             return Ok(made);
         }

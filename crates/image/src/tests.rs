@@ -1,12 +1,16 @@
 //! Images from end to end, against a registry and an index of our own that count what they serve.
 
+mod hostile;
+mod pushed;
+mod refused;
+
 use std::{collections::BTreeMap, fs, path::Path};
 
 use flate2::{Compression, write::GzEncoder};
 use reqwest::Url;
 use serde_json::{Value, json};
 
-use super::{server::Server, wheel::tests::wheel, *};
+use super::{http, manifest, registry::Repository, server::Server, wheel::tests::wheel, *};
 
 const RUNNER: &str = "runner-lib==1 --hash=sha256:";
 
@@ -282,46 +286,6 @@ async fn requirements_without_hashes_are_resolved_once() {
 }
 
 #[tokio::test]
-async fn requirements_without_dbt_or_its_adapter_are_refused() {
-    let mut setting = Setting::new().await;
-    let lock = fs::read_to_string(setting.directory.path().join("requirements.txt")).unwrap();
-    let (core, adapter) = lock.split_once('\n').unwrap();
-    package(&setting.server, "pytz", "pytz.py");
-    let replaced = "; requirements replace what is bundled, so add ";
-    for (lines, missing) in [
-        ("pytz", "dbt-core and dbt-postgres"),
-        ("dbt-core", "dbt-postgres"),
-        ("dbt-postgres", "dbt-core"),
-    ] {
-        write(&setting, lines);
-        setting.spec.dbt.digest().unwrap();
-        let made = setting
-            .images
-            .build_and_push(&setting.spec, &setting.registry, None);
-        let error = made.await.unwrap_err().to_string();
-        let expected =
-            format!("requirements.txt: it comes to packages without {missing}{replaced}{missing}");
-        assert!(error.ends_with(&expected), "{error}");
-    }
-    // a lock says it before anything is fetched
-    for (line, missing) in [(core, "dbt-postgres"), (adapter, "dbt-core")] {
-        write(&setting, line);
-        let error = setting.spec.dbt.digest().unwrap_err().to_string();
-        assert!(
-            error.ends_with(&format!("without {missing}{replaced}{missing}")),
-            "{error}"
-        );
-    }
-    // one of an adapter that is not bundled may have any name
-    let Dbt::Requirements { adapter, .. } = &mut setting.spec.dbt else {
-        unreachable!()
-    };
-    *adapter = Some("mariadb".to_owned());
-    write(&setting, &lock);
-    setting.spec.dbt.digest().unwrap();
-}
-
-#[tokio::test]
 async fn a_tag_is_looked_up_again_when_its_text_changes() {
     let mut setting = Setting::new().await;
     let first = setting.push(None).await;
@@ -393,220 +357,9 @@ async fn two_at_once_share_a_cache() {
     }
 }
 
-#[tokio::test]
-async fn broken_uploads_are_tried_again() {
-    let setting = Setting::new().await;
-    setting.server.0.lock().unwrap().broken_uploads = 2;
-    let built = setting.push(None).await;
-    assert_eq!(
-        setting.document(&format!("shop/dbt:{}", built.tag))["layers"]
-            .as_array()
-            .unwrap()
-            .len(),
-        4
-    );
-}
-
-#[tokio::test]
-async fn an_answer_that_was_lost_makes_an_immutable_tag_no_error() {
-    let setting = Setting::new().await;
-    setting.server.0.lock().unwrap().immutable = true;
-    setting.server.0.lock().unwrap().lost_manifests = 1;
-    let built = setting.push(None).await;
-    assert!(setting.document(&format!("shop/dbt:{}", built.tag))["layers"].is_array());
-
-    let other = b"{\"layers\": [], \"config\": {}}";
-    let target = Repository::to_push(
-        http::Client::new(),
-        &setting.server.host(),
-        "shop/dbt",
-        setting.registry.credentials.clone(),
-    );
-    let refused = target
-        .put_manifest(&built.tag, manifest::MEDIA_TYPE, other)
-        .await;
-    assert!(matches!(
-        refused,
-        Err(Error::Http {
-            status: Some(400),
-            ..
-        })
-    ));
-}
-
-#[tokio::test]
-async fn an_image_that_is_used_again_gets_a_tag_that_says_so() {
-    let setting = Setting::new().await;
-    let first = setting.push(None).await;
-    let again = format!("shop/dbt:{}", first.tag.replace("dbt-", "again-"));
-    let tagged = || {
-        setting
-            .server
-            .0
-            .lock()
-            .unwrap()
-            .content
-            .contains_key(&again)
-    };
-    setting.edit();
-    let second = setting.push(Some(&first)).await;
-    assert!(!tagged());
-    fs::write(setting.spec.project.join("models/a.sql"), "select 1").unwrap();
-    assert_eq!(setting.push(Some(&second)).await.digest, first.digest);
-    assert!(tagged());
-}
-
-#[tokio::test]
-async fn a_login_is_asked_for_when_something_is_pulled() {
-    let mut setting = Setting::new().await;
-    let asked = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
-    let count = asked.clone();
-    setting.spec.base_login = Some(Login::new(move || {
-        count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        std::future::ready(Ok(None))
-    }));
-    let asked = || asked.load(std::sync::atomic::Ordering::Relaxed);
-    let built = setting.push(None).await;
-    assert_eq!(asked(), 1);
-    setting.edit();
-    setting.spec.base_login = setting
-        .spec
-        .base_login
-        .map(|_| Login::new(|| async { panic!("nothing is pulled") }));
-    setting.push(Some(&built)).await;
-    assert_eq!(asked(), 1);
-}
-
-#[tokio::test]
-async fn requests_at_the_same_time_all_get_in() {
-    let setting = Setting::new().await;
-    let repository = Repository::to_pull(
-        http::Client::new(),
-        &setting.server.host(),
-        "base",
-        Login::of(None),
-    );
-    setting.server.0.lock().unwrap().jitter = true;
-    let asked = (0..8).map(|_| repository.manifest("3"));
-    let answers = futures::future::join_all(asked).await;
-    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
-}
-
-#[tokio::test]
-async fn refusals_name_what_was_refused_and_no_secret() {
-    let mut setting = Setting::new().await;
-    let built = setting.push(None).await;
-    setting.edit();
-    let refusal = async |setting: &Setting, previous| {
-        let error = setting
-            .images
-            .build_and_push(&setting.spec, &setting.registry, previous)
-            .await
-            .unwrap_err();
-        error.to_string()
-    };
-    setting.registry.credentials = Some(Credentials {
-        username: "AWS".into(),
-        password: "wrong-one".into(),
-    });
-    let error = refusal(&setting, Some(&built)).await;
-    assert!(
-        error.starts_with("looking for shop/dbt:dbt-")
-            && error.contains("access denied (401")
-            && !error.contains("wrong-one"),
-        "{error}"
-    );
-
-    setting.spec.platform = Platform::Arm64;
-    let error = refusal(&setting, None).await;
-    assert!(
-        error.ends_with("base:3 cannot be used: there is none for linux/arm64"),
-        "{error}"
-    );
-    setting.spec.platform = Platform::Amd64;
-
-    let hash = "0".repeat(64);
-    let lock = format!("dbt-core==2 --hash=sha256:{hash}\ndbt-postgres==1 --hash=sha256:{hash}");
-    write(&setting, &lock);
-    let error = refusal(&setting, None).await;
-    assert!(
-        error.starts_with("dbt-core 2 cannot be installed: no index has a wheel of it"),
-        "{error}"
-    );
-
-    write(&setting, "dbt-core>=2");
-    let error = refusal(&setting, None).await;
-    assert!(
-        error.contains("requirements.txt cannot be resolved for Python 3.11 on linux/amd64")
-            && error.ends_with("there is no such dbt-core: the newest is 1"),
-        "{error}"
-    );
-}
-
-#[tokio::test]
-async fn what_dbt_does_not_run_on_is_refused() {
-    let mut setting = Setting::new().await;
-    let refusal = async |setting: &Setting| {
-        let pushed = setting
-            .images
-            .build_and_push(&setting.spec, &setting.registry, None);
-        pushed.await.unwrap_err().to_string()
-    };
-    base_image(&setting.server, "PYTHON_VERSION=3.9.21");
-    let error = refusal(&setting).await;
-    assert!(
-        error.ends_with("its Python is 3.9, and the runner needs 3.10 or later"),
-        "{error}"
-    );
-    base_image(&setting.server, "PATH=/usr/bin");
-
-    let page = "/simple/dbt-core/";
-    let text = setting.server.0.lock().unwrap().content[page].clone();
-    let text = String::from_utf8(text).unwrap();
-    let text = text.replace("<a ", "<a data-requires-python=\"&gt;=3.12\" ");
-    setting.server.put(page, text);
-    let error = refusal(&setting).await;
-    assert!(
-        error.starts_with("dbt-core 1 cannot be installed: no index has a wheel of it"),
-        "{error}"
-    );
-
-    let content = setting.server.0.lock().unwrap().content["base:3"].clone();
-    setting.server.put("base:3-alpine", content);
-    setting.spec.base += "-alpine";
-    let error = refusal(&setting).await;
-    assert!(error.contains("whose libc is musl"), "{error}");
-}
-
-#[tokio::test]
-async fn a_wheel_that_is_not_the_locked_one_is_refused() {
-    let setting = Setting::new().await;
-    setting
-        .server
-        .put("/files/dbt_core-1-py3-none-any.whl", "another file");
-    let error = setting
-        .images
-        .build_and_push(&setting.spec, &setting.registry, None)
-        .await
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.starts_with("the wheel dbt_core-1-py3-none-any.whl was refused")
-            && error.ends_with("which is not a locked one"),
-        "{error}"
-    );
-    let left = files_below(&setting.directory.path().join("cache/wheels"));
-    assert!(
-        !left.iter().any(|name| name.contains("dbt_core")),
-        "{left:?}"
-    );
-}
-
 fn write(setting: &Setting, lock: &str) {
     fs::write(setting.directory.path().join("requirements.txt"), lock).unwrap();
 }
-
-mod hostile;
 
 fn files_below(directory: &Path) -> Vec<String> {
     let name = |entry: fs::DirEntry| entry.file_name().to_string_lossy().into_owned();

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use super::{Result, blocking};
+use super::{Error, Result};
 
 /// Whether somebody still waits for a piece of work.
 #[derive(Clone, Debug)]
@@ -20,6 +20,20 @@ pub(super) async fn while_awaited<T: Send + 'static>(
     let done = blocking(move || work(&waiting)).await;
     drop(here);
     done
+}
+
+/// Does what reads, writes or compresses files where it holds up nobody else.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => Err(Error::Io {
+            action: "working on",
+            path: "a layer".into(),
+            source: io::Error::other(error),
+        }),
+    }
 }
 
 impl Waiting {

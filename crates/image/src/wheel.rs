@@ -17,11 +17,12 @@ use pep508_rs::PackageName;
 use zip::ZipArchive;
 
 use super::{
-    Error, Python, Result, Waiting,
+    Error, Python, Result,
     digest::Hasher,
     layer::{Archive, EXECUTABLE, READABLE},
     limits,
     platform::Platform,
+    waiting::Waiting,
 };
 
 /// The newest glibc whose wheels are taken: that of Debian 10, RHEL 8 and all that came later.

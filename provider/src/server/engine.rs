@@ -3,13 +3,13 @@
 use crate::{
     component::{Live, Monitor, Outcome, Registered, Registration},
     context::{Log, Severity},
-    printable::printable,
     pulumirpc::{
         self as rpc, engine_client::EngineClient, resource_monitor_client::ResourceMonitorClient,
     },
     value::{Properties, Urn, Value},
     wire::{UNKNOWN, from_struct, to_struct},
 };
+use dbt_aws_image::printable;
 use futures::{FutureExt, future::BoxFuture};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},

@@ -4,13 +4,13 @@
 use crate::{
     aws::Class,
     error::Error,
-    printable::printable,
     props::Failure,
     pulumirpc as rpc,
     resource::Partial,
     value::{Properties, Value},
     wire::to_struct,
 };
+use dbt_aws_image::printable;
 use prost::Message;
 use tonic::{Code, Status};
 

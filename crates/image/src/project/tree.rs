@@ -12,7 +12,7 @@ use super::{
     size::{bytes, largest},
     walk::{Node, Walk, unpackable},
 };
-use crate::{Error, Result, ignore::Rules};
+use crate::{Error, Result, ignore::Rules, printable_line};
 
 /// How large a `.dockerignore` may be.
 const MAX_RULES: u64 = 1 << 20;
@@ -243,7 +243,7 @@ impl Reading {
             if outside && !of_package {
                 let shown = path.strip_prefix(&self.walk.root).unwrap_or(path).display();
                 let note = format!("{shown} stays out of the image: it is {what}");
-                self.notes.push(plain(&note));
+                self.notes.push(printable_line(&note).into_owned());
             }
             gone.push(path.clone());
         }
@@ -393,15 +393,10 @@ fn relative(from: &str, to: &str) -> String {
     }
 }
 
-/// A text without what a terminal would act on.
-fn plain(text: &str) -> String {
-    text.replace(char::is_control, "?")
-}
-
 /// A few names of many.
 pub(super) fn listed(names: &[String]) -> String {
     const SHOWN: usize = 10;
-    let shown = names.iter().take(SHOWN).map(|name| plain(name));
+    let shown = names.iter().take(SHOWN).map(|name| printable_line(name));
     let shown = shown.collect::<Vec<_>>().join(", ");
     match names.len().saturating_sub(SHOWN) {
         0 => shown,

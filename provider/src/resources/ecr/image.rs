@@ -4,13 +4,12 @@ use crate::{
     aws::{self, Aws, Clients},
     context::Severity,
     prelude::*,
-    printable::printable,
     resources::ecs::task_definition::TaskDefinitionCpuArchitecture,
 };
 use aws_sdk_ecr::types::{ImageFailure, ImageFailureCode, ImageIdentifier};
 use dbt_aws_image::{
     Base, Built, Credentials, DEFAULT_BASE, Dbt, Digest, Fingerprint, Images, Login, Platform,
-    Project, Reference, Registry, Spec, ecr_registry,
+    Project, Reference, Registry, Spec, ecr_registry, printable_line,
 };
 use jiff::{Zoned, civil::Date, tz::TimeZone};
 use std::{path::PathBuf, sync::Arc};
@@ -149,7 +148,7 @@ impl CustomResource for Image {
                 (None, None) => format!("{} (files: {})", contents.digest, project.len()),
                 (None, Some(_)) => {
                     let changes = contents.changes.to_string();
-                    format!("{} ({})", contents.digest, printable(&changes))
+                    format!("{} ({})", contents.digest, printable_line(&changes))
                 }
             };
             inputs.insert("project".to_owned(), text.into());

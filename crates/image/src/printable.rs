@@ -6,17 +6,31 @@ use std::borrow::Cow;
 /// such characters are written as `\u{1b}`. Lines and tabs stay.
 #[must_use]
 pub fn printable(text: &str) -> Cow<'_, str> {
-    if !text.contains(is_special) {
+    escaped(text, |c| is_special(c) && !is_layout(c))
+}
+
+/// The same for a text of one line, such as a name: of lines and tabs it has none either.
+#[must_use]
+pub fn printable_line(text: &str) -> Cow<'_, str> {
+    escaped(text, is_special)
+}
+
+fn escaped(text: &str, is_wrong: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.contains(&is_wrong) {
         return text.into();
     }
     let mut shown = String::with_capacity(text.len() + 16);
     for c in text.chars() {
-        match is_special(c) {
+        match is_wrong(c) {
             true => shown.extend(c.escape_unicode()),
             false => shown.push(c),
         }
     }
     shown.into()
+}
+
+fn is_layout(c: char) -> bool {
+    matches!(c, '\n' | '\t')
 }
 
 fn is_special(c: char) -> bool {
@@ -25,12 +39,12 @@ fn is_special(c: char) -> bool {
         c,
         '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}'
     );
-    reorders || hidden || c.is_control() && !matches!(c, '\n' | '\t')
+    reorders || hidden || c.is_control()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::printable;
+    use super::{printable, printable_line};
 
     #[test]
     fn a_terminal_obeys_no_text_from_outside() {
@@ -50,5 +64,7 @@ mod tests {
         ] {
             assert_eq!(printable(text), shown);
         }
+        assert_eq!(printable_line("a\n\tb\u{1b}"), "a\\u{a}\\u{9}b\\u{1b}");
+        assert_eq!(printable_line("分析"), "分析");
     }
 }
