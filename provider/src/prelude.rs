@@ -7,7 +7,7 @@ pub use crate::{
     identity::Naming,
     output::Output,
     props::{Cidr, Failure, Json, Payload, Property, Props, Set, check::Check},
-    resource::{Created, CustomResource, Form, Given, Ids, State},
+    resource::{CheckScope, Created, CustomResource, Form, Given, Ids, State},
     value::{Properties, Value},
 };
 pub(crate) use crate::{

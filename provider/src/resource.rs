@@ -52,11 +52,12 @@ pub trait CustomResource: Send + Sync + Sized + 'static {
     fn check(_check: &mut Check<'_>) {}
 
     /// Adds to checked inputs what is found outside of them, such as a digest of files, and to the warnings what the
-    /// user should look at there.
+    /// user should look at there. In a rehearsal only failures count.
     ///
     /// # Errors
     /// The property that leads to something wrong.
     fn complete(
+        _scope: &CheckScope<'_>,
         _inputs: &mut Properties,
         _old: &Properties,
         _warnings: &mut Vec<String>,

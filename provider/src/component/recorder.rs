@@ -128,6 +128,7 @@ impl Monitor for Recorder {
                 region: "eu-west-1",
                 seen: &seen,
                 default_tags: &Value::Null,
+                rehearsal: false,
             };
             let plain = |p: &Properties| {
                 p.iter()

@@ -33,6 +33,7 @@ pub(crate) async fn refused(component: &dyn DynamicComponent, inputs: &Propertie
             region: "eu-west-1",
             seen: &Seen::default(),
             default_tags: &Value::Null,
+            rehearsal: true,
         };
         let resource = resources.iter().find(|r| r.token() == child.token);
         let own = child.inputs.iter();

@@ -22,6 +22,8 @@ pub struct CheckScope<'a> {
     pub seen: &'a Seen,
     /// The tags that the provider puts on everything, with their secrets; null where there are none.
     pub default_tags: &'a Value,
+    /// Whether it is a rehearsal: what is wrong is asked for, and nobody takes the inputs.
+    pub rehearsal: bool,
 }
 
 /// The answer to a check.

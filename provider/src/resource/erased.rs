@@ -80,7 +80,7 @@ impl<R: CustomResource> Dynamic for Erased<R> {
             name(naming, scope.urn, olds, &mut news);
         }
         if failures.is_empty()
-            && let Err(failure) = R::complete(&mut news, olds, &mut warnings)
+            && let Err(failure) = R::complete(scope, &mut news, olds, &mut warnings)
         {
             failures.push(failure);
         }

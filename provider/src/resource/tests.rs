@@ -216,6 +216,7 @@ impl Stack {
                 true => Value::Null,
                 false => crate::props::Property::encode(&self.default_tags),
             },
+            rehearsal: false,
         };
         let Checked {
             inputs, failures, ..

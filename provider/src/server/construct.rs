@@ -180,6 +180,7 @@ fn judge(provider: &Provider, configured: &Configured, child: &Registration) -> 
         region: configured.aws.region(),
         seen: &Seen::default(),
         default_tags: &configured.default_tags,
+        rehearsal: true,
     };
     let own = child.inputs.iter();
     let inputs = own.map(|(key, value)| (key.clone(), value.without_dependencies()));

@@ -133,6 +133,7 @@ impl ResourceProvider for Provider {
             region: configured.aws.region(),
             seen: &configured.seen,
             default_tags: &configured.default_tags,
+            rehearsal: false,
         };
         // As a preview, a check may read files.
         let found = block_in_place(|| resource.check(&scope, &olds, news));

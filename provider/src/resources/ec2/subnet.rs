@@ -64,6 +64,7 @@ impl CustomResource for Subnet {
 
     /// The zone stays: another index, or none, means the next subnet.
     fn complete(
+        _scope: &CheckScope<'_>,
         inputs: &mut Properties,
         old: &Properties,
         _warnings: &mut Vec<String>,
@@ -233,7 +234,7 @@ async fn zone_at(cx: &Context, index: i64) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::resource::erase;
+    use crate::{identity::Seen, resource::erase};
 
     fn properties(zone: &[(&str, Value)]) -> Properties {
         let place = [
@@ -256,7 +257,15 @@ mod tests {
             properties(std::slice::from_ref(&a)),
         );
         let replaces = |old: &Properties, mut news: Properties| {
-            Subnet::complete(&mut news, old, &mut Vec::new()).expect("completes");
+            let scope = CheckScope {
+                urn: "urn:pulumi:dev::demo::dbt-aws:ec2:Subnet::a",
+                provider_id: None,
+                region: "eu-west-1",
+                seen: &Seen::default(),
+                default_tags: &Value::Null,
+                rehearsal: false,
+            };
+            Subnet::complete(&scope, &mut news, old, &mut Vec::new()).expect("completes");
             let found =
                 erase::<Subnet>().diff(old, &properties(std::slice::from_ref(&a)), &news, &[]);
             found

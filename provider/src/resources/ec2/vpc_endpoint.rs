@@ -96,6 +96,7 @@ impl CustomResource for VpcEndpoint {
     type Outputs = VpcEndpointOutputs;
 
     fn complete(
+        _scope: &CheckScope<'_>,
         inputs: &mut Properties,
         old: &Properties,
         _warnings: &mut Vec<String>,

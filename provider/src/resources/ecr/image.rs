@@ -125,6 +125,7 @@ impl CustomResource for Image {
     }
 
     fn complete(
+        scope: &CheckScope<'_>,
         inputs: &mut Properties,
         old: &Properties,
         warnings: &mut Vec<String>,
@@ -132,30 +133,18 @@ impl CustomResource for Image {
         let failed = |path: &str, e: dbt_aws_image::Error| Failure::here(e.to_string()).under(path);
         let at = |field: &str| inputs.get(field).map(Value::plain).unwrap_or_default();
         let (path, dbt) = (at("path"), at("dbt"));
+        let mut found = Value::Unknown;
         if let Value::String(path) = path {
             let project = Project::read(path.as_ref()).map_err(|e| failed("path", e))?;
             warnings.extend(project.notes.iter().map(|note| format!("path: {note}")));
-            let before = old
-                .get(FILES)
-                .map(|v| Fingerprint::from(v.as_str().unwrap_or_default()));
-            let contents = project
-                .contents(&before.clone().unwrap_or_default())
-                .map_err(|e| failed("path", e))?;
-            let last = old.get("project").and_then(Value::as_str);
-            let same = last.filter(|text| text.starts_with(&contents.digest));
-            let text = match (same, before) {
-                (Some(same), _) => same.to_owned(),
-                (None, None) => format!("{} (files: {})", contents.digest, project.len()),
-                (None, Some(_)) => {
-                    let changes = contents.changes.to_string();
-                    format!("{} ({})", contents.digest, printable_line(&changes))
-                }
-            };
-            inputs.insert("project".to_owned(), text.into());
-            inputs.insert(FILES.to_owned(), contents.files.to_string().into());
-        } else {
-            inputs.insert("project".to_owned(), Value::Unknown);
+            // a large project's digest takes its time
+            if !scope.rehearsal {
+                let (text, files) = contents(&project, old).map_err(|e| failed("path", e))?;
+                inputs.insert(FILES.to_owned(), files.into());
+                found = text.into();
+            }
         }
+        inputs.insert("project".to_owned(), found);
         let packages = if dbt.has_unknown() {
             Value::Unknown
         } else {
@@ -273,6 +262,28 @@ impl CustomResource for Image {
             .during(&what)?;
         refuse(&what, deleted.failures())
     }
+}
+
+/// What a project holds, as a user sees it, and what tells its files from others.
+fn contents(
+    project: &Project,
+    old: &Properties,
+) -> std::result::Result<(String, String), dbt_aws_image::Error> {
+    let before = old
+        .get(FILES)
+        .map(|v| Fingerprint::from(v.as_str().unwrap_or_default()));
+    let contents = project.contents(&before.clone().unwrap_or_default())?;
+    let last = old.get("project").and_then(Value::as_str);
+    let same = last.filter(|text| text.starts_with(&contents.digest));
+    let text = match (same, before) {
+        (Some(same), _) => same.to_owned(),
+        (None, None) => format!("{} (files: {})", contents.digest, project.len()),
+        (None, Some(_)) => {
+            let changes = contents.changes.to_string();
+            format!("{} ({})", contents.digest, printable_line(&changes))
+        }
+    };
+    Ok((text, contents.files.to_string()))
 }
 
 /// How many days a base image is used without a warning.
@@ -448,7 +459,7 @@ mod tests {
     use crate::{
         aws::Configuration,
         identity::Seen,
-        resource::{CheckScope, Checked, erase},
+        resource::{Checked, erase},
     };
     use serde_json::json;
     use std::fs;
@@ -465,16 +476,38 @@ mod tests {
         json!({"repositoryUrl": "host/shop", "path": path, "dbt": {"adapter": "postgres"}})
     }
 
-    fn checked(given: &serde_json::Value, olds: &Properties) -> Checked {
-        let scope = CheckScope {
+    fn scoped<T>(rehearsal: bool, run: impl FnOnce(&CheckScope<'_>) -> T) -> T {
+        run(&CheckScope {
             urn: "urn:pulumi:dev::demo::dbt-aws:ecr:Image::shop",
             provider_id: Some("seed"),
             region: "eu-west-1",
             seen: &Seen::default(),
             default_tags: &Value::Null,
-        };
+            rehearsal,
+        })
+    }
+
+    fn checked(given: &serde_json::Value, olds: &Properties) -> Checked {
         let news = Value::from_json(given).into_properties();
-        erase::<Image>().check(&scope, olds, news)
+        scoped(false, |scope| erase::<Image>().check(scope, olds, news))
+    }
+
+    #[test]
+    fn a_rehearsal_refuses_a_project_and_hashes_none() {
+        let directory = project();
+        for (path, failures) in [
+            (directory.path().to_str().expect("UTF-8"), 0),
+            ("nowhere", 1),
+        ] {
+            let news = Value::from_json(&inputs(path)).into_properties();
+            let check =
+                |scope: &CheckScope<'_>| erase::<Image>().check(scope, &Properties::new(), news);
+            let found = scoped(true, check);
+            assert_eq!(found.failures.len(), failures, "{path}");
+            if failures == 0 {
+                assert_eq!(found.inputs["project"], Value::Unknown);
+            }
+        }
     }
 
     fn check(given: &serde_json::Value, olds: &Properties) -> (Properties, Vec<String>) {
@@ -564,7 +597,10 @@ mod tests {
         let mut given = Value::from_json(&inputs("x")).into_properties();
         given.insert("path".to_owned(), Value::Unknown);
         given.insert("dbt".to_owned(), Value::Unknown);
-        Image::complete(&mut given, &Properties::new(), &mut vec![]).expect("no failure");
+        let old = Properties::new();
+        scoped(false, |scope| {
+            Image::complete(scope, &mut given, &old, &mut vec![]).expect("no failure");
+        });
         assert_eq!(
             (&given["project"], &given["packages"]),
             (&Value::Unknown, &Value::Unknown)

@@ -97,6 +97,7 @@ impl CustomResource for Queue {
     }
 
     fn complete(
+        _scope: &CheckScope<'_>,
         inputs: &mut Properties,
         old: &Properties,
         _warnings: &mut Vec<String>,
