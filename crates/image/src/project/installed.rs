@@ -1,7 +1,7 @@
 //! The packages that are installed, judged as dbt judges them.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeSet, HashSet},
     env, fs,
     path::{Path, PathBuf},
 };
@@ -151,7 +151,7 @@ impl Reading {
 
     /// Refuses packages that are named and not installed, or not packed.
     pub(super) fn are_installed(
-        &self,
+        &mut self,
         install: &Named,
         packages: &Packages,
         installed: &[Installed],
@@ -186,8 +186,27 @@ impl Reading {
             );
             return Err(unpackable(root, reason));
         }
+        let needed = found.iter().flat_map(|package| named_by(package));
+        let there = |name: &String| found.iter().any(|folder| folder.is_called(name));
+        let lacking: BTreeSet<String> = needed
+            .filter(|package| !package.folders.is_empty() && !package.folders.iter().any(there))
+            .map(|package| package.shown)
+            .collect();
+        if !lacking.is_empty() {
+            let lacking = Vec::from_iter(lacking);
+            self.notes.push(format!(
+                "{path} has no {}, which a package there needs; run `dbt deps` again unless the project does without",
+                listed(&lacking)
+            ));
+        }
         Ok(())
     }
+}
+
+/// The packages that a package names.
+fn named_by(package: &Installed) -> Vec<Package> {
+    let found = Packages::read(&package.real).ok();
+    found.and_then(|found| found.named).unwrap_or_default()
 }
 
 /// Which of the named packages cannot be among those that are found. dbt itself counts: as many folders as packages. That
@@ -212,12 +231,7 @@ fn missing(root: &Path, packages: &Packages, found: &[&Installed]) -> Option<Str
             false => lacking.push(shown()),
         }
     }
-    let theirs = found
-        .iter()
-        .filter_map(|folder| Packages::read(&folder.real).ok());
-    let theirs: Vec<Package> = theirs
-        .flat_map(|theirs| theirs.named.unwrap_or_default())
-        .collect();
+    let theirs: Vec<Package> = found.iter().flat_map(|folder| named_by(folder)).collect();
     let theirs = theirs.iter().flat_map(|package| &package.folders);
     let theirs: Vec<&String> = theirs.chain(&packages.locked).collect();
     left.retain(|folder| !theirs.iter().any(|name| folder.is_called(name)));

@@ -343,6 +343,28 @@ fn a_missing_package_hides_behind_no_other() {
 }
 
 #[test]
+fn what_a_package_needs_is_missed_too() {
+    let needs = |name: &str| format!("packages: [{{package: b/{name}}}, {{git: https://host/c}}]");
+    let (date, deep) = (needs("date"), needs("deep"));
+    let mut files = vec![
+        ("dbt/packages.yml", "packages: [{package: a/lib}]"),
+        ("dbt/dbt_packages/lib/dbt_project.yml", "name: lib"),
+        ("dbt/dbt_packages/lib/packages.yml", &date),
+    ];
+    let notes = |files: &[(&str, &str)]| read(&repository(files)).unwrap().notes;
+    let said = |name: &str| {
+        [format!(
+            "dbt_packages has no b/{name}, which a package there needs; run `dbt deps` again unless the project does without"
+        )]
+    };
+    assert_eq!(notes(&files), said("date"));
+    files.push(("dbt/dbt_packages/date/dbt_project.yml", "name: date"));
+    assert_eq!(notes(&files), [""; 0]);
+    files.push(("dbt/dbt_packages/date/packages.yml", &deep));
+    assert_eq!(notes(&files), said("deep"));
+}
+
+#[test]
 fn packages_are_where_the_project_says() {
     let packages = (
         "dbt/packages.yml",
