@@ -60,6 +60,8 @@ def describe(outcome, said, name, version, strict):
         error, kind = trouble(outcome.exception, version)
     elif name == "debug" and not outcome.success:
         error = re.sub(r".*failed:", "", " ".join(said.checks))
+    elif not outcome.success and not failed:
+        error = "; ".join(said.errors.values()) or None
     warning = None
     nothing = results is not None and not any(not unique_id(node).startswith("operation.") for node in nodes)
     if outcome.success and (nothing and name in SELECT or results == [] and name in TELL and said.criteria):

@@ -55,7 +55,7 @@ def main():
 
 
 class Run:
-    """Making it, and keeping how it ended, touches no disk: both work when that is full."""
+    """Making it, and keeping how it ended and why, touches no disk: all of it works when that is full."""
 
     def __init__(self, env):
         self.env = env
@@ -77,7 +77,8 @@ class Run:
     def make_work(self):
         """The directory of all that is written."""
         self.work = Path(tempfile.mkdtemp(prefix="dbt-aws-"))
-        self.target, self.logs, self.results = self.work / "target", self.work / "logs", self.work / "results.jsonl"
+        self.target, self.logs = self.work / "target", self.work / "logs"
+        self.results = Path(f"/proc/self/fd/{os.memfd_create('results')}")
         self.parse = self.target / "partial_parse.msgpack"
 
     def prepare(self):
@@ -133,7 +134,7 @@ class Run:
         child = subprocess.Popen(
             [sys.executable, str(DBT_COMMANDS), json.dumps(self.commands), str(self.results), "afresh" if self.parse_afresh else "shared"],
             cwd=self.dbt_env["DBT_PROJECT_DIR"], env=self.dbt_env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, start_new_session=True)
+            stderr=subprocess.STDOUT, start_new_session=True, pass_fds=[int(self.results.name)])
         pump = threading.Thread(target=self.redact.stream, args=(child.stdout, self.print), daemon=True)
         pump.start()
         until = self.deadline

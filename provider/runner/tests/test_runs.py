@@ -221,6 +221,23 @@ def test_a_full_disk_has_an_outcome(run, tmp_path):
     assert "No space left on device" in result.outcome["message"]
 
 
+def test_a_disk_that_fills_up_is_said_so(run, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text("""
+import builtins, sys
+def full(path, mode="r", *more, **named):
+    if "dbt-aws-" in str(path) and mode[0] != "r":
+        raise OSError(28, "No space left on device")
+    return before(path, mode, *more, **named)
+before = builtins.open
+if "dbt_commands.py" in " ".join(sys.orig_argv):
+    builtins.open = full
+""")
+    result = run(OK, PYTHONPATH=str(tmp_path))
+    assert result.code == 2, result.log
+    assert "No space left on device" in result.outcome["message"]
+    assert "the task's disk is full" in result.outcome["message"]
+
+
 def test_without_a_place_nothing_is_uploaded(run, tmp_path):
     result = run(OK, DBT_AWS_ARTIFACTS="", **sitecustomize(tmp_path, dbt_commands=SUCCESS))
     assert result.code == 0

@@ -104,6 +104,13 @@ def described(name, result, *criteria, strict=False):
 NONE, SOME = SimpleNamespace(results=[]), SimpleNamespace(results=[SimpleNamespace(status="success", node=SimpleNamespace(unique_id="model.a"))])
 
 
+def test_a_command_that_fails_without_an_error_is_told_by_what_dbt_wrote():
+    said = dbt_results.Said()
+    said.errors.update({None: "no manifest", "model.a": "why a failed"})
+    found = dbt_results.describe(SimpleNamespace(result=None, exception=None, success=False), said, "docs", "1.11.16", False)
+    assert (found["exitCode"], found["error"]) == (1, "no manifest; why a failed")
+
+
 @pytest.mark.parametrize("name, result, criteria, said", [
     ("run", NONE, ["The criterion 'x' does not match"], "selected no nodes: the criterion 'x' does not match"),
     ("build", NONE, [], "selected no nodes: the project has none that are enabled, of its kind and selected"),
