@@ -117,7 +117,14 @@ def reason(node, said):
         return stale(node)
     if told and len(own.split("\n")) == 1 and own.startswith(("ERROR", "PARTIAL SUCCESS")):
         return f"{own}: {told}"
-    return own or told or f"{status(node)}; see the log above"
+    return without_trace(own or told or f"{status(node)}; see the log above")
+
+
+def without_trace(text):
+    """A text with the last line of a Python traceback in its place."""
+    before, _, trace = text.partition("Traceback (most recent call last):")
+    last = trace.strip().rsplit("\n", 1)[-1].strip()
+    return f"{before.rstrip()} {last}".strip() if last else text
 
 
 def stale(node):

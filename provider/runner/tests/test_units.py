@@ -128,6 +128,17 @@ def test_what_selects_nothing(name, result, criteria, said):
     assert described(name, result, *criteria) == said
 
 
+def test_a_python_model_is_told_with_the_last_line_of_its_trace():
+    trace = "Runtime Error in model p (models/p.py)\n  Python model failed:\n  Traceback (most recent call last):\n    File \"x.py\", line 1\n      f()\n" \
+            "  ValueError: why\n  it failed\n\n  During handling of the above exception, another exception occurred:\n\n" \
+            "  Traceback (most recent call last):\n    File \"y.py\", line 2\n      g()\n      ^^^\n  KeyError: 'last'\n"
+    node = SimpleNamespace(node=SimpleNamespace(unique_id="model.p"), status="error", message=trace)
+    said = "Runtime Error in model p (models/p.py)\n  Python model failed: KeyError: 'last'"
+    assert dbt_results.reason(node, dbt_results.Said()) == said
+    assert dbt_results.without_trace("no Traceback here") == "no Traceback here"
+    assert dbt_results.without_trace("Traceback (most recent call last):") == "Traceback (most recent call last):"
+
+
 def test_a_source_without_rows_is_not_of_the_year_1():
     limit = SimpleNamespace(error_after=SimpleNamespace(count=2, period="hour"))
     node = SimpleNamespace(node=SimpleNamespace(unique_id="source.a", freshness=limit), status="error", message=None, age=6e10,
