@@ -14,6 +14,11 @@ use reqwest::{
     redirect::{Action, Attempt},
 };
 
+use rustls::{
+    RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject},
+};
+
 use super::{
     http::{host, is_loopback},
     limits, settings,
@@ -142,19 +147,21 @@ pub(super) fn certificates(
     }
 }
 
+/// A file's certificates. One that is none does no harm among others.
 fn read(name: &str, path: &Path) -> Result<Vec<Certificate>, String> {
     let wrong = |reason: &str| {
         let help = "give a file of certificates in PEM, or unset the variable";
         unusable(name, path, &format!("{reason}; {help}"))
     };
     let text = fs::read(path).map_err(|error| wrong(&error.to_string()))?;
-    let found = Certificate::from_pem_bundle(&text).map_err(|_| wrong("it is not PEM"))?;
-    // whether each can be an authority shows where a client is made of it
-    let alone = reqwest::Client::builder().tls_certs_only(found.clone());
-    match (found.is_empty(), alone.build()) {
-        (true, _) => Err(wrong("it holds no certificate")),
-        (_, Err(_)) => Err(wrong("what it holds is no certificate")),
-        _ => Ok(found),
+    let all = CertificateDer::pem_slice_iter(&text).filter_map(Result::ok);
+    let usable = all.filter(|one| RootCertStore::empty().add(one.clone()).is_ok());
+    let found: Vec<_> = usable
+        .filter_map(|one| Certificate::from_der(&one).ok())
+        .collect();
+    match found.is_empty() {
+        true => Err(wrong("it holds no certificate")),
+        false => Ok(found),
     }
 }
 
@@ -213,8 +220,7 @@ HIi7rpBAXwIgT9gwHGHJ8x9l1P4IvOn4MPGrOFPgDBQg9kEYjbz2kjY=\n\
     }
 
     #[test]
-    fn certificates_that_cannot_be_read_are_told_by_their_setting() {
-        let _ = rustls::crypto::ring::default_provider().install_default();
+    fn certificates_that_cannot_be_read_are_told_by_their_variable() {
         let directory = tempfile::tempdir().unwrap();
         let pem = |content: &str| {
             format!("-----BEGIN CERTIFICATE-----\n{content}\n-----END CERTIFICATE-----\n")
@@ -228,8 +234,8 @@ HIi7rpBAXwIgT9gwHGHJ8x9l1P4IvOn4MPGrOFPgDBQg9kEYjbz2kjY=\n\
             (None, "No such file or directory"),
             (Some(String::new()), "it holds no certificate"),
             (Some("a text".to_owned()), "it holds no certificate"),
-            (Some(pem("AAAA")), "what it holds is no certificate"),
-            (Some(pem("!")), "it is not PEM"),
+            (Some(pem("AAAA")), "it holds no certificate"),
+            (Some(pem("!")), "it holds no certificate"),
         ] {
             let path = directory.path().join("ca.pem");
             if let Some(content) = content {
@@ -249,7 +255,7 @@ HIi7rpBAXwIgT9gwHGHJ8x9l1P4IvOn4MPGrOFPgDBQg9kEYjbz2kjY=\n\
         assert_eq!(asked("SSL_CERT_DIR", directory.path()), Ok(0));
         assert_eq!(asked("PIP_CERT", Path::new("")), Ok(0));
         let ca = directory.path().join("ca.pem");
-        fs::write(&ca, CA).unwrap();
+        fs::write(&ca, pem("AAAA") + CA).unwrap();
         assert_eq!(asked("PIP_CERT", &ca), Ok(1));
     }
 }
