@@ -54,7 +54,7 @@ def parse_command(line, has_profile=False):
         raise End("usage", f"the command `{line}` names no dbt command; did you mean `dbt build`?")
     if words[0] not in COMMANDS and not words[0].startswith("-"):
         raise End("usage", f"the command `{line}` is not one of dbt's; a run takes dbt commands only, such as `dbt build`")
-    if from_name(words)[:2] == ["docs", "serve"]:
+    if name_of(words) == "docs" and next((word for word in words if word in ("generate", "serve")), "") == "serve":
         raise End("usage", f"the command `{line}` never ends, and nobody can reach a run; use `dbt docs generate`")
     for option, reason in OPTIONS.items():
         if (option != "--profiles-dir" or has_profile) and any(word.split("=")[0] == option for word in words):

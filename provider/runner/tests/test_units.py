@@ -38,6 +38,7 @@ def test_command(line, words):
     ("dbt sl query", "is not one of dbt's"),
     ("dbt docs serve", "never ends"),
     ("dbt --quiet docs serve", "never ends"),
+    ("dbt docs --quiet serve --port 1", "never ends"),
     ("dbt build --target-path /tmp/docs", "has --target-path: dbt writes to the run's own target"),
     ("dbt build --log-path=/tmp", "has --log-path"),
     ("dbt build --profiles-dir .", "has --profiles-dir: the profile is written for the run"),
