@@ -1,6 +1,7 @@
 """Secret values, and what hides them."""
 
 import json
+from html import escape
 from urllib.parse import quote, quote_plus
 
 from .profile import NOT_SECRET, hide, secret_settings
@@ -82,9 +83,10 @@ class Redact:
 
 
 def forms(text):
-    """How a text stands in others: as it is, in JSON and in JSON in JSON, in SQL, in a URL."""
+    """How a text stands in others: as it is, in JSON and in JSON in JSON, in Python, in SQL, in a URL, in HTML."""
     escaped = [json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]]
-    return {text, *escaped, *(json.dumps(once)[1:-1] for once in escaped), text.replace("'", "''"),
+    return {text, *escaped, *(json.dumps(once)[1:-1] for once in escaped), repr(text)[1:-1], text.replace("'", "''"),
+            escape(text), escape(text).replace("&quot;", "&#34;").replace("&#x27;", "&#39;"), quote(text, errors="surrogateescape"),
             quote(text, safe="", errors="surrogateescape"), quote_plus(text, errors="surrogateescape")}
 
 

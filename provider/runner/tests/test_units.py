@@ -231,6 +231,7 @@ def test_the_type_of_the_project_wins(tmp_path):
 
 @pytest.mark.parametrize("form", [
     'pa"s\'sé/1', 'pa\\"s\'s\\u00e9/1', r"pa\\\"s's\\u00e9/1", "pa\"s''sé/1", "pa%22s%27s%C3%A9%2F1",
+    "pa%22s%27s%C3%A9/1", 'pa"s\\\'sé/1', "pa&quot;s&#x27;sé/1", "pa&#34;s&#39;sé/1",
 ])
 def test_a_secret_is_found_in_other_texts(form):
     redact = redaction.Redact({"DBT_ENV_SECRET_A": 'pa"s\'sé/1'})
