@@ -1,6 +1,7 @@
 """The expressions of a project's state machine, evaluated alone."""
 import json
 import unittest
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from jsonata import Jsonata
@@ -56,9 +57,14 @@ class Input(unittest.TestCase):
             self.check({"memory": size}, "memory is not a whole number, such as 2048")
         for arn in (3, None, "nightly", ARN + "/../other", ARN.replace("default", "")):
             self.check({"scheduleArn": arn}, "scheduleArn is not the ARN of a schedule")
-        for time in (3, "tomorrow", "2026-13-31T06:30:00Z", "2026-01-31T06:30:00Z/../x"):
+        for time in (3, "tomorrow", "2026-13-31T06:30:00Z", "2026-01-31T06:30:00Z/../x", "2026-02-31T00:00:00Z", "2026-02-29T00:00:00Z",
+                     "1900-02-29T00:00:00Z", "2026-04-31T00:00:00Z"):
             self.check({"scheduledTime": time}, "scheduledTime is not a time, such as 2026-01-31T06:30:00Z")
-        self.check({"scheduledTime": "2999-01-31T06:30:00Z"}, "scheduledTime has not come yet")
+        for time in ("2000-02-29T00:00:00Z", "2024-02-29T00:00:00Z", "0000-01-01T00:00:00Z", "2026-01-31T23:59:59Z"):
+            self.check({"scheduledTime": time})
+        soon = datetime.now(timezone.utc) + timedelta(minutes=1)
+        for time in ("2999-01-31T06:30:00Z", f"{soon:%Y-%m-%dT%H:%M:%SZ}"):
+            self.check({"scheduledTime": time}, "scheduledTime has not come yet")
 
     def test_what_a_project_lets_executions_change(self):
         reason = "is not for an execution to change: overrides of the project is"

@@ -103,6 +103,16 @@ async fn another_zone_index_changes_nothing() {
 }
 
 #[tokio::test]
+async fn an_excluded_zone_is_passed_over() {
+    let stack = Stack::new("excluded-zones").await;
+    let vpc = vpc(&stack).await;
+    let zone = |letter: &str| format!("{}{letter}", stack.region);
+    let inputs = json!({"vpcId": vpc.id, "cidrBlock": "10.0.1.0/24", "excludedZones": [zone("a"), zone("c")]});
+    let subnet = stack.make("dbt-aws:ec2:Subnet", "subnet", inputs).await;
+    assert_eq!(subnet.state["availabilityZone"].to_json(), zone("b"));
+}
+
+#[tokio::test]
 async fn subnet_lives() {
     let stack = Stack::new("subnet").await;
     let vpc = vpc(&stack).await;
@@ -123,7 +133,9 @@ async fn subnet_lives() {
                     json!({"availabilityZone": zone, "zoneIndex": null}),
                 ),
             ],
-            unchanged: vec![("zoneIndex", "it only counts when the subnet is made")],
+            unchanged: ["zoneIndex", "excludedZones"]
+                .map(|key| (key, "it only counts when the subnet is made"))
+                .into(),
             by_hand: vec![(
                 "mapPublicIpOnLaunch",
                 Call::bare(
@@ -132,7 +144,7 @@ async fn subnet_lives() {
                     json!({"SubnetId": "{id}", "MapPublicIpOnLaunch": {"Value": true}}),
                 ),
             )],
-            untold: vec!["availabilityZone", "zoneIndex"],
+            untold: vec!["availabilityZone", "zoneIndex", "excludedZones"],
             listed: Call::new("ec2", "describe_subnets", json!({}), "Subnets[]"),
             ..Block::default()
         })

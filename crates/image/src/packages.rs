@@ -49,6 +49,7 @@ impl Runner {
         files: &[
             file!("dbt_aws/__init__.py"),
             file!("dbt_aws/artifacts.py"),
+            file!("dbt_aws/commands.json"),
             file!("dbt_aws/commands.py"),
             file!("dbt_aws/dbt_results.py"),
             file!("dbt_aws/ending.py"),
@@ -59,6 +60,7 @@ impl Runner {
             file!("dbt_aws/redaction.py"),
             file!("dbt_aws/run.py"),
             file!("dbt_aws/text.py"),
+            file!("dbt_aws/variables.json"),
             file!("dbt_aws/variables.py"),
             file!("dbt_aws/warehouse.py"),
             file!("dbt_commands.py"),
@@ -195,7 +197,10 @@ mod tests {
                 let name = entry.expect("a file").file_name();
                 let name = name.to_string_lossy();
                 // rds_ca.py is what writes rds-ca.pem
-                if name != "rds_ca.py" && (name.ends_with(".py") || name.ends_with(".pem")) {
+                let is_ours = [".json", ".pem", ".py"]
+                    .iter()
+                    .any(|end| name.ends_with(end));
+                if is_ours && name != "rds_ca.py" {
                     all.push(format!("{part}{name}"));
                 }
             }

@@ -12,7 +12,7 @@ mod tree;
 mod walk;
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     fs::File,
     io::{self, Read, Write},
     path::Path,
@@ -41,6 +41,9 @@ pub struct Project {
     pub name: String,
     /// The profile's name, as `dbt_project.yml` has it.
     pub profile: Option<String>,
+    /// Whether all that `dbt clean` removes is inside the project, as far as that is known. dbt refuses what is not, and
+    /// so does it where nothing is named: what it writes to is elsewhere in a run.
+    pub cleans_inside: bool,
     /// What the user should know of what is packed and what is not, a sentence each.
     pub notes: Vec<String>,
     /// Where the project is in the image.
@@ -89,6 +92,8 @@ pub struct Contents {
     pub files: Fingerprint,
     /// Which files differ from the earlier packing.
     pub changes: FileChanges,
+    /// The names of the environment variables that the files read.
+    pub variables: BTreeSet<String>,
 }
 
 /// A project's files, packed.
@@ -96,6 +101,7 @@ pub(super) struct Packed<W> {
     pub(super) out: W,
     pub(super) diff_id: crate::Digest,
     hashes: Hashes,
+    variables: BTreeSet<String>,
 }
 
 impl Project {
@@ -114,6 +120,7 @@ impl Project {
         Ok(Self {
             name,
             profile: tree.settings.profile,
+            cleans_inside: tree.settings.cleans_inside,
             notes: tree.notes,
             directory: tree.directory,
             files: tree.entries,
@@ -139,6 +146,7 @@ impl Project {
             changes: packed.hashes.changes_since(earlier),
             files: packed.hashes.fingerprint(),
             digest: packed.diff_id.to_string(),
+            variables: packed.variables,
         })
     }
 
@@ -180,6 +188,7 @@ impl Project {
                 }
             }
         }
+        let variables = scan.variables.clone();
         let facts = scan.facts();
         let path = format!("{}/{FACTS}", self.directory);
         archive
@@ -190,6 +199,7 @@ impl Project {
             out,
             diff_id,
             hashes,
+            variables,
         })
     }
 

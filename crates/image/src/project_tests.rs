@@ -281,6 +281,9 @@ fn the_runner_is_told_of_variables_and_of_values_that_change() {
     };
     let expected = "{\"version\":1,\"variables\":[\"A\",\"B\"],\"parseAfresh\":\"models/a.sql mentions run_started_at\"}\n";
     assert_eq!(facts(directory.path()), expected);
+    let found = Project::read(directory.path()).unwrap();
+    let found = found.contents(&Fingerprint::default()).unwrap();
+    assert!(found.variables.iter().eq(["A", "B"]));
     fs::write(directory.path().join("models/a.sql"), "select 1").unwrap();
     assert!(facts(directory.path()).contains("[\"B\"],\"parseAfresh\":null"));
     for (key, end) in [("model-paths: [", "]"), ("packages-install-path: ", "")] {
@@ -288,6 +291,24 @@ fn the_runner_is_told_of_variables_and_of_values_that_change() {
         write(directory.path(), &[("dbt_project.yml", &settings)]);
         let told = facts(directory.path());
         assert!(told.contains("of dbt_project.yml is a template"), "{told}");
+    }
+}
+
+#[test]
+fn what_dbt_would_clean_is_inside_the_project_or_not() {
+    for (targets, inside) in [
+        ("", false),
+        ("clean-targets:", false),
+        ("clean-targets: []", true),
+        ("clean-targets: [target, dbt_packages]", true),
+        ("clean-targets: [target, /tmp/target]", false),
+        ("clean-targets: [a/../../b]", false),
+        ("clean-targets: [\"{{ env_var('X') }}/../a\"]", true),
+    ] {
+        let text = format!("name: shop\n{targets}\n");
+        let directory = project(&[("dbt_project.yml", &text)]);
+        let found = Project::read(directory.path()).unwrap().cleans_inside;
+        assert_eq!(found, inside, "{targets}");
     }
 }
 

@@ -2,29 +2,21 @@
 
 import json
 import shlex
+from pathlib import Path
 
 from .outcome import End
 
-COMMANDS = {"build", "clean", "clone", "compile", "debug", "deps", "docs", "init", "list", "ls", "parse", "retry", "run",
-            "run-operation", "seed", "show", "snapshot", "source", "test"}
 # A list longer than any that a state machine or a task definition can hold.
 COMMANDS_BYTES, COMMANDS_MOST = 64_000, 100
-# The options that say where dbt reads or writes what is the run's own, and why they cannot work.
-OPTIONS = {
-    "--target-path": "dbt writes to the run's own target, and only what is there is kept",
-    "--log-path": "dbt's log is the run's own, and is kept with the artifacts",
-    "--profiles-dir": "the profile is written for the run, from the project's profile and its secrets",
-}
+# What dbt takes and a run refuses, which the preview of a schedule reads too.
+_FACTS = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
+COMMANDS, OPERATORS = set(_FACTS["commands"]), _FACTS["shellOperators"]
 # The options before a command's name that take a value.
-VALUED = {"--defer-state", "--deprecated-defer", "--deprecated-favor-state", "--deprecated-state", "--indirect-selection", "--log-file-max-bytes",
-          "--log-format", "--log-format-file", "--log-level", "--log-level-file", "--log-path", "--partial-parse-file-path", "--printer-width",
-          "--profile", "--record-timing-info", "-r", "--state", "--target", "-t", "--warn-error-options"}
+VALUED = set(_FACTS["valuedOptions"])
+# The options that say where dbt reads or writes what is the run's own, and why they cannot work.
+OPTIONS = _FACTS["ownOptions"]
 # What else is to be said of a command that failed.
-ADVICE = {
-    "clean": "a run begins with an empty target, so leave dbt clean out",
-    "deps": "a run installs no packages: run dbt deps in the project's folder before pulumi up, which packs them, and leave it out here",
-    "retry": "a run has no results of an earlier one: name what failed, such as dbt build --select my_model+",
-}
+ADVICE = _FACTS["advice"]
 
 
 def parse_commands(text, has_profile):
@@ -43,7 +35,7 @@ def parse_command(line, has_profile=False):
     """The arguments of one dbt command."""
     try:
         words = shlex.split(line)
-        operator = next((word for word in shell_words(line) if not word.strip(";&|<>")), None)
+        operator = next((word for word in shell_words(line) if not word.strip(OPERATORS)), None)
     except ValueError as error:
         raise End("usage", f"cannot read the command `{line}`: {str(error).lower()}") from None
     if operator:
@@ -64,7 +56,7 @@ def parse_command(line, has_profile=False):
 
 def shell_words(line):
     """The words as a shell sees them, with its operators as words of their own."""
-    lexer = shlex.shlex(line, posix=True, punctuation_chars=";&|<>")
+    lexer = shlex.shlex(line, posix=True, punctuation_chars=OPERATORS)
     lexer.whitespace_split, lexer.commenters = True, ""
     return filter(None, lexer)
 

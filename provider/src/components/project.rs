@@ -8,6 +8,7 @@ mod roles;
 mod task;
 #[cfg(test)]
 mod tests;
+pub(crate) mod variables;
 
 use self::{
     handle::{Handle, pick},
@@ -209,6 +210,7 @@ impl Component for DbtProject {
     fn construct(scope: &Scope, args: DbtProjectArgs) -> Result<DbtProjectFields, Failure> {
         let (platform, tags) = (&args.platform, &args.tags);
         let found = task::found(args.path.as_deref())?;
+        let failing = found.clean_fails.then_some("clean");
         let profile = args.profile.clone().unwrap_or_default();
         let target = profile.fields().target;
         let log_prefix = place(scope.name());
@@ -220,7 +222,7 @@ impl Component for DbtProject {
             .as_ref()
             .map(|path| image::pack(scope, path, &args));
         let image_uri = match (&packed, &args.image) {
-            (Some((_, image)), _) => image.clone(),
+            (Some((_, image)), _) => image.image_uri.clone(),
             (None, Some(image)) => image.clone(),
             (None, None) => Output::default(),
         };
@@ -308,6 +310,11 @@ impl Component for DbtProject {
                 Ok(task::profile(&found, &own, adapter.as_deref(), warehouse))
             }),
         };
+        let profile_variables = variables::of_profile(&profile);
+        // What another image reads is not known.
+        let own_variables = packed
+            .as_ref()
+            .map(|(_, image)| variables::own(&image.variables, &args.environment));
         let environment = all((
             args.environment.optional(),
             artifacts_uri.clone(),
@@ -471,6 +478,12 @@ impl Component for DbtProject {
             ("cpu", number(&args.cpu)),
             ("memory", number(&args.memory)),
             ("secretNames", secret_names.flatten()),
+            ("profileVariables", profile_variables),
+            ("variables", own_variables.unwrap_or_default()),
+            (
+                "failingCommands",
+                failing.map(Into::into).unwrap_or_default(),
+            ),
         ]);
         let place = all((region, state_machine.arn.clone()));
         Ok(DbtProjectFields {

@@ -4,9 +4,10 @@ mod commands;
 #[cfg(test)]
 mod tests;
 
+use self::commands::Run;
 use super::project::{
-    checks::{of_an_execution, variable},
     handle, machine,
+    variables::{self, Told},
 };
 use crate::{
     aws::Aws,
@@ -123,28 +124,25 @@ fn some_commands(commands: &[String]) -> Result<(), String> {
 fn overrides(check: &mut Check<'_>) {
     let project = check.value("project");
     let theirs = |key: &str| handle::known(project.as_ref(), key);
-    let secrets = theirs("secretNames").unwrap_or_default();
+    let told = Told::by(project.as_ref());
     for name in check.keys("environment") {
-        let path = below("environment", &name);
-        if let Err(reason) = variable(&name).and_then(|()| of_an_execution(&name)) {
-            check.fail(path, reason);
-        } else if secrets.split(',').any(|secret| secret == name) {
-            let reason = "is a secret of the project, which no run takes from a schedule; choose another name";
-            check.fail(path, reason);
+        if let Err(reason) = variables::name(&name).and_then(|()| told.refusal(&name)) {
+            check.fail(below("environment", &name), reason);
         }
     }
+    let run = Run {
+        has_profile: theirs("profileVariables").is_some(),
+        failing: theirs("failingCommands").unwrap_or_default(),
+    };
     if let Some(Value::List(lines)) = check.value("commands").as_ref().map(Value::peel) {
         for (index, line) in lines.iter().enumerate() {
             let path = format!("commands[{index}]");
             let Some(line) = line.peel().as_str() else {
                 continue;
             };
-            if let Err(reason) = commands::check(line) {
-                check.fail(path, reason);
-            } else if let Some(variable) = commands::variable(line) {
-                let reason =
-                    format!("holds {variable}, which no shell replaces; write what it stands for");
-                check.warn(&path, &reason);
+            match run.judge(line, index == 0) {
+                Err(reason) => check.fail(path, reason),
+                Ok(warnings) => warnings.iter().for_each(|reason| check.warn(&path, reason)),
             }
         }
     }

@@ -76,7 +76,8 @@ struct Facts {
 pub(super) struct Scan<'a> {
     /// The names of the project and of its packages.
     packages: &'a HashSet<String>,
-    variables: BTreeSet<String>,
+    /// The names of the environment variables that they read.
+    pub(super) variables: BTreeSet<String>,
     /// Why the project is to be parsed afresh, as soon as that is known.
     afresh: Option<String>,
     macros: Vec<Macro>,

@@ -113,6 +113,8 @@ pub(super) struct Settings {
     pub(super) install: Named,
     /// Directories that dbt writes.
     pub(super) written: Vec<String>,
+    /// Whether all that `dbt clean` removes is inside the project, as far as that is known.
+    pub(super) cleans_inside: bool,
 }
 
 impl Settings {
@@ -180,6 +182,7 @@ impl Settings {
                 written("target-path", "target"),
                 written("log-path", "logs"),
             ],
+            cleans_inside: root.get("clean-targets").is_some_and(cleans_inside),
         })
     }
 }
@@ -192,6 +195,18 @@ fn texts(value: Value<'_>) -> Vec<String> {
     };
     let texts = items.into_iter().filter_map(Value::text);
     texts.map(str::to_owned).collect()
+}
+
+fn cleans_inside(targets: Value<'_>) -> bool {
+    let leaves =
+        |path: &str| path.starts_with(['/', '~']) || path.split('/').any(|part| part == "..");
+    let is_known = |path: &String| !is_template(path);
+    let is_given = targets.items().is_some() || targets.text().is_some();
+    is_given
+        && !texts(targets)
+            .iter()
+            .filter(|path| is_known(path))
+            .any(|path| leaves(path))
 }
 
 /// A package that a project names.

@@ -1,6 +1,6 @@
 //! The platform's network: a new one, or one that is there already.
 
-use super::zones::{self, NetworkZone};
+use super::zones::{self, NetworkZone, ZonePlace};
 use crate::{
     component::{Child, Scope},
     output::{all, defaults},
@@ -235,19 +235,29 @@ fn made(
     let subnet = |kind: &str, zone: &NetworkZone, first: u32| {
         let number = zone.number;
         let own = block.map(move |block| part(block, first + number));
-        let name = zone.given.and_then(|index| given.get(index).cloned());
-        let by_index = match name {
-            Some(_) => Output::default(),
-            None => i64::from(number).into(),
-        };
-        let args = SubnetArgs {
+        let mut args = SubnetArgs {
             vpc_id: vpc.id.clone(),
             cidr_block: own,
-            availability_zone: name.unwrap_or_default(),
-            zone_index: by_index,
             tags: tags.clone(),
             ..Default::default()
         };
+        match &zone.place {
+            ZonePlace::Named(index) => {
+                args.availability_zone = given.get(*index).cloned().unwrap_or_default();
+            }
+            // What is there stays where it is; in another region, the name would be wrong.
+            ZonePlace::Kept(_) if zones::has(scope, kind, number) => {
+                args.zone_index = i64::from(number).into();
+            }
+            ZonePlace::Kept(name) => args.availability_zone = name.clone().into(),
+            ZonePlace::New(index) => {
+                args.zone_index = i64::from(*index).into();
+                let used: Vec<_> = had.values().cloned().collect();
+                if !used.is_empty() {
+                    args.excluded_zones = used.into();
+                }
+            }
+        }
         scope.child::<Subnet>(&format!("{kind}-{number}"), args)
     };
     let of_each = |kind: &str, first: u32| -> Vec<_> {

@@ -15,9 +15,18 @@ pub(super) const MOST: u32 = 6;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct NetworkZone {
     pub(super) number: u32,
-    /// Which of the names that the program gives it has; without one, it is in the number's place in AWS's list of the
-    /// region's zones.
-    pub(super) given: Option<usize>,
+    pub(super) place: ZonePlace,
+}
+
+/// Which of the region's zones it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum ZonePlace {
+    /// The one with the name that the program gives there.
+    Named(usize),
+    /// The one that the stack has subnets in.
+    Kept(String),
+    /// Of those that the stack has no subnets in, the one in that place of AWS's list.
+    New(u32),
 }
 
 /// The number and the name of each zone that the stack has subnets in.
@@ -29,6 +38,12 @@ pub(super) fn had(scope: &Scope) -> BTreeMap<u32, String> {
         Some((number.parse().ok()?, name))
     };
     subnets.filter_map(zone).collect()
+}
+
+/// Whether the stack has the subnet of that kind and number.
+pub(super) fn has(scope: &Scope, kind: &str, number: u32) -> bool {
+    let own = scope.had::<Subnet>(&format!("{kind}-{number}"));
+    own.is_some_and(|own| own.contains_key(""))
 }
 
 /// The zones of these names, as far as they are known. Those that the stack has keep their numbers; a new one takes
@@ -56,21 +71,27 @@ pub(super) fn named(
             let path = format!("network.zones[{index}]");
             return Err(Failure { path, reason });
         };
-        let given = Some(index);
-        all.push(NetworkZone { number, given });
+        let place = ZonePlace::Named(index);
+        all.push(NetworkZone { number, place });
     }
     all.sort_by_key(|zone| zone.number);
     Ok(all)
 }
 
-/// So many zones: first those that the stack has.
+/// So many zones: first those that the stack has, then the first of AWS's list that it does not have.
 pub(super) fn counted(count: usize, had: &BTreeMap<u32, String>) -> Vec<NetworkZone> {
-    let new = (0..MOST).filter(|number| !had.contains_key(number));
-    let mut numbers: Vec<_> = had.keys().copied().chain(new).take(count).collect();
-    numbers.sort_unstable();
-    let given = None;
-    let zone = |number| NetworkZone { number, given };
-    numbers.into_iter().map(zone).collect()
+    let kept = had.iter().map(|(number, name)| NetworkZone {
+        number: *number,
+        place: ZonePlace::Kept(name.clone()),
+    });
+    let free = (0..MOST).filter(|number| !had.contains_key(number));
+    let new = free.zip(0..).map(|(number, index)| NetworkZone {
+        number,
+        place: ZonePlace::New(index),
+    });
+    let mut all: Vec<_> = kept.chain(new).take(count).collect();
+    all.sort_by_key(|zone| zone.number);
+    all
 }
 
 /// Asks for the region's zones where more are wanted than every region has, or some by name.
@@ -131,7 +152,10 @@ mod tests {
         let names = |names: &[&str], stack: &[&str]| {
             let known: Vec<_> = names.iter().map(|name| Some((*name).to_owned())).collect();
             named(&known, &had(stack)).map(|zones| {
-                let name = |zone: &NetworkZone| zone.given.map_or("", |index| names[index]);
+                let name = |zone: &NetworkZone| match zone.place {
+                    ZonePlace::Named(index) => names[index],
+                    _ => "",
+                };
                 let all = zones
                     .iter()
                     .map(|zone| format!("{}{}", name(zone), zone.number));
@@ -157,14 +181,19 @@ mod tests {
 
     #[test]
     fn a_number_of_zones_keeps_those_there_are() {
-        let numbers = |count, stack: &[&str]| -> Vec<_> {
-            let zones = counted(count, &had(stack)).into_iter();
-            zones.map(|zone| zone.number).collect()
+        let zones = |count, stack: &[&str]| {
+            let place = |zone: &NetworkZone| match &zone.place {
+                ZonePlace::Kept(name) => format!("{}{name}", zone.number),
+                place => format!("{}{place:?}", zone.number),
+            };
+            let zones = counted(count, &had(stack));
+            zones.iter().map(place).collect::<Vec<_>>().join(" ")
         };
-        assert_eq!(numbers(2, &[]), [0, 1]);
-        assert_eq!(numbers(2, &["a", "", "c"]), [0, 2]);
-        assert_eq!(numbers(3, &["a", "", "c"]), [0, 1, 2]);
-        assert_eq!(numbers(2, &["a", "b", "c"]), [0, 1]);
+        assert_eq!(zones(2, &[]), "0New(0) 1New(1)");
+        assert_eq!(zones(2, &["a", "", "c"]), "0a 2c");
+        assert_eq!(zones(3, &["a", "", "c"]), "0a 1New(0) 2c");
+        assert_eq!(zones(4, &["a", "c"]), "0a 1c 2New(0) 3New(1)");
+        assert_eq!(zones(2, &["a", "b", "c"]), "0a 1b");
     }
 
     #[test]

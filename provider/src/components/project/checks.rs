@@ -1,6 +1,6 @@
 //! What is wrong with a project's inputs, before anything is made.
 
-use super::{DbtProjectDbt, DbtProjectProfile, handle, task};
+use super::{DbtProjectDbt, DbtProjectProfile, handle, variables};
 use crate::{
     components::exposure, formats::is_arn, prelude::*, props::below,
     resources::ecs::task_definition::fargate_size,
@@ -41,7 +41,7 @@ pub(super) fn project(check: &mut Check<'_>) {
     {
         check.fail("memory", reason);
     }
-    variables(check);
+    names(check);
     if let Some(Some(tags)) = check.get::<Option<Tags>>("tags")
         && tags.len() > MOST_TAGS
     {
@@ -163,12 +163,12 @@ fn with_image(check: &mut Check<'_>) {
 }
 
 /// Names that cannot be, and names that are given twice.
-fn variables(check: &mut Check<'_>) {
+fn names(check: &mut Check<'_>) {
     let mut seen: BTreeMap<String, &str> = BTreeMap::new();
     for field in ["environment", "secrets", "secretArns"] {
         for name in check.keys(field) {
             let path = below(field, &name);
-            if let Err(reason) = task::variable(&name) {
+            if let Err(reason) = variables::name(&name) {
                 check.fail(path, reason);
             } else if let Some(before) = seen.insert(name.clone(), field) {
                 check.fail(
@@ -221,8 +221,6 @@ pub(super) fn target(target: &str) -> Result<(), String> {
         Err(format!("{target:?} must be letters, digits, - and _"))
     }
 }
-
-pub(crate) use super::task::{of_an_execution, variable};
 
 /// The ARN of the ECR repository that an image's URI names, if it is one.
 pub(super) fn ecr_arn(image: &str, partition: &str) -> Option<String> {

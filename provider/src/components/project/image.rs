@@ -15,12 +15,12 @@ use serde_json::{Value as Document, json};
 /// How many images a repository keeps: many more than the revisions of the task definition that stay active.
 const IMAGES: u32 = 50;
 
-/// The repository and the URI of the image in it.
+/// The repository and the image in it.
 pub(super) fn pack(
     scope: &Scope,
     path: &str,
     args: &DbtProjectArgs,
-) -> (Child<Repository>, Output<String>) {
+) -> (Child<Repository>, Child<Image>) {
     let repository = scope.child::<Repository>(
         "repository",
         RepositoryArgs {
@@ -54,8 +54,7 @@ pub(super) fn pack(
             ..Default::default()
         },
     );
-    let uri = image.image_uri.clone();
-    (repository, uri)
+    (repository, image)
 }
 
 /// Keeps the newest images, and the newest that are in use again: what the first rule looks at, the second passes over.

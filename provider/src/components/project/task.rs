@@ -1,6 +1,6 @@
 //! The task of a project: the runner's container and its environment.
 
-use super::Handle;
+use super::{Handle, variables::RESERVED};
 use crate::{prelude::*, resources::ecs::container::*};
 use dbt_aws_image::Project;
 use serde_json::{Map, Value as Document, json};
@@ -107,70 +107,13 @@ pub(super) fn environment(
     own.into_iter().chain(ours).collect()
 }
 
-/// What the names of the runner's own variables begin with.
-pub(crate) const RESERVED: &str = "DBT_AWS_";
-
-/// What is wrong with the name of an environment variable, if anything.
-pub(crate) fn variable(name: &str) -> Result<(), String> {
-    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    if name.starts_with(RESERVED) {
-        Err(format!(
-            "names that begin with {RESERVED} are the runner's own; choose another"
-        ))
-    } else if name.chars().all(fits) && name.starts_with(|c: char| !c.is_ascii_digit()) {
-        Ok(())
-    } else {
-        Err(format!(
-            "{name:?} cannot be an environment variable; use letters, digits and _, a digit not first"
-        ))
-    }
-}
-
-/// The variables that no run takes from an execution, nor from a schedule, `*` being anything: the same as in the runner's
-/// `variables.py`.
-const NEVER: &str = "\
-    AWS_* BOTO* PG* PYTHON* LD_* DYLD_* GLIBC_* GCONV_* MALLOC_* JAVA_* JDK_* CLASSPATH PERL5* \
-    RUBYLIB RUBYOPT NODE_EXTRA* NODE_OPTIONS NODE_PATH NODE_TLS* PATH HOME SHELL BASH_ENV IFS PWD \
-    TMP TEMP TMPDIR TZDIR LOCPATH NLSPATH XDG_* *_PROXY *_CA_BUNDLE *_CERT_FILE *_CERT_DIR \
-    *_EMULATOR_HOST *_LIBRARY_PATH HOSTALIASES LOCALDOMAIN RES_OPTIONS NETRC SSL_* SSLKEYLOGFILE \
-    OPENSSL_* CURL_* GRPC_* NSS_* KRB5* ODBCINI ODBCINSTINI ODBCSYSINI TNS_ADMIN MOTHERDUCK_TOKEN \
-    AZURE_AUTHORITY* AZURE_CLIENT* AZURE_CONFIG* AZURE_FEDERATED* AZURE_PASSWORD \
-    AZURE_POD_IDENTITY* AZURE_TENANT* AZURE_USERNAME IDENTITY_ENDPOINT IDENTITY_HEADER \
-    IMDS_ENDPOINT MSI_ENDPOINT MSI_SECRET CLOUDSDK_* GCE_METADATA* NO_GCE_CHECK GOOGLE_API* \
-    GOOGLE_APPLICATION* GOOGLE_AUTH* GOOGLE_CLOUD_QUOTA* GOOGLE_CLOUD_UNIVERSE* \
-    GOOGLE_EXTERNAL_ACCOUNT* DATABRICKS_AUTH* DATABRICKS_AZURE* DATABRICKS_CLI_PATH \
-    DATABRICKS_CLIENT* DATABRICKS_CONFIG* DATABRICKS_GOOGLE* DATABRICKS_HOST DATABRICKS_METADATA* \
-    DATABRICKS_OIDC* DATABRICKS_PASSWORD DATABRICKS_SERVER* DATABRICKS_TOKEN DATABRICKS_USERNAME \
-    SNOWFLAKE_AUTH* SNOWFLAKE_CONNECTION* SNOWFLAKE_DEFAULT_CONNECTION* SNOWFLAKE_ENABLE* \
-    SNOWFLAKE_HOME SNOWFLAKE_TOKEN* GIT_ALTERNATE* GIT_ASKPASS GIT_CONFIG* GIT_DIR GIT_EDITOR \
-    GIT_EXEC* GIT_EXTERNAL* GIT_OBJECT* GIT_PAGER GIT_PROXY* GIT_SSH* GIT_SSL* GIT_TEMPLATE* \
-    GIT_TRACE* GIT_WORK_TREE DBT_AWS_* DBT_ENGINE_* DBT_ENV_SECRET* DBT_PROFILES_DIR \
-    DBT_PROJECT_DIR DBT_TARGET_PATH DBT_LOG_PATH DBT_STATE DBT_DEFER_STATE DBT_ARTIFACT_STATE_PATH \
-    DBT_PARTIAL_PARSE_FILE_* DBT_PP_* DBT_HOST DBT_PACKAGES_INSTALL_PATH DBT_PACKAGE_HUB_URL \
-    DBT_DOWNLOAD_DIR DBT_MACRO_DEBUGGING DBT_RECORD* DBT_UPLOAD_TO_ARTIFACTS_INGEST_API";
-
-/// Refuses the name of such a variable: it reaches more than the dbt project.
-pub(crate) fn of_an_execution(name: &str) -> Result<(), String> {
-    let upper = name.to_uppercase();
-    let fits = |pattern: &str| match (pattern.strip_prefix('*'), pattern.strip_suffix('*')) {
-        (Some(end), _) => upper.ends_with(end),
-        (_, Some(start)) => upper.starts_with(start),
-        _ => upper == pattern,
-    };
-    if NEVER.split_whitespace().any(fits) {
-        return Err(
-            "reaches more than the dbt project, so no run takes it from a schedule; set it in the project's environment"
-                .to_owned(),
-        );
-    }
-    Ok(())
-}
-
 /// What the directory of the project says.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Found {
     name: Option<String>,
     profile: Option<String>,
+    /// Whether `dbt clean` fails in every run.
+    pub(super) clean_fails: bool,
 }
 
 /// Reads it; nothing where the image is made elsewhere.
@@ -183,6 +126,7 @@ pub(super) fn found(path: Option<&str>) -> Result<Found, Failure> {
     Ok(Found {
         name: Some(project.name),
         profile: project.profile,
+        clean_fails: !project.cleans_inside,
     })
 }
 

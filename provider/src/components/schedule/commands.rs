@@ -1,110 +1,120 @@
 //! dbt command lines, refused where the runner would refuse them.
 
-/// dbt's commands, as the runner has them.
-const COMMANDS: [&str; 19] = [
-    "build",
-    "clean",
-    "clone",
-    "compile",
-    "debug",
-    "deps",
-    "docs",
-    "init",
-    "list",
-    "ls",
-    "parse",
-    "retry",
-    "run",
-    "run-operation",
-    "seed",
-    "show",
-    "snapshot",
-    "source",
-    "test",
-];
+use serde::Deserialize;
+use std::{collections::BTreeMap, sync::LazyLock};
 
-/// What begins, ends or leads a command of a shell.
-const OPERATORS: &str = ";&|<>";
+/// What dbt takes and a run refuses, as the runner has it.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Facts {
+    commands: Vec<String>,
+    /// The options before a command's name that take a value.
+    valued_options: Vec<String>,
+    /// What begins, ends or leads a command of a shell.
+    shell_operators: String,
+    /// The options that a run has itself, and why they cannot work.
+    own_options: BTreeMap<String, String>,
+    /// What is of no use in a run, and what to do instead.
+    advice: BTreeMap<String, String>,
+}
 
-/// The options that a run has itself, and why they cannot work.
-const OPTIONS: [(&str, &str); 2] = [
-    (
-        "--log-path",
-        "dbt's log is the run's own, and is kept with the artifacts",
-    ),
-    (
-        "--target-path",
-        "dbt writes to the run's own target, and only what is there is kept",
-    ),
-];
+static FACTS: LazyLock<Facts> = LazyLock::new(|| {
+    let text = include_str!("../../../runner/dbt_aws/commands.json");
+    serde_json::from_str(text).unwrap_or_default()
+});
 
-/// The commands that fail in every run, and why.
-const FAILING: [(&str, &str); 3] = [
-    (
-        "clean",
-        "a run begins with an empty target, so leave dbt clean out",
-    ),
-    (
-        "deps",
-        "a run installs no packages: run dbt deps in the project's folder before pulumi up, which packs them, and leave it out here",
-    ),
-    (
-        "retry",
-        "a run has no results of an earlier one: name what failed, such as dbt build --select my_model+",
-    ),
-];
+/// What a project's handle tells of its runs.
+#[derive(Debug, Default)]
+pub(super) struct Run {
+    /// Whether a profile is written for it.
+    pub(super) has_profile: bool,
+    /// The commands that fail in every run, with commas between.
+    pub(super) failing: String,
+}
 
-/// Refuses what is no dbt command line, or fails whenever it runs.
-pub(super) fn check(line: &str) -> Result<(), String> {
-    let (words, operator) = split(line).map_err(|reason| format!("cannot be read: {reason}"))?;
-    if let Some(operator) = operator {
-        return Err(format!(
-            "holds {operator:?}, and no shell runs it; give each dbt command as one of its own"
-        ));
-    }
-    let own = match words.first() {
-        Some(word) if word == "dbt" => &words[1..],
-        _ => &words[..],
-    };
-    let Some(first) = own.first() else {
-        return Err("names no dbt command; did you mean dbt build?".to_owned());
-    };
-    if !first.starts_with('-') && !COMMANDS.contains(&first.as_str()) {
-        let nearest = COMMANDS
-            .iter()
-            .map(|command| (strsim::jaro_winkler(command, first), command))
-            .filter(|(likeness, _)| own.len() < words.len() && *likeness > 0.75)
-            .max_by(|a, b| a.0.total_cmp(&b.0));
-        return Err(match nearest {
-            Some((_, command)) => format!("dbt has no command {first:?}; did you mean {command}?"),
-            None => format!(
-                "{line:?} is not one of dbt's; a run takes dbt commands only, such as dbt build"
-            ),
-        });
-    }
-    if own.len() > 1 && own[..2] == ["docs", "serve"] {
-        return Err("never ends, and nobody can reach a run; use dbt docs generate".to_owned());
-    }
-    for (option, reason) in OPTIONS {
-        if own
-            .iter()
-            .any(|word| word.split('=').next() == Some(option))
-        {
-            return Err(format!("has {option}: {reason}; leave the option out"));
+impl Run {
+    /// Refuses what is no dbt command line, or fails whenever it runs; else says what is likely to be wrong with it.
+    pub(super) fn judge(&self, line: &str, is_first: bool) -> Result<Vec<String>, String> {
+        let (words, operator) =
+            split(line).map_err(|reason| format!("cannot be read: {reason}"))?;
+        if let Some(operator) = operator {
+            return Err(format!(
+                "holds {operator:?}, and no shell runs it; give each dbt command as one of its own"
+            ));
         }
-    }
-    let command = own.iter().find(|word| COMMANDS.contains(&word.as_str()));
-    match FAILING
-        .iter()
-        .find(|(name, _)| command.is_some_and(|c| c == name))
-    {
-        Some((name, reason)) => Err(format!("dbt {name} fails in every run: {reason}")),
-        None => Ok(()),
+        let own = match words.first() {
+            Some(word) if word == "dbt" => &words[1..],
+            _ => &words[..],
+        };
+        let Some(first) = own.first() else {
+            return Err("names no dbt command; did you mean dbt build?".to_owned());
+        };
+        if !first.starts_with('-') && !FACTS.commands.contains(first) {
+            let is_dbts = own.len() < words.len();
+            let nearest = FACTS.commands.iter().filter(|_| is_dbts);
+            let nearest = nearest
+                .map(|command| (strsim::jaro_winkler(command, first), command))
+                .filter(|(likeness, _)| *likeness > 0.75)
+                .max_by(|a, b| a.0.total_cmp(&b.0));
+            return Err(match nearest {
+                Some((_, command)) => {
+                    format!("dbt has no command {first:?}; did you mean {command}?")
+                }
+                None => format!(
+                    "{line:?} is not one of dbt's; a run takes dbt commands only, such as dbt build"
+                ),
+            });
+        }
+        let command = from_name(own);
+        if command.len() > 1 && command[..2] == ["docs", "serve"] {
+            return Err("never ends, and nobody can reach a run; use dbt docs generate".to_owned());
+        }
+        let has = |option: &str| {
+            own.iter()
+                .any(|word| word.split('=').next() == Some(option))
+        };
+        for (option, reason) in &FACTS.own_options {
+            if has(option) && (option != "--profiles-dir" || self.has_profile) {
+                return Err(format!("has {option}: {reason}; leave the option out"));
+            }
+        }
+        let shell = variable(line)
+            .map(|name| format!("holds {name}, which no shell replaces; write what it stands for"));
+        let mut warnings = Vec::from_iter(shell);
+        let name = command.first().map_or("", String::as_str);
+        let fails = match name {
+            "clean" => {
+                !has("--no-clean-project-files-only") && self.failing.split(',').any(|f| f == name)
+            }
+            "deps" => true,
+            "retry" if has("--state") => return Ok(warnings),
+            _ => is_first,
+        };
+        match FACTS.advice.get(name) {
+            Some(advice) if fails => Err(format!("dbt {name} fails in every run: {advice}")),
+            Some(advice) => {
+                warnings.push(format!("dbt {name} is of no use in a run: {advice}"));
+                Ok(warnings)
+            }
+            None => Ok(warnings),
+        }
     }
 }
 
+/// A command without the options before its name.
+fn from_name(words: &[String]) -> &[String] {
+    let mut at = 0;
+    while let Some(word) = words.get(at) {
+        if FACTS.commands.contains(word) {
+            return &words[at..];
+        }
+        at += 1 + usize::from(FACTS.valued_options.contains(word));
+    }
+    &[]
+}
+
 /// A variable as a shell would replace it.
-pub(super) fn variable(line: &str) -> Option<&str> {
+fn variable(line: &str) -> Option<&str> {
     line.match_indices('$').find_map(|(at, _)| {
         let rest = &line[at + 1..];
         let end = match rest.strip_prefix('{') {
@@ -125,7 +135,7 @@ fn split(line: &str) -> Result<(Vec<String>, Option<String>), &'static str> {
     let (mut operator, mut ended) = (String::new(), false);
     let mut characters = line.chars();
     while let Some(c) = characters.next() {
-        if quote.is_none() && OPERATORS.contains(c) && !ended {
+        if quote.is_none() && FACTS.shell_operators.contains(c) && !ended {
             operator.push(c);
         } else {
             ended = !operator.is_empty();
@@ -159,56 +169,91 @@ fn split(line: &str) -> Result<(Vec<String>, Option<String>), &'static str> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn words_are_those_of_shlex() {
-        for (line, words) in [
-            (
-                "build --select 'tag:a tag:b'",
-                vec!["build", "--select", "tag:a tag:b"],
-            ),
-            (
-                r#"run --vars "{a: \"b\", c: \d}" """#,
-                vec!["run", "--vars", r#"{a: "b", c: \d}"#, ""],
-            ),
-            (r"a\ b'c\'d", vec![r"a bc\d"]),
-            (" \t\n", vec![]),
-        ] {
-            assert_eq!(split(line).expect(line).0, words);
-        }
-        assert!(split("a 'b").is_err() && split("a \\").is_err());
+    /// What the runner's own tests read too.
+    #[derive(Deserialize)]
+    struct Cases {
+        words: Vec<(String, Vec<String>)>,
+        refused: Vec<(String, String)>,
+    }
+
+    fn cases() -> Cases {
+        let text = include_str!("../../../runner/tests/command_lines.json");
+        serde_json::from_str(text).expect("cases")
     }
 
     #[test]
-    fn what_cannot_work_is_refused() {
-        let wrong = |line: &str, reason: &str| {
-            let found = check(line).expect_err(line);
-            assert!(found.contains(reason), "{line}: {found}");
+    fn words_are_those_of_the_runner() {
+        for (line, words) in cases().words {
+            let own = split(&line).expect(&line).0;
+            let skip = usize::from(own.first().is_some_and(|word| word == "dbt"));
+            assert_eq!(own[skip..], words, "{line}");
+            assert!(Run::default().judge(&line, false).is_ok(), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_the_runner_refuses_is_refused() {
+        let run = Run {
+            has_profile: true,
+            ..Run::default()
         };
-        wrong("dbt biuld", "did you mean build?");
-        wrong("dbt sl query", "is not one of dbt's");
-        wrong("dbt run; dbt test", "holds \";\"");
-        wrong("dbt run&&dbt test", "holds \"&&\"");
-        wrong("dbt run > out", "holds \">\"");
-        wrong(
-            "dbt deps",
-            "run dbt deps in the project's folder before pulumi up",
-        );
-        wrong("clean", "a run begins with an empty target");
-        wrong("dbt --quiet retry", "name what failed");
-        wrong("dbt docs serve --port 80", "never ends");
-        wrong(
-            "dbt docs generate --target-path /tmp/docs",
-            "has --target-path",
-        );
-        wrong("dbt build --log-path=/tmp", "has --log-path");
-        for line in [
-            "dbt build --select 'a;b' \"c|d\" e\\;f",
-            "dbt --no-partial-parse build --select deps",
-            "docs generate",
-            "dbt run-operation clean_up --args '{a: <b>}'",
-            "dbt build --select deps+ clean",
+        for (line, reason) in cases().refused {
+            let found = run.judge(&line, false).expect_err(&line);
+            assert!(found.replace('"', "`").contains(&reason), "{line}: {found}");
+        }
+        let found = run.judge("dbt biuld", true).expect_err("a mistake");
+        assert!(found.contains("did you mean build?"), "{found}");
+    }
+
+    #[test]
+    fn what_fails_in_every_run_is_refused() {
+        let run = Run {
+            failing: "clean".to_owned(),
+            ..Run::default()
+        };
+        let said = |run: &Run, line: &str, is_first| match run.judge(line, is_first) {
+            Ok(warnings) if warnings.is_empty() => String::new(),
+            Ok(warnings) => format!("warning: {}", warnings.join("\n")),
+            Err(reason) => reason,
+        };
+        let unknown = Run::default();
+        for (found, start, end) in [
+            (
+                said(&unknown, "dbt deps", false),
+                "dbt deps fails",
+                "leave it out here",
+            ),
+            (
+                said(&run, "clean", false),
+                "dbt clean fails",
+                "leave dbt clean out",
+            ),
+            (
+                said(&run, "dbt clean --no-clean-project-files-only", true),
+                "warning: dbt clean is of no use",
+                "leave dbt clean out",
+            ),
+            (
+                said(&unknown, "dbt --quiet clean", true),
+                "warning: dbt clean is of no use",
+                "leave dbt clean out",
+            ),
+            (
+                said(&run, "dbt --quiet retry", true),
+                "dbt retry fails",
+                "my_model+",
+            ),
+            (
+                said(&run, "dbt retry", false),
+                "warning: dbt retry is of no use",
+                "my_model+",
+            ),
+            (said(&run, "dbt retry --state state", true), "", ""),
+            (said(&run, "dbt build --profiles-dir .", true), "", ""),
+            (said(&run, "dbt --log-level debug build", true), "", ""),
         ] {
-            assert_eq!(check(line), Ok(()), "{line}");
+            assert!(found.starts_with(start) && found.ends_with(end), "{found}");
+            assert_eq!(found.is_empty(), start.is_empty(), "{found}");
         }
     }
 
@@ -222,25 +267,6 @@ mod tests {
             ("dbt run --vars '{a: \"^b$\"}' $", None),
         ] {
             assert_eq!(variable(line), found, "{line}");
-        }
-    }
-
-    #[test]
-    fn the_runner_has_the_same_commands() {
-        let runner = include_str!("../../../runner/dbt_aws/commands.py");
-        let list = runner
-            .split_once("COMMANDS = {")
-            .and_then(|(_, rest)| rest.split_once('}'));
-        let theirs: Vec<_> = list
-            .expect("a list")
-            .0
-            .split('"')
-            .skip(1)
-            .step_by(2)
-            .collect();
-        assert_eq!(theirs, COMMANDS);
-        for (name, reason) in OPTIONS.iter().chain(&FAILING) {
-            assert!(runner.contains(name) && runner.contains(reason), "{name}");
         }
     }
 }

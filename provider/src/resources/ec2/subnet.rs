@@ -17,13 +17,17 @@ pub struct SubnetInputs {
     /// The addresses: a block of /16 to /28 inside the VPC's.
     #[prop(replace, check = super::block)]
     pub cidr_block: Cidr,
-    /// The availability zone, such as `eu-west-1a`. Excludes `zoneIndex`.
+    /// The availability zone, such as `eu-west-1a`. Excludes `zoneIndex` and `excludedZones`.
     #[prop(replace)]
     pub availability_zone: Option<String>,
     /// The availability zone by its place in the region's list of zones, from 0. It is looked up when the subnet is
     /// made, and stays whatever the list or the index becomes. Default: 0.
     #[prop(input_only, check = not_negative)]
     pub zone_index: Option<i64>,
+    /// The availability zones that `zoneIndex` passes over, by name, where others have subnets. They only count when the
+    /// subnet is made. Default: none.
+    #[prop(input_only)]
+    pub excluded_zones: Option<Vec<String>>,
     /// Whether instances get a public address. Default: `false`.
     #[prop(default = false)]
     pub map_public_ip_on_launch: bool,
@@ -60,6 +64,7 @@ impl CustomResource for Subnet {
 
     fn check(check: &mut Check<'_>) {
         check.at_most_one(&["availabilityZone", "zoneIndex"]);
+        check.at_most_one(&["availabilityZone", "excludedZones"]);
     }
 
     /// The zone stays: another index, or none, means the next subnet.
@@ -71,8 +76,10 @@ impl CustomResource for Subnet {
     ) -> Result<(), Failure> {
         let kept = |key: &str| Some((key.to_owned(), old.get(key)?.clone()));
         if !old.is_empty() {
-            inputs.remove("zoneIndex");
-            inputs.extend(kept("zoneIndex"));
+            for key in ["zoneIndex", "excludedZones"] {
+                inputs.remove(key);
+                inputs.extend(kept(key));
+            }
             if !inputs.contains_key("availabilityZone") {
                 inputs.extend(kept("availabilityZone"));
             }
@@ -84,7 +91,10 @@ impl CustomResource for Subnet {
         let what = format!("the subnet {} ({})", cx.identity.name(), inputs.cidr_block);
         let zone = match &inputs.availability_zone {
             Some(zone) => zone.clone(),
-            None => zone_at(cx, inputs.zone_index.unwrap_or(0)).await?,
+            None => {
+                let excluded = inputs.excluded_zones.as_deref().unwrap_or_default();
+                zone_at(cx, inputs.zone_index.unwrap_or(0), excluded).await?
+            }
         };
         let made = cx
             .aws
@@ -184,6 +194,7 @@ impl CustomResource for Subnet {
                     .map_err(Error::failed)?,
                 availability_zone: Some(zone.clone()),
                 zone_index: known.and_then(|k| k.zone_index),
+                excluded_zones: known.and_then(|k| k.excluded_zones.clone()),
                 map_public_ip_on_launch: subnet.map_public_ip_on_launch().unwrap_or(false),
                 tags: cx.user_tags(
                     &from_tags(subnet.tags()),
@@ -216,14 +227,19 @@ fn outputs(subnet: &Found) -> SubnetOutputs {
     }
 }
 
-/// The region's zone at that place in the list of names.
-async fn zone_at(cx: &Context, index: i64) -> Result<String> {
+/// The region's zone at that place in the list of names, without those that are excluded.
+async fn zone_at(cx: &Context, index: i64, excluded: &[String]) -> Result<String> {
     let zones = super::zones(&cx.aws).await?;
-    let zone = usize::try_from(index).ok().and_then(|i| zones.get(i));
+    let mut left = zones.iter().filter(|zone| !excluded.contains(&zone.name));
+    let zone = usize::try_from(index).ok().and_then(|i| left.nth(i));
     zone.map(|zone| zone.name.clone()).ok_or_else(|| {
         let names: Vec<_> = zones.iter().map(|zone| zone.name.as_str()).collect();
+        let without = match excluded {
+            [] => String::new(),
+            excluded => format!(", of which {} are excluded", excluded.join(", ")),
+        };
         Error::failed(format!(
-            "zoneIndex: {index} is too large, {} has {} availability zones ({}); give a smaller one",
+            "zoneIndex: {index} is too large, {} has {} availability zones ({}){without}; give a smaller one",
             cx.aws.region(),
             zones.len(),
             names.join(", ")

@@ -8,8 +8,8 @@ use crate::{
 };
 use aws_sdk_ecr::types::{ImageFailure, ImageFailureCode, ImageIdentifier};
 use dbt_aws_image::{
-    Base, Built, Credentials, DEFAULT_BASE, Dbt, Digest, Fingerprint, Images, Login, Platform,
-    Project, Reference, Registry, Spec, ecr_registry, printable_line,
+    Base, Built, Contents, Credentials, DEFAULT_BASE, Dbt, Digest, Fingerprint, Images, Login,
+    Platform, Project, Reference, Registry, Spec, ecr_registry, printable_line,
 };
 use jiff::{Zoned, civil::Date, tz::TimeZone};
 use std::{path::PathBuf, sync::Arc};
@@ -44,6 +44,8 @@ pub struct ImageInputs {
     pub project: Option<String>,
     /// The digest of the runner's and dbt's packages. The provider fills it in.
     pub packages: Option<String>,
+    /// The names of the environment variables that the project reads. The provider fills it in.
+    pub variables: Option<Vec<String>>,
 }
 
 /// The dbt in an image: a version with its adapter, or a requirements file.
@@ -97,6 +99,8 @@ pub struct ImageOutputs {
         packages
     ))]
     pub layers: Json,
+    /// The names of the environment variables that the project reads; none where an older version made the image.
+    pub variables: Option<Vec<String>>,
 }
 
 /// The hidden input that tells which files differ from the last time.
@@ -133,18 +137,21 @@ impl CustomResource for Image {
         let failed = |path: &str, e: dbt_aws_image::Error| Failure::here(e.to_string()).under(path);
         let at = |field: &str| inputs.get(field).map(Value::plain).unwrap_or_default();
         let (path, dbt) = (at("path"), at("dbt"));
-        let mut found = Value::Unknown;
+        let mut found = [Value::Unknown, Value::Unknown];
         if let Value::String(path) = path {
             let project = Project::read(path.as_ref()).map_err(|e| failed("path", e))?;
             warnings.extend(project.notes.iter().map(|note| format!("path: {note}")));
             // a large project's digest takes its time
             if !scope.rehearsal {
-                let (text, files) = contents(&project, old).map_err(|e| failed("path", e))?;
-                inputs.insert(FILES.to_owned(), files.into());
-                found = text.into();
+                let (text, contents) = contents(&project, old).map_err(|e| failed("path", e))?;
+                inputs.insert(FILES.to_owned(), contents.files.to_string().into());
+                let names = contents.variables.into_iter().map(Value::from);
+                found = [text.into(), Value::List(names.collect())];
             }
         }
-        inputs.insert("project".to_owned(), found);
+        let [project, variables] = found;
+        inputs.insert("project".to_owned(), project);
+        inputs.insert("variables".to_owned(), variables);
         let packages = if dbt.has_unknown() {
             Value::Unknown
         } else {
@@ -264,11 +271,11 @@ impl CustomResource for Image {
     }
 }
 
-/// What a project holds, as a user sees it, and what tells its files from others.
+/// What a project holds, and how a user sees it.
 fn contents(
     project: &Project,
     old: &Properties,
-) -> std::result::Result<(String, String), dbt_aws_image::Error> {
+) -> std::result::Result<(String, Contents), dbt_aws_image::Error> {
     let before = old
         .get(FILES)
         .map(|v| Fingerprint::from(v.as_str().unwrap_or_default()));
@@ -283,7 +290,7 @@ fn contents(
             format!("{} ({})", contents.digest, printable_line(&changes))
         }
     };
-    Ok((text, contents.files.to_string()))
+    Ok((text, contents))
 }
 
 /// How many days a base image is used without a warning.
@@ -412,6 +419,7 @@ fn outputs(inputs: &ImageInputs, digest: &Digest, layers: Json) -> ImageOutputs 
         image_uri: format!("{}@{digest}", inputs.repository_url),
         digest: digest.to_string(),
         layers,
+        variables: inputs.variables.clone(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::component::recorder::{Recording, record_upon};
+use expect_test::expect;
 
 fn from(sources: &serde_json::Value) -> Properties {
     inputs(&json!({ "warehouse": { "postgres": { "allowFrom": sources } } }))
@@ -151,4 +152,37 @@ async fn zones_keep_their_subnets() {
     ] {
         assert!(names.contains(&format!("shop-{child}")), "{child}");
     }
+}
+
+#[tokio::test]
+async fn a_new_zone_is_none_that_is_used() {
+    let platform = erase::<DbtPlatform>();
+    let subnet = "dbt-aws:ec2:Subnet";
+    let zone = |name: &str| Properties::from([("availabilityZone".to_owned(), Value::from(name))]);
+    let had = [
+        (subnet, "shop-private-0", zone("eu-west-1a")),
+        (subnet, "shop-public-0", zone("eu-west-1a")),
+        (subnet, "shop-private-1", zone("eu-west-1c")),
+    ];
+    let given = inputs(&json!({ "network": { "zoneCount": 3 } }));
+    let (recording, _) = record_upon(platform.as_ref(), given, As::Update, Some(&had)).await;
+    assert_eq!(recording.failures, [""; 0]);
+    let subnets = recording.registrations.values();
+    let subnets = subnets.filter(|child| child.token == subnet);
+    let lines = subnets.map(|child| {
+        let zone = ["availabilityZone", "zoneIndex", "excludedZones"];
+        let zone = zone.map(|key| Some((key, child.inputs.get(key)?.plain().to_json())));
+        let zone = zone.into_iter().flatten();
+        let zone = zone.map(|(key, value)| format!(" {key}: {value}"));
+        format!("{}{}\n", child.name, zone.collect::<String>())
+    });
+    expect![[r#"
+        shop-private-0 zoneIndex: 0
+        shop-private-1 zoneIndex: 1
+        shop-private-2 zoneIndex: 0 excludedZones: ["eu-west-1a","eu-west-1c"]
+        shop-public-0 zoneIndex: 0
+        shop-public-1 availabilityZone: "eu-west-1c"
+        shop-public-2 zoneIndex: 0 excludedZones: ["eu-west-1a","eu-west-1c"]
+    "#]]
+    .assert_eq(&lines.collect::<String>());
 }
