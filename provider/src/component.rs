@@ -11,7 +11,7 @@ mod rehearsal;
 pub(crate) mod trial;
 
 pub use monitor::{Live, Monitor, Outcome, Registered, Registration};
-pub(crate) use rehearsal::rehearse;
+pub(crate) use rehearsal::{judge, rehearse};
 
 use crate::{
     aws::Aws,

@@ -6,6 +6,7 @@ mod function;
 mod hidden;
 mod import;
 mod secrets;
+mod settling;
 #[cfg(test)]
 mod tests;
 

@@ -27,8 +27,11 @@
 
 mod aws;
 mod block;
+mod messages;
 mod provider;
+mod stack;
 
 pub use aws::Call;
 pub use block::{Block, Marked};
-pub use provider::{Made, Provider, Stack, failures, init_failed, moto, properties};
+pub use provider::{Made, Provider, failures, init_failed, properties};
+pub use stack::{Stack, moto};

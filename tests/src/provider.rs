@@ -1,36 +1,19 @@
 //! The provider's process, and the calls that the engine makes.
 
-use crate::aws;
+use crate::messages::{Said, messages};
 use dbt_aws::{
-    identity::random,
-    pulumirpc::{
-        self as rpc,
-        engine_server::{Engine, EngineServer},
-        resource_provider_client::ResourceProviderClient,
-    },
+    pulumirpc::{self as rpc, resource_provider_client::ResourceProviderClient},
     value::{Properties, Value},
     wire::{from_struct, to_struct},
 };
 use prost::Message;
-use serde_json::{Value as Json, json};
-use std::{
-    path::PathBuf,
-    process::Stdio,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use serde_json::Value as Json;
+use std::{path::PathBuf, process::Stdio, time::Duration};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
-    net::TcpListener,
     process::{Child, Command},
 };
-use tonic::{
-    Request, Response, Status,
-    transport::{Channel, Server, server::TcpIncoming},
-};
+use tonic::{Status, transport::Channel};
 
 /// One process of the provider. It ends with this value.
 pub struct Provider {
@@ -342,160 +325,4 @@ fn program() -> PathBuf {
         "provider-under-test{}",
         std::env::consts::EXE_SUFFIX
     ))
-}
-
-/// What the provider said.
-type Said = Arc<Mutex<Vec<String>>>;
-
-/// The engine's log, kept.
-struct Messages(Said);
-
-/// An engine, as far as a plugin speaks to it, and its address.
-async fn messages() -> (Said, String) {
-    let engine = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let address = engine.local_addr().expect("an address").to_string();
-    let said = Said::default();
-    let service = EngineServer::new(Messages(said.clone()));
-    tokio::spawn(
-        Server::builder()
-            .add_service(service)
-            .serve_with_incoming(TcpIncoming::from(engine)),
-    );
-    (said, address)
-}
-
-#[tonic::async_trait]
-impl Engine for Messages {
-    async fn log(&self, request: Request<rpc::LogRequest>) -> Result<Response<()>, Status> {
-        self.0
-            .lock()
-            .expect("no panic")
-            .push(request.into_inner().message);
-        Ok(Response::new(()))
-    }
-
-    async fn get_root_resource(
-        &self,
-        _: Request<rpc::GetRootResourceRequest>,
-    ) -> Result<Response<rpc::GetRootResourceResponse>, Status> {
-        Err(Status::unimplemented("not here"))
-    }
-
-    async fn set_root_resource(
-        &self,
-        _: Request<rpc::SetRootResourceRequest>,
-    ) -> Result<Response<rpc::SetRootResourceResponse>, Status> {
-        Err(Status::unimplemented("not here"))
-    }
-
-    async fn start_debugging(
-        &self,
-        _: Request<rpc::StartDebuggingRequest>,
-    ) -> Result<Response<()>, Status> {
-        Err(Status::unimplemented("not here"))
-    }
-
-    async fn require_pulumi_version(
-        &self,
-        _: Request<rpc::RequirePulumiVersionRequest>,
-    ) -> Result<Response<rpc::RequirePulumiVersionResponse>, Status> {
-        Err(Status::unimplemented("not here"))
-    }
-}
-
-/// A provider that is configured for moto, in a region of its own.
-pub struct Stack {
-    /// The provider.
-    pub provider: Provider,
-    /// The region.
-    pub region: &'static str,
-    /// The name, also the project's in URNs.
-    pub name: String,
-}
-
-/// The environment that leads to moto.
-#[must_use]
-pub fn moto() -> [(&'static str, &'static str); 3] {
-    [
-        ("AWS_ENDPOINT_URL", &aws::moto().url),
-        ("AWS_ACCESS_KEY_ID", "test"),
-        ("AWS_SECRET_ACCESS_KEY", "test"),
-    ]
-}
-
-const REGIONS: [&str; 15] = [
-    "us-east-1",
-    "us-east-2",
-    "us-west-1",
-    "us-west-2",
-    "eu-west-1",
-    "eu-west-2",
-    "eu-west-3",
-    "eu-central-1",
-    "eu-north-1",
-    "ap-south-1",
-    "ap-northeast-1",
-    "ap-northeast-2",
-    "ap-southeast-1",
-    "ap-southeast-2",
-    "sa-east-1",
-];
-
-impl Stack {
-    /// A stack of that name, unique in the test binary.
-    pub async fn new(name: &str) -> Self {
-        Self::configured(name, Provider::start(&moto()).await, json!({})).await
-    }
-
-    /// A stack with more configuration than its region, or another provider.
-    pub async fn configured(name: &str, provider: Provider, more: Json) -> Self {
-        static NEXT: AtomicUsize = AtomicUsize::new(0);
-        let region = REGIONS[NEXT.fetch_add(1, Ordering::Relaxed) % REGIONS.len()];
-        // What moto does not know is a 500, which one attempt shows soonest.
-        let mut arguments = json!({"region": region, "maxRetries": 0});
-        let more = more.as_object().cloned().unwrap_or_default();
-        arguments.as_object_mut().expect("an object").extend(more);
-        provider
-            .configure(&format!("{name}-{}", random(8)), &arguments)
-            .await
-            .expect("configures");
-        Self {
-            provider,
-            region,
-            name: name.to_owned(),
-        }
-    }
-
-    /// The URN of a resource of this stack.
-    #[must_use]
-    pub fn urn(&self, token: &str, name: &str) -> String {
-        format!("urn:pulumi:test::{}::{token}::{name}", self.name)
-    }
-
-    /// Checks and makes what a test needs.
-    pub async fn make(&self, token: &str, name: &str, inputs: Json) -> Made {
-        let urn = self.urn(token, name);
-        let checked = self
-            .provider
-            .check(&urn, &Properties::new(), &properties(&inputs))
-            .await;
-        let inputs = checked.unwrap_or_else(|found| panic!("{urn}: {found:?}"));
-        let made = self.provider.create(&urn, &inputs, false).await;
-        made.unwrap_or_else(|status| panic!("{urn}: {}", status.message()))
-    }
-
-    /// What a check finds wrong with these inputs.
-    pub async fn refused(&self, token: &str, inputs: Json) -> Vec<String> {
-        let urn = self.urn(token, "refused");
-        let checked = self
-            .provider
-            .check(&urn, &Properties::new(), &properties(&inputs))
-            .await;
-        checked.err().unwrap_or_default()
-    }
-
-    /// What boto3 answers in this stack's region, or the error's code.
-    pub fn aws(&self, service: &str, operation: &str, arguments: &Json) -> Result<Json, String> {
-        aws::call(self.region, service, operation, arguments)
-    }
 }

@@ -6,7 +6,9 @@
 use super::{DynamicComponent, Live, Monitor, Outcome, Registered, Registration, Scope};
 use crate::{
     error::Error,
+    identity::Seen,
     props::{Failure, Table, Type, below, join_index},
+    resource::{CheckScope, Dynamic},
     value::{Properties, Value},
 };
 use futures::{FutureExt, future::BoxFuture};
@@ -39,6 +41,28 @@ impl Monitor for Listener {
     fn live(&self) -> Option<&Live> {
         self.live.as_deref()
     }
+}
+
+/// What the resource of a child's kind says of it, with nothing before it.
+pub(crate) fn judge(
+    resource: &dyn Dynamic,
+    child: &Registration,
+    region: &str,
+    default_tags: &Value,
+) -> Vec<Failure> {
+    let scope = CheckScope {
+        urn: &child.name,
+        provider_id: None,
+        region,
+        seen: &Seen::default(),
+        default_tags,
+        rehearsal: true,
+    };
+    let own = child.inputs.iter();
+    let inputs = own.map(|(key, value)| (key.clone(), value.without_dependencies()));
+    resource
+        .check(&scope, &Properties::new(), inputs.collect())
+        .failures
 }
 
 /// What is wrong with the inputs of a component of that name and URN: what `judge` says of its children, where an input

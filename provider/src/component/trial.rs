@@ -1,10 +1,8 @@
 //! What a component refuses, its children's checks included, and which of its inputs a child's property is told by.
 
-use super::{DynamicComponent, Registration, rehearse};
+use super::{DynamicComponent, Registration, judge, rehearse};
 use crate::{
-    identity::Seen,
     props::{Failure, Table, Type, below, join_index},
-    resource::CheckScope,
     value::{Properties, Value},
 };
 use std::{cell::RefCell, collections::BTreeSet};
@@ -27,21 +25,9 @@ pub(crate) async fn refused(component: &dyn DynamicComponent, inputs: &Propertie
     }
     let resources = crate::resources::all();
     let judge = |child: &Registration| {
-        let scope = CheckScope {
-            urn: &child.name,
-            provider_id: None,
-            region: "eu-west-1",
-            seen: &Seen::default(),
-            default_tags: &Value::Null,
-            rehearsal: true,
-        };
         let resource = resources.iter().find(|r| r.token() == child.token);
-        let own = child.inputs.iter();
-        let inputs = own.map(|(key, value)| (key.clone(), value.without_dependencies()));
-        let resource = resource.expect("a known token");
-        resource
-            .check(&scope, &Properties::new(), inputs.collect())
-            .failures
+        let resource = resource.expect("a known token").as_ref();
+        judge(resource, child, "eu-west-1", &Value::Null)
     };
     judged(component, inputs, judge).await
 }

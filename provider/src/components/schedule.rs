@@ -57,8 +57,9 @@ pub struct DbtScheduleInputs {
     #[prop(check = some_commands)]
     pub commands: Option<Vec<String>>,
     /// Environment variables of these runs, over the project's: those that the dbt project reads with `env_var` or that are
-    /// in the project's `environment`, and dbt's own; none that is a secret there. Values are plain text in AWS. Together
-    /// with `commands`, what ECS takes: 8,192 characters as JSON, some 6,000 of your own.
+    /// in the project's `environment`, and dbt's own; none that is a secret there. The preview refuses others, unless the
+    /// project's `image` was made elsewhere. Values are plain text in AWS. Together with `commands`, what ECS takes: 8,192
+    /// characters as JSON, some 6,000 of your own.
     pub environment: Option<BTreeMap<String, String>>,
     /// CPU units of these runs. Default: the project's.
     #[prop(given)]

@@ -11,6 +11,8 @@ use std::collections::BTreeSet;
 const MOST: usize = 50;
 /// The provider's marker and `Name`.
 const ADDED: usize = 2;
+/// The most that a user can give.
+pub(crate) const FREE: usize = MOST - ADDED;
 
 /// Which rules hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,17 +73,13 @@ pub(crate) fn failures(rules: Rules, path: &str, own: &Value, defaults: &Value) 
         }
     }
     let all: BTreeSet<_> = tags.keys().chain(others).collect();
-    if all.len() > MOST - ADDED {
+    if all.len() > FREE {
         let beside = if all.len() > tags.len() {
             " with the provider's default tags"
         } else {
             ""
         };
-        let reason = format!(
-            "has {} tags{beside}, at most {} fit",
-            all.len(),
-            MOST - ADDED
-        );
+        let reason = format!("has {} tags{beside}, at most {} fit", all.len(), FREE);
         let path = path.to_owned();
         found.push(Failure { path, reason });
     }

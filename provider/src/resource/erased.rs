@@ -1,22 +1,23 @@
 //! The life of any custom resource, over values: check, diff, create, read, update, delete.
 
 use super::{
-    CheckScope, Checked, Created, CustomResource, Diffed, Dynamic, Partial, State,
+    CheckScope, Checked, CustomResource, Diffed, Dynamic, Partial, State,
     hidden::{
         CLAIM, DEFAULT_TAGS, GENERATION, REGION, applied, identify, is_tagged_otherwise, name,
     },
     import,
     secrets::{hoist_secrets, mark_secrets, veil},
+    settling::{look, make, object_of, read_settled, settle},
 };
 use crate::{
-    context::{Context, Phase, Progress, Severity},
+    context::{Context, Phase, Severity},
     error::{Error, Gone, Result},
     identity::{self, Naming, Seen},
     props::{
         Props, Table,
         check::Check,
         decode,
-        diff::{Change, Kind, changes, differences, project, same, without_defaults},
+        diff::{Change, Kind, changes, project, same, without_defaults},
         encode,
     },
     value::{Properties, Value},
@@ -25,14 +26,7 @@ use futures::{
     FutureExt,
     future::{BoxFuture, try_join_all},
 };
-use std::{
-    marker::PhantomData,
-    sync::atomic::Ordering,
-    time::{Duration, Instant},
-};
-
-/// How far a read may be behind a write.
-const STALE: Duration = Duration::from_secs(10);
+use std::{marker::PhantomData, time::Duration};
 
 /// A kind of resource for the list of all.
 #[must_use]
@@ -200,11 +194,11 @@ impl<R: CustomResource> Dynamic for Erased<R> {
     ) -> BoxFuture<'a, Result<(String, Properties), Partial>> {
         async move {
             let typed: R::Inputs = decode(&plain(&inputs)).map_err(Error::from)?;
-            let created = self.make(cx, &typed).await?;
+            let created = make::<R>(cx, &typed).await?;
             let id = created.id().to_owned();
             let claim = identity::random(12);
             cx.seen.claim(R::TOKEN, &id, &claim);
-            match self.settle(cx, created, &typed).await {
+            match settle::<R>(cx, created, &typed).await {
                 Ok(state) => Ok((id, remember::<R>(&state, &inputs, Some(claim)))),
                 Err(error) => {
                     let read = look::<R>(cx, &id, Some(&typed)).await.ok().flatten();
@@ -300,7 +294,7 @@ impl<R: CustomResource> Dynamic for Erased<R> {
                 })
                 .await?;
                 R::ready(cx, id).await?;
-                self.read_settled(cx, id, &new).await
+                read_settled::<R>(cx, id, &new).await
             };
             let error = match result.await {
                 Ok(state) => return Ok(remember::<R>(&state, &inputs, claim)),
@@ -402,148 +396,6 @@ impl<R: CustomResource> Erased<R> {
         let old = olds.and_then(|olds| decode::<R::Outputs>(&plain(olds)).ok());
         R::foresee(&typed, old.as_ref())
     }
-
-    /// Makes the object, or takes over what an interrupted create left. What differs in what cannot be changed is made
-    /// again, unless it holds data.
-    async fn make(&self, cx: &Context, inputs: &R::Inputs) -> Result<Created<R>> {
-        let mut again = false;
-        loop {
-            let create = async || {
-                let made = R::create(cx, inputs).await;
-                cx.memory.first.store(false, Ordering::Relaxed);
-                made
-            };
-            let created = cx.retry("creating", Phase::Create, create).await?;
-            let Created::Adopted(id) = &created else {
-                return Ok(created);
-            };
-            if R::DATA {
-                R::ready(cx, id).await?;
-            }
-            let found = self.read_back(cx, id, inputs).await?;
-            refuse_held::<R>(cx, id, &found)?;
-            let different = replacements::<R>(&found, inputs).join(", ");
-            if different.is_empty() {
-                return Ok(created);
-            }
-            if R::DATA || again {
-                return Err(Error::failed(format!(
-                    "could not create {}: an interrupted run left {id}, which differs in {different}, and that cannot \
-                     be changed; remove it, or take the change back, and run `pulumi up` again",
-                    cx.identity.name()
-                )));
-            }
-            cx.say(&format!(
-                "{id}, which an interrupted run left, differs in {different}: it is made again"
-            ));
-            cx.retry("deleting", Phase::Delete, || R::delete(cx, id, &found))
-                .await
-                .gone()?;
-            again = true;
-        }
-    }
-
-    /// Takes an object from made to ready, and to what the engine keeps of it.
-    async fn settle(
-        &self,
-        cx: &Context,
-        created: Created<R>,
-        inputs: &R::Inputs,
-    ) -> Result<State<R>> {
-        let id = created.id().to_owned();
-        let (old, outputs) = match created {
-            Created::New(_) => (None, None),
-            Created::Known(_, outputs) => (None, Some(outputs)),
-            Created::Adopted(_) => {
-                R::ready(cx, &id).await?;
-                (Some(self.read_back(cx, &id, inputs).await?), None)
-            }
-        };
-        let phase = match old {
-            Some(_) => Phase::Update,
-            None => Phase::Settle,
-        };
-        cx.retry("configuring", phase, || {
-            R::apply(cx, &id, inputs, old.as_ref())
-        })
-        .await?;
-        let seen = R::ready(cx, &id).await?;
-        match seen.or(outputs).filter(|_| old.is_none()) {
-            // A new object is as the inputs say.
-            Some(outputs) => Ok(State {
-                inputs: inputs.clone(),
-                outputs,
-            }),
-            None => self.read_settled(cx, &id, inputs).await,
-        }
-    }
-
-    /// Reads until AWS shows what was just set: some of its reads are behind its writes.
-    async fn read_settled(&self, cx: &Context, id: &str, inputs: &R::Inputs) -> Result<State<R>> {
-        let began = Instant::now();
-        let look = || async {
-            let state = self.read_back(cx, id, inputs).await?;
-            let settled = differences(&state.inputs, inputs).is_empty();
-            Ok(match settled || began.elapsed() > STALE {
-                true => Progress::Done(state),
-                false => Progress::Pending("AWS does not show the change yet".to_owned()),
-            })
-        };
-        cx.wait("reading", look).await
-    }
-
-    /// Reads what was just made; AWS may need a moment to show it.
-    async fn read_back(&self, cx: &Context, id: &str, inputs: &R::Inputs) -> Result<State<R>> {
-        let look = || async {
-            match look::<R>(cx, id, Some(inputs)).await? {
-                Some(state) => Ok(state),
-                None => Err(crate::aws::Error::not_yet(
-                    format!("read {id}"),
-                    "it was made, but AWS does not show it",
-                )
-                .into()),
-            }
-        };
-        cx.retry("reading", Phase::Create, look).await
-    }
-}
-
-/// The object as AWS has it, `None` when it is gone, unless AWS does not answer in time.
-async fn look<R: CustomResource>(
-    cx: &Context,
-    id: &str,
-    known: Option<&R::Inputs>,
-) -> Result<Option<State<R>>> {
-    let read = cx.in_time("reading", Box::pin(R::read(cx, id, known)));
-    Ok(read.await.gone()?.flatten())
-}
-
-/// An object that another resource of the stack has, because it was imported or renamed, is not taken over.
-fn refuse_held<R: CustomResource>(cx: &Context, id: &str, found: &State<R>) -> Result<()> {
-    let urn = &cx.identity.urn;
-    let object = object_of(&encode(&found.outputs), R::Outputs::table());
-    match object.and_then(|object| cx.seen.other_holder(R::TOKEN, &object, urn)) {
-        Some(holder) => Err(Error::failed(format!(
-            "could not create {}: {id} was made for it, but {holder} has it in this stack's state; remove one of the \
-             two from the program, or run `pulumi state delete` for the one that is wrong",
-            cx.identity.name()
-        ))),
-        None => Ok(()),
-    }
-}
-
-/// What AWS knows an object by: its ARN, or else the output that comes first.
-fn object_of(outputs: &Properties, table: &Table) -> Option<String> {
-    let first = table.fields.first().map(|f| f.name);
-    let name = ["arn"].into_iter().chain(first);
-    name.filter_map(|name| outputs.get(name)?.as_str().map(str::to_owned))
-        .next()
-}
-
-/// In what an object differs from the inputs that cannot be changed.
-fn replacements<R: CustomResource>(found: &State<R>, inputs: &R::Inputs) -> Vec<String> {
-    let all = differences(&found.inputs, inputs).into_iter();
-    all.filter(|c| c.replace).map(|c| c.path).collect()
 }
 
 /// Whether no read tells the property: what AWS keeps to itself is secret, or echoed by nobody.

@@ -7,16 +7,16 @@ use super::{
     status,
 };
 use crate::{
-    component::{Live, Registration, Scope, rehearse},
+    component::{Live, Registration, Scope, judge, rehearse},
     context::{Log, Severity},
     error::Error,
     identity::Seen,
     props::{
-        Failure, Table,
+        Table,
         tags::{self, Rules},
     },
     pulumirpc::{self as rpc, resource_monitor_client::ResourceMonitorClient},
-    resource::{CheckScope, mark_secrets},
+    resource::mark_secrets,
     value::{Properties, Value},
     wire::{UNKNOWN, from_struct, secret, to_struct},
 };
@@ -73,7 +73,13 @@ pub(super) async fn construct(
         return Err(refused(Error::Invalid(judged.failures)));
     }
     let own = (request.name.as_str(), own_urn(&request));
-    let judge = |child: &Registration| judge(provider, &configured, child);
+    let (region, tags) = (configured.aws.region(), &configured.default_tags);
+    let judge = |child: &Registration| {
+        let resource = provider.resource(child.token).ok();
+        // It may read files.
+        let judged = || resource.map(|own| judge(own, child, region, tags));
+        tokio::task::block_in_place(judged).unwrap_or_default()
+    };
     let failures = rehearse(
         component.as_ref(),
         (own.0, &own.1),
@@ -167,28 +173,6 @@ async fn stalled(
                        `parent`, a program in TypeScript or Go never ends: interrupt it, and give both another parent";
         log.log(&urn, Severity::Info, message, false);
     }
-}
-
-/// What a child's own check says of it.
-fn judge(provider: &Provider, configured: &Configured, child: &Registration) -> Vec<Failure> {
-    let Ok(resource) = provider.resource(child.token) else {
-        return Vec::new();
-    };
-    let scope = CheckScope {
-        urn: &child.name,
-        provider_id: None,
-        region: configured.aws.region(),
-        seen: &Seen::default(),
-        default_tags: &configured.default_tags,
-        rehearsal: true,
-    };
-    let own = child.inputs.iter();
-    let inputs = own.map(|(key, value)| (key.clone(), value.without_dependencies()));
-    let inputs = inputs.collect();
-    // It may read files.
-    let checked =
-        tokio::task::block_in_place(|| resource.check(&scope, &Properties::new(), inputs));
-    checked.failures
 }
 
 /// The URN that the component will have.

@@ -2,7 +2,10 @@
 
 use super::{DbtProjectDbt, DbtProjectProfile, handle, variables};
 use crate::{
-    components::exposure, formats::is_arn, prelude::*, props::below,
+    components::exposure,
+    formats::is_arn,
+    prelude::*,
+    props::{below, tags},
     resources::ecs::task_definition::fargate_size,
 };
 use dbt_aws_image::{Dbt, Project, Reference, ecr_registry};
@@ -19,8 +22,8 @@ const PLATFORM: [&str; 8] = [
     "taskSubnetIds",
 ];
 
-/// One fewer than anything else can have.
-const MOST_TAGS: usize = 47;
+/// One is the tasks' own.
+const MOST_TAGS: usize = tags::FREE - 1;
 
 pub(super) fn project(check: &mut Check<'_>) {
     handle::check(check, "platform", "DbtPlatform", &PLATFORM);

@@ -12,6 +12,7 @@ use expect_test::{Expect, expect, expect_file};
 use serde_json::{Value as Document, json};
 
 mod refused;
+mod told;
 
 const PATH: &str = "../examples/jaffle-shop";
 

@@ -247,6 +247,26 @@ fn wrong_inputs_are_refused_with_their_path() {
         "#]],
     );
     wrong(
+        |all| {
+            all["project"]["variables"] = "LABEL,HOST".into();
+            all["project"]["profileVariables"] = "HOST,env_var".into();
+            all["environment"] = json!({"LABEL": "1", "DBT_EMPTY": "1", "LABLE": "1", "HOST": "1"});
+        },
+        &expect![[r#"
+            environment.HOST: is read by the profile, so no run takes it from a schedule; set it in the project's environment
+            environment.LABLE: is not read by the dbt project, so no run takes it from a schedule; read it there with env_var, or declare it in the project's environment
+        "#]],
+    );
+    wrong(
+        |all| {
+            all["project"]["failingCommands"] = "clean".into();
+            all["commands"] = json!(["dbt clean", "dbt build", "dbt retry"]);
+        },
+        &expect![[r#"
+            commands[0]: dbt clean fails in every run: a run begins with an empty target, so leave dbt clean out
+        "#]],
+    );
+    wrong(
         set("environment", json!({"DBT_AWS_ATTEMPT": "2"})),
         &expect![[r#"
         environment.DBT_AWS_ATTEMPT: names that begin with DBT_AWS_ are the runner's own; choose another

@@ -1,18 +1,22 @@
 //! `dbt-aws:ecr:Image`.
 
+mod age;
+mod push;
+
+use self::{
+    age::age,
+    push::{push, refuse, repository},
+};
 use crate::{
-    aws::{self, Aws, Clients},
-    context::Severity,
-    prelude::*,
-    resources::ecs::task_definition::TaskDefinitionCpuArchitecture,
+    context::Severity, prelude::*, resources::ecs::task_definition::TaskDefinitionCpuArchitecture,
 };
-use aws_sdk_ecr::types::{ImageFailure, ImageFailureCode, ImageIdentifier};
+use aws_sdk_ecr::types::ImageIdentifier;
 use dbt_aws_image::{
-    Base, Built, Contents, Credentials, DEFAULT_BASE, Dbt, Digest, Fingerprint, Images, Login,
-    Platform, Project, Reference, Registry, Spec, ecr_registry, printable_line,
+    Built, Contents, DEFAULT_BASE, Dbt, Digest, Fingerprint, Images, Platform, Project, Reference,
+    Spec, printable_line,
 };
-use jiff::{Zoned, civil::Date, tz::TimeZone};
-use std::{path::PathBuf, sync::Arc};
+use jiff::{Zoned, tz::TimeZone};
+use std::path::PathBuf;
 
 /// The image of a dbt project, made and pushed without Docker.
 #[derive(Debug)]
@@ -293,127 +297,6 @@ fn contents(
     Ok((text, contents))
 }
 
-/// How many days a base image is used without a warning.
-const OLD: i32 = 90;
-
-/// How old a base image is that was taken by its tag.
-fn age(base: &Base, today: Date) -> Option<(Severity, String)> {
-    let reference: Reference = base.image.parse().ok()?;
-    let taken: Date = base.taken.as_ref()?.parse().ok()?;
-    let days = (today - taken).get_days();
-    if reference.digest.is_some() || days < 1 {
-        return None;
-    }
-    let severity = match days > OLD {
-        true => Severity::Warning,
-        false => Severity::Info,
-    };
-    let made = base.made.as_ref().map(|day| format!(", made on {day},"));
-    let message = format!(
-        "the base image {}{} was taken {days} day{} ago: change baseImageRefresh to take the newest of its tag",
-        base.image,
-        made.unwrap_or_default(),
-        if days == 1 { "" } else { "s" },
-    );
-    Some((severity, message))
-}
-
-/// What ECR tells of an image within an answer that succeeds. That the image is not there is no failure.
-fn refuse(what: &str, failures: &[ImageFailure]) -> Result<()> {
-    let mut failures = failures.iter().filter_map(|failure| {
-        let code = failure.failure_code()?;
-        (*code != ImageFailureCode::ImageNotFound).then_some((code, failure.failure_reason()))
-    });
-    match failures.next() {
-        None => Ok(()),
-        Some((code, reason)) => {
-            let reason = reason.unwrap_or_default().to_owned();
-            Err(aws::Error::told(what, code.as_str().to_owned(), reason).into())
-        }
-    }
-}
-
-/// Makes and pushes the image, and keeps its layers for the read that follows.
-async fn push(
-    cx: &Context,
-    inputs: &ImageInputs,
-    previous: Option<&Built>,
-) -> Result<ImageOutputs> {
-    let (host, name) = repository(&inputs.repository_url)?;
-    let work = Images::from_environment();
-    let (login, ()) = tokio::join!(token(&cx.aws), work.connect());
-    let login = login?;
-    let registry = Registry {
-        host: cx
-            .aws
-            .registry_endpoint()
-            .map_or(host, |url| url.trim_end_matches('/'))
-            .to_owned(),
-        repository: name.to_owned(),
-        credentials: login.clone(),
-        owner: cx.identity.generation.clone(),
-    };
-    cx.status(format!(
-        "packing {} and pushing what {name} does not have",
-        inputs.path
-    ));
-    let spec = Spec {
-        base_login: base_login(&inputs.base_image, login, cx.aws.region(), &cx.account),
-        ..spec(inputs)
-    };
-    let made = tokio::select! {
-        made = work.build_and_push(&spec, &registry, previous) => made,
-        () = cx.cancel.cancelled() => return Err(Error::Cancelled(format!("pushing to {name}"))),
-    };
-    let made = made
-        .map_err(|e| Error::failed(format!("could not make the image of {}: {e}", inputs.path)))?;
-    let layers = serde_json::to_value(&made).map_err(|e| Error::Bug(e.to_string()))?;
-    let layers = Json(layers);
-    cx.keep("layers", &layers);
-    Ok(outputs(inputs, &made.digest, layers))
-}
-
-/// What opens the ECR registries of a region, as far as these credentials may.
-async fn token(clients: &Clients) -> Result<Option<Credentials>> {
-    let token = clients
-        .ecr()
-        .get_authorization_token()
-        .send()
-        .await
-        .during(format!("ask ECR in {} for a token", clients.region()))?;
-    let token = token
-        .authorization_data()
-        .first()
-        .and_then(|d| d.authorization_token());
-    Ok(token.and_then(|token| {
-        let text = data_encoding::BASE64.decode(token.as_bytes()).ok()?;
-        let (username, password) = std::str::from_utf8(&text).ok()?.split_once(':')?;
-        Some(Credentials {
-            username: username.to_owned(),
-            password: password.to_owned(),
-        })
-    }))
-}
-
-/// What opens the base image's registry if that is ECR: the token that there is, or one of its own region.
-fn base_login(base: &str, own: Option<Credentials>, region: &str, aws: &Arc<Aws>) -> Option<Login> {
-    let reference: Reference = base.parse().ok()?;
-    let (_, theirs) = ecr_registry(&reference.host)?;
-    if theirs == region {
-        return Some(Login::of(own));
-    }
-    let (aws, region) = (aws.clone(), theirs.to_owned());
-    Some(Login::new(move || {
-        let (aws, region) = (aws.clone(), region.clone());
-        async move {
-            let asked = async { token(&*aws.clients(&region).await?).await };
-            asked.await.map_err(|error| dbt_aws_image::Error::Login {
-                reason: error.to_string(),
-            })
-        }
-    }))
-}
-
 fn outputs(inputs: &ImageInputs, digest: &Digest, layers: Json) -> ImageOutputs {
     ImageOutputs {
         image_uri: format!("{}@{digest}", inputs.repository_url),
@@ -425,13 +308,6 @@ fn outputs(inputs: &ImageInputs, digest: &Digest, layers: Json) -> ImageOutputs 
 
 fn built(layers: &Json) -> Option<Built> {
     serde_json::from_value(layers.0.clone()).ok()
-}
-
-/// A repository's host and name.
-fn repository(url: &str) -> Result<(&str, &str)> {
-    url.split_once('/').ok_or_else(|| {
-        Error::failed(format!("{url:?} is not the URL of a repository, such as HOST/NAME; give a repository's repositoryUrl"))
-    })
 }
 
 fn source(dbt: &ImageDbt) -> Dbt {
@@ -465,7 +341,6 @@ fn spec(inputs: &ImageInputs) -> Spec {
 mod tests {
     use super::*;
     use crate::{
-        aws::Configuration,
         identity::Seen,
         resource::{Checked, erase},
     };
@@ -563,44 +438,6 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_within_an_answer_counts_unless_the_image_is_gone() {
-        let failure = |code| ImageFailure::builder().failure_code(code).build();
-        let gone = failure(ImageFailureCode::ImageNotFound);
-        assert!(refuse("delete it", std::slice::from_ref(&gone)).is_ok());
-        let locked = failure(ImageFailureCode::KmsError);
-        let error = refuse("delete it", &[gone, locked]).expect_err("counts");
-        assert_eq!(error.code(), Some("KmsError"));
-    }
-
-    #[test]
-    fn a_base_by_its_tag_has_an_age() {
-        let digest = format!("sha256:{}", "0".repeat(64));
-        let base = |image: &str, taken: Option<&str>| {
-            let base = json!({"image": image, "digest": digest, "platform": "amd64", "python": "3.12", "env": [],
-                "layers": [], "taken": taken, "made": taken.map(|_| "2026-10-02")});
-            serde_json::from_value::<Base>(base).expect("decodes")
-        };
-        let today: Date = "2026-11-29".parse().expect("a day");
-        let said = |image: &str, taken| age(&base(image, taken), today);
-        assert_eq!(
-            said("python:3.12", Some("2026-11-28")),
-            Some((
-                Severity::Info,
-                "the base image python:3.12, made on 2026-10-02, was taken 1 day ago: change baseImageRefresh to take \
-                 the newest of its tag"
-                    .to_owned()
-            ))
-        );
-        let severity = |taken| said("python", Some(taken)).map(|said| said.0);
-        assert_eq!(severity("2026-08-31"), Some(Severity::Info));
-        assert_eq!(severity("2026-08-30"), Some(Severity::Warning));
-        assert_eq!(severity("2026-11-29"), None);
-        assert_eq!(said(&format!("python@{digest}"), Some("2020-01-01")), None);
-        // of a state of before, it is not known
-        assert_eq!(said("python", None), None);
-    }
-
-    #[test]
     fn what_is_not_known_yet_is_not_guessed() {
         let mut given = Value::from_json(&inputs("x")).into_properties();
         given.insert("path".to_owned(), Value::Unknown);
@@ -612,34 +449,6 @@ mod tests {
         assert_eq!(
             (&given["project"], &given["packages"]),
             (&Value::Unknown, &Value::Unknown)
-        );
-    }
-
-    #[tokio::test]
-    async fn a_base_in_ecr_is_opened_with_the_providers_credentials() {
-        let configuration = Configuration {
-            allowed_account_ids: Some(["444455556666".to_owned()].into()),
-            access_key: Some("test".to_owned()),
-            secret_key: Some("test".to_owned()),
-            endpoints: Some([("sts".to_owned(), "http://127.0.0.1:9".to_owned())].into()),
-            max_retries: Some(0),
-            ..Default::default()
-        };
-        let aws = Arc::new(Aws::new(configuration, "eu-west-1".to_owned()));
-        let own = Some(Credentials {
-            username: "AWS".to_owned(),
-            password: "token".to_owned(),
-        });
-        let login = |base: &str| base_login(base, own.clone(), "eu-west-1", &aws);
-        let base = |region: &str| format!("111122223333.dkr.ecr.{region}.amazonaws.com/python:3");
-        assert!(login("public.ecr.aws/docker/library/python:3").is_none());
-        let same = login(&base("eu-west-1")).expect("a login");
-        assert_eq!(same.credentials().await.expect("known"), own.as_ref());
-        let other = login(&base("us-east-1")).expect("a login");
-        let error = other.credentials().await.expect_err("no AWS").to_string();
-        assert!(
-            error.starts_with("the registry of the base image cannot be opened: "),
-            "{error}"
         );
     }
 

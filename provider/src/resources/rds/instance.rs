@@ -3,6 +3,7 @@
 mod calls;
 mod master;
 mod rules;
+mod waits;
 
 use super::{add_tags, retag};
 use crate::{
@@ -203,12 +204,12 @@ impl CustomResource for Instance {
             Err(error) if error.is_already_exists() => {}
             made => return made.map(|()| id.into()),
         }
-        let Some(there) = calls::described(cx, id).await? else {
+        let Some(there) = waits::described(cx, id).await? else {
             return make().await.map(|()| id.into());
         };
         let adopted = cx.adopt(id, &what, &from_tags(there.tag_list()))?;
         if there.db_instance_status() == Some("deleting") {
-            calls::wait_until_gone(cx, id).await?;
+            waits::wait_until_gone(cx, id).await?;
             return make().await.map(|()| id.into());
         }
         Ok(adopted)
@@ -227,7 +228,7 @@ impl CustomResource for Instance {
             return Ok(());
         };
         // A restore takes over much of the snapshot; what the inputs say comes after it.
-        calls::wait_until_available(cx, id).await?;
+        waits::wait_until_available(cx, id).await?;
         let Some(restored) = Self::read(cx, id, Some(new)).await? else {
             return Err(Error::failed(format!("the database {id} is gone")));
         };
@@ -236,7 +237,7 @@ impl CustomResource for Instance {
     }
 
     async fn ready(cx: &Context, id: &str) -> Result<Option<InstanceOutputs>> {
-        let instance = calls::wait_until_available(cx, id).await?;
+        let instance = waits::wait_until_available(cx, id).await?;
         Ok(Some(outputs(&instance)))
     }
 
@@ -245,7 +246,7 @@ impl CustomResource for Instance {
         id: &str,
         known: Option<&InstanceInputs>,
     ) -> Result<Option<State<Self>>> {
-        let found = calls::described(cx, id).await?;
+        let found = waits::described(cx, id).await?;
         let live = found.filter(|i| i.db_instance_status() != Some("deleting"));
         if let (Some(instance), None) = (&live, known)
             && !cx.identity.shares_seed(&from_tags(instance.tag_list()))

@@ -1,0 +1,41 @@
+//! What a project's handle tells of its runs.
+
+use super::*;
+
+#[tokio::test]
+async fn a_preview_tells_which_variables_are_read_and_declared() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let write = |name: &str, text: &str| {
+        std::fs::write(directory.path().join(name), text).expect("written");
+    };
+    write(
+        "dbt_project.yml",
+        "name: shop\nprofile: shop\nclean-targets: [target]\nmodel-paths: ['.']\n",
+    );
+    write(
+        "a.sql",
+        "select '{{ env_var('TEAM') }}', '{{ env_var(\"REGION\", '') }}'",
+    );
+    let given = json!({
+        "platform": platform(), "path": directory.path(), "environment": {"OWN": "1", "TEAM": "a"},
+        "profile": {"settings": {"sslkey": "{{ env_var('KEY_FILE') }}"}},
+    });
+    let told = async |given: &Document| {
+        let (_, answered) = recorded(inputs(given), As::Preview).await;
+        let handle = answered["handle"].plain();
+        ["variables", "profileVariables", "failingCommands"].map(|key| handle.field(key).to_json())
+    };
+    assert_eq!(
+        told(&given).await,
+        [
+            json!("OWN,REGION,TEAM"),
+            json!("KEY_FILE,env_var"),
+            json!(null)
+        ]
+    );
+    let elsewhere = json!({"platform": platform(), "image": "ghcr.io/team/shop:1", "environment": {"OWN": "1"}});
+    assert_eq!(
+        told(&elsewhere).await,
+        [json!(null), json!(null), json!(null)]
+    );
+}

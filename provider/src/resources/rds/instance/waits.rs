@@ -1,0 +1,145 @@
+//! The states of an instance, and what is waited for.
+
+use crate::prelude::*;
+use aws_sdk_rds::types::{DbInstance, PendingModifiedValues};
+use std::time::Instant;
+
+/// The instance as AWS describes it.
+pub(super) async fn described(cx: &Context, id: &str) -> Result<Option<DbInstance>> {
+    let found = cx
+        .aws
+        .rds()
+        .describe_db_instances()
+        .db_instance_identifier(id)
+        .send()
+        .await
+        .during(format!("read the database {id}"))
+        .gone()?;
+    Ok(found.and_then(|f| f.db_instances.unwrap_or_default().into_iter().next()))
+}
+
+/// Waits until the instance takes connections.
+pub(super) async fn wait_until_available(cx: &Context, id: &str) -> Result<DbInstance> {
+    wait(cx, id, |_| None).await
+}
+
+/// Waits until what was changed at once is in effect.
+pub(super) async fn wait_until_settled(cx: &Context, id: &str) -> Result<()> {
+    let pending = |instance: &DbInstance| {
+        let pending = instance.pending_modified_values()?;
+        let empty = PendingModifiedValues::builder().build();
+        let mut pending = pending.clone();
+        // Lists that are there and empty say nothing.
+        pending.processor_features = pending.processor_features.filter(|f| !f.is_empty());
+        pending.additional_storage_volumes =
+            pending.additional_storage_volumes.filter(|v| !v.is_empty());
+        (pending != empty).then(|| "modifying".to_owned())
+    };
+    wait(cx, id, pending).await.map(drop)
+}
+
+pub(super) async fn wait(
+    cx: &Context,
+    id: &str,
+    pending: impl Fn(&DbInstance) -> Option<String> + Sync,
+) -> Result<DbInstance> {
+    let started = Instant::now();
+    let look = || async {
+        let instance = described(cx, id).await?;
+        let status = instance
+            .as_ref()
+            .map(|i| i.db_instance_status().unwrap_or("unknown"));
+        let state = verdict(id, status, started.elapsed())?;
+        Ok(match (state, instance) {
+            (None, Some(instance)) => match pending(&instance) {
+                Some(state) => Progress::Pending(state),
+                None => Progress::Done(instance),
+            },
+            (state, _) => Progress::Pending(state.unwrap_or_default()),
+        })
+    };
+    cx.wait("waiting for the database", look).await
+}
+
+/// What is under way after waiting for so long, `None` when the database takes connections.
+fn verdict(id: &str, status: Option<&str>, waited: Duration) -> Result<Option<String>> {
+    match status {
+        // One whose storage is being optimized takes connections.
+        Some("available" | "storage-optimization") => Ok(None),
+        None if waited < VISIBLE => Ok(Some("not visible yet".to_owned())),
+        None => Err(Error::failed(format!(
+            "the database {id} is gone; look in the AWS console at what deleted it"
+        ))),
+        Some(status)
+            if FAILED.contains(&status) && !(PASSING.contains(&status) && waited < PASSES) =>
+        {
+            Err(Error::failed(format!(
+                "the database {id} is in the state {status}; look at its events in the AWS console, repair it or \
+                 delete it, and run the command again"
+            )))
+        }
+        Some(status) => Ok(Some(status.replace('-', " "))),
+    }
+}
+
+/// For how long AWS may not show what it has just made.
+const VISIBLE: Duration = Duration::from_secs(60);
+
+/// States that a change ends, but not at once.
+const PASSING: [&str; 3] = [
+    "incompatible-parameters",
+    "insufficient-capacity",
+    "storage-full",
+];
+const PASSES: Duration = Duration::from_secs(10 * 60);
+
+/// States that an instance does not leave by itself.
+const FAILED: [&str; 12] = [
+    "deleting",
+    "failed",
+    "inaccessible-encryption-credentials",
+    "incompatible-create",
+    "incompatible-network",
+    "incompatible-option-group",
+    "incompatible-parameters",
+    "incompatible-restore",
+    "insufficient-capacity",
+    "restore-error",
+    "stopped",
+    "storage-full",
+];
+
+/// Waits until the instance is gone.
+pub(super) async fn wait_until_gone(cx: &Context, id: &str) -> Result<()> {
+    let look = || async {
+        Ok(match described(cx, id).await? {
+            None => Progress::Done(()),
+            Some(there) => {
+                let status = there.db_instance_status().unwrap_or("unknown");
+                Progress::Pending(status.replace('-', " "))
+            }
+        })
+    };
+    cx.wait("deleting the database", look).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn some_states_pass() {
+        let after = |status, minutes: u64| verdict("db", status, Duration::from_secs(60 * minutes));
+        assert_eq!(after(Some("available"), 0).ok(), Some(None));
+        for (status, passes) in [
+            (None, "not visible yet"),
+            (Some("storage-full"), "storage full"),
+            (Some("incompatible-parameters"), "incompatible parameters"),
+            (Some("modifying"), "modifying"),
+        ] {
+            assert_eq!(after(status, 0).ok(), Some(Some(passes.to_owned())));
+        }
+        let ends: [bool; 2] = [None, Some("storage-full")].map(|status| after(status, 20).is_err());
+        assert!(ends == [true; 2] && after(Some("failed"), 0).is_err());
+    }
+}
