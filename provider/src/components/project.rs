@@ -451,19 +451,7 @@ impl Component for DbtProject {
                 .map(|(machine, dead_letters)| roles::scheduler(&machine, &dead_letters)),
         );
 
-        let own: Vec<_> = args
-            .secrets
-            .iter()
-            .flatten()
-            .map(|(name, _)| name.clone())
-            .collect();
-        let secret_names = args.secret_arns.optional().map(move |given| {
-            let names: Vec<_> = own
-                .into_iter()
-                .chain(given.unwrap_or_default().into_keys())
-                .collect();
-            Some(names.join(",")).filter(|names| !names.is_empty())
-        });
+        let secret_names = variables::of_secrets(args.secrets.as_ref(), &args.secret_arns);
         let region = platform.key::<String>("region");
         let number = |n: &Output<i32>| n.map(|n| n.to_string());
         let handle = Output::dictionary([
@@ -477,7 +465,7 @@ impl Component for DbtProject {
             ("artifactsUri", artifacts_uri.clone()),
             ("cpu", number(&args.cpu)),
             ("memory", number(&args.memory)),
-            ("secretNames", secret_names.flatten()),
+            ("secretNames", secret_names),
             ("profileVariables", profile_variables),
             ("variables", own_variables.unwrap_or_default()),
             (

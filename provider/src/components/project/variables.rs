@@ -37,6 +37,28 @@ pub(crate) fn name(name: &str) -> Result<(), String> {
     }
 }
 
+/// Those that are secrets, for the handle.
+pub(super) fn of_secrets(
+    made: Option<&BTreeMap<String, Output<String>>>,
+    given: &Output<BTreeMap<String, String>>,
+) -> Output<String> {
+    let made: Vec<_> = made
+        .into_iter()
+        .flatten()
+        .map(|(name, _)| name.clone())
+        .collect();
+    let all = given.optional().map(move |given| {
+        let given = given.unwrap_or_default();
+        let names: Vec<_> = made
+            .iter()
+            .chain(given.keys())
+            .map(String::as_str)
+            .collect();
+        Some(names.join(",")).filter(|names| !names.is_empty())
+    });
+    all.flatten()
+}
+
 /// The words of the profile's templates, for the handle.
 pub(super) fn of_profile(profile: &Output<String>) -> Output<String> {
     profile.map(|text| listed(words_of_templates(&text)))
