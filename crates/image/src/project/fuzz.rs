@@ -35,3 +35,27 @@ pub(crate) fn scan(text: &str) {
     let facts: serde_json::Value = serde_json::from_str(&scan.facts()).unwrap_or_default();
     assert!(facts["variables"].is_array(), "the runner can read it");
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    #[test]
+    fn a_scan_takes_no_more_than_its_length() {
+        for part in [
+            "{#",
+            "env_var('x",
+            "env_var(",
+            "{{ '",
+            "{% raw %}{%",
+            "{% macro a() %}{{ a() }}{% endmacro %}",
+            "{% macro x__",
+            "__",
+        ] {
+            let started = Instant::now();
+            super::scan(&part.repeat((1 << 18) / part.len()));
+            super::scan(&format!("{{% macro a{}", part.repeat(1 << 14)));
+            assert!(started.elapsed() < Duration::from_secs(5), "{part}");
+        }
+    }
+}

@@ -24,6 +24,9 @@ mod jinja;
 
 use self::jinja::{Span, Token};
 
+/// How often a macro's name may have `__` in it, each of which may end an adapter's prefix.
+const MAX_PREFIXES: usize = 100;
+
 /// How large a file may be to be looked into.
 const MAX_TEXT: u64 = 8 << 20;
 
@@ -318,7 +321,8 @@ impl<'a> Scan<'a> {
 
 /// The names by which a macro may be called: its own, and what follows the prefix of an adapter.
 fn variants(name: &str) -> impl Iterator<Item = &str> + Clone {
-    let after = name.match_indices("__").map(|(at, _)| &name[at + 2..]);
+    let after = name.match_indices("__").take(MAX_PREFIXES);
+    let after = after.map(|(at, _)| &name[at + 2..]);
     [name]
         .into_iter()
         .chain(after)
@@ -345,10 +349,11 @@ impl<'a> Known<'a> {
 
     /// For each macro what is found in it, or in a macro that it can reach.
     fn spread<T: Clone>(&self, macros: &[Macro], mut found: Vec<Option<T>>) -> Vec<Option<T>> {
-        let mut callers: Vec<Vec<usize>> = vec![vec![]; macros.len()];
+        let mut callers: HashMap<&str, Vec<usize>> = HashMap::new();
         for (at, own) in macros.iter().enumerate() {
-            for called in own.mentions.names.keys().flat_map(|name| self.named(name)) {
-                callers[*called].push(at);
+            let names = own.mentions.names.keys().map(String::as_str);
+            for name in names.filter(|name| self.0.contains_key(name)) {
+                callers.entry(name).or_default().push(at);
             }
         }
         let mut ahead: Vec<usize> = (0..macros.len())
@@ -363,7 +368,8 @@ impl<'a> Known<'a> {
             }
         }
         while let Some(at) = ahead.pop() {
-            for caller in std::mem::take(&mut callers[at]) {
+            let names = variants(&macros[at].name);
+            for caller in names.filter_map(|name| callers.remove(name)).flatten() {
                 if found[caller].is_none() {
                     let reached = found[at].clone();
                     found[caller] = reached;

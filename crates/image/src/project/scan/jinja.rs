@@ -32,15 +32,17 @@ fn name_length(text: &str) -> usize {
 pub(super) fn of_sql(text: &str) -> Vec<Span<'_>> {
     let mut spans = vec![];
     let mut rest = text;
+    let mut ends = true;
     while let Some(start) = rest.find('{') {
         rest = &rest[start + 1..];
         let is_statement = match rest.bytes().next() {
             Some(b'{') => false,
             Some(b'%') => true,
             Some(b'#') => {
-                // one that does not end is none
-                if let Some(end) = rest[1..].find("#}") {
-                    rest = &rest[end + 3..];
+                // one that does not end is none, nor is any after it
+                match ends.then(|| rest[1..].find("#}")).flatten() {
+                    Some(end) => rest = &rest[end + 3..],
+                    None => ends = false,
                 }
                 continue;
             }
@@ -189,6 +191,7 @@ pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
 /// Adds the environment variables whose names a text gives to `env_var` as a whole.
 pub(super) fn variables(text: &str, found: &mut BTreeSet<String>) {
     const CALL: &str = "env_var";
+    const MAX_NAME: usize = 256;
     let quotes = |c: char| c == '"' || c == '\'' || c == '\\';
     for (at, _) in text.match_indices(CALL) {
         let before = text[..at].chars().next_back();
@@ -206,16 +209,18 @@ pub(super) fn variables(text: &str, found: &mut BTreeSet<String>) {
             .map_or(rest, str::trim_start);
         // in YAML a quote may be written as \" or ''
         let inside = rest.trim_start_matches(quotes);
-        let name = inside
-            .split(|c: char| quotes(c) || c.is_whitespace())
-            .next()
-            .unwrap_or_default();
-        let after = &inside[name.len()..];
+        if inside.len() == rest.len() {
+            continue;
+        }
+        let mut letters = inside.char_indices().take(MAX_NAME + 1);
+        let end = letters.find(|(_, c)| quotes(*c) || c.is_whitespace());
+        let Some((end, _)) = end else {
+            continue;
+        };
+        let (name, after) = inside.split_at(end);
         let ends = after.trim_start_matches(quotes).trim_start();
-        let whole = inside.len() < rest.len()
-            && after.starts_with(quotes)
-            && (ends.starts_with([',', ')']));
-        if whole && !name.is_empty() && name.len() <= 256 {
+        let whole = after.starts_with(quotes) && ends.starts_with([',', ')']);
+        if whole && !name.is_empty() {
             found.insert(name.to_owned());
         }
     }
