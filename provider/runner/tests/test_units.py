@@ -145,6 +145,7 @@ def test_redact_knows_every_form_of_a_secret():
     (["deps"], "[Errno 30] Read-only file system: 'm.sql'", "run dbt deps in the project's folder before pulumi up"),
     (["--debug", "clean"], "dbt will not clean", "leave dbt clean out"),
     (["retry"], "Could not find previous run", "name what failed"),
+    (["init"], "click.exceptions.Abort", "leave dbt init out"),
     (["build"], "Could not find adapter type postgres!", "add it to the requirements"),
     (["build"], "[Errno 30] Read-only file system: 'shop.duckdb'", "/tmp alone"),
     (["build"], "OSError: [Errno 28] No space left on device: 'manifest.json'", "the task's disk is full"),
@@ -165,7 +166,7 @@ def test_advice(command, error, said):
         "all_proxy", "no_proxy", "SSL_CERT_FILE", "SSLKEYLOGFILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PATH", "HOME", "TMPDIR",
         "DBT_PROFILES_DIR", "DBT_PROJECT_DIR", "DBT_TARGET_PATH", "DBT_LOG_PATH", "DBT_ENGINE_PROFILES_DIR", "DBT_AWS_PROFILE",
         "DBT_ENV_SECRET_AWS_PASSWORD", "GOOGLE_APPLICATION_CREDENTIALS", "DATABRICKS_HOST", "DATABRICKS_TOKEN", "AZURE_CLIENT_SECRET",
-        "GOOGLE_CLOUD_UNIVERSE_DOMAIN", "NODE_OPTIONS", "TEMP", "IDENTITY_ENDPOINT", "SNOWFLAKE_HOME", "ODBCSYSINI", "GIT_SSH_COMMAND")),
+        "GOOGLE_CLOUD_UNIVERSE_DOMAIN", "NODE_OPTIONS", "TEMP", "IDENTITY_ENDPOINT", "SNOWFLAKE_HOME", "SF_OCSP_FAIL_OPEN", "ODBCSYSINI", "GIT_SSH_COMMAND")),
 ])
 def test_variables_of_an_execution(name, said):
     """Wherever a name is listed besides, it is refused if it reaches more than the project."""
