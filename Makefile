@@ -7,34 +7,41 @@ export DBT_AWS_CACHE CARGO_TARGET_DIR
 
 step = tools/step
 # Cargo looks for make's job server and does not get it.
-step-of-two = env -u MAKEFLAGS -u MFLAGS tools/step
+step-of-many = env -u MAKEFLAGS -u MFLAGS tools/step
 
-.PHONY: test test-unit test-local-aws test-engine-client test-runner test-blocks lint fuzz advisories sdk demo bench local-aws clean-cache
+.PHONY: test test-unit test-local-aws test-engine-client test-runner test-blocks test-interruptions test-examples test-demo lint fuzz advisories sdk demo bench local-aws clean-cache
 
 ## test: everything that can be checked on this machine
 test: lint
-	@echo "the unit tests, the engine's own client, the local AWS, the building blocks on it, the runner: two at a time"
-	$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-unit test-local-aws test-engine-client test-runner test-blocks
-	$(step) "the provider killed between calls" tests/kill/run
-	$(step) "the examples in four languages" tests/e2e/run
-	$(step) "the demo" $(MAKE) --no-print-directory demo
+	$(step) "the provider and all tests built" tools/provider
+	@echo "all suites, three at a time: each prints what it did when it ends"
+	$(MAKE) --no-print-directory --jobs=3 --output-sync=target test-runner test-interruptions test-demo test-examples test-unit \
+		test-local-aws test-blocks test-engine-client
 
 test-unit:
 	python=$$(tools/venv provider/tests/requirements.txt); \
-	PULUMI_PYTHON=$$python $(step-of-two) "unit tests" cargo test --workspace --quiet
+	PULUMI_PYTHON=$$python $(step-of-many) "unit tests" cargo test --workspace --quiet
 
-# It waits more than it works.
 test-local-aws:
-	$(step-of-two) "the local AWS" local-aws/check
+	$(step-of-many) "the local AWS" local-aws/check
 
-test-engine-client: test-unit
-	$(step-of-two) "the engine's own client" tools/check-provider
+test-engine-client:
+	$(step-of-many) "the engine's own client" tools/check-provider
 
 test-runner:
-	$(step-of-two) "the runner" provider/runner/tests/run
+	$(step-of-many) "the runner" provider/runner/tests/run
 
-test-blocks: test-unit
-	$(step-of-two) "the building blocks on the local AWS" tests/on-local-aws
+test-blocks:
+	$(step-of-many) "the building blocks on the local AWS" tests/on-local-aws
+
+test-interruptions:
+	$(step-of-many) "the provider killed between calls" tests/kill/run
+
+test-examples: sdk
+	$(step-of-many) "the examples in four languages" tests/e2e/run
+
+test-demo: sdk
+	$(step-of-many) "the demo" $(MAKE) --no-print-directory demo
 
 ## lint: formatting and warnings
 lint:
@@ -53,7 +60,7 @@ advisories:
 
 ## sdk: the SDKs for Node.js, Python and Go, from schema.json into sdk/
 sdk:
-	$(step) "SDKs" tools/sdk schema.json sdk
+	$(step-of-many) "SDKs" tools/sdk schema.json sdk
 
 ## demo: all of it on this machine, from `pulumi up` to an empty account; KEEP=1 leaves it standing
 demo: export LOCAL_AWS_PORT ?= 4610
