@@ -3,6 +3,8 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 DBT_AWS_CACHE ?= $(HOME)/.cache/dbt-aws
 CARGO_TARGET_DIR ?= $(DBT_AWS_CACHE)/target
+# What builds a clone once gains nothing from what the next build could use.
+export CARGO_INCREMENTAL ?= 0
 export DBT_AWS_CACHE CARGO_TARGET_DIR
 
 step = tools/step
