@@ -51,8 +51,8 @@ class Input(unittest.TestCase):
         for commands in ("dbt build", [], [" "], ["dbt build", 1], [["dbt build"]], {"a": 1}, 3, None):
             self.check({"commands": commands}, 'commands is not a list of dbt command lines, such as ["dbt build"]')
         for environment in ("A=1", [], ["A=1"], 3, None):
-            self.check({"environment": environment}, 'environment is not an object of texts, such as {"NAME": "value"}')
-        self.check({"environment": {"A": {}, "B": "1", "C": None}}, "environment.A is not a text", "environment.C is not a text")
+            self.check({"environment": environment}, 'environment is not an object of strings, such as {"NAME": "value"}')
+        self.check({"environment": {"A": {}, "B": "1", "C": None}}, "environment.A is not a string", "environment.C is not a string")
         for size in ("two", "4 GB", "", "0", 0, -1, 1.5, True, [2048], {}, None):
             self.check({"memory": size}, "memory is not a whole number, such as 2048")
         for arn in (3, None, "nightly", ARN + "/../other", ARN.replace("default", "")):

@@ -179,7 +179,7 @@ class StateMachine(unittest.TestCase):
         self.assertEqual((first["status"], second["status"]), ("SUCCEEDED", "SUCCEEDED"), second)
         self.assertEqual(json.loads(first["output"])["message"], "dbt seed and dbt build: success None")
         self.assertEqual(json.loads(second["output"]), {
-            "class": "duplicate", "message": "another execution has this time of the schedule", "execution": first["executionArn"]})
+            "class": "duplicate", "message": "another execution has this scheduled time", "execution": first["executionArn"]})
         self.assertEqual(self.tasks(), 1)
         later = self.run_to_the_end(machine, **{**given, "scheduledTime": "2026-02-01T06:30:00Z"})
         self.assertEqual(json.loads(later["output"])["class"], "success")

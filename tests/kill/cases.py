@@ -430,6 +430,7 @@ def updated(aws, disturbance, *answered, points=4):
 def permitted(aws):
     """The policies of docs/permissions.md are enough for a whole life, and for nothing of another name."""
     permissions.complete()
+    permissions.bounded()
     stack = aws.stack()
     stack.environment |= permissions.deployer(aws.client("iam"))
     stack.up(WHOLE)

@@ -20,13 +20,21 @@ NAMES = {
 # What only building blocks used alone do.
 ALONE = {"logs:AssociateKmsKey", "logs:DisassociateKmsKey", "kms:DescribeKey"}
 SERVICES = {"sfn": "states"}
+# What the roles of projects may do only with some inputs, which the page names beside the boundary.
+OF_INPUTS = {"kms:Decrypt", "kms:GenerateDataKey", "ssm:GetParameters"}
+
+
+def documents():
+    """The policies of the page, for the emulator's account and region: those of the deploying identity, and the boundary."""
+    blocks = re.findall(r"```json\n(.*?)```", (ROOT / "docs/permissions.md").read_text(), re.DOTALL)
+    texts = [block.replace("111122223333", "123456789012").replace("eu-west-1", REGION) for block in blocks]
+    *deploying, boundary = [policy for policy in map(json.loads, texts) if "Version" in policy]
+    return deploying, boundary
 
 
 def policies():
-    """The policies, for the emulator's account and region."""
-    blocks = re.findall(r"```json\n(.*?)```", (ROOT / "docs/permissions.md").read_text(), re.DOTALL)
-    texts = [block.replace("111122223333", "123456789012").replace("eu-west-1", REGION) for block in blocks]
-    return [policy for policy in map(json.loads, texts) if "Version" in policy]
+    """The policies of the deploying identity."""
+    return documents()[0]
 
 
 def deployer(iam):
@@ -59,6 +67,17 @@ def named(deployment):
         by_id = resource["type"].startswith("dbt-aws:ec2:")
         if arn and not by_id and not any(fnmatchcase(arn.removesuffix(":*"), pattern) for pattern in patterns):
             raise Wrong(f"no policy names {arn}")
+
+
+def bounded():
+    """Refuses what a role of a project may do and the boundary does not allow, but for what only some inputs need."""
+    statements = documents()[1]["Statement"]
+    allowed = {action for statement in statements for action in listed(statement["Action"])}
+    source = (ROOT / "provider/src/components/project/roles.rs").read_text()
+    keys = {"aws:SourceAccount", "aws:SourceArn", "ecs:CreateAction", "iam:PassedToService", "kms:ViaService"}
+    made = set(re.findall(r'"([a-z0-9]+:[A-Z][A-Za-z]+)"', source)) - keys
+    if missing := made - allowed - OF_INPUTS:
+        raise Wrong(f"the boundary in docs/permissions.md lacks {sorted(missing)}")
 
 
 def complete():

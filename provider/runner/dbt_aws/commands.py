@@ -82,7 +82,7 @@ def advice(command, error):
     if "Could not find adapter type" in error:
         return "the packages in the image hold no such adapter: add it to the requirements, or choose the adapter that is there"
     if "certificate verify failed" in error:
-        return "no authority in the profile's sslrootcert has signed the server's certificate, so no password was sent"
+        return "no CA certificate in the profile's sslrootcert has signed the server's certificate, so no password was sent"
     if "Could not find profile named" in error:
         return "the profile is written for the run, under the one name that DBT_AWS_PROFILE has: leave --profile out"
     if "does not have a target named" in error:

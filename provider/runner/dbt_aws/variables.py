@@ -27,18 +27,20 @@ def given(variables, read, declared, secrets, profile):
         if reason := refusal(name, read, declared, secrets, connection):
             raise End("usage", f"the execution's input may not set the environment variable {name}: {reason}")
         if not isinstance(value, str) or "\0" in value:
-            raise End("usage", f"environment.{name} in the execution's input is not a text; write it in quotation marks")
+            raise End("usage", f"environment.{name} in the execution's input is not a string; write it in quotation marks")
     return variables
 
 
 def refusal(name, read, declared, secrets, connection):
     """Why a variable may not be set, and what to do; None where it may."""
-    if any(fnmatchcase(name.upper(), pattern) for pattern in NEVER):
+    # dbt's own have two names each, of which the older is listed.
+    older = re.sub("^DBT_ENGINE_", "DBT_", name, flags=re.IGNORECASE)
+    if any(fnmatchcase(older.upper(), pattern) for pattern in NEVER):
         return "it reaches more than the dbt project, such as the connection, Python or AWS; set it in the project's environment"
     if name in secrets:
         return "it is a secret of the project; change the secret itself"
     if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", connection):
         return "the profile reads it; set it in the project's environment"
-    if name in read or name in declared or any(fnmatchcase(name, pattern) for pattern in FLAGS):
+    if name in read or name in declared or any(fnmatchcase(older, pattern) for pattern in FLAGS):
         return None
     return "the dbt project does not read it; read it there with env_var, or declare it in the project's environment"

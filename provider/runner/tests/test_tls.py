@@ -62,7 +62,7 @@ def dbt(run, tmp_path):
 def test_a_server_by_another_authority_gets_no_password_and_the_reason_is_told(dbt, tmp_path):
     result, heard = dbt("127.0.0.1", authorities=certificate(tmp_path / "other.pem", "127.0.0.1"))
     assert (result.outcome["class"], heard) == ("dbt-error", b"")
-    assert "certificate verify failed; no authority in the profile's sslrootcert" in result.outcome["message"]
+    assert "certificate verify failed; no CA certificate in the profile's sslrootcert" in result.outcome["message"]
 
 
 def test_a_server_of_another_name_gets_no_password_and_the_reason_is_told(dbt):

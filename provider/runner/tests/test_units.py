@@ -157,14 +157,14 @@ def test_advice(command, error, said):
 
 
 @pytest.mark.parametrize("name, said", [
-    ("LABEL", None), ("OWN", None), ("DBT_FULL_REFRESH", None), ("DBT_ENV_CUSTOM_ENV_TEAM", None),
-    ("OTHER", "read it there with env_var, or declare it"),
+    ("LABEL", None), ("OWN", None), ("DBT_FULL_REFRESH", None), ("DBT_ENGINE_FULL_REFRESH", None), ("DBT_ENV_CUSTOM_ENV_TEAM", None),
+    ("OTHER", "read it there with env_var, or declare it"), ("DBT_ENGINE_OTHER", "does not read it"),
     ("DBT_DEFER_STATE", "reaches more"), ("DBT_STATE_OF_MIND", "does not read it"),
     ("API_KEY", "is a secret"), ("HOST", "the profile reads it"),
     *((name, "reaches more") for name in (
         "PGHOSTADDR", "PGPASSFILE", "pghost", "AWS_ENDPOINT_URL_S3", "AWS_CA_BUNDLE", "LD_PRELOAD", "PYTHONPATH", "PYTHONSTARTUP", "HTTPS_PROXY",
         "all_proxy", "no_proxy", "SSL_CERT_FILE", "SSLKEYLOGFILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PATH", "HOME", "TMPDIR",
-        "DBT_PROFILES_DIR", "DBT_PROJECT_DIR", "DBT_TARGET_PATH", "DBT_LOG_PATH", "DBT_ENGINE_PROFILES_DIR", "DBT_AWS_PROFILE",
+        "DBT_PROFILES_DIR", "DBT_PROJECT_DIR", "DBT_TARGET_PATH", "DBT_LOG_PATH", "DBT_ENGINE_PROFILES_DIR", "dbt_engine_target_path", "DBT_ENGINE_HOST", "DBT_AWS_PROFILE",
         "DBT_ENV_SECRET_AWS_PASSWORD", "GOOGLE_APPLICATION_CREDENTIALS", "DATABRICKS_HOST", "DATABRICKS_TOKEN", "AZURE_CLIENT_SECRET",
         "GOOGLE_CLOUD_UNIVERSE_DOMAIN", "NODE_OPTIONS", "TEMP", "IDENTITY_ENDPOINT", "SNOWFLAKE_HOME", "SF_OCSP_FAIL_OPEN", "ODBCSYSINI", "GIT_SSH_COMMAND")),
 ])
@@ -189,7 +189,7 @@ def test_the_profile_is_looked_through_where_it_is_a_template():
     assert variables.given({"schema": "1", "LABEL": "2"}, {"schema", "LABEL"}, set(), set(), profile_text)
     with pytest.raises(outcome.End, match="may not set the environment variable HOST: the profile reads it"):
         variables.given({"HOST": "evil"}, {"HOST"}, set(), set(), profile_text)
-    with pytest.raises(outcome.End, match="environment.LABEL in the execution's input is not a text"):
+    with pytest.raises(outcome.End, match="environment.LABEL in the execution's input is not a string"):
         variables.given({"LABEL": 1}, {"LABEL"}, set(), set(), profile_text)
 
 

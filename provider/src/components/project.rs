@@ -187,7 +187,7 @@ pub struct DbtProjectOutputs {
 
 impl Component for DbtProject {
     const TOKEN: &'static str = "dbt-aws:index:DbtProject";
-    const DOC: &'static str = "One dbt project, packaged into an image and runnable in AWS: by a `DbtSchedule`, or by hand with the command in `startRunCommand`.\n\nIt makes an ECR repository and the image in it, a task definition, a state machine of which each execution is one run, the roles they need with no more than they need, and a queue for runs that could not be started.";
+    const DOC: &'static str = "One dbt project, packaged into an image and runnable in AWS: by a `DbtSchedule`, or by hand with the command in `startRunCommand`.\n\nIt makes an ECR repository and the image in it, a task definition, a state machine of which each execution is one run, the roles that these need, and a queue for runs that could not be started.";
     const KINDS: &'static [&'static str] = &[
         "dbt-aws:ecr:Repository",
         "dbt-aws:ecs:TaskDefinition",

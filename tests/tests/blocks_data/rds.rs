@@ -353,12 +353,12 @@ async fn a_secret_that_is_no_login_is_refused() {
         (
             "no-password",
             json!({"username": "dbt"}),
-            "it has no text \"password\"",
+            "it has no string \"password\"",
         ),
         (
             "no-username",
             json!({"password": "hunter2hunter2"}),
-            "it has no text \"username\"; add it, or give masterUsername",
+            "it has no string \"username\"; add it, or give masterUsername",
         ),
         (
             "short",

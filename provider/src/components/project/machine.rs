@@ -117,7 +117,7 @@ impl Machine {
             "Started already": {
                 "Type": "Pass",
                 "End": true,
-                "Output": {"class": "duplicate", "message": "another execution has this time of the schedule", "execution": query("$owner")},
+                "Output": {"class": "duplicate", "message": "another execution has this scheduled time", "execution": query("$owner")},
             },
             "ClaimFailed": {
                 "Type": "Fail",
@@ -280,7 +280,7 @@ impl Machine {
             },
             "OutcomeUnreadable": fail("OutcomeUnreadable", format!(
                 "'the task has ended' & ({exit}) & ', but its outcome.json could not be read: ' & $problem & '; look at the log for how \
-                 the run went, and see that the role of the state machine may read it'"
+                 the run went, and see that the state machine role may read it'"
             )),
             "Timeout": fail("Timeout", format!(
                 "'the task had not ended after {minutes} min, {} min more than timeoutMinutes, and was stopped; it may have waited \

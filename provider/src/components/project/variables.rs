@@ -104,11 +104,8 @@ impl Told {
             let mut names = names.iter().flat_map(|names| names.split(','));
             names.any(|other| other == name)
         };
-        let reason = if NAMES
-            .never
-            .iter()
-            .any(|own| fits(own, &name.to_uppercase()))
-        {
+        let (older, upper) = (older_name(name), older_name(&name.to_uppercase()));
+        let reason = if NAMES.never.iter().any(|own| fits(own, &upper)) {
             "reaches more than the dbt project, so no run takes it from a schedule; set it in the project's environment"
         } else if is_in(&self.secrets) {
             "is a secret of the project, which no run takes from a schedule; choose another name"
@@ -116,7 +113,7 @@ impl Told {
             "is read by the profile, so no run takes it from a schedule; set it in the project's environment"
         } else if self.own.is_none()
             || is_in(&self.own)
-            || NAMES.dbts_own.iter().any(|own| fits(own, name))
+            || NAMES.dbts_own.iter().any(|own| fits(own, &older))
         {
             return Ok(());
         } else {
@@ -124,6 +121,14 @@ impl Told {
              it in the project's environment"
         };
         Err(reason.to_owned())
+    }
+}
+
+/// The older of the two names that each of dbt's own variables has.
+fn older_name(name: &str) -> String {
+    match name.strip_prefix("DBT_ENGINE_") {
+        Some(rest) => format!("DBT_{rest}"),
+        None => name.to_owned(),
     }
 }
 
@@ -167,6 +172,10 @@ mod tests {
         for (name, said) in [
             ("LABEL", None),
             ("DBT_FULL_REFRESH", None),
+            ("DBT_ENGINE_FULL_REFRESH", None),
+            ("DBT_ENGINE_OTHER", Some("is not read by the dbt project")),
+            ("DBT_ENGINE_PROFILES_DIR", Some("reaches more")),
+            ("dbt_engine_target_path", Some("reaches more")),
             ("DBT_ENV_CUSTOM_ENV_TEAM", None),
             ("OTHER", Some("is not read by the dbt project")),
             ("label", Some("is not read by the dbt project")),

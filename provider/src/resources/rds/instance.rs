@@ -100,7 +100,7 @@ pub struct InstanceInputs {
     /// Whether snapshots get the tags. Default: `true`.
     #[prop(default = true)]
     pub copy_tags_to_snapshot: bool,
-    /// The authority of its TLS certificate, such as `rds-ca-rsa2048-g1`; once given, it can be changed but not taken
+    /// The CA that signs its TLS certificate, such as `rds-ca-rsa2048-g1`; once given, it can be changed but not taken
     /// away. Default: AWS's.
     pub ca_certificate_identifier: Option<String>,
     /// Whether AWS installs new minor versions in the maintenance window. Default: `true`.

@@ -47,7 +47,7 @@ pub(super) async fn credentials(
     let value: serde_json::Value = serde_json::from_str(&value)
         .map_err(|_| wrong("its value is not a JSON object".to_owned()))?;
     let field = |name: &str| value[name].as_str().map(str::to_owned);
-    let password = field("password").ok_or_else(|| wrong("it has no text \"password\"".into()))?;
+    let password = field("password").ok_or_else(|| wrong("it has no string \"password\"".into()))?;
     if !(8..=128).contains(&password.len()) {
         return Err(wrong("the password must have 8 to 128 characters".into()));
     }
@@ -61,7 +61,7 @@ pub(super) async fn credentials(
             "its username is {theirs}, the database's is {ours}"
         ))),
         (None, None) => Err(wrong(
-            "it has no text \"username\"; add it, or give masterUsername".to_owned(),
+            "it has no string \"username\"; add it, or give masterUsername".to_owned(),
         )),
         (theirs, ours) => Ok(Credentials {
             username: ours.map(str::to_owned).or(theirs).unwrap_or_default(),
