@@ -3,8 +3,6 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 DBT_AWS_CACHE ?= $(HOME)/.cache/dbt-aws
 CARGO_TARGET_DIR ?= $(DBT_AWS_CACHE)/target
-# What builds a clone once gains nothing from what the next build could use.
-export CARGO_INCREMENTAL ?= 0
 export DBT_AWS_CACHE CARGO_TARGET_DIR
 
 step = tools/step
@@ -14,10 +12,12 @@ step-of-many = env -u MAKEFLAGS -u MFLAGS tools/step
 .PHONY: test test-unit test-local-aws test-engine-client test-runner test-blocks test-interruptions test-examples test-demo lint fuzz advisories sdk demo bench local-aws clean-cache
 
 ## test: everything that can be checked on this machine
+# A fresh clone is built once, and gains nothing from what a next build could use.
+test: export CARGO_INCREMENTAL ?= 0
 test: lint
 	$(step) "the provider and all tests built" tools/provider
-	@echo "all suites, three at a time: each prints what it did when it ends"
-	$(MAKE) --no-print-directory --jobs=3 --output-sync=target test-runner test-interruptions test-demo test-examples test-unit \
+	@echo "all suites, four at a time: each prints what it did when it ends"
+	$(MAKE) --no-print-directory --jobs=4 --output-sync=target test-runner test-interruptions test-demo test-examples test-unit \
 		test-local-aws test-blocks test-engine-client
 
 test-unit:

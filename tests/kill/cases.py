@@ -459,8 +459,8 @@ CASES = [
       for at in ("CreateLogGroup", "AllocateAddress", "CreateCluster", "CreateRepository", "CreateNatGateway",
                  "CreateVpcEndpoint", "CreateSecret", "CreateQueue", "CreateRole", "PUT /v2/.*/manifests/", "RegisterTaskDefinition",
                  "CreateStateMachine", "POST /schedules/")),
-    *((f"first-up-killed-then-destroy whole before {1 + point} of 6", destroyed_all_over, point, 6, False)
-      for point in range(6)),
+    *((f"first-up-killed-then-destroy whole before {1 + point} of 4", destroyed_all_over, point, 4, False)
+      for point in range(4)),
     ("answers-lost", answers_lost),
     ("replacement", replaced),
     ("replacement killed-before", replaced, "killed", "CreateVpc", False),

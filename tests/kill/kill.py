@@ -1,7 +1,7 @@
 """Kills the provider at a call of `pulumi up`, runs `up` again, and compares what AWS has with what the state has. Then
 everything else that can come between a program and its infrastructure (cases.py).
 
-    run                      twenty points spread over the whole `up`, and every case
+    run                      ten points spread over the whole `up`, and every case
     run --all                every call, killed before it and after it
     run --at 17b --at 17a    before or after the 17th call that changes something
     run --case NAME          the cases whose names begin so; `--case list` names them
@@ -70,7 +70,7 @@ def main():
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--at", action="append")
     parser.add_argument("--case", action="append")
-    parser.add_argument("--points", type=int, default=20)
+    parser.add_argument("--points", type=int, default=10)
     options = parser.parse_args()
     if options.case == ["list"]:
         print("\n".join(name for name, *_ in CASES))

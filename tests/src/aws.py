@@ -1,5 +1,6 @@
 """moto on a free port, or the AWS at DBT_AWS_TEST_ENDPOINT; its address is the first line of the output. Then boto3,
 independent of the provider, answers one JSON request a line. Ends with its input."""
+import functools
 import io
 import json
 import logging
@@ -8,6 +9,11 @@ import sys
 import threading
 from urllib.parse import parse_qs
 
+# A reset takes long where every account has all images again.
+os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
+
+import moto.backends
+import moto.core.responses
 import xmltodict
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.core.exceptions import JsonRESTError
@@ -26,6 +32,12 @@ from werkzeug.test import run_wsgi_app
 
 import enforced  # noqa: F401 changes moto
 import in_use  # noqa: F401 changes moto
+
+
+# moto finds these out anew for each request.
+modules = tuple(moto.backends.list_of_moto_modules())
+moto.backends.list_of_moto_modules = lambda: modules
+moto.core.responses.method_names_from_class = functools.cache(moto.core.responses.method_names_from_class)
 
 
 def get_bucket_versioning(self):
