@@ -184,6 +184,22 @@ impl<T> Output<T> {
     }
 }
 
+impl<T: Property> Output<BTreeMap<String, T>> {
+    /// The keys, known and no secret where the map is, whatever its values are.
+    #[must_use]
+    pub fn keys(&self) -> Output<Vec<String>> {
+        self.transform(|value| {
+            Ok(value.child(|map| match map {
+                Value::Object(map) => {
+                    Value::List(map.keys().map(|key| key.as_str().into()).collect())
+                }
+                Value::Null => Value::List(Vec::new()),
+                other => other.clone(),
+            }))
+        })
+    }
+}
+
 fn field_or_default(value: &Value, field: &Field) -> Value {
     match value.field(field.name) {
         Value::Null => field.default.clone().unwrap_or_default(),

@@ -1,6 +1,7 @@
 """dbt's command lines, as a run takes them."""
 
 import json
+import re
 import shlex
 from pathlib import Path
 
@@ -35,7 +36,7 @@ def parse_command(line, has_profile=False):
     """The arguments of one dbt command."""
     try:
         words = shlex.split(line)
-        operator = next((word for word in shell_words(line) if not word.strip(OPERATORS)), None)
+        operator = shell_operator(line)
     except ValueError as error:
         raise End("usage", f"cannot read the command `{line}`: {str(error).lower()}") from None
     if operator:
@@ -54,11 +55,11 @@ def parse_command(line, has_profile=False):
     return words
 
 
-def shell_words(line):
-    """The words as a shell sees them, with its operators as words of their own."""
-    lexer = shlex.shlex(line, posix=True, punctuation_chars=OPERATORS)
-    lexer.whitespace_split, lexer.commenters = True, ""
-    return filter(None, lexer)
+def shell_operator(line):
+    """The first operator of a shell outside all quotes, if there is one."""
+    bare = re.sub(r"\\.|'[^']*'|\"(?:\\.|[^\"\\])*\"", " ", line, flags=re.DOTALL)
+    found = re.search(f"[{re.escape(OPERATORS)}]+", bare)
+    return found and found[0]
 
 
 def name_of(command):

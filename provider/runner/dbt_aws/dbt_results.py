@@ -121,10 +121,13 @@ def reason(node, said):
 
 
 def without_trace(text):
-    """A text with the last line of a Python traceback in its place."""
-    before, _, trace = text.partition("Traceback (most recent call last):")
-    last = trace.strip().rsplit("\n", 1)[-1].strip()
-    return f"{before.rstrip()} {last}".strip() if last else text
+    """A text without its Python traceback, but for what follows the frames of the last: the exception, and all after it."""
+    before, *traces = re.split(r"Traceback \(most recent call last\):\n", text)
+    if not traces:
+        return text
+    indent = re.match(r"[ \t]*", "\n".join([before, *traces[:-1]]).rsplit("\n", 1)[-1])[0]
+    rest = re.sub(rf"\A(?:{indent}[ \t]+.*(?:\n|\Z)|[ \t]*\n)*", "", traces[-1]).strip()
+    return f"{before.rstrip()} {rest}".strip() if rest else text
 
 
 def stale(node):

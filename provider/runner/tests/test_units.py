@@ -118,6 +118,11 @@ def test_a_python_model_is_told_with_the_last_line_of_its_trace():
     node = SimpleNamespace(node=SimpleNamespace(unique_id="model.p"), status="error", message=trace)
     said = "Runtime Error in model p (models/p.py)\n  Python model failed: KeyError: 'last'"
     assert dbt_results.reason(node, dbt_results.Said()) == said
+    node.message = "Database Error in model p (models/p.py)\n  100357 (P0000): Python Interpreter Error:\n  Traceback (most recent call last):\n" \
+                   "    File \"_udf_code.py\", line 5, in main\n  KeyError: 'a'\n   in function P with handler main\n  compiled code at target/run/p.py"
+    said = "Database Error in model p (models/p.py)\n  100357 (P0000): Python Interpreter Error: KeyError: 'a'\n" \
+           "   in function P with handler main\n  compiled code at target/run/p.py"
+    assert dbt_results.reason(node, dbt_results.Said()) == said
     assert dbt_results.without_trace("no Traceback here") == "no Traceback here"
     assert dbt_results.without_trace("Traceback (most recent call last):") == "Traceback (most recent call last):"
 

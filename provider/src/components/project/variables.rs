@@ -69,10 +69,8 @@ pub(super) fn own(
     read: &Output<Vec<String>>,
     declared: &Output<BTreeMap<String, String>>,
 ) -> Output<String> {
-    all((read.clone(), declared.optional())).map(|(read, declared)| {
-        let declared = declared.iter().flat_map(BTreeMap::keys);
-        listed(read.iter().chain(declared).map(String::as_str).collect())
-    })
+    all((read.clone(), declared.keys()))
+        .map(|(read, declared)| listed(read.iter().chain(&declared).map(String::as_str).collect()))
 }
 
 fn listed(names: BTreeSet<&str>) -> String {

@@ -89,6 +89,7 @@ impl Run {
                 !has("--no-clean-project-files-only") && self.failing.split(',').any(|f| f == name)
             }
             "deps" => true,
+            "init" => !has("--skip-profile-setup"),
             "retry" if has("--state") => return Ok(warnings),
             _ => is_first,
         };
@@ -224,6 +225,11 @@ mod tests {
                 said(&unknown, "dbt deps", false),
                 "dbt deps fails",
                 "leave it out here",
+            ),
+            (
+                said(&unknown, "dbt init", false),
+                "dbt init fails",
+                "leave dbt init out",
             ),
             (
                 said(&run, "clean", false),

@@ -33,6 +33,21 @@ async fn a_preview_tells_which_variables_are_read_and_declared() {
             json!(null)
         ]
     );
+    let secret = |text: &str| Value::secret(text.into());
+    let mut marked = inputs(&given);
+    let object =
+        |fields: [(&str, Value); 2]| Value::Object(fields.map(|(k, v)| (k.to_owned(), v)).into());
+    marked.insert(
+        "environment".to_owned(),
+        object([("OWN", secret("hidden")), ("TEAM", Value::Unknown)]),
+    );
+    let (_, answered) = recorded(marked, As::Preview).await;
+    assert!(!answered["handle"].has_secret());
+    let handle = answered["handle"].plain();
+    assert_eq!(
+        handle.field("variables").to_json(),
+        json!("OWN,REGION,TEAM")
+    );
     let elsewhere = json!({"platform": platform(), "image": "ghcr.io/team/shop:1", "environment": {"OWN": "1"}});
     assert_eq!(
         told(&elsewhere).await,
