@@ -37,8 +37,8 @@ const AUTHORITIES_OF: [&str; 2] = ["aws", "aws-us-gov"];
 /// Where the data lives. Give exactly one.
 #[derive(Clone, Debug, Props)]
 pub struct PlatformWarehouseChoice {
-    /// A new RDS for PostgreSQL instance: encrypted, TLS forced and verified, no extended support. All projects of the
-    /// platform connect as its master user. `docs/operating.md` says which changes replace it with an empty one.
+    /// A new RDS for PostgreSQL instance: encrypted, TLS forced and verified, without RDS Extended Support. All projects
+    /// of the platform connect as its master user. `docs/operating.md` says which changes replace it with an empty one.
     #[prop(plain)]
     pub postgres: Option<WarehousePostgres>,
     /// Any warehouse that dbt reaches.
@@ -49,7 +49,8 @@ pub struct PlatformWarehouseChoice {
 /// A new RDS for PostgreSQL instance.
 #[derive(Clone, Debug, Props)]
 pub struct WarehousePostgres {
-    /// The major version. Default: `17`.
+    /// The major version. AWS upgrades it by itself when its standard support ends: see `docs/operating.md`. Default:
+    /// `17`.
     #[prop(default = "17", check = version)]
     pub version: String,
     /// The [instance class](https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Concepts.DBInstanceClass.html).

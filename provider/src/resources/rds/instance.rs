@@ -32,7 +32,7 @@ pub struct InstanceInputs {
     #[prop(check = rules::version)]
     pub engine_version: Option<String>,
     /// What happens when the major version leaves its standard support. Default:
-    /// `open-source-rds-extended-support-disabled`: AWS upgrades it.
+    /// `open-source-rds-extended-support-disabled`: AWS upgrades it. An older `engineVersion` then fails after a refresh.
     #[prop(default = InstanceEngineLifecycleSupport::Disabled)]
     pub engine_lifecycle_support: InstanceEngineLifecycleSupport,
     /// The machine, such as `db.t4g.micro`.
