@@ -91,6 +91,14 @@ impl Yaml {
         Ok(Self(nodes))
     }
 
+    /// All keys, texts and other simple values, each once.
+    pub(super) fn scalars(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(|node| match node {
+            Node::Scalar { text, .. } => Some(text.as_str()),
+            Node::Sequence(_) | Node::Mapping(_) => None,
+        })
+    }
+
     /// The value of the whole document; nothing where it is empty.
     pub(super) fn root(&self) -> Option<Value<'_>> {
         let root = Value {

@@ -19,6 +19,7 @@ use std::{
 use serde::Serialize;
 
 use super::settings::Reads;
+use crate::yaml::Yaml;
 
 mod jinja;
 
@@ -186,34 +187,50 @@ impl<'a> Scan<'a> {
     }
 
     pub(super) fn file(&mut self, name: &str, reads: Reads, text: &str) {
-        let text = &*match is_yaml(name) {
+        let unescaped = match is_yaml(name) {
             true => jinja::unescaped(text),
             false => text.into(),
         };
-        jinja::variables(text, &mut self.variables);
+        jinja::variables(&unescaped, &mut self.variables);
         if is_yaml(name) && (reads.macros || reads.nodes) {
-            for word in jinja::words(text) {
+            for word in jinja::words(&unescaped) {
                 if !self.words.contains_key(word) {
                     self.words.insert(word.to_owned(), name.to_owned());
                 }
             }
-            for span in jinja::of_yaml(text) {
-                self.mentions.add(&span, name, self.packages);
+            match Yaml::parse(text) {
+                Ok(document) => {
+                    for span in document.scalars().flat_map(jinja::of_value) {
+                        self.mentions.add(&span, name, self.packages);
+                    }
+                }
+                Err(_) => {
+                    let span = jinja::of_unknown(&unescaped);
+                    self.mentions.add(&span, name, self.packages);
+                }
             }
-        } else if is_sql(name) && reads.nodes {
-            for span in jinja::of_sql(text) {
-                self.mentions.add(&span, name, self.packages);
+        } else if is_sql(name) && (reads.macros || reads.nodes) {
+            let spans = jinja::spans(text);
+            if spans.iter().any(|span| span.is_open) {
+                let reason = || format!("{name} has Jinja that does not end");
+                self.afresh.get_or_insert_with(reason);
             }
-        } else if is_sql(name) && reads.macros {
-            self.macros(name, text);
+            match reads.nodes {
+                true => {
+                    for span in &spans {
+                        self.mentions.add(span, name, self.packages);
+                    }
+                }
+                false => self.macros(name, &spans),
+            }
         }
     }
 
     /// The macros of a file, and what each mentions.
-    fn macros(&mut self, file: &str, text: &str) {
+    fn macros(&mut self, file: &str, spans: &[Span<'_>]) {
         let mut open: Option<Macro> = None;
         let mut depth = 0_u32;
-        for span in jinja::of_sql(text) {
+        for span in spans {
             let first = match span.tokens.first() {
                 Some(Token::Name(first)) if span.is_statement => *first,
                 _ => "",
@@ -230,7 +247,7 @@ impl<'a> Scan<'a> {
                         file: file.to_owned(),
                         mentions: Mentions::default(),
                     };
-                    new.mentions.add(&span, file, self.packages);
+                    new.mentions.add(span, file, self.packages);
                     open = Some(new);
                     depth = 1;
                 }
@@ -240,7 +257,7 @@ impl<'a> Scan<'a> {
                     if depth == 0 {
                         self.macros.extend(open.take());
                     } else {
-                        macro_.mentions.add(&span, file, self.packages);
+                        macro_.mentions.add(span, file, self.packages);
                     }
                 }
                 // dbt takes nothing else from such a file but materializations, which are for later

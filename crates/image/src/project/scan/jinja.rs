@@ -16,6 +16,8 @@ pub(super) enum Token<'a> {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Span<'a> {
     pub(super) is_statement: bool,
+    /// Whether it has no end, so that Jinja cannot read it.
+    pub(super) is_open: bool,
     pub(super) tokens: Vec<Token<'a>>,
 }
 
@@ -28,8 +30,8 @@ fn name_length(text: &str) -> usize {
     text.find(|c| !is_name(c)).unwrap_or(text.len())
 }
 
-/// All spans of a SQL file, without comments and what is raw.
-pub(super) fn of_sql(text: &str) -> Vec<Span<'_>> {
+/// All spans of a SQL file, or of a text in a YAML file, without comments and what is raw.
+pub(super) fn spans(text: &str) -> Vec<Span<'_>> {
     let mut spans = vec![];
     let mut rest = text;
     let mut ends = true;
@@ -48,16 +50,13 @@ pub(super) fn of_sql(text: &str) -> Vec<Span<'_>> {
             }
             _ => continue,
         };
-        let (tokens, after) = tokens(&rest[1..], if is_statement { "%}" } else { "}}" });
+        let (span, after) = span(&rest[1..], is_statement);
         rest = after;
-        if is_statement && tokens == [Token::Name("raw")] {
+        if is_statement && span.tokens == [Token::Name("raw")] {
             rest = after_raw(rest);
             continue;
         }
-        spans.push(Span {
-            is_statement,
-            tokens,
-        });
+        spans.push(span);
     }
     spans
 }
@@ -92,71 +91,93 @@ pub(super) fn unescaped(text: &str) -> Cow<'_, str> {
     found + rest
 }
 
-/// All spans of a YAML file. How quotes are written there depends on YAML's own, so each name in a span counts, be it in
-/// a string or a comment.
-pub(super) fn of_yaml(text: &str) -> Vec<Span<'_>> {
-    let mut spans = vec![];
-    let mut rest = text;
-    while let Some(start) = rest.find('{') {
-        rest = &rest[start + 1..];
-        let close = match rest.bytes().next() {
-            Some(b'{') => "}}",
-            Some(b'%') => "%}",
-            Some(b'#') => "#}",
-            _ => continue,
-        };
-        rest = &rest[1..];
-        let end = rest.find(close).unwrap_or(rest.len());
-        let (mut left, after) = rest.split_at(end);
-        rest = after;
-        let mut tokens = vec![];
-        while let Some(c) = left.chars().next() {
-            let length = name_length(left);
-            if length > 0 {
-                tokens.push(Token::Name(&left[..length]));
-                left = &left[length..];
-                continue;
-            }
-            if !c.is_whitespace() && !['"', '\'', '\\'].contains(&c) {
-                tokens.push(Token::Sign(c));
-            }
-            left = &left[c.len_utf8()..];
-        }
-        spans.push(Span {
-            is_statement: close == "%}",
-            tokens,
-        });
+/// All spans of a value in a YAML file.
+pub(super) fn of_value(text: &str) -> Vec<Span<'_>> {
+    // which dbt takes for expressions without braces, as arguments of tests
+    const CALLS: &[&str] = &["doc", "env_var", "ref", "source", "var"];
+    let arguments = |name: &&str| text.trim_start().strip_prefix(name);
+    let mut called = CALLS.iter().filter_map(arguments).map(str::trim_start);
+    let mut spans = spans(text);
+    if called.any(|arguments| arguments.starts_with('(')) {
+        spans.push(span(text, false).0);
     }
     spans
 }
 
-/// The tokens up to a closing sign, and what follows it.
-fn tokens<'a>(text: &'a str, close: &str) -> (Vec<Token<'a>>, &'a str) {
+/// All that may stand in spans of a YAML file that cannot be read: as quotes depend on YAML's own, each name counts, be
+/// it in a string or a comment, up to the last end before a next span begins.
+pub(super) fn of_unknown(text: &str) -> Span<'_> {
+    let end = |part: &str| part.rfind("}}").max(part.rfind("%}"));
+    let parts = text.split("{{").flat_map(|part| part.split("{%")).skip(1);
     let mut tokens = vec![];
+    for part in parts {
+        let mut rest = &part[..end(part).unwrap_or(part.len())];
+        while let Some(c) = rest.chars().next() {
+            let length = name_length(rest).max(c.len_utf8());
+            if is_name(c) {
+                tokens.push(Token::Name(&rest[..length]));
+            } else if !c.is_whitespace() && !['"', '\'', '\\'].contains(&c) {
+                tokens.push(Token::Sign(c));
+            }
+            rest = &rest[length..];
+        }
+    }
+    Span {
+        is_statement: false,
+        is_open: true,
+        tokens,
+    }
+}
+
+/// The span whose inside a text begins with, and what follows it. As for Jinja, it does not end within brackets.
+fn span(text: &str, is_statement: bool) -> (Span<'_>, &str) {
+    let close = if is_statement { "%}" } else { "}}" };
+    let mut tokens = vec![];
+    let mut is_open = true;
+    let mut depth = 0_usize;
     let mut rest = text.strip_prefix(['-', '+']).unwrap_or(text);
     while let Some(c) = rest.chars().next() {
-        if let Some(after) = rest.strip_prefix(close) {
+        if let Some(after) = rest.strip_prefix(close).filter(|_| depth == 0) {
             if tokens.last() == Some(&Token::Sign('-')) {
                 tokens.pop();
             }
-            return (tokens, after);
+            is_open = false;
+            rest = after;
+            break;
+        }
+        // neither can be in one
+        if ["{%", "{#"].iter().any(|open| rest.starts_with(open)) {
+            break;
         }
         let length = name_length(rest);
         if length > 0 {
             tokens.push(Token::Name(&rest[..length]));
             rest = &rest[length..];
-        } else if c == '"' || c == '\'' {
+            continue;
+        }
+        if c == '"' || c == '\'' {
             let end = end_of_string(&rest[1..], c);
             tokens.push(Token::Text(&rest[1..=end]));
             rest = rest.get(end + 2..).unwrap_or_default();
-        } else {
-            if !c.is_whitespace() {
-                tokens.push(Token::Sign(c));
-            }
-            rest = &rest[c.len_utf8()..];
+            continue;
+        }
+        rest = &rest[c.len_utf8()..];
+        match (c, depth) {
+            ('(' | '[' | '{', _) => depth += 1,
+            (')' | ']' | '}', 0) => break,
+            (')' | ']' | '}', _) => depth -= 1,
+            _ => {}
+        }
+        if !c.is_whitespace() {
+            tokens.push(Token::Sign(c));
         }
     }
-    (tokens, rest)
+    let span = Span {
+        is_statement,
+        is_open,
+        tokens,
+    };
+    (span, rest)
 }
 
 /// How many bytes a string has before its closing quote.
@@ -262,21 +283,57 @@ mod tests {
             ("{{", &[]),
             ("{{'", &["''"]),
         ] {
-            assert_eq!(names(&of_sql(text)), expected, "{text}");
+            assert_eq!(names(&spans(text)), expected, "{text}");
         }
-        assert_eq!(of_sql("{%- if a -%}")[0].tokens.len(), 2);
+        assert_eq!(spans("{%- if a -%}")[0].tokens.len(), 2);
     }
 
     #[test]
-    fn yaml_has_names_in_strings_too() {
+    fn spans_end_where_jinja_ends_them() {
+        for (text, expected, open) in [
+            ("{{ {'a': {}} ~ b }} c {{ d }}", &["'a'", "b", "d"][..], 0),
+            (
+                "{{ {}}}{{ [{}]}}{% set a = {}%}{{ b }}",
+                &["set", "a", "b"],
+                0,
+            ),
+            ("{{ ( }} {% b %}", &["b"], 1),
+            ("{{ a } {{ b }}", &["a", "b"], 1),
+            ("{{ a %}{{ b }}", &["a", "b"], 1),
+            ("{%} {{} {", &[], 2),
+        ] {
+            let found = spans(text);
+            assert_eq!(names(&found), expected, "{text}");
+            let ends = found.iter().filter(|span| span.is_open);
+            assert_eq!(ends.count(), open, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_has_names_up_to_the_last_end() {
         for (text, expected) in [
             ("a: \"{{ f(\\\"x\\\") }}\" b", &["f", "x"][..]),
-            ("a: '{{ f(''}}'') }}'", &["f"]),
-            ("{# {{ a }} #} {% b %}", &["a", "b"]),
+            ("a: '{{ f(''}}'') }}' b", &["f"]),
+            ("{{ {a: {}} ~ b }} c {{ d }} e", &["a", "b", "d"]),
+            ("{# {{ a }} #} {% b %} c", &["a", "b"]),
             ("a: {b: {c: d}}", &[]),
+            ("{{ a", &["a"]),
             ("{%} {#} {{} {", &[]),
         ] {
-            assert_eq!(names(&of_yaml(text)), expected, "{text}");
+            assert_eq!(names(&[of_unknown(text)]), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn values_may_be_calls_without_braces() {
+        for (text, expected) in [
+            (" ref ('x')", &["ref", "'x'"][..]),
+            ("var('x')", &["var", "'x'"]),
+            ("ref(a) {{ b }}", &["b", "ref", "a", "b"]),
+            ("refer(x)", &[]),
+            ("ref", &[]),
+        ] {
+            assert_eq!(names(&of_value(text)), expected, "{text}");
         }
     }
 

@@ -103,6 +103,50 @@ fn values_of_the_run_are_found_where_dbt_parses() {
 }
 
 #[test]
+fn what_brackets_hold_ends_no_expression() {
+    let flags = |file: &str, text: &str| {
+        let expected = format!("{file} mentions flags");
+        check(&[(file, text)], Some(&expected));
+    };
+    for text in [
+        "{{ config(meta={'a': {'b': 1}}, full_refresh=flags.FULL_REFRESH) }}",
+        "{{ config(partition_by={'field': 'd', 'range': {'start': 0}}, tags=[flags.WHICH]) }}",
+        "{{ config(a={'b': {'c': {}}}) }}{{ [{'a': {}}] ~ flags }}",
+        "{% set a = {'%}': {'b': 1}} %}{{ {}}}{{ {'}}': flags}}}",
+        "{{ f('{(') ~ flags }}",
+    ] {
+        flags("models/a.sql", text);
+    }
+    for text in [
+        "x: \"{{ {'a': {'b': 1}}['a'] ~ flags.WHICH }}\"",
+        "x: \"{{ '}}' ~ flags.WHICH }}\"",
+        "x: '{{ ''}}'' ~ \"{{\" ~ flags.WHICH }}'",
+        "x: \"{{ \\\"}}\\\" ~ flags.WHICH }}\"",
+        "x: >-\n  {{ {'a': {'b': 1}}['a']\n  ~ flags.WHICH }}\n",
+        "x: {y: {z: \"{{ {'a': {}}\n    ~ flags }}\"}}",
+        "y: &a \"{{ ')' ~ {'a': {}} ~ flags }}\"\nx: *a",
+        "x: [{to: \"ref('a' if flags.FULL_REFRESH else 'b')\"}]",
+        // what is no YAML, or only to dbt
+        "x: \"{{ {'a': {'b': 1}}['a'] ~ flags.WHICH }}\"\n- y",
+    ] {
+        flags("models/a.yml", text);
+    }
+    check(
+        &[(
+            "models/a.yml",
+            "a: {b: {c: flags}} # {{ flags }}\nx: \"{{ doc('flags') }}\"\ny: {z: {flags: now}}",
+        )],
+        None,
+    );
+    // dbt passes over what stands between macros, whatever that is
+    for open in ["{{ ( }}", "{% set x = [ %} it's"] {
+        let text = format!("{open}{{% macro a() %}}{{{{ flags }}}}{{% endmacro %}}");
+        let found = afresh(&[("macros/m.sql", &text), ("models/a.sql", "{{ a() }}")]);
+        assert!(found.is_some(), "{open}");
+    }
+}
+
+#[test]
 fn properties_count_in_jinja_alone() {
     let yaml = |text: &str, expected: Option<&str>| check(&[("dbt_project.yml", text)], expected);
     yaml(
