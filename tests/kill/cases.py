@@ -199,6 +199,7 @@ def replaced_by_hand(aws):
     stack.up(WHOLE)
     for name, options, stays in (
         ("jaffle-task-role", [], False), ("analytics-logs", [], False), ("analytics-warehouse", [], False),
+        ("analytics-warehouse-secret", [], False),
         ("analytics-private-0", [], True), ("analytics-private-0", ["--refresh"], True),
     ):
         before = stack.ids()[name]

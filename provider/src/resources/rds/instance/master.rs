@@ -47,7 +47,8 @@ pub(super) async fn credentials(
     let value: serde_json::Value = serde_json::from_str(&value)
         .map_err(|_| wrong("its value is not a JSON object".to_owned()))?;
     let field = |name: &str| value[name].as_str().map(str::to_owned);
-    let password = field("password").ok_or_else(|| wrong("it has no string \"password\"".into()))?;
+    let password =
+        field("password").ok_or_else(|| wrong("it has no string \"password\"".into()))?;
     if !(8..=128).contains(&password.len()) {
         return Err(wrong("the password must have 8 to 128 characters".into()));
     }
