@@ -17,6 +17,7 @@ import sys
 import time
 from pathlib import Path
 
+from dbt_aws import engine
 from dbt_aws.commands import name_of
 from dbt_aws.dbt_results import Said, describe, without_dbt
 from dbt_aws.process import WATCHED, in_a_child
@@ -30,15 +31,17 @@ def main():
     signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
     started = time.monotonic()
     commands, results, afresh = json.loads(sys.argv[1]), sys.argv[2], sys.argv[3] == "afresh"
+    program = engine.find()
     try:
-        import dbt.cli.main  # once for all: each command begins with what this leaves
+        if not program:
+            import dbt.cli.main  # once for all: each command begins with what this leaves
     except Exception as error:
         return write(results, without_dbt(error), started)
     for number, command in enumerate(commands, 1):
         alone = afresh or any(word.startswith(PARSE_ALONE) for word in command)
         if alone:
             parse().unlink(missing_ok=True)
-        code = in_a_child(lambda: run(number, command, results))
+        code = run_engine(program, number, command, results) if program else in_a_child(lambda: run(number, command, results))
         if alone:
             parse().unlink(missing_ok=True)
         if code:
@@ -52,14 +55,36 @@ def run(number, command, results):
     from dbt.version import __version__
 
     started, before, said = time.monotonic(), stamp(run_results()), Said()
-    if name_of(command) == "debug" and "--connection" not in command and not shutil.which("git"):
-        print("dbt-aws: there is no git in the image, and a run needs none: dbt debug runs with --connection", flush=True)
-        command = [*command, "--connection"]
-    outcome = dbtRunner(callbacks=[said]).invoke(command)
-    if stamp(run_results()) != before:
+    outcome = dbtRunner(callbacks=[said]).invoke(without_git(command))
+    keep_results(number, before)
+    return write(results, {"dbtVersion": __version__, **describe(outcome, said, name_of(command), __version__, strict())}, started)
+
+
+def run_engine(program, number, command, results):
+    """The same with dbt 2; the exit code is negative where it was killed."""
+    started, before = time.monotonic(), stamp(run_results())
+    code, line = engine.run(program, number, without_git(command), name_of(command), strict())
+    keep_results(number, before)
+    return write(results, line, started) if line else code
+
+
+def strict():
+    """Whether a command fails that selects nothing."""
+    return os.environ.get("DBT_AWS_FAIL_IF_NOTHING_SELECTED") == "true"
+
+
+def without_git(command):
+    """A command that needs no git where there is none."""
+    if name_of(command) != "debug" or "--connection" in command or shutil.which("git"):
+        return command
+    print("dbt-aws: there is no git in the image, and a run needs none: dbt debug runs with --connection", flush=True)
+    return [*command, "--connection"]
+
+
+def keep_results(number, before):
+    """Keeps what dbt says of this command under its number, if it says anything."""
+    if stamp(run_results()) not in (None, before):
         shutil.copy(run_results(), run_results().with_suffix(f".{number}.json"))
-    strict = os.environ.get("DBT_AWS_FAIL_IF_NOTHING_SELECTED") == "true"
-    return write(results, {"dbtVersion": __version__, **describe(outcome, said, name_of(command), __version__, strict)}, started)
 
 
 def write(results, line, started):

@@ -176,7 +176,9 @@ impl Finder {
         for package in packages {
             tasks.push(async move {
                 let (index, candidate) = self.choose(indexes, package, python, platform).await?;
-                let fetched = self.fetch(index, &candidate, Some(&package.hashes)).await?;
+                let fetched = self
+                    .fetch(&index, &candidate, Some(&package.hashes))
+                    .await?;
                 Ok::<_, Error>(fetched.0)
             });
         }
@@ -188,13 +190,24 @@ impl Finder {
         Ok(wheels)
     }
 
-    async fn choose<'a>(
+    async fn choose(
         &self,
-        indexes: &'a [Index],
+        indexes: &[Index],
         package: &Locked,
         python: Python,
         platform: Platform,
-    ) -> Result<(&'a Index, Candidate)> {
+    ) -> Result<(Index, Candidate)> {
+        let refused = |reason: String| Error::Package {
+            requirement: package.to_string(),
+            reason,
+        };
+        let target = format!("Python {python} on linux/{}", platform.architecture());
+        if let Some(url) = &package.url {
+            let candidate = Candidate::at(url, &package.hashes);
+            let candidate = best(candidate.iter(), python, platform)
+                .ok_or_else(|| refused(format!("the wheel at its URL is not for {target}")))?;
+            return Ok((Index::new(url.clone()), candidate.clone()));
+        }
         let mut seen = 0;
         for index in indexes {
             let files = self.files(index, package.name.as_ref()).await?;
@@ -209,7 +222,7 @@ impl Finder {
                 })
             });
             if let Some(best) = best(ours, python, platform) {
-                return Ok((index, best.clone()));
+                return Ok((index.clone(), best.clone()));
             }
         }
         let hosts = hosts(indexes);
@@ -217,14 +230,10 @@ impl Finder {
             format!("no index has it (asked: {hosts})")
         } else {
             format!(
-                "no index has a wheel of it with one of the locked hashes for Python {python} on linux/{} (asked: {hosts})",
-                platform.architecture(),
+                "no index has a wheel of it with one of the locked hashes for {target} (asked: {hosts})"
             )
         };
-        Err(Error::Package {
-            requirement: package.to_string(),
-            reason,
-        })
+        Err(refused(reason))
     }
 
     /// A wheel in the cache, downloaded into it where it is missing, and its SHA-256, which is one

@@ -54,7 +54,7 @@ pub use self::{
     images::Images,
     index::Index,
     layer::Layer,
-    lock::Resolved,
+    lock::{Resolved, is_engine},
     manifest::{AGAIN, again},
     packages::{PackagesLayer, Runner},
     platform::{Platform, Python},

@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 
 use pep440_rs::{Operator, Version};
 use pep508_rs::{MarkerEnvironment, MarkerEnvironmentBuilder, PackageName};
+use reqwest::Url;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Digest, Error, Python, Result,
+    Digest, Error, Python, Result, page,
     platform::Platform,
     requirements::{Line, Requirements},
+    wheel::WheelName,
 };
 
 /// The locks that come with the provider: dbt's version, adapter, requirements.
@@ -48,6 +50,8 @@ const LOCKS: &[(&str, &str, &str)] = &[
 pub(super) struct Locked {
     pub(super) name: PackageName,
     pub(super) version: Version,
+    /// Where its wheel is, if not in an index.
+    pub(super) url: Option<Url>,
     pub(super) hashes: BTreeSet<Digest>,
 }
 
@@ -116,6 +120,11 @@ pub(super) fn bundles(adapter: &str) -> bool {
     LOCKS.iter().any(|lock| lock.1 == adapter)
 }
 
+/// Whether a version is one of dbt 2, which is one program for all adapters and no Python packages.
+pub fn is_engine(version: &str) -> bool {
+    version.split('.').next() == Some("2")
+}
+
 /// The text of the lock for a version of dbt Core and an adapter.
 pub(super) fn embedded(version: &str, adapter: &str) -> Result<&'static str> {
     let found = LOCKS
@@ -150,12 +159,17 @@ pub(super) fn packages(
         if !requirement.applies(&environment, &[]) {
             continue;
         }
-        let Some(version) = pinned(line) else {
-            return Err(line.refused(format!(
-                "{} has no exact version, but other lines have hashes; {HOW_TO_LOCK}",
-                requirement.name
-            )));
+        let version = match &requirement.url {
+            Some(url) => version_in(url, &requirement.name)
+                .ok_or_else(|| format!("its URL is not one of a wheel of {}", requirement.name)),
+            None => pinned(line).ok_or_else(|| {
+                format!(
+                    "{} has no exact version, but other lines have hashes; {HOW_TO_LOCK}",
+                    requirement.name
+                )
+            }),
         };
+        let version = version.map_err(|reason| line.refused(reason))?;
         if line.hashes.is_empty() {
             return Err(line.refused(format!(
                 "{} has no SHA-256, but other lines have; {HOW_TO_LOCK}",
@@ -181,6 +195,7 @@ pub(super) fn packages(
             None => packages.push(Locked {
                 name: requirement.name.clone(),
                 version,
+                url: requirement.url.clone(),
                 hashes: line.hashes.clone(),
             }),
         }
@@ -206,6 +221,12 @@ fn pinned(line: &Line) -> Option<Version> {
         }
         _ => None,
     }
+}
+
+/// The version in the name of the wheel that a URL leads to.
+fn version_in(url: &Url, package: &PackageName) -> Option<Version> {
+    let wheel = WheelName::parse(&page::file_name(url)?)?;
+    (wheel.name == *package).then_some(wheel.version)
 }
 
 /// What markers see.
@@ -251,6 +272,19 @@ mod tests {
     fn packages_have_versions_and_hashes() {
         let text = "# made by hand\n--index-url https://index.example/simple\nB_c==2 \\\n  @a \\\n  @b # why\na==1.0 ; python_version >= '3.10' @a\n";
         assert_eq!(lines(text).unwrap(), ["a 1.0 1", "b-c 2 2"]);
+    }
+
+    #[test]
+    fn a_url_is_one_of_a_wheel_of_the_package() {
+        let wheel = "https://x.example/a/B_c-2%2Bx-py3-none-any.whl";
+        assert_eq!(
+            lines(&format!("b-c @ {wheel} ; python_version > '3' @a")).unwrap(),
+            ["b-c 2+x 1"]
+        );
+        for url in [wheel, "https://x.example/a-1.tar.gz", "https://x.example/"] {
+            let error = lines(&format!("a @ {url} @a")).unwrap_err();
+            assert_eq!(error, "r.txt, line 1: its URL is not one of a wheel of a");
+        }
     }
 
     #[test]

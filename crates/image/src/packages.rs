@@ -53,6 +53,7 @@ impl Runner {
             file!("dbt_aws/commands.py"),
             file!("dbt_aws/dbt_results.py"),
             file!("dbt_aws/ending.py"),
+            file!("dbt_aws/engine.py"),
             file!("dbt_aws/outcome.py"),
             file!("dbt_aws/process.py"),
             file!("dbt_aws/profile.py"),

@@ -2,7 +2,10 @@
 //!
 //! <https://packaging.python.org/en/latest/specifications/simple-repository-api/>
 
-use std::{collections::HashMap, str::FromStr};
+use std::{
+    collections::{BTreeSet, HashMap},
+    str::FromStr,
+};
 
 use pep440_rs::VersionSpecifiers;
 use reqwest::Url;
@@ -74,6 +77,19 @@ fn is_file_name(name: &str) -> bool {
 }
 
 impl Candidate {
+    /// The wheel that a URL leads to, whose hash is one of those that are known.
+    pub(super) fn at(url: &Url, hashes: &BTreeSet<Digest>) -> Option<Self> {
+        let only = hashes.first().filter(|_| hashes.len() == 1);
+        Some(Self {
+            file: file_name(url).filter(|name| is_file_name(name))?,
+            url: url.clone(),
+            sha256: only.copied(),
+            requires_python: None,
+            yanked: false,
+            metadata: Beside::No,
+        })
+    }
+
     /// Whether it is for this Python, as far as its index tells.
     pub(super) fn runs_on(&self, python: Python) -> bool {
         let specifiers = self.requires_python.as_deref().and_then(pythons);
@@ -138,7 +154,7 @@ pub(super) fn html_page(body: &str, base: &Url) -> Result<Vec<Candidate>, String
         let mut url = base.join(attributes.get("href")?).ok()?;
         let fragment = url.fragment().map(str::to_owned).unwrap_or_default();
         url.set_fragment(None);
-        let file = percent_decode(url.path_segments()?.next_back()?);
+        let file = file_name(&url)?;
         let beside = ["data-core-metadata", "data-dist-info-metadata"];
         let mut beside = beside.iter().filter_map(|name| attributes.get(name));
         let read = || {
@@ -167,6 +183,11 @@ fn candidates(
         0..=limits::FILES => Ok(files),
         _ => Err(format!("it has more than {} files", limits::FILES)),
     }
+}
+
+/// The name of the file that a URL leads to.
+pub(super) fn file_name(url: &Url) -> Option<String> {
+    Some(percent_decode(url.path_segments()?.next_back()?))
 }
 
 pub(super) fn percent_decode(text: &str) -> String {

@@ -134,6 +134,16 @@ impl Project {
         self.files.len()
     }
 
+    /// The path of a Python model, where there is one.
+    pub fn python_model(&self) -> Option<&str> {
+        let mut files = self.files.iter();
+        let is_one = |(path, entry): &(&String, &Entry)| {
+            let is_read = matches!(entry, Entry::File { reads, .. } if reads.nodes);
+            is_read && path.ends_with(".py")
+        };
+        files.find(is_one).map(|(path, _)| path.as_str())
+    }
+
     /// Whether no file is packed, which cannot be: there is a `dbt_project.yml`.
     pub fn is_empty(&self) -> bool {
         self.files.is_empty()

@@ -6,6 +6,7 @@ use std::{fmt, str::FromStr};
 
 use pep440_rs::VersionSpecifiers;
 use pep508_rs::{ExtraName, MarkerEnvironment, MarkerTree, PackageName, VerbatimUrl, VersionOrUrl};
+use reqwest::Url;
 
 use super::limits;
 
@@ -16,6 +17,8 @@ pub(super) struct Requirement {
     pub(super) extras: Vec<ExtraName>,
     /// The specifiers of the version, empty where any will do; nothing where it is given by a URL.
     pub(super) versions: Option<VersionSpecifiers>,
+    /// That URL.
+    pub(super) url: Option<Url>,
     marker: Marker,
     text: String,
 }
@@ -77,10 +80,10 @@ impl FromStr for Requirement {
         let (head, marker) = split.map_or((text, None), |(head, marker)| (head, Some(marker)));
         let head = pep508_rs::Requirement::<VerbatimUrl>::from_str(head.trim())
             .map_err(|error| error.message.to_string())?;
-        let versions = match head.version_or_url {
-            None => Some(VersionSpecifiers::empty()),
-            Some(VersionOrUrl::VersionSpecifier(versions)) => Some(versions),
-            Some(VersionOrUrl::Url(_)) => None,
+        let (versions, url) = match head.version_or_url {
+            None => (Some(VersionSpecifiers::empty()), None),
+            Some(VersionOrUrl::VersionSpecifier(versions)) => (Some(versions), None),
+            Some(VersionOrUrl::Url(url)) => (None, Some(url.into_url())),
         };
         let marker = match marker {
             Some(marker) => Reader::new(marker)?.whole()?,
@@ -90,6 +93,7 @@ impl FromStr for Requirement {
             name: head.name,
             extras: head.extras,
             versions,
+            url,
             marker,
             text: text.trim().to_owned(),
         })

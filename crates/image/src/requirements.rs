@@ -247,12 +247,6 @@ fn requirement(file: &str, number: usize, line: &str, constraint: bool) -> Resul
     let mut words = line.split(" --").map(str::trim);
     let specification = words.next().unwrap_or_default();
     let requirement: Requirement = specification.parse().map_err(refused)?;
-    if requirement.versions.is_none() {
-        return Err(refused(format!(
-            "{} is given by a URL; packages come from indexes alone: put a wheel of it into one",
-            requirement.name
-        )));
-    }
     let mut hashes = BTreeSet::new();
     for word in words {
         let Some(hash) = word.strip_prefix("hash") else {
@@ -271,6 +265,12 @@ fn requirement(file: &str, number: usize, line: &str, constraint: bool) -> Resul
                 )));
             }
         }
+    }
+    if requirement.url.is_some() && (hashes.is_empty() || constraint) {
+        return Err(refused(format!(
+            "{} is given by a URL, which only a requirement with the SHA-256 of its wheel can be: add --hash=sha256:..., or put the wheel into an index",
+            requirement.name
+        )));
     }
     Ok(Line {
         file: file.to_owned(),
@@ -426,7 +426,7 @@ mod tests {
         );
         refused(
             "a @ https://a.example/a-1-py3-none-any.whl",
-            "1: a is given by a URL; packages come from indexes alone: put a wheel of it into one",
+            "1: a is given by a URL, which only a requirement with the SHA-256 of its wheel can be: add --hash=sha256:..., or put the wheel into an index",
         );
         refused(
             "a==1 --hash=md5:00",

@@ -102,6 +102,7 @@ pub(super) async fn packages(
         packages.push(Locked {
             name,
             version,
+            url: None,
             hashes: [hash].into(),
         });
     }

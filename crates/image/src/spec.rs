@@ -5,12 +5,15 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Base, Credentials, Digest, Login, PackagesLayer, Platform, ProjectLayer, Resolved, Result,
-    Runner, lock, requirements::Requirements,
+    Base, Credentials, Digest, Login, PackagesLayer, Platform, Project, ProjectLayer, Resolved,
+    Result, Runner, lock, requirements::Requirements,
 };
 
 /// The base of whoever names none: CPython on Debian, for both platforms, from where AWS mirrors Docker's images.
 pub const DEFAULT_BASE: &str = "public.ecr.aws/docker/library/python:3.12-slim-bookworm";
+
+/// The adapters whose Python models dbt 2 runs.
+const PYTHON_MODELS: &[&str] = &["bigquery", "databricks", "snowflake"];
 
 /// What an image is made from.
 #[derive(Clone, Debug)]
@@ -68,6 +71,22 @@ impl Dbt {
         }
         all += &requirements.text;
         Ok(Digest::of(all.as_bytes()).to_string())
+    }
+
+    /// Why a project cannot run with it, as far as its files tell.
+    pub fn refusal(&self, project: &Project) -> Option<String> {
+        match self {
+            Self::Locked { version, adapter }
+                if lock::is_engine(version) && !PYTHON_MODELS.contains(&adapter.as_str()) =>
+            {
+                project.python_model().map(|path| {
+                    format!(
+                        "dbt {version} runs no Python models with {adapter}, and {path} is one; take a version of dbt Core"
+                    )
+                })
+            }
+            _ => None,
+        }
     }
 
     pub(super) fn requirements(&self) -> Result<Requirements> {

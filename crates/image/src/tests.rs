@@ -286,6 +286,36 @@ async fn requirements_without_hashes_are_resolved_once() {
 }
 
 #[tokio::test]
+async fn a_wheel_with_a_url_comes_from_there() {
+    let setting = Setting::new().await;
+    let lock = fs::read_to_string(setting.directory.path().join("requirements.txt")).unwrap();
+    let page = "/simple/dbt-core/".to_owned();
+    setting.server.0.lock().unwrap().content.remove(&page);
+    let url = format!(
+        "dbt-core @ http://{}/files/dbt_core-1-py3-none-any.whl",
+        setting.server.host()
+    );
+    write(
+        &setting,
+        &lock
+            .replace("dbt-core==1", &url)
+            .replace("-any", "-manylinux_2_28_aarch64"),
+    );
+    let made = setting
+        .images
+        .build_and_push(&setting.spec, &setting.registry, None);
+    assert_eq!(
+        made.await.unwrap_err().to_string(),
+        "dbt-core 1 cannot be installed: the wheel at its URL is not for Python 3.11 on linux/amd64"
+    );
+
+    write(&setting, &lock.replace("dbt-core==1", &url));
+    setting.push(None).await;
+    let asked = count(&setting.server.log()).get("GET dbt-core").copied();
+    assert_eq!(asked, None);
+}
+
+#[tokio::test]
 async fn a_tag_is_looked_up_again_when_its_text_changes() {
     let mut setting = Setting::new().await;
     let first = setting.push(None).await;

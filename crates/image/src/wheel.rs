@@ -126,8 +126,8 @@ pub(super) struct Wheel {
 
 /// Unpack wheels to a directory of the image, its files in order of their paths.
 ///
-/// Where two wheels hold the same file, the later one's is taken, as `pip` does. Scripts and
-/// headers are left out: nothing in the image runs them.
+/// Where two wheels hold the same file, the later one's is taken, as `pip` does. Headers are left
+/// out, and scripts but for dbt itself: nothing in the image runs them.
 pub(super) fn unpack<W: Write>(
     wheels: &[Wheel],
     directory: &str,
@@ -369,6 +369,7 @@ fn installed_at(name: &str, data: &str) -> Option<String> {
     };
     match rest.split_once('/')? {
         ("purelib" | "platlib" | "data", path) => Some(path.to_owned()),
+        ("scripts", "dbt") => Some("bin/dbt".to_owned()),
         _ => None,
     }
 }

@@ -77,11 +77,13 @@ fn data_directories_go_where_they_belong() {
             ("a-1.data/purelib/b.py", "b"),
             ("a-1.data/data/share/c", "c"),
             ("a-1.data/scripts/run", "#!python"),
+            ("a-1.data/scripts/dbt", "\x7fELF"),
         ],
     )]);
     let expected = [
         ("a/__init__.py", "a"),
         ("b.py", "b"),
+        ("bin/dbt", "\x7fELF"),
         ("share/c", "c"),
         ("z.py", "z"),
     ];

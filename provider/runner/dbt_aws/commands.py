@@ -82,11 +82,13 @@ def advice(command, error):
     """What to do about a command that failed, as far as its error does not say it."""
     if "Could not find adapter type" in error:
         return "the packages in the image hold no such adapter: add it to the requirements, or choose the adapter that is there"
+    if "failed to load it from the CDN" in error:
+        return "dbt 2 gets its driver for the warehouse from public.cdn.getdbt.com in each run: let the project's tasks reach it"
     if "certificate verify failed" in error:
         return "no CA certificate in the profile's sslrootcert has signed the server's certificate, so no password was sent"
-    if "Could not find profile named" in error:
+    if "Could not find profile named" in error or "not found in profiles.yml" in error:
         return "the profile is written for the run, under the one name that DBT_AWS_PROFILE has: leave --profile out"
-    if "does not have a target named" in error:
+    if "does not have a target named" in error or "not found in profile '" in error:
         return "the run's profile has one target: leave --target out, or set profile.target of the project"
     if "No space left on device" in error:
         return "the task's disk is full, and the run writes to /tmp on it"

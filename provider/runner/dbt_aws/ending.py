@@ -44,7 +44,7 @@ def end_of(commands, done, returncode, stopped, minutes, clean):
         succeeded = f"{' and '.join(command['command'] for command in done)} succeeded: {count(nodes, 'node')}"
         return End("success", "; but ".join([succeeded, *warnings]), warnings=warnings)
     failed = next((command for command in done if command["exitCode"]), None)
-    current = short(commands[min(len(done), len(commands) - 1)], clean)
+    current = failed["command"] if failed else short(commands[min(len(done), len(commands) - 1)], clean)
     kind, *rest = failure(current, failed, returncode, stopped, minutes)
     return End(kind, *rest, warnings=warnings)
 

@@ -114,6 +114,7 @@ class Run:
         env.update(given(json_object(self.env, "DBT_AWS_ENVIRONMENT"), project.variables, names(self.env.get("DBT_AWS_DECLARED")),
                          self.redact.names, self.env.get("DBT_AWS_PROFILE", "")))
         path = [str(DBT_PACKAGES), env.get("PYTHONPATH")]
+        env["PATH"] = f"{DBT_PACKAGES / 'bin'}{os.pathsep}{env.get('PATH', os.defpath)}"
         return {**env, "DBT_TARGET_PATH": str(self.target), "DBT_LOG_PATH": str(self.logs), "PYTHONUNBUFFERED": "1",
                 "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": os.pathsep.join(filter(None, path))}
 

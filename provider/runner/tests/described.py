@@ -5,11 +5,16 @@ import shlex
 import signal
 import sys
 
-import dbt.cli.main
-
 import dbt_commands
+from dbt_aws import engine
 from dbt_aws.process import WATCHED, in_a_child
 
 signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
-for number, command in enumerate(json.loads(sys.argv[1]), 1):
-    in_a_child(lambda: dbt_commands.run(number, shlex.split(command), sys.argv[2]))
+program = engine.find()
+if not program:
+    import dbt.cli.main
+for number, command in enumerate(map(shlex.split, json.loads(sys.argv[1])), 1):
+    if program:
+        dbt_commands.run_engine(program, number, command, sys.argv[2])
+    else:
+        in_a_child(lambda: dbt_commands.run(number, command, sys.argv[2]))

@@ -4,8 +4,11 @@
 Each lock is a requirements file with hashes, for every Python from 3.10 on, resolved by `uv`
 against the index of its own settings. Hashes of files that no Fargate task can load (other
 systems, other interpreters, source archives) are left out.
+
+dbt 2.0 is one wheel for all adapters, which is in no index: the source archive there, which is read and
+never run, says where it is and its SHA-256.
 """
-import pathlib, re, subprocess, sys, tempfile, tomllib
+import hashlib, io, json, os, pathlib, re, subprocess, sys, tarfile, tempfile, tomllib, urllib.request
 
 ADAPTERS = ["postgres", "redshift", "snowflake", "bigquery", "athena", "databricks", "trino"]
 PYTHON = r"(py3|py2\.py3|cp3(1[0-4])?|cp3[0-9])"
@@ -14,9 +17,13 @@ WHEEL = re.compile(rf"-{PYTHON}-(none|abi3|cp31[0-4])-(any|.*manylinux.*(x86_64|
 
 def lock(version: str, adapter: str) -> str:
     major, minor = map(int, version.split("."))
+    return resolved(f"dbt-core>={version},<{major}.{minor + 1}\ndbt-{adapter}\n")
+
+
+def resolved(requirements: str) -> str:
     with tempfile.TemporaryDirectory() as work:
         wanted = pathlib.Path(work, "requirements.in")
-        wanted.write_text(f"dbt-core>={version},<{major}.{minor + 1}\ndbt-{adapter}\n")
+        wanted.write_text(requirements)
         out = pathlib.Path(work, "pylock.toml")
         subprocess.run(
             ["uv", "pip", "compile", "-q", "--universal", "--python-version", "3.10",
@@ -36,8 +43,39 @@ def lock(version: str, adapter: str) -> str:
     return "".join(lines)
 
 
+def engine(version: str) -> str:
+    index = os.environ.get("UV_DEFAULT_INDEX") or os.environ.get("PIP_INDEX_URL") or "https://pypi.org/simple"
+    files = json.loads(fetch(f"{index.rstrip('/')}/dbt/", "application/vnd.pypi.simple.v1+json"))["files"]
+    archive = re.compile(rf"dbt-({re.escape(version)}\.(\d+))\.tar\.gz")
+    found = [(int(name[2]), name[1], file) for file in files if (name := archive.fullmatch(file["filename"])) and not file["yanked"]]
+    _, newest, file = max(found, key=lambda each: each[0])
+    content = fetch(file["url"])
+    if hashlib.sha256(content).hexdigest() != file["hashes"]["sha256"]:
+        raise SystemExit(f"{file['filename']} is not the file that the index tells")
+    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+        read = lambda name: archive.extractfile(f"dbt-{newest}/{name}").read()
+        assets, project = json.loads(read("_dbt_sa_build/assets.json")), tomllib.loads(read("pyproject.toml").decode())["project"]
+    lines = []
+    for platform, wheel in sorted(assets["wheels"].items()):
+        if WHEEL.search(wheel["filename"]):
+            machine = platform.removeprefix("manylinux_2_28_")
+            lines.append(f"dbt @ {assets['base_url']}/{wheel['filename']} ; platform_machine == '{machine}' \\\n"
+                         f"    --hash=sha256:{wheel['sha256']}\n")
+    return "".join(lines) + resolved("\n".join(project["dependencies"]))
+
+
+def fetch(url: str, accept: str = "*/*") -> bytes:
+    with urllib.request.urlopen(urllib.request.Request(url, headers={"Accept": accept}), timeout=60) as response:
+        return response.read()
+
+
 if __name__ == "__main__":
     version, *adapters = sys.argv[1:] or ["1.11"]
+    if version.startswith("2."):
+        path = pathlib.Path(__file__).with_name(f"dbt-{version}.txt")
+        path.write_text(engine(version))
+        print(path.name)
+        sys.exit()
     for adapter in adapters or ADAPTERS:
         path = pathlib.Path(__file__).with_name(f"dbt-{version}-{adapter}.txt")
         path.write_text(lock(version, adapter))
