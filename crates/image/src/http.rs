@@ -8,7 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use reqwest::{Method, RequestBuilder, Response, StatusCode, Url, header, redirect::Policy};
+use reqwest::{
+    Method, RequestBuilder, Response, StatusCode, Url, header,
+    redirect::{Attempt, Policy},
+};
 
 use super::{
     Error, Result,
@@ -49,20 +52,22 @@ pub(super) struct Client {
 
 impl Client {
     /// A client of indexes that trusts the system's certificates and those that settings name.
-    pub(super) fn new() -> Self {
+    pub(super) fn new() -> Result<Self, String> {
         Self::with(|name| env::var_os(name))
     }
 
-    fn with(variable: impl Fn(&str) -> Option<OsString>) -> Self {
-        let trusted = Trusted::from_environment();
+    fn with(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self, String> {
+        let trusted = Trusted::of(settings::trusted_indexes());
         let proxies = Proxies::from_env();
         // a second caller finds the first one's provider, which is the same
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let builder = || {
+        let builder = |unverified: Option<String>| {
             let trusted = trusted.clone();
+            let follow =
+                move |attempt: Attempt<'_>| trusted.redirect(attempt, unverified.as_deref());
             let client = reqwest::Client::builder()
                 .user_agent(concat!("dbt-aws/", env!("CARGO_PKG_VERSION")))
-                .redirect(Policy::custom(move |attempt| trusted.redirect(attempt)))
+                .redirect(Policy::custom(follow))
                 // an index's URL may hold a token
                 .referer(false)
                 .connect_timeout(Duration::from_secs(10))
@@ -74,7 +79,7 @@ impl Client {
             }
         };
         let made = certificates(variable).and_then(|found| {
-            let made = builder().tls_certs_merge(found).build();
+            let made = builder(None).tls_certs_merge(found).build();
             made.map_err(|error| {
                 let cause = innermost(&error);
                 format!("the system's certificates cannot be used: {cause}; name a file of them in SSL_CERT_FILE")
@@ -84,21 +89,23 @@ impl Client {
             Ok(client) => (client, None),
             // what is not encrypted needs none
             Err(reason) => {
-                let without = builder().tls_certs_only([]).build();
-                (without.unwrap_or_default(), Some(reason))
+                let without = builder(Some(reason.clone())).tls_certs_only([]).build();
+                let without = without.map_err(|error| innermost(&error))?;
+                (without, Some(reason))
             }
         };
-        Self {
+        Ok(Self {
             inner,
             trusted,
             setting: "PIP_TRUSTED_HOST",
             unverified,
-        }
+        })
     }
 
     /// The same for registries, of which pip knows nothing.
     pub(super) fn of_registries(self) -> Self {
         Self {
+            trusted: Trusted::of(settings::trusted_registries()),
             setting: settings::TRUSTED,
             ..self
         }
@@ -318,9 +325,7 @@ pub(super) fn is_loopback(host: &str) -> bool {
         .and_then(|rest| rest.split(']').next());
     let name = name.unwrap_or_else(|| host.split(':').next().unwrap_or_default());
     let address: Option<std::net::IpAddr> = name.parse().ok();
-    name == "localhost"
-        || name.ends_with(".localhost")
-        || address.is_some_and(|address| address.is_loopback())
+    name == "localhost" || address.is_some_and(|address| address.is_loopback())
 }
 
 fn is_transient(status: StatusCode) -> bool {

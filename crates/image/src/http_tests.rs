@@ -43,7 +43,7 @@ async fn server(
 }
 
 async fn get(port: u16) -> Result<Vec<u8>> {
-    let client = Client::new();
+    let client = Client::new().unwrap();
     let url = Url::parse(&format!("http://127.0.0.1:{port}/")).unwrap();
     let request = || client.get(url.clone()).basic_auth("me", Some("secret"));
     let response = client.send("asking", request).await?;
@@ -134,7 +134,8 @@ async fn answers_lead_to_no_worse_place() {
 
 #[tokio::test]
 async fn what_cannot_be_verified_is_not_asked() {
-    let client = Client::with(|name| (name == "PIP_CERT").then(|| "/nowhere/ca.pem".into()));
+    let variable = |name: &str| (name == "PIP_CERT").then(|| "/nowhere/ca.pem".into());
+    let client = Client::with(variable).unwrap();
     let send = async |url: &str| {
         let url = Url::parse(url).unwrap();
         client.send("asking", || client.get(url.clone())).await
@@ -145,6 +146,24 @@ async fn what_cannot_be_verified_is_not_asked() {
     assert!(error.starts_with(expected), "{error}");
     let (port, _) = server("HTTP/1.1 204 X\r\n\r\n".to_owned(), "", Duration::ZERO).await;
     assert!(send(&format!("http://127.0.0.1:{port}/")).await.is_ok());
+    let head = "HTTP/1.1 302 X\r\nLocation: https://127.0.0.1:PORT/\r\nContent-Length: 0\r\n\r\n";
+    let (port, _) = server(head.to_owned(), "", Duration::ZERO).await;
+    let error = send(&format!("http://127.0.0.1:{port}/")).await;
+    let error = error.unwrap_err().to_string();
+    let expected = format!(
+        "it leads to 127.0.0.1:{port}: PIP_CERT names /nowhere/ca.pem, which cannot be used"
+    );
+    assert!(error.contains(&expected), "{error}");
+}
+
+#[test]
+fn what_pip_trusts_is_no_registry() {
+    let client = Client::new().unwrap();
+    client.trusted.add(["192.0.2.1".to_owned()]);
+    let url = Url::parse("http://192.0.2.1/").unwrap();
+    assert_eq!(client.trusted.refusal(&url), None);
+    let registries = client.of_registries();
+    assert!(registries.trusted.refusal(&url).is_some());
 }
 
 #[test]

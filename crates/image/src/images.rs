@@ -42,11 +42,8 @@ impl Images {
     /// Makes the client of registries and indexes, which takes a moment, while there is something else to wait for.
     pub async fn connect(&self) {
         let finder = self.finder.clone();
-        let _without_it_the_first_request_makes_it = blocking(move || {
-            finder.client();
-            Ok(())
-        })
-        .await;
+        let _without_it_the_first_request_makes_it =
+            blocking(move || finder.client().map(drop)).await;
     }
 
     /// A maker of images with a cache and package indexes of its own.
@@ -115,7 +112,7 @@ impl Images {
         let reference: Reference = spec.base.parse()?;
         let login = spec.base_login.clone();
         let source = Repository::to_pull(
-            self.finder.client().clone(),
+            self.finder.client()?.clone(),
             &reference.host,
             &reference.repository,
             login.unwrap_or_else(|| Login::of_docker(&reference.host)),
@@ -152,7 +149,7 @@ impl Images {
         let digest = documents.digest();
         let tag = manifest::tag(&digest, &registry.owner);
         let target = Repository::to_push(
-            self.finder.client().clone(),
+            self.finder.client()?.clone(),
             &registry.host,
             &registry.repository,
             registry.credentials.clone(),
@@ -260,7 +257,7 @@ impl Images {
 
     /// The indexes that some requirements' packages come from.
     fn indexes(&self, requirements: &Requirements) -> Result<Vec<Index>> {
-        let trusted = &self.finder.client().trusted;
+        let trusted = &self.finder.client()?.trusted;
         trusted.add(requirements.trusted_hosts.iter().cloned());
         let environment = match &self.indexes {
             Some(indexes) => indexes.clone(),

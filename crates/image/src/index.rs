@@ -84,7 +84,7 @@ pub(super) fn best<'a>(
 /// What asks indexes: each page once, each wheel only where the cache has it not.
 #[derive(Clone, Debug)]
 pub(super) struct Finder {
-    client: Arc<OnceLock<Client>>,
+    client: Arc<OnceLock<Result<Client, String>>>,
     pub(super) cache: Cache,
     pages: Arc<Mutex<HashMap<Url, Arc<Vec<Candidate>>>>>,
 }
@@ -99,8 +99,10 @@ impl Finder {
     }
 
     /// The client of all requests, made when it is needed: it reads the system's certificates.
-    pub(super) fn client(&self) -> &Client {
-        self.client.get_or_init(Client::new)
+    pub(super) fn client(&self) -> Result<&Client> {
+        let made = self.client.get_or_init(Client::new);
+        let refused = |reason: &String| http::refused("preparing requests", "this machine", reason);
+        made.as_ref().map_err(refused)
     }
 
     /// Ask for every page again: what an index answered before may be old.
@@ -133,11 +135,12 @@ impl Finder {
 
     async fn read(&self, index: &Index, package: &str, page: &Url) -> Result<Vec<Candidate>> {
         let action = format!("looking for {package}");
+        let client = self.client()?;
         let request = || {
-            let request = index.get(self.client(), page.clone());
+            let request = index.get(client, page.clone());
             request.header(header::ACCEPT, ACCEPT)
         };
-        let response = self.client().send(&action, request).await?;
+        let response = client.send(&action, request).await?;
         let response = match http::success(&action, response).await {
             Err(error) if error.is_not_found() => return Ok(Vec::new()),
             other => other?,
@@ -249,8 +252,9 @@ impl Finder {
             return Ok((Wheel { file, path }, hash));
         }
         let action = format!("downloading {}", candidate.file);
-        let request = || index.get(self.client(), candidate.url.clone());
-        let response = self.client().send(&action, request).await?;
+        let client = self.client()?;
+        let request = || index.get(client, candidate.url.clone());
+        let response = client.send(&action, request).await?;
         let response = http::success(&action, response).await?;
         self.keep(candidate, response, locked).await
     }
@@ -320,7 +324,7 @@ mod tests {
         assert!(!format!("{index:?}").contains("p@ss"));
         let request = |url: &str| {
             index
-                .get(&Client::new(), Url::parse(url).unwrap())
+                .get(&Client::new().unwrap(), Url::parse(url).unwrap())
                 .build()
                 .unwrap()
         };

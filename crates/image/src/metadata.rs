@@ -74,8 +74,9 @@ impl Finder {
         let mut url = candidate.url.clone();
         url.set_path(&format!("{}.metadata", url.path()));
         let action = format!("reading the metadata of {}", candidate.file);
-        let request = || index.get(self.client(), url.clone());
-        let response = self.client().send(&action, request).await?;
+        let client = self.client()?;
+        let request = || index.get(client, url.clone());
+        let response = client.send(&action, request).await?;
         let response = match http::success(&action, response).await {
             Err(error) if error.is_not_found() => return Ok(None),
             other => other?,
@@ -127,11 +128,12 @@ impl Finder {
         range: &str,
     ) -> Result<Option<(u64, u64, Vec<u8>)>> {
         let action = format!("reading the metadata of {}", candidate.file);
+        let client = self.client()?;
         let request = || {
-            let request = index.get(self.client(), candidate.url.clone());
+            let request = index.get(client, candidate.url.clone());
             request.header(header::RANGE, range)
         };
-        let response = self.client().send(&action, request).await?;
+        let response = client.send(&action, request).await?;
         if response.status() == StatusCode::OK {
             self.keep(candidate, response, None).await?;
             return Ok(None);

@@ -27,9 +27,14 @@ pub(super) fn indexes() -> Result<Vec<Index>> {
 /// The variable that names trusted hosts of whatever kind.
 pub(super) const TRUSTED: &str = "DBT_AWS_TRUSTED_HOST";
 
-/// The hosts that are asked without encryption: [`TRUSTED`], `UV_INSECURE_HOST`, `PIP_TRUSTED_HOST` or else
+/// The registries that are asked without encryption.
+pub(super) fn trusted_registries() -> Vec<String> {
+    hosts(variable(TRUSTED))
+}
+
+/// The indexes that are asked without encryption: [`TRUSTED`], `UV_INSECURE_HOST`, `PIP_TRUSTED_HOST` or else
 /// `trusted-host` of pip's configuration files.
-pub(super) fn trusted_hosts() -> Vec<String> {
+pub(super) fn trusted_indexes() -> Vec<String> {
     trusted(variable, &pip_options())
 }
 
@@ -39,12 +44,17 @@ pub(super) fn trusted(
 ) -> Vec<String> {
     let of_pip = variable("PIP_TRUSTED_HOST").or_else(|| pip.get("trusted-host").cloned());
     let all = [variable(TRUSTED), variable("UV_INSECURE_HOST"), of_pip];
-    let hosts = all.iter().flatten();
-    let hosts = hosts.flat_map(|hosts| hosts.split([' ', ',', '\t', '\n']));
+    hosts(all.into_iter().flatten())
+}
+
+/// The hosts that settings list.
+fn hosts(lists: impl IntoIterator<Item = String>) -> Vec<String> {
+    let mut hosts = vec![];
+    for list in lists {
+        let each = list.split([' ', ',', '\t', '\n']);
+        hosts.extend(each.filter(|host| !host.is_empty()).map(str::to_owned));
+    }
     hosts
-        .filter(|host| !host.is_empty())
-        .map(str::to_owned)
-        .collect()
 }
 
 fn variable(name: &str) -> Option<String> {

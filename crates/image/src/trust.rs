@@ -5,6 +5,7 @@ use std::{
     env,
     ffi::OsString,
     fs,
+    net::Ipv6Addr,
     path::{Path, PathBuf},
     sync::{Arc, PoisonError, RwLock},
 };
@@ -21,7 +22,7 @@ use rustls::{
 
 use super::{
     http::{host, is_loopback},
-    limits, settings,
+    limits,
 };
 
 /// The hosts, with or without a port, that are asked without encryption because the user says so.
@@ -61,21 +62,17 @@ impl Untrusted {
 }
 
 impl Trusted {
-    /// The hosts that the environment names.
-    pub(super) fn from_environment() -> Self {
+    /// Those of some hosts.
+    pub(super) fn of(hosts: impl IntoIterator<Item = String>) -> Self {
         let trusted = Self::default();
-        trusted.add(settings::trusted_hosts());
+        trusted.add(hosts);
         trusted
     }
 
-    /// Hosts as pip and uv take them, also with a scheme before them.
+    /// Hosts as pip and uv take them, also within a URL.
     pub(super) fn add(&self, hosts: impl IntoIterator<Item = String>) {
-        let bare = |host: String| {
-            let host = host.rsplit("://").next().unwrap_or_default();
-            host.trim_end_matches('/').to_ascii_lowercase()
-        };
         let mut trusted = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        trusted.extend(hosts.into_iter().map(bare));
+        trusted.extend(hosts.into_iter().filter_map(|host| bare(&host)));
     }
 
     /// Nothing, or why a URL is not asked.
@@ -98,26 +95,50 @@ impl Trusted {
         trusted.contains(name) || trusted.contains(&format!("{name}:{port}"))
     }
 
-    /// Whether an answer may lead to a URL: never from what is encrypted to what is not.
-    pub(super) fn redirect(&self, attempt: Attempt<'_>) -> Action {
-        let (next, before) = (attempt.url(), attempt.previous());
-        let encrypted = before.iter().any(|url| url.scheme() == "https");
-        let reason = if before.len() > limits::REDIRECTS {
-            Some(Untrusted::Never("it leads on too often".to_owned()))
-        } else if encrypted && next.scheme() != "https" && !self.has(next) {
-            let reason = format!("it leads to {}://{}", next.scheme(), host(next));
-            Some(Untrusted::Never(reason))
-        } else {
-            self.refusal(next).map(|reason| match reason {
-                Untrusted::Http { host } => Untrusted::Redirect { host },
-                other => Untrusted::Never(format!("it leads to {}: {other}", host(next))),
-            })
-        };
-        match reason {
+    /// Follows an answer where it may lead, with why no certificate can be verified, if so.
+    pub(super) fn redirect(&self, attempt: Attempt<'_>, unverified: Option<&str>) -> Action {
+        match self.hindrance(attempt.url(), attempt.previous(), unverified) {
             Some(reason) => attempt.error(reason),
             None => attempt.follow(),
         }
     }
+
+    /// Why an answer may not lead to a URL, if so: never from what is encrypted to what is not.
+    fn hindrance(&self, next: &Url, before: &[Url], unverified: Option<&str>) -> Option<Untrusted> {
+        let encrypted = next.scheme() == "https";
+        let never = |reason: &str| {
+            let place = host(next);
+            Some(Untrusted::Never(format!("it leads to {place}: {reason}")))
+        };
+        if before.len() > limits::REDIRECTS {
+            return Some(Untrusted::Never("it leads on too often".to_owned()));
+        }
+        if !encrypted && before.iter().any(|url| url.scheme() == "https") {
+            let reason = format!("it leads to {}://{}", next.scheme(), host(next));
+            return Some(Untrusted::Never(reason));
+        }
+        match (self.refusal(next), unverified.filter(|_| encrypted)) {
+            (Some(Untrusted::Http { host }), _) => Some(Untrusted::Redirect { host }),
+            (Some(other), _) => never(&other.to_string()),
+            (None, Some(reason)) => never(reason),
+            (None, None) => None,
+        }
+    }
+}
+
+/// The host, and the port if one is named, of what a setting names.
+fn bare(text: &str) -> Option<String> {
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let authority = match rest.parse::<Ipv6Addr>() {
+        Ok(address) => format!("[{address}]"),
+        Err(_) => rest.to_owned(),
+    };
+    // a port is not told where it is the scheme's own
+    let of = |scheme: &str| Url::parse(&format!("{scheme}://{authority}")).ok();
+    let (http, https) = (of("http")?, of("https")?);
+    let name = http.host_str()?;
+    let port = http.port().or(https.port());
+    Some(port.map_or_else(|| name.to_owned(), |port| format!("{name}:{port}")))
 }
 
 /// The certificates of authorities that are trusted beside the system's, or which setting names none that can be read.
@@ -130,15 +151,19 @@ pub(super) fn certificates(
     };
     // of these the operating system's own certificates come, where it has no store of its own
     if cfg!(all(unix, not(target_vendor = "apple"))) {
-        if let Some(path) = named("SSL_CERT_FILE") {
-            read("SSL_CERT_FILE", &path)?;
-        }
+        let file = named("SSL_CERT_FILE").map(|path| read("SSL_CERT_FILE", &path).map(drop));
         let directories = variable("SSL_CERT_DIR").unwrap_or_default();
-        let mut directories = env::split_paths(&directories);
-        let wrong = directories.find(|path| !path.as_os_str().is_empty() && !path.is_dir());
-        if let Some(path) = wrong {
-            let reason = "there is no such directory; give one, or unset the variable";
-            return Err(unusable("SSL_CERT_DIR", &path, reason));
+        let directories =
+            env::split_paths(&directories).filter(|path| !path.as_os_str().is_empty());
+        let reason = "there is no such directory; give one, or unset the variable";
+        let directories = directories.map(|path| match path.is_dir() {
+            true => Ok(()),
+            false => Err(unusable("SSL_CERT_DIR", &path, reason)),
+        });
+        let all: Vec<Result<(), String>> = file.into_iter().chain(directories).collect();
+        // where one can be used, the others do no harm
+        if !all.iter().any(Result::is_ok) {
+            all.into_iter().collect::<Result<(), String>>()?;
         }
     }
     match named("PIP_CERT") {
@@ -191,7 +216,18 @@ HIi7rpBAXwIgT9gwHGHJ8x9l1P4IvOn4MPGrOFPgDBQg9kEYjbz2kjY=\n\
     #[test]
     fn only_trusted_hosts_are_asked_in_the_clear() {
         let trusted = Trusted::default();
-        trusted.add(["a.example", "b.example:8080", "http://C.example/"].map(str::to_owned));
+        let hosts = [
+            "a.example",
+            "b.example:8080",
+            "http://C.example/simple",
+            "https://D.example:80/simple/",
+            "fe80::0001",
+            "[fe80::2]:81",
+            "e.example:443",
+            "",
+            "/",
+        ];
+        trusted.add(hosts.map(str::to_owned));
         let taken = |url: &str| trusted.refusal(&Url::parse(url).unwrap()).is_none();
         for url in [
             "https://x.example/",
@@ -202,12 +238,20 @@ HIi7rpBAXwIgT9gwHGHJ8x9l1P4IvOn4MPGrOFPgDBQg9kEYjbz2kjY=\n\
             "http://a.example:81/",
             "http://b.example:8080/",
             "http://c.example/",
+            "http://d.example/",
+            "http://[fe80::1]/",
+            "http://[fe80::2]:81/",
+            "http://e.example:443/",
         ] {
             assert!(taken(url), "{url}");
         }
         for url in [
             "http://x.example/",
             "http://b.example/",
+            "http://d.example:81/",
+            "http://[fe80::2]/",
+            "http://e.example/",
+            "http://x.localhost/",
             "http://a.example.evil.example/",
             "http://127.0.0.1.example/",
             "http://169.254.169.254/",
@@ -216,6 +260,65 @@ HIi7rpBAXwIgT9gwHGHJ8x9l1P4IvOn4MPGrOFPgDBQg9kEYjbz2kjY=\n\
             "file:///etc/passwd",
         ] {
             assert!(!taken(url), "{url}");
+        }
+    }
+
+    #[test]
+    fn nothing_leads_from_https_to_http() {
+        let trusted = Trusted::default();
+        trusted.add(["a.example".to_owned()]);
+        let why = |next: &str, before: &[&str], unverified: Option<&str>| {
+            let url = |text: &&str| Url::parse(text).unwrap();
+            let before: Vec<Url> = before.iter().map(url).collect();
+            let reason = trusted.hindrance(&url(&next), &before, unverified);
+            reason.map(|reason| reason.to_string())
+        };
+        let (http, https) = ("http://a.example/", "https://a.example/");
+        for (next, before) in [(http, http), (https, http), (https, https)] {
+            assert_eq!(why(next, &[before], None), None, "{before} {next}");
+        }
+        for before in [&[https][..], &[http, https], &[https, http]] {
+            let reason = why(http, before, None);
+            assert_eq!(reason.as_deref(), Some("it leads to http://a.example"));
+        }
+        let reason = why(https, &[http], Some("no certificate"));
+        assert_eq!(
+            reason.as_deref(),
+            Some("it leads to a.example: no certificate")
+        );
+        assert_eq!(why(http, &[http], Some("no certificate")), None);
+    }
+
+    #[test]
+    fn one_setting_that_can_be_used_is_enough() {
+        let directory = tempfile::tempdir().unwrap();
+        let good = directory.path().join("ca.pem");
+        fs::write(&good, CA).unwrap();
+        let (good, none) = (good.as_path(), Path::new("/nowhere"));
+        let asked = |file: Option<&Path>, directories: &[&Path]| {
+            let directories = env::join_paths(directories).unwrap();
+            let found = certificates(|name| match name {
+                "SSL_CERT_FILE" => file.map(|path| path.as_os_str().to_owned()),
+                "SSL_CERT_DIR" => Some(directories.clone()),
+                _ => None,
+            });
+            found.err().unwrap_or_default()
+        };
+        for (file, directories) in [
+            (None, &[none, directory.path()][..]),
+            (None, &[directory.path(), none]),
+            (Some(none), &[directory.path()]),
+            (Some(good), &[none]),
+        ] {
+            assert_eq!(asked(file, directories), "", "{file:?} {directories:?}");
+        }
+        for (file, directories, named) in [
+            (Some(none), &[none][..], "SSL_CERT_FILE"),
+            (None, &[none, none], "SSL_CERT_DIR"),
+        ] {
+            let error = asked(file, directories);
+            let start = format!("{named} names /nowhere, which cannot be used");
+            assert!(error.starts_with(&start), "{error}");
         }
     }
 

@@ -26,7 +26,7 @@ async fn an_answer_that_was_lost_makes_an_immutable_tag_no_error() {
 
     let other = b"{\"layers\": [], \"config\": {}}";
     let target = Repository::to_push(
-        http::Client::new(),
+        http::Client::new().unwrap(),
         &setting.server.host(),
         "shop/dbt",
         setting.registry.credentials.clone(),
@@ -90,7 +90,7 @@ async fn a_login_is_asked_for_when_something_is_pulled() {
 async fn requests_at_the_same_time_all_get_in() {
     let setting = Setting::new().await;
     let repository = Repository::to_pull(
-        http::Client::new(),
+        http::Client::new().unwrap(),
         &setting.server.host(),
         "base",
         Login::of(None),
