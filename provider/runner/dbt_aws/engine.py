@@ -19,8 +19,8 @@ from .dbt_results import TEXT_MOST, Said, describe, unique_id
 from .process import in_a_child
 from .text import count
 
-# Where there is no executable, but Python's extension module.
-EXTENSION = "import sys; from dbt.cli.main import cli; sys.argv[0] = 'dbt'; cli()"
+# Where it is an extension of Python, which gets nothing from the project's directory.
+EXTENSION = "import sys; sys.path[:] = filter(None, sys.path); from dbt.cli.main import cli; sys.argv[0] = 'dbt'; cli()"
 READ = (b".Process\"", b".NodeProcessed\"", b".LogMessage\"")
 WARNING, ERROR = 13, 17
 STATUSES = {"NODE_OUTCOME_ERROR": "error", "NODE_OUTCOME_SKIPPED": "skipped", "NODE_OUTCOME_CANCELED": "skipped"}
@@ -56,7 +56,7 @@ def run(engine, number, command, name, strict):
         told.said.checks = list(told.said.errors.values())
     silent = code and (told.version is None or "panic" in stderr)
     outcome = SimpleNamespace(result=nodes, success=code == 0, exception=unlogged(stderr) if silent else None)
-    found = describe(outcome, told.said, name, told.version, strict)
+    found = describe(outcome, told.said, name, told.version or "2", strict)
     if told.no_docs and not code:
         found["warning"] = f"wrote no documentation: {told.no_docs}"[:TEXT_MOST]
     return found["exitCode"], {"dbtVersion": told.version, **found}

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 from conftest import facts
@@ -16,12 +17,15 @@ SLOW = {**ORDERS, "models/slow.sql": "select sum(hash(a.range + b.range)) as n f
 RUN, LAST = "shop/prod/runs/r1/1/", "shop/prod/latest/"
 
 
+STAND_IN_RUNS = f"import runpy\nrunpy.run_path({str(STAND_IN)!r}, run_name='__main__')\n"
+
+
 @pytest.fixture
 def dbt2(tmp_path):
-    """The environment in which the only dbt is dbt 2."""
+    """The environment in which the only dbt is dbt 2, an executable."""
     program = tmp_path / "bin" / "dbt"
     program.parent.mkdir()
-    program.write_text(f"#!{sys.executable}\nimport runpy\nrunpy.run_path({str(STAND_IN)!r}, run_name='__main__')\n")
+    program.write_text(f"#!{sys.executable}\n{STAND_IN_RUNS}")
     program.chmod(0o755)
     (tmp_path / "sitecustomize.py").write_text("import sys\nif {'dbt_commands.py', 'described.py'} & {path.split('/')[-1] for path in sys.orig_argv}:\n"
                                                "    sys.modules['dbt'] = None\n")
@@ -45,6 +49,16 @@ def test_dbt2_keeps_its_artifacts(run_dbt2):
     for name in ("manifest.json", "run_results.json", "run_results.1.json", "run_results.2.json", "logs/dbt.log"):
         assert {RUN + name, LAST + name} <= result.keys
     assert "Finished 'build' successfully" in result.log
+
+
+def test_dbt2_may_be_an_extension_of_python(run, tmp_path):
+    for name, text in {"__init__.py": "", "_core.py": "", "cli/__init__.py": "", "cli/main.py": "def cli():\n" + indent(STAND_IN_RUNS, "    ")}.items():
+        path = tmp_path / "packages" / "dbt" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    result = run({**ORDERS, "subprocess.py": "raise SystemExit('the project is no part of Python')"}, ["dbt build"], PYTHONPATH=str(tmp_path / "packages"))
+    assert result.code == 0, result.log
+    assert result.outcome["message"] == "dbt build succeeded: 1 node"
 
 
 def test_dbt2_says_which_nodes_failed(run_dbt2):

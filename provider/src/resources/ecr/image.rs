@@ -13,7 +13,7 @@ use crate::{
 use aws_sdk_ecr::types::ImageIdentifier;
 use dbt_aws_image::{
     Built, Contents, DEFAULT_BASE, Dbt, Digest, Fingerprint, Images, Platform, Project, Reference,
-    Spec, printable_line,
+    Spec, is_engine, printable_line,
 };
 use jiff::{Zoned, tz::TimeZone};
 use std::path::PathBuf;
@@ -118,12 +118,14 @@ impl CustomResource for Image {
     type Outputs = ImageOutputs;
 
     fn check(check: &mut Check<'_>) {
-        if let Some(dbt) = check.get::<ImageDbt>("dbt")
-            && dbt.adapter.is_none()
-            && dbt.requirements.is_none()
-        {
-            let reason = "is required without requirements, such as postgres";
-            check.fail("dbt.adapter", reason);
+        if let Some(dbt) = check.get::<ImageDbt>("dbt") {
+            if dbt.requirements.is_some() && is_engine(&dbt.version) {
+                let reason = "is of no use with dbt 2, which is one program with its adapters in it; leave out requirements or version";
+                check.fail("dbt.requirements", reason);
+            } else if dbt.adapter.is_none() && dbt.requirements.is_none() {
+                let reason = "is required without requirements, such as postgres";
+                check.fail("dbt.adapter", reason);
+            }
         }
         if let Some(base) = check.get::<String>("baseImage")
             && let Err(reason) = base.parse::<Reference>()
@@ -141,9 +143,16 @@ impl CustomResource for Image {
         let failed = |path: &str, e: dbt_aws_image::Error| Failure::here(e.to_string()).under(path);
         let at = |field: &str| inputs.get(field).map(Value::plain).unwrap_or_default();
         let (path, dbt) = (at("path"), at("dbt"));
+        let dbt = match dbt.has_unknown() {
+            true => None,
+            false => Some(source(&ImageDbt::decode(&dbt)?)),
+        };
         let mut found = [Value::Unknown, Value::Unknown];
         if let Value::String(path) = path {
             let project = Project::read(path.as_ref()).map_err(|e| failed("path", e))?;
+            if let Some(reason) = dbt.as_ref().and_then(|dbt| dbt.refusal(&project)) {
+                return Err(Failure::here(reason).under("dbt.version"));
+            }
             warnings.extend(project.notes.iter().map(|note| format!("path: {note}")));
             // a large project's digest takes its time
             if !scope.rehearsal {
@@ -156,11 +165,9 @@ impl CustomResource for Image {
         let [project, variables] = found;
         inputs.insert("project".to_owned(), project);
         inputs.insert("variables".to_owned(), variables);
-        let packages = if dbt.has_unknown() {
-            Value::Unknown
-        } else {
-            let dbt = ImageDbt::decode(&dbt)?;
-            source(&dbt).digest().map_err(|e| failed("dbt", e))?.into()
+        let packages = match dbt {
+            None => Value::Unknown,
+            Some(dbt) => dbt.digest().map_err(|e| failed("dbt", e))?.into(),
         };
         inputs.insert("packages".to_owned(), packages);
         Ok(())
@@ -478,6 +485,11 @@ mod tests {
         assert_eq!(
             found,
             "dbt.adapter: is required without requirements, such as postgres"
+        );
+        let found = wrong(&|all| all["dbt"] = json!({"requirements": "r.txt", "version": "2.0"}));
+        assert!(
+            found.contains("dbt.requirements: is of no use with dbt 2"),
+            "{found}"
         );
         let found = wrong(&|all| all["dbt"] = json!({"requirements": "nowhere.txt"}));
         assert!(found.starts_with("dbt: reading nowhere.txt"), "{found}");
