@@ -2,14 +2,15 @@
 //! whether what dbt keeps of a parse could be another thing in the next run.
 //!
 //! dbt renders a file's Jinja when it parses, and keeps what `config`, `ref` and the like were given; it notices itself
-//! when variables, the target or the environment change. What it does not notice are values that change from run to run
-//! ([`CHANGING`], [`TIMES`]). They reach a parse where they are mentioned by something that is parsed itself (models,
-//! snapshots, tests, analyses, properties, `dbt_project.yml`), or by a macro that one of these names, or dbt itself
-//! ([`IMPLICIT`]), or another such macro. Macros are told apart by name alone, whatever package they are in, so a name
-//! too much is possible and one too few is not. A generic test, which properties name, counts if it or a macro that it
-//! names calls something that dbt keeps, as its text is made again in each run. Assumed is that dbt's own macros use such values only where dbt does
-//! not keep them, but for those in [`CHANGING`], and that names are not put together from parts, except in
-//! `context[...]`, which may then be anything, and in `dispatch(...)` and `package[...]`, which may be any macro.
+//! when variables, the target or the environment change. What it does not notice are values that change from run to run.
+//! They reach a parse where they are mentioned by something that is parsed itself (models, snapshots, tests, analyses,
+//! properties, `dbt_project.yml`), or by a macro that one of these names, or dbt itself ([`IMPLICIT`]), or another such
+//! macro. Macros are told apart by name alone, whatever package they are in, so a name too much is possible and one too
+//! few is not. A generic test, which properties name, counts if it or a macro that it names calls something that dbt
+//! keeps, as its text is made again in each run. Assumed is that dbt's own macros use such values only where dbt does
+//! not keep them, but for those in `CHANGING`, and that names are not put together from parts, except of members of
+//! what has such values ([`mentions`]), which may then be any, and in `dispatch(...)` and `package[...]`, which may be
+//! any macro.
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
@@ -22,40 +23,18 @@ use super::settings::Reads;
 use crate::yaml::Yaml;
 
 mod jinja;
+mod mentions;
 
-use self::jinja::{Span, Token};
+use self::{
+    jinja::{Span, Token},
+    mentions::Mentions,
+};
 
 /// How often a macro's name may have `__` in it, each of which may end an adapter's prefix.
 const MAX_PREFIXES: usize = 100;
 
 /// How large a file may be to be looked into.
 const MAX_TEXT: u64 = 8 << 20;
-
-/// Names that stand for values of the run, and macros of dbt's that use one.
-const CHANGING: &[&str] = &[
-    "dbt_metadata_envs",
-    "flags",
-    "invocation_args_dict",
-    "invocation_id",
-    "lipsum",
-    "py_current_timestring",
-    "run_started_at",
-    "should_full_refresh",
-    "should_store_failures",
-    "thread_id",
-];
-
-/// Functions of Python's `datetime` that ask the clock. Packages have macros of the same names.
-const TIMES: &[&str] = &["now", "today", "utcnow"];
-
-/// Members that differ from run to run, or with an option of which dbt takes no note.
-const CHANGING_MEMBERS: &[(&str, &str)] = &[("model", "created_at"), ("target", "threads")];
-
-/// What stands for all of these, and is asked for one whose name is put together.
-const WHOLE: &str = "context as a whole";
-
-/// Functions of which dbt keeps what they are given.
-const KEEPING: &[&str] = &["config", "function", "metric", "ref", "source"];
 
 /// Macros that dbt calls at parse although no file names them.
 const IMPLICIT: &[&str] = &[
@@ -96,20 +75,6 @@ struct Macro {
     name: String,
     file: String,
     mentions: Mentions,
-}
-
-/// Names that are mentioned, with the first file to do so.
-#[derive(Debug, Default)]
-struct Mentions {
-    names: HashMap<String, String>,
-    /// Those of [`TIMES`], with what stands before a dot.
-    times: HashMap<String, String>,
-    /// A value that changes from run to run.
-    changing: Option<(String, String)>,
-    /// A macro whose name only dbt can know.
-    any: Option<String>,
-    /// Whether dbt keeps something that is given there, other than text.
-    keeps: bool,
 }
 
 /// A file as it is packed, with its text where that is looked into.
@@ -245,7 +210,7 @@ impl<'a> Scan<'a> {
                     let mut new = Macro {
                         name,
                         file: file.to_owned(),
-                        mentions: Mentions::default(),
+                        mentions: Mentions::of_macro(span),
                     };
                     new.mentions.add(span, file, self.packages);
                     open = Some(new);
@@ -396,102 +361,6 @@ impl<'a> Known<'a> {
         }
         found
     }
-}
-
-impl Mentions {
-    /// Adds what a span of a file mentions.
-    fn add(&mut self, span: &Span<'_>, file: &str, packages: &HashSet<String>) {
-        let tokens = &span.tokens;
-        let at = |index: Option<usize>| index.and_then(|index| tokens.get(index)).copied();
-        for (index, token) in tokens.iter().enumerate() {
-            let before = at(index.checked_sub(1));
-            let before_that = at(index.checked_sub(2));
-            let after = |count: usize| at(Some(index + count));
-            let subscript = before == Some(Token::Sign('['))
-                && matches!(before_that, Some(Token::Name(_) | Token::Sign(')' | ']')))
-                || before == Some(Token::Sign('('))
-                    && matches!(before_that, Some(Token::Name("get" | "attr")));
-            match *token {
-                Token::Name(name) => {
-                    let of = match (before, before_that) {
-                        (Some(Token::Sign('.')), Some(Token::Name(of))) => Some(of),
-                        (Some(Token::Sign('.')), _) => Some("?"),
-                        _ => None,
-                    };
-                    let argument =
-                        after(1) == Some(Token::Sign('=')) && after(2) != Some(Token::Sign('='));
-                    let global = of.is_none_or(|of| ["builtins", "context", "dbt"].contains(&of));
-                    let random = name == "random" && before == Some(Token::Sign('|'));
-                    if random || CHANGING.contains(&name) && global && !argument {
-                        self.changes(name, file);
-                    }
-                    self.keeps |= KEEPING.contains(&name) && after(1) == Some(Token::Sign('('));
-                    if TIMES.contains(&name) && !argument {
-                        let whole = of.map_or_else(|| name.to_owned(), |of| format!("{of}.{name}"));
-                        insert(&mut self.times, whole, file);
-                    }
-                    let member = of
-                        .and_then(|of| CHANGING_MEMBERS.iter().find(|found| **found == (of, name)));
-                    if let Some((of, name)) = member {
-                        self.changes(&format!("{of}.{name}"), file);
-                    }
-                    let text = |count| matches!(after(count), Some(Token::Text(text)) if !text.contains('\\'));
-                    let ends = |count| matches!(after(count), Some(Token::Sign(',' | ')' | ']')));
-                    let whole = |count| text(count) && ends(count + 1);
-                    let subscripted = after(1) == Some(Token::Sign('['));
-                    let is_known = match (after(1), after(2)) {
-                        (Some(Token::Sign('[')), _) => whole(2),
-                        (Some(Token::Sign('.')), Some(Token::Name("get"))) => whole(4),
-                        (Some(Token::Sign('.')), Some(Token::Name("items" | "values"))) => false,
-                        (next, _) => {
-                            next != Some(Token::Sign('|')) && before != Some(Token::Sign('='))
-                        }
-                    };
-                    if name == "context" && of.is_none() && !argument && !is_known {
-                        self.changes(WHOLE, file);
-                    }
-                    let named = match name {
-                        "dispatch" if after(1) == Some(Token::Sign('(')) => {
-                            whole(2) || after(3) == Some(Token::Sign('=')) && whole(4)
-                        }
-                        name => !(subscripted && packages.contains(name)) || whole(2),
-                    };
-                    if !named && self.any.is_none() {
-                        self.any = Some(file.to_owned());
-                    }
-                    insert(&mut self.names, name.to_owned(), file);
-                }
-                Token::Text(text) => {
-                    if subscript && (CHANGING.contains(&text) || TIMES.contains(&text))
-                        || text == "random" && before_that == Some(Token::Name("map"))
-                    {
-                        self.changes(text, file);
-                    }
-                    let member = CHANGING_MEMBERS
-                        .iter()
-                        .find(|(of, name)| before_that == Some(Token::Name(of)) && text == *name);
-                    if let Some((of, name)) = member.filter(|_| subscript) {
-                        self.changes(&format!("{of}.{name}"), file);
-                    }
-                    let last = text.rsplit('.').next().unwrap_or_default();
-                    let is_name = |c: char| c.is_alphanumeric() || c == '_';
-                    if !last.is_empty() && last.len() < 256 && last.chars().all(is_name) {
-                        insert(&mut self.names, last.to_owned(), file);
-                    }
-                }
-                Token::Sign(_) => {}
-            }
-        }
-    }
-
-    fn changes(&mut self, value: &str, file: &str) {
-        self.changing
-            .get_or_insert_with(|| (file.to_owned(), value.to_owned()));
-    }
-}
-
-fn insert(names: &mut HashMap<String, String>, name: String, file: &str) {
-    names.entry(name).or_insert_with(|| file.to_owned());
 }
 
 #[cfg(test)]

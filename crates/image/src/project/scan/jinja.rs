@@ -21,7 +21,7 @@ pub(super) struct Span<'a> {
     pub(super) tokens: Vec<Token<'a>>,
 }
 
-fn is_name(c: char) -> bool {
+pub(super) fn is_name(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 

@@ -62,7 +62,21 @@ fn values_of_the_run_are_found_where_dbt_parses() {
         let text = format!("{{{{ config(tags=[{hidden}]) }}}}");
         model(&text, Some("context as a whole"));
     }
-    model("{% set c = context %}", Some("context as a whole"));
+    for (hidden, of) in [
+        ("set c = context", "context"),
+        ("set c = dbt['should_full_' ~ 'refresh']()", "dbt"),
+        ("set c = builtins[x]", "builtins"),
+        ("set c = builtins.get(x)", "builtins"),
+        ("set m = model", "model"),
+        ("do config(meta=target)", "target"),
+        ("do config(meta={'a': target})", "target"),
+        ("set m = target[x]", "target"),
+        ("set m = target | tojson", "target"),
+        ("set m = model.items()", "model"),
+    ] {
+        let expected = format!("{of} as a whole");
+        model(&format!("{{% {hidden} %}}"), Some(&expected));
+    }
     model(
         "{{ context['x'] }} {{ x.context }} {{ f(context=1) }}",
         None,
@@ -75,6 +89,12 @@ fn values_of_the_run_are_found_where_dbt_parses() {
     model("{{ model['created_at'] }}", Some("model.created_at"));
     model("{{ target.threads }}", Some("target.threads"));
     model("{{ target['threads'] }}", Some("target.threads"));
+    model("{{ target.get('threads') }}", Some("target.threads"));
+    model("{{ model | attr('created_at') }}", Some("model as a whole"));
+    model(
+        "{{ f(target['name'], dbt.type_string(), dbt['hash'](model.name), model=1) }} {{ f(model) }}",
+        None,
+    );
     model(
         "{{ a.created_at }} {{ target.name }} {{ f(['threads']) }}",
         None,
@@ -218,6 +238,21 @@ fn macros_count_where_something_names_them() {
         Some(&found),
     );
     check(&[any, ("models/a.sql", "{{ a('l' ~ 'ate') }}")], None);
+}
+
+#[test]
+fn a_macros_parameters_are_its_own() {
+    for (header, counts) in [
+        ("a(model)", false),
+        ("a(x=[1, 2], model=none)", false),
+        ("a(x)", true),
+        ("a(x=[1, model])", true),
+        ("a(x=f(model))", true),
+    ] {
+        let text = format!("{{% macro {header} %}}{{{{ model | lower }}}}{{% endmacro %}}");
+        let found = afresh(&[("macros/m.sql", &text), ("models/a.sql", "{{ a() }}")]);
+        assert_eq!(found.is_some(), counts, "{header}: {found:?}");
+    }
 }
 
 #[test]
