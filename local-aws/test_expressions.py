@@ -15,6 +15,8 @@ PULL = "ResourceInitializationError: unable to pull secrets or registry auth: "
 def evaluated(text, **variables):
     """What an expression comes to with these variables."""
     expression = Jsonata(text.removeprefix("{%").removesuffix("%}"))
+    # What Step Functions adds.
+    expression.register_lambda("parse", json.loads)
     for name, value in variables.items():
         expression.assign(name, value)
     return expression.evaluate(None)
@@ -121,6 +123,66 @@ class NotStarted(unittest.TestCase):
         for task in ({}, {"reason": ""}):
             cause = evaluated(STATES["TaskNotStarted"]["Cause"], task=task, problem="AmazonECS.Unknown")
             self.assertTrue(cause.startswith("the task did not start: AmazonECS.Unknown; "), cause)
+
+
+class Failed(unittest.TestCase):
+    """What is kept of a failed task's description."""
+
+    ARN = "arn:aws:ecs:us-east-1:000000000000:task/c/0123"
+
+    def task(self, cause):
+        (catch,) = (each for each in STATES["Run dbt"]["Catch"] if each["ErrorEquals"] == ["States.ALL"])
+        return evaluated(catch["Assign"]["task"], states={"errorOutput": {"Error": "States.TaskFailed", **cause}})
+
+    def test_the_description_is_in_the_cause(self):
+        described = {
+            "Containers": [{"ExitCode": 137, "Name": "dbt", "Reason": "OutOfMemoryError: killed"}, {"ExitCode": 0, "Name": "aws-guardduty-agent"}],
+            "Overrides": {"ContainerOverrides": [{"Environment": [{"Name": "DBT_AWS_COMMANDS", "Value": '["a } \\"{"]'}]}]},
+            "StopCode": "EssentialContainerExited", "StoppedReason": "Essential container in task exited", "TaskArn": self.ARN}
+        text = json.dumps(described, separators=(",", ":"))
+        kept = {"arn": self.ARN, "code": "EssentialContainerExited", "reason": "OutOfMemoryError: killed", "exit": 137}
+        self.assertEqual(self.task({"Cause": text}), kept)
+        # One that is too long is cut, anywhere: that must not fail, since nothing would catch it.
+        for end in range(len(text)):
+            found = self.task({"Cause": text[:end]})
+            self.assertEqual({key: found[key] for key in found if key not in ("reason", "arn", "code")}, {}, text[:end])
+        found = self.task({"Cause": text[:-1]})
+        self.assertEqual((found["arn"], found["code"], found["reason"]),
+                         (self.ARN, "EssentialContainerExited", "Essential container in task exited"))
+
+    def test_a_cause_that_is_no_description(self):
+        failures = {"Failures": [{"Arn": "c", "Reason": "RESOURCE:ENI"}, {"Reason": "MISSING", "Detail": "no such"}], "Tasks": []}
+        self.assertEqual(self.task({"Cause": json.dumps(failures)}), {"reason": "RESOURCE:ENI, MISSING: no such"})
+        self.assertEqual(self.task({"Cause": "Unable to find it"}), {"reason": "Unable to find it"})
+        self.assertEqual(self.task({}), {"reason": ""})
+
+
+class WithoutOutcome(unittest.TestCase):
+    """Where a run ends whose task left no outcome."""
+
+    def ends(self, problem="States.TaskFailed", **task):
+        state = STATES["Without an outcome"]
+        for choice in state["Choices"]:
+            if evaluated(choice["Condition"], task=task, problem=problem):
+                return choice["Next"]
+        return state["Default"]
+
+    def test_who_killed_it_is_told_apart(self):
+        arn = {"arn": Failed.ARN}
+        self.assertEqual(self.ends(**arn, exit=137, code="EssentialContainerExited"), "OutOfMemory")
+        self.assertEqual(self.ends(**arn, exit=1, code="EssentialContainerExited", reason="OutOfMemoryError: killed"), "OutOfMemory")
+        self.assertEqual(self.ends(**arn, exit=137, code="UserInitiated", reason="by a person"), "TaskStopped")
+        self.assertEqual(self.ends(**arn, exit=137, code="SpotInterruption"), "TaskLost")
+        self.assertEqual(self.ends(**arn, exit=3, code="EssentialContainerExited"), "TaskLost")
+        self.assertEqual(self.ends(**arn, code="TaskFailedToStart"), "TaskNotStarted")
+        self.assertEqual(self.ends(problem="AmazonECS.Unknown", reason="RESOURCE:ENI"), "TaskNotStarted")
+        self.assertEqual(self.ends(problem="States.Timeout", **arn, exit=137), "Timeout")
+
+    def test_a_claim_is_read_with_and_without_quotes(self):
+        execution = "arn:aws:states:us-east-1:000000000000:execution:m:e"
+        for body in (execution, f'"{execution}"'):
+            owner = evaluated(STATES["Read the claim"]["Assign"]["owner"], states={"result": {"Body": body}})
+            self.assertEqual(owner, execution)
 
 
 if __name__ == "__main__":

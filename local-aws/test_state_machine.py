@@ -165,6 +165,30 @@ class StateMachine(unittest.TestCase):
         end = self.run_to_the_end(machine)
         self.assertEqual((end["status"], end["error"]), ("FAILED", "TaskNotStarted"), end)
 
+    def test_an_answer_with_failures_is_tried_again(self):
+        state = json.loads(DEFINITION.read_text())["States"]["Run dbt"]
+        state["Arguments"]["NetworkConfiguration"]["AwsvpcConfiguration"]["Subnets"] = ["subnet-full"]
+        retry = [{**each, "IntervalSeconds": 1, "MaxAttempts": 1, "JitterStrategy": "NONE"} for each in state["Retry"]]
+        arguments = json.loads(json.dumps(state["Arguments"]).replace("CLUSTER", self.name).replace("FAMILY", self.family))
+        machine = self.machine(Arguments=arguments, Retry=retry)
+        started = time.monotonic()
+        end = self.run_to_the_end(machine)
+        self.assertEqual((end["status"], end["error"]), ("FAILED", "TaskNotStarted"), end)
+        self.assertIn("the task did not start: RESOURCE:ENI; the subnets of the tasks have no free address", end["cause"])
+        self.assertGreater(time.monotonic() - started, 0.5)
+
+    def test_a_task_that_somebody_stops(self):
+        self.register(self.image, stopTimeout=2)
+        machine = self.machine()
+        execution = self.states.start_execution(stateMachineArn=machine, input=json.dumps({"commands": ["dbt debug"]}))["executionArn"]
+        running = lambda: self.ecs.list_tasks(cluster=self.name, family=self.family, desiredStatus="RUNNING")["taskArns"]
+        (task,) = until(running)
+        until(lambda: self.ecs.describe_tasks(cluster=self.name, tasks=[task])["tasks"][0]["lastStatus"] == "RUNNING")
+        self.ecs.stop_task(cluster=self.name, task=task, reason="by a person")
+        end = until(lambda: (end := self.states.describe_execution(executionArn=execution))["status"] != "RUNNING" and end)
+        self.assertEqual((end["status"], end["error"]), ("FAILED", "TaskStopped"), end)
+        self.assertIn("without saying how the run went (exit code 137): by a person; start the run again", end["cause"])
+
     def test_out_of_time(self):
         end = self.run_to_the_end(self.machine(TimeoutSeconds=3), commands=["dbt debug"])
         self.assertEqual((end["status"], end["error"]), ("FAILED", "Timeout"), end)
@@ -194,6 +218,10 @@ class StateMachine(unittest.TestCase):
         self.states.start_execution(stateMachineArn=machine, name=execution, input=json.dumps(given))
         end = until(lambda: (end := self.states.describe_execution(executionArn=arn))["status"] != "RUNNING" and end)
         self.assertEqual(json.loads(end["output"])["class"], "success", end)
+        # Another's name may begin with it.
+        self.s3.put_object(Bucket=self.name, Key="shop/prod/claims/default/again/2026-01-31T06:30:00Z", Body=f'"{arn}0"')
+        other = self.run_to_the_end(machine, **given)
+        self.assertEqual(json.loads(other["output"])["execution"], arn + "0")
 
     def test_a_claim_is_tried_again_and_says_why_it_failed(self):
         machine = self.machine("Claim the time", Arguments={"Bucket": self.name + "-none", "Key": "claim", "Body": ""})

@@ -38,7 +38,7 @@ class LocalAws(unittest.TestCase):
         cls.logs.create_log_group(logGroupName=cls.name)
         uri = cls.ecr.create_repository(repositoryName=cls.name)["repository"]["repositoryUri"]
         cls.image = f"{uri}:base"
-        pushed = f"localhost:{os.environ['AWS_ENDPOINT_URL'].rpartition(':')[2]}/{cls.name}:base"
+        cls.pushed = pushed = f"localhost:{os.environ['AWS_ENDPOINT_URL'].rpartition(':')[2]}/{cls.name}:base"
         for command in (["pull", os.environ["DBT_AWS_BASE_IMAGE"]], ["tag", os.environ["DBT_AWS_BASE_IMAGE"], pushed],
                         ["push", pushed], ["rmi", pushed]):
             subprocess.run(["docker", *command], check=True, capture_output=True)
@@ -123,15 +123,27 @@ import os
 print(os.getuid(), os.getcwd(), os.environ['SECRET'], flush=True)
 try: open('/etc/x', 'w')
 except OSError as error: print(error.strerror, flush=True)
-open('/tmp/x', 'w').close()
 b = bytearray(600 << 20)
 """
         main = self.container("main", program, user="65534:65534", workingDirectory="/tmp", readonlyRootFilesystem=True,
-                              secrets=[{"name": "SECRET", "valueFrom": f"/{self.name}"}],
-                              mountPoints=[{"sourceVolume": "tmp", "containerPath": "/tmp"}])
-        task = self.stopped(self.start(self.define(main, volumes=[{"name": "tmp"}])))
+                              secrets=[{"name": "SECRET", "valueFrom": f"/{self.name}"}])
+        task = self.stopped(self.start(self.define(main)))
         self.assertEqual(self.lines(), ["65534 /tmp hidden", "Read-only file system"])
         self.assertEqual(task["containers"][0]["exitCode"], 137)
+
+    def test_a_volume_is_roots_unless_the_image_declares_it(self):
+        # As a Dockerfile's VOLUME does.
+        declared = self.pushed.replace(":base", ":declared")
+        made = subprocess.run(["docker", "create", self.pushed], check=True, capture_output=True, text=True).stdout.strip()
+        for command in (["commit", "--change", "VOLUME /tmp", made, declared], ["rm", made], ["push", declared], ["rmi", declared]):
+            subprocess.run(["docker", *command], check=True, capture_output=True)
+        program = "import os; s = os.stat('/tmp'); print(s.st_uid, oct(s.st_mode)[-4:], os.access('/tmp', os.W_OK))"
+        mounted = {"user": "65534:65534", "mountPoints": [{"sourceVolume": "tmp", "containerPath": "/tmp"}]}
+        for image, expected in ((self.image, "0 0755 False"), (self.image.replace(":base", ":declared"), "0 1777 True")):
+            name = expected.split()[1]
+            main = {**self.container(name, program, **mounted), "image": image}
+            self.stopped(self.start(self.define(main, volumes=[{"name": "tmp"}])))
+            self.assertEqual(self.lines(name), [expected])
 
     def test_containers_wait_for_what_they_depend_on(self):
         mount = [{"sourceVolume": "shared", "containerPath": "/shared"}]
@@ -178,6 +190,38 @@ b = bytearray(600 << 20)
         machine = self.machine(get)
         self.assertEqual(json.loads(self.run_machine(machine, {"key": "o.json"})["output"]), 42)
         self.assertEqual(self.run_machine(machine, {"key": "none"})["error"], "S3.NoSuchKeyException")
+
+    def test_machine_writes_a_text_in_quotes(self):
+        machine = self.machine({"Resource": "arn:aws:states:::aws-sdk:s3:putObject", "Arguments": {
+            "Bucket": self.name, "Key": "text", "Body": "{% $states.input.text %}"}})
+        self.assertEqual(self.run_machine(machine, {"text": 'a "b"'})["status"], "SUCCEEDED")
+        self.assertEqual(self.s3.get_object(Bucket=self.name, Key="text")["Body"].read(), rb'"a \"b\""')
+
+    def test_machine_fails_with_the_failures_of_an_answer(self):
+        state = self.run_task_state(self.define(self.container("main", "pass")))
+        state["Arguments"]["NetworkConfiguration"]["AwsvpcConfiguration"]["Subnets"] = ["subnet-full"]
+        failed = self.run_machine(self.machine(state))
+        self.assertEqual((failed["error"], json.loads(failed["cause"])["Failures"][0]["Reason"]), ("AmazonECS.Unknown", "RESOURCE:ENI"))
+
+    def test_a_public_database_needs_a_gateway_and_keeps_it(self):
+        made = lambda kind, **more: getattr(self.ec2, f"create_{kind}")(**more)
+        vpc = made("vpc", CidrBlock="10.8.0.0/16")["Vpc"]["VpcId"]
+        subnets = [made("subnet", VpcId=vpc, CidrBlock=f"10.8.{i}.0/24", AvailabilityZone=f"us-east-1{'ab'[i]}")["Subnet"]["SubnetId"]
+                   for i in range(2)]
+        self.rds.create_db_subnet_group(DBSubnetGroupName=self.name, DBSubnetGroupDescription="a", SubnetIds=subnets)
+        database = {"DBInstanceIdentifier": self.name + "p", "Engine": "postgres", "DBInstanceClass": "db.t4g.micro", "AllocatedStorage": 20,
+                    "MasterUsername": "master", "MasterUserPassword": "not-a-secret", "DBSubnetGroupName": self.name, "PubliclyAccessible": True}
+        with self.assertRaisesRegex(self.rds.exceptions.ClientError, "InvalidVPCNetworkStateFault"):
+            self.rds.create_db_instance(**database)
+        gateway = made("internet_gateway")["InternetGateway"]["InternetGatewayId"]
+        attached = {"InternetGatewayId": gateway, "VpcId": vpc}
+        self.ec2.attach_internet_gateway(**attached)
+        self.rds.create_db_instance(**database)
+        with self.assertRaisesRegex(self.ec2.exceptions.ClientError, "DependencyViolation"):
+            self.ec2.detach_internet_gateway(**attached)
+        self.rds.delete_db_instance(DBInstanceIdentifier=database["DBInstanceIdentifier"], SkipFinalSnapshot=True)
+        until(lambda: not [i for i in self.rds.describe_db_instances()["DBInstances"] if i["DBInstanceIdentifier"] == self.name + "p"])
+        self.ec2.detach_internet_gateway(**attached)
 
     def test_machine_writes_an_item_once(self):
         self.dynamodb.create_table(TableName=self.name, KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}], BillingMode="PAY_PER_REQUEST",

@@ -4,10 +4,12 @@ import re
 import threading
 import time
 
+import docker
 from databases import AUTHORITIES, AUTHORITY
 from ministack.services import ecs
 
 PORT = os.environ["GATEWAY_PORT"]
+VOLUME = "local-aws-"
 
 
 def install():
@@ -49,14 +51,24 @@ def with_definition(original):
 
 
 def volumes_for(empty, task_arn, definition):
-    """A task's empty volumes, which its containers share and which go with it."""
+    """A task's empty volumes, which its containers share and which go with it. AWS gives one to root alone; only where the
+    image declares it, it is as the image has the directory."""
     task = task_arn.rpartition("/")[2]
     return {volume_name(task, mount["sourceVolume"]): {"bind": mount["containerPath"], "mode": "rw"}
             for mount in definition.get("mountPoints", []) if mount["sourceVolume"] in empty}
 
 
 def volume_name(task, volume):
-    return f"local-aws-{task}-{volume}"
+    return f"{VOLUME}{task}-{volume}"
+
+
+def declared_volumes(client, image):
+    """The volumes that an image declares, which is pulled for it where it is not here."""
+    try:
+        found = client.images.get(image)
+    except docker.errors.ImageNotFound:
+        found = client.images.pull(image)
+    return found.attrs["Config"].get("Volumes") or {}
 
 
 def with_registry_and_order(original):
@@ -73,6 +85,10 @@ def with_registry_and_order(original):
                 if code and dependency["condition"] == "SUCCESS":
                     raise RuntimeError(f"container {dependency['containerName']} exited with {code}, and {name} needs its success")
         image = re.sub(r"^\d{12}\.dkr\.ecr\.[^/]+/", f"localhost:{PORT}/", definition["image"])
+        declared = declared_volumes(client, image)
+        for volume, mount in options["volumes"].items():
+            if volume.startswith(VOLUME) and mount["bind"] not in declared:
+                mount["mode"] += ",nocopy"
         return original(client, {**definition, "image": image}, options, **rest)
 
     return run

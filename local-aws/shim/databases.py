@@ -1,7 +1,7 @@
 """RDS."""
 from pathlib import Path
 
-from ministack.services import rds
+from ministack.services import ec2, rds
 
 # Where this RDS's authority is on the host, and where images of ours have the authorities of AWS's.
 AUTHORITY, AUTHORITIES = Path("rds-ca.pem").resolve(), "/opt/dbt-aws/rds-ca.pem"
@@ -10,6 +10,7 @@ AUTHORITY, AUTHORITIES = Path("rds-ca.pem").resolve(), "/opt/dbt-aws/rds-ca.pem"
 def install():
     """Puts the corrections in place."""
     rds._ACTION_MAP["ModifyDBInstance"] = with_upgrades(rds._ACTION_MAP["ModifyDBInstance"])
+    rds._ACTION_MAP["CreateDBInstance"] = unless_cut_off(rds._ACTION_MAP["CreateDBInstance"])
     rds._run_rds_container = with_certificate_of_address(rds._run_rds_container)
     AUTHORITY.write_text(rds.pg_ca_cert_pem())
 
@@ -25,6 +26,20 @@ def with_upgrades(original):
         return original(params)
 
     return modify
+
+
+def unless_cut_off(original):
+    """AWS makes no public database in a VPC without an internet gateway; the emulator makes it."""
+
+    def create(params):
+        group = rds._subnet_groups.get(rds._p(params, "DBSubnetGroupName"))
+        attached = [to["VpcId"] for gateway in ec2._internet_gateways.values() for to in gateway["Attachments"]]
+        if group and rds._p(params, "PubliclyAccessible") == "true" and group["VpcId"] not in attached:
+            reason = "Cannot create a publicly accessible DBInstance. The specified VPC has no internet gateway attached."
+            return rds._error("InvalidVPCNetworkStateFault", reason, 400)
+        return original(params)
+
+    return create
 
 
 def with_certificate_of_address(original):

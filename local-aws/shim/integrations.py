@@ -14,6 +14,8 @@ current = contextvars.ContextVar("task that the state waits for", default=None)
 def install():
     """Puts the corrections in place."""
     states._poll_ecs_tasks = wait_for_task
+    run_task = "arn:aws:states:::ecs:runTask"
+    states._SERVICE_DISPATCH[run_task] = with_failures(states._SERVICE_DISPATCH[run_task])
     states._invoke_resource_with_timeout = stopping_at_timeout(states._invoke_resource_with_timeout)
     states._invoke_aws_sdk_integration = with_schedules(with_s3_objects(states._invoke_aws_sdk_integration))
     for action in ("_create_state_machine", "_update_state_machine"):
@@ -51,6 +53,20 @@ def wait_for_task(cluster, arns):
     raise states._ExecutionError("States.Timeout", "")
 
 
+def with_failures(original):
+    """ecs:runTask.sync fails with AmazonECS.Unknown, the answer as its cause, where an answer of RunTask that succeeds has
+    failures; the emulator goes on. It also never lacks anything: here a subnet whose id ends with -full has no free address."""
+
+    def invoke(resource, data):
+        network = data.get("NetworkConfiguration", {}).get("AwsvpcConfiguration", {})
+        if resource.endswith(".sync") and any(subnet.endswith("-full") for subnet in network.get("Subnets", [])):
+            failures = [{"Arn": data.get("Cluster"), "Reason": "RESOURCE:ENI"}]
+            raise states._ExecutionError("AmazonECS.Unknown", json.dumps({"Failures": failures, "Tasks": []}))
+        return original(resource, data)
+
+    return invoke
+
+
 def with_tracing(original):
     """AWS tells whether a state machine is traced; the emulator forgets it."""
 
@@ -85,14 +101,15 @@ def stopping_at_timeout(original):
 
 
 def with_s3_objects(original):
-    """The emulator has aws-sdk:s3 but for the two calls that carry an object; Body is text, as AWS gives it."""
+    """The emulator has aws-sdk:s3 but for the two calls that carry an object; Body is text, as AWS gives it, and AWS writes
+    a text as JSON has it: in quotes."""
 
     def invoke(resource, data):
         action = resource.rpartition(":aws-sdk:s3:")[2]
         if action not in ("getObject", "putObject"):
             return original(resource, data)
         body = data.get("Body", "")
-        body = (body if isinstance(body, str) else json.dumps(body)).encode() if action == "putObject" else b""
+        body = json.dumps(body).encode() if action == "putObject" else b""
         headers = {
             "host": "s3.amazonaws.com",
             "content-length": str(len(body)),

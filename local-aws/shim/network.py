@@ -4,7 +4,7 @@ import re
 from xml.sax.saxutils import escape
 
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import ec2
+from ministack.services import ec2, rds
 
 
 def install():
@@ -17,6 +17,7 @@ def install():
     actions["AssociateRouteTable"] = unless(associated, actions["AssociateRouteTable"])
     actions["CreateRoute"] = unless(routed, actions["CreateRoute"])
     actions["CreateSubnet"] = unless(overlapping, actions["CreateSubnet"])
+    actions["DetachInternetGateway"] = unless(mapped, actions["DetachInternetGateway"])
     actions["ReleaseAddress"] = unless(in_use, actions["ReleaseAddress"])
     for action, rules in (("Ingress", "IpPermissions"), ("Egress", "IpPermissionsEgress")):
         name = f"AuthorizeSecurityGroup{action}"
@@ -74,6 +75,13 @@ def overlapping(params):
     there = [s["CidrBlock"] for s in ec2._subnets.values() if s["VpcId"] == vpc]
     if any(ipaddress.ip_network(block).overlaps(ipaddress.ip_network(other)) for other in there):
         return "InvalidSubnet.Conflict", f"The CIDR '{block}' conflicts with another subnet"
+
+
+def mapped(params):
+    """The conflict of a detachment with a public database in the VPC."""
+    vpc = ec2._p(params, "VpcId")
+    if any(i.get("PubliclyAccessible") and i["DBSubnetGroup"].get("VpcId") == vpc for i in rds._instances.values()):
+        return "DependencyViolation", f"Network {vpc} has some mapped public address(es). Please unmap those before detaching the gateway."
 
 
 def in_use(params):

@@ -2,7 +2,7 @@
 //! goes.
 
 use crate::{
-    aws::{Aws, Class, Clients},
+    aws::{Aws, Class, Clients, partition},
     error::{Error, Result},
     identity::{Identity, MARKER, Seen},
     props::Property,
@@ -376,48 +376,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The partition of a region, as its name says.
-fn partition(region: &str) -> &'static str {
-    const PARTITIONS: [(&str, &str); 7] = [
-        ("cn-", "aws-cn"),
-        ("us-gov-", "aws-us-gov"),
-        ("eusc-", "aws-eusc"),
-        ("us-iso-", "aws-iso"),
-        ("us-isob-", "aws-iso-b"),
-        ("eu-isoe-", "aws-iso-e"),
-        ("us-isof-", "aws-iso-f"),
-    ];
-    let mut known = PARTITIONS.iter();
-    let own = known.find(|(start, _)| region.starts_with(start));
-    own.map_or("aws", |(_, partition)| partition)
-}
-
 fn pretty(elapsed: Duration) -> String {
     let seconds = elapsed.as_secs();
     if seconds < 60 {
         format!("{seconds}s")
     } else {
         format!("{}m{:02}s", seconds / 60, seconds % 60)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::partition;
-
-    #[test]
-    fn a_region_tells_its_partition() {
-        for (region, own) in [
-            ("eu-west-1", "aws"),
-            ("cn-north-1", "aws-cn"),
-            ("us-gov-west-1", "aws-us-gov"),
-            ("eusc-de-east-1", "aws-eusc"),
-            ("us-iso-east-1", "aws-iso"),
-            ("us-isob-east-1", "aws-iso-b"),
-            ("eu-isoe-west-1", "aws-iso-e"),
-            ("us-isof-south-1", "aws-iso-f"),
-        ] {
-            assert_eq!(partition(region), own);
-        }
     }
 }

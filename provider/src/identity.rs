@@ -318,6 +318,14 @@ impl Seen {
         self.known().claims.insert(key, claim.to_owned());
     }
 
+    /// Whether a text has the id of something that this process has made.
+    #[must_use]
+    pub fn has_made_in(&self, text: &str) -> bool {
+        let known = self.known();
+        let mut ids = known.claims.keys().map(|(_, id)| id);
+        ids.any(|id| !id.is_empty() && text.contains(id.as_str()))
+    }
+
     /// Whether a later create in this process took the id over.
     #[must_use]
     pub fn is_superseded(&self, token: &'static str, id: &str, claim: Option<&str>) -> bool {

@@ -109,7 +109,8 @@ impl Value {
         }
     }
 
-    fn texts(&self) -> Vec<String> {
+    /// The texts and numbers in a plain value.
+    pub(crate) fn texts(&self) -> Vec<String> {
         match self {
             Self::String(text) => vec![text.clone()],
             Self::Number(number) => vec![number.to_string()],

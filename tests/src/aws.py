@@ -24,6 +24,7 @@ from moto.ecr.models import ECRBackend
 from moto.ecs.models import DeleteTaskDefinitionFailure, EC2ContainerServiceBackend
 from moto.rds.exceptions import RDSClientError
 from moto.rds.models import RDSBackend
+from moto.s3.exceptions import S3ClientError
 from moto.s3.responses import S3Response
 from moto.sqs.models import SQSBackend
 from moto.stepfunctions.models import StepFunctionBackend
@@ -48,7 +49,11 @@ def get_bucket_versioning(self):
 
 
 def put_bucket(self, request, bucket_name, query, put=S3Response._bucket_response_put):
-    """S3 takes tags with the create of a bucket; moto does not."""
+    """S3 takes tags with the create of a bucket, in some partitions and by some policies not; moto never does."""
+    for name, code, refuses in (("tagless", "UnsupportedArgument", b"<Tags>"), ("untagged", "AccessDenied", b"<Tags>"),
+                                ("not-allowed", "AccessDenied", b"")):
+        if not query and bucket_name.startswith(name) and refuses in self.body:
+            raise S3ClientError(code, "No tags." if refuses else "Access Denied")
     new = not query and bucket_name not in self.backend.buckets
     answer = put(self, request, bucket_name, query)
     if new and b"<Tags>" in self.body:
@@ -76,6 +81,16 @@ def reboot_db_instance(self, db_instance_identifier):
     return database
 
 
+def create_db_instance(self, db_kwargs, create=RDSBackend.create_db_instance):
+    """RDS does not have each class in each region, nor Performance Insights, whose parameters it then refuses; moto has all."""
+    refused = "The following combination is not supported: DBInstanceClass=db.t4g.nowhere"
+    if db_kwargs.get("db_instance_class") == "db.t4g.nowhere":
+        raise RDSClientError("InvalidParameterCombination", refused)
+    if db_kwargs.get("enable_performance_insights") in (False, "false"):
+        raise RDSClientError("InvalidParameterCombination", "Performance Insights not supported for this configuration.")
+    return create(self, db_kwargs)
+
+
 def create_db_snapshot(self, db_instance_identifier, *others, create=RDSBackend.create_db_snapshot, **more):
     """RDS takes no snapshot of a database that has failed; moto does."""
     if self.describe_db_instances(db_instance_identifier)[0].status == "failed":
@@ -83,6 +98,7 @@ def create_db_snapshot(self, db_instance_identifier, *others, create=RDSBackend.
     return create(self, db_instance_identifier, *others, **more)
 
 
+RDSBackend.create_db_instance = create_db_instance
 RDSBackend.reboot_db_instance = reboot_db_instance
 RDSBackend.create_db_snapshot = create_db_snapshot
 slowed = set()

@@ -20,6 +20,7 @@ def vpc(ec2, vpc_id):
 def subnet(ec2, subnet_id):
     """What has a network interface in a subnet."""
     yield from (n for n in ec2.nat_gateways.values() if n.subnet_id == subnet_id and n.state != "deleted")
+    yield from (e for e in ec2.vpc_end_points.values() if subnet_id in (e.subnet_ids or ()) and e.state != "deleted")
     for instance in instances(ec2):
         group = instance.db_subnet_group
         yield from (s for s in (group.subnets if group else ()) if s["SubnetIdentifier"] == subnet_id)
@@ -32,11 +33,13 @@ def security_group(ec2, group_id):
             rules = [*group.ingress_rules, *group.egress_rules]
             yield from (r for r in rules if r.source_group.get("GroupId") == group_id)
     yield from (i for i in instances(ec2) if group_id in i.vpc_security_group_ids)
+    yield from (e for e in ec2.vpc_end_points.values() if group_id in e.security_group_ids and e.state != "deleted")
 
 
 def internet_gateway(ec2, _, vpc_id):
     """The public addresses in the VPC that it is attached to."""
     yield from (n for n in ec2.nat_gateways.values() if n.vpc_id == vpc_id and n.state != "deleted")
+    yield from (i for i in instances(ec2) if i.publicly_accessible and i.db_subnet_group and i.db_subnet_group.vpc_id == vpc_id)
 
 
 def address(ec2, allocation_id):

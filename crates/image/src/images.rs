@@ -231,6 +231,8 @@ impl Images {
             files: files
                 .map(|(name, content)| (format!("opt/dbt-aws/{name}"), *content))
                 .collect(),
+            // a volume there has the mode that the image says, which a base may have otherwise
+            shared: Some("tmp"),
             python: base.python,
             platform: spec.platform,
         })
@@ -357,6 +359,7 @@ fn dbt(spec: &Spec, base: &Base, packages: Vec<Locked>) -> Recipe {
         directory: "opt/dbt",
         packages,
         files: vec![],
+        shared: None,
         python: base.python,
         platform: spec.platform,
     }

@@ -31,6 +31,8 @@ pub struct Layer {
 pub(super) const READABLE: u32 = 0o644;
 /// The mode of a file that is run.
 pub(super) const EXECUTABLE: u32 = 0o755;
+/// The mode of a directory that everybody may write to.
+const SHARED: u32 = 0o1777;
 
 /// A writer of one layer's tar: files in the order they come, owned by root, dated 1970.
 pub(super) struct Archive<W: Write> {
@@ -68,6 +70,12 @@ impl<W: Write> Archive<W> {
     /// A directory, with those above it.
     pub(super) fn directory(&mut self, path: &str) -> io::Result<()> {
         self.directories_above(&format!("{path}/"))
+    }
+
+    /// A directory in the root that everybody may write to, each to what is theirs.
+    pub(super) fn shared_directory(&mut self, name: &str) -> io::Result<()> {
+        let directory = tar::EntryType::Directory;
+        self.append(directory, SHARED, &format!("{name}/"), 0, io::empty())
     }
 
     /// The writer below, and the tar's digest.

@@ -90,6 +90,8 @@ pub(super) struct Recipe {
     pub(super) packages: Vec<Locked>,
     /// More files, by their path in the image.
     pub(super) files: Vec<(String, &'static [u8])>,
+    /// A directory that everybody may write to.
+    pub(super) shared: Option<&'static str>,
     pub(super) python: Python,
     pub(super) platform: Platform,
 }
@@ -122,6 +124,7 @@ impl Recipe {
             add(path.as_bytes());
             add(content);
         }
+        self.shared.iter().for_each(|name| add(name.as_bytes()));
         hash.finish()
     }
 
@@ -162,6 +165,11 @@ impl Recipe {
         waiting::while_awaited(move |waiting| {
             let (draft, file) = cache.draft(FOLDER)?;
             let mut archive = Archive::new(Gzip::new(BufWriter::new(file)));
+            if let Some(name) = recipe.shared {
+                archive
+                    .shared_directory(name)
+                    .map_err(Error::io("packing", name))?;
+            }
             for (path, content) in &recipe.files {
                 let size = content.len() as u64;
                 archive

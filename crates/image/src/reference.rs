@@ -28,21 +28,35 @@ impl Reference {
     }
 }
 
+/// What the hosts of AWS's services end with, in each of its partitions.
+const SUFFIXES: [&str; 7] = [
+    "amazonaws.com",
+    "amazonaws.com.cn",
+    "amazonaws.eu",
+    "c2s.ic.gov",
+    "cloud.adc-e.uk",
+    "csp.hci.ic.gov",
+    "sc2s.sgov.gov",
+];
+
+/// The same for the hosts that have addresses of both kinds.
+const DUAL_STACK: [&str; 3] = [
+    "on.aws",
+    "on.amazonwebservices.com.cn",
+    "on.amazonwebservices.eu",
+];
+
 /// The account and the region of an ECR registry, by its host.
 pub fn ecr_registry(host: &str) -> Option<(&str, &str)> {
-    match host.split('.').collect::<Vec<_>>()[..] {
-        [
-            account,
-            "dkr",
-            "ecr" | "ecr-fips",
-            region,
-            "amazonaws",
-            "com",
-        ]
-        | [account, "dkr", "ecr", region, "amazonaws", "com", "cn"]
-        | [account, "dkr-ecr" | "dkr-ecr-fips", region, "on", "aws"] => Some((account, region)),
-        _ => None,
-    }
+    let (account, rest) = host.split_once('.')?;
+    let (service, suffixes) = match rest.strip_prefix("dkr.") {
+        Some(service) => (service, &SUFFIXES[..]),
+        None => (rest.strip_prefix("dkr-")?, &DUAL_STACK[..]),
+    };
+    let (service, rest) = service.split_once('.')?;
+    let (region, suffix) = rest.split_once('.')?;
+    let is_ecr = ["ecr", "ecr-fips"].contains(&service) && suffixes.contains(&suffix);
+    is_ecr.then_some((account, region))
 }
 
 /// The URL below which a registry answers: plain HTTP on this machine, HTTPS everywhere else.
@@ -194,7 +208,11 @@ mod tests {
         for host in [
             "111122223333.dkr.ecr.eu-west-1.amazonaws.com",
             "111122223333.dkr.ecr.eu-west-1.amazonaws.com.cn",
+            "111122223333.dkr.ecr-fips.eu-west-1.amazonaws.com",
+            "111122223333.dkr.ecr.eu-west-1.amazonaws.eu",
+            "111122223333.dkr.ecr.eu-west-1.c2s.ic.gov",
             "111122223333.dkr-ecr.eu-west-1.on.aws",
+            "111122223333.dkr-ecr.eu-west-1.on.amazonwebservices.com.cn",
         ] {
             assert_eq!(ecr_registry(host), Some(("111122223333", "eu-west-1")));
         }
@@ -202,6 +220,9 @@ mod tests {
             "public.ecr.aws",
             "dkr.ecr.eu-west-1.amazonaws.com",
             "a.dkr.ecr.b.amazonaws.com.evil.example",
+            "a.dkr.ecr.b.on.aws",
+            "a.dkr-ecr.b.amazonaws.com",
+            "a.dkr.sts.b.amazonaws.com",
         ] {
             assert_eq!(ecr_registry(host), None);
         }

@@ -212,7 +212,8 @@ async fn an_image_is_its_base_and_three_layers() {
         config["config"]["Entrypoint"],
         json!(["python3", "-I", "/opt/dbt-aws/runner.py"])
     );
-    let mut files = Vec::new();
+    assert_eq!(config["config"]["Volumes"], json!({"/tmp": {}}));
+    let (mut files, mut shared) = (Vec::new(), Vec::new());
     for blob in &manifest["layers"].as_array().unwrap()[1..] {
         let content = setting.server.0.lock().unwrap().content
             [&format!("shop/dbt@{}", blob["digest"].as_str().unwrap())]
@@ -223,11 +224,16 @@ async fn an_image_is_its_base_and_three_layers() {
         {
             let entry = entry.unwrap();
             let path = entry.path().unwrap().to_str().unwrap().to_owned();
-            if entry.header().entry_type().is_file() && !path.contains(".dist-info/") {
+            let header = entry.header();
+            if header.entry_type().is_dir() && header.mode().unwrap() != 0o755 {
+                let mode = header.mode().unwrap();
+                shared.push((path, mode, header.uid().unwrap()));
+            } else if header.entry_type().is_file() && !path.contains(".dist-info/") {
                 files.push(path);
             }
         }
     }
+    assert_eq!(shared, [("tmp/".to_owned(), 0o1777, 0)]);
     let expected = [
         "opt/dbt-aws/runner.py",
         "opt/dbt-aws/lib/boto3.py",

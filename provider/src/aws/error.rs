@@ -324,9 +324,9 @@ fn classify(code: &str, message: &str) -> Class {
     }
 }
 
-/// What AWS says of a role, an instance profile or a key that it does not know yet.
+/// What AWS says of a role, a key or a gateway that it does not know yet.
 fn not_yet(code: &str, message: &str) -> bool {
-    const WORDS: [&str; 10] = [
+    const WORDS: [&str; 11] = [
         "authorized to assume the provided role",
         "cannot be assumed",
         "not authorized to assume",
@@ -337,6 +337,8 @@ fn not_yet(code: &str, message: &str) -> bool {
         "is not authorized to access the log destination",
         "is not authorized to create managed-rule",
         "role is not valid",
+        // the first of its kind in an account
+        "verify that you have permission to create service linked role",
     ];
     matches!(
         code,
@@ -350,6 +352,7 @@ fn not_yet(code: &str, message: &str) -> bool {
     ) && WORDS.iter().any(|words| message.contains(words))
         || code == "MalformedPolicyDocument" && message.contains("invalid principal")
         || code == "InvalidAttributeValue" && message.contains("parameter policy")
+        || code == "InvalidVPCNetworkStateFault" && message.contains("internet gateway")
         || code.ends_with("QueueDeletedRecently")
 }
 
@@ -420,6 +423,20 @@ mod tests {
         assert_eq!(classify("ConflictException", changing), InUse);
         let policy = "Invalid value for the parameter Policy.";
         assert_eq!(classify("InvalidAttributeValue", policy), NotYet);
+        let first = "Unable to create the resource. Verify that you have permission to create service linked role. Otherwise \
+                     wait and try again later";
+        assert_eq!(classify("InvalidParameterValue", first), NotYet);
+        let first = "Unable to assume the service linked role. Please verify that the ECS service linked role exists.";
+        assert_eq!(classify("InvalidParameterException", first), NotYet);
+        let network = "Cannot create a publicly accessible DBInstance. The specified VPC has no internet gateway attached.";
+        assert_eq!(classify("InvalidVPCNetworkStateFault", network), NotYet);
+        assert_eq!(
+            classify(
+                "InvalidVPCNetworkStateFault",
+                "It does not support DNS resolution"
+            ),
+            Other
+        );
         let family = "Unable to describe task definition.";
         assert_eq!(classify("ClientException", family), NotFound);
     }

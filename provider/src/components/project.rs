@@ -16,7 +16,7 @@ use self::{
     roles::Roles,
 };
 use crate::{
-    aws::Aws,
+    aws::{Aws, console},
     component::{Component, Scope},
     components::{partition, place},
     output::all,
@@ -487,7 +487,7 @@ impl Component for DbtProject {
             }),
             dead_letter_queue_url: dead_letters.url.clone(),
             console_url: place.map(|(region, machine)| {
-                let console = machine::console(&region);
+                let console = console(&region);
                 format!("{console}/states/home?region={region}#/statemachines/view/{machine}")
             }),
         })

@@ -2,10 +2,11 @@
 
 use super::{Created, CustomResource, State};
 use crate::{
+    aws::Class,
     context::{Context, Phase, Progress},
     error::{Error, Gone, Result},
     props::{Props, Table, diff::differences, encode},
-    value::Properties,
+    value::{Properties, Value},
 };
 use std::{
     sync::atomic::Ordering,
@@ -25,6 +26,7 @@ pub(super) async fn make<R: CustomResource>(
     loop {
         let create = async || {
             let made = R::create(cx, inputs).await;
+            let made = made.map_err(|error| expecting::<R>(cx, inputs, error));
             cx.memory.first.store(false, Ordering::Relaxed);
             made
         };
@@ -56,6 +58,31 @@ pub(super) async fn make<R: CustomResource>(
             .gone()?;
         again = true;
     }
+}
+
+/// What this process has made is there, and it takes AWS up to minutes to know; another id may just be wrong. An error
+/// that names none is about all of them.
+pub(super) fn expecting<R: CustomResource>(
+    cx: &Context,
+    inputs: &R::Inputs,
+    error: Error,
+) -> Error {
+    let Error::Aws(mut error) = error else {
+        return error;
+    };
+    if error.class == Class::NotFound {
+        let given = Value::Object(encode(inputs)).texts();
+        let named = |text: &&String| text.len() > 4 && error.message.contains(text.as_str());
+        let named: Vec<_> = given.iter().filter(named).collect();
+        let about = match named.is_empty() {
+            true => given.iter().collect(),
+            false => named,
+        };
+        if about.into_iter().any(|text| cx.seen.has_made_in(text)) {
+            error.class = Class::NotYet;
+        }
+    }
+    Error::Aws(error)
 }
 
 /// Takes an object from made to ready, and to what the engine keeps of it.

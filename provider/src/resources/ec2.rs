@@ -30,6 +30,7 @@ macro_rules! left {
 }
 
 pub mod elastic_ip;
+mod guardduty;
 pub mod internet_gateway;
 pub mod nat_gateway;
 pub mod route;

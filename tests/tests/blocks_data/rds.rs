@@ -265,6 +265,33 @@ async fn a_database_with_other_storage_is_not_imported() {
 }
 
 #[tokio::test]
+async fn a_class_that_a_region_lacks_says_which_it_has() {
+    let stack = Stack::new("lacking").await;
+    let secret = master(&stack, "secret").await;
+    let inputs =
+        json!({"instanceClass": "db.t4g.nowhere", "masterUserSecretArn": secret.get("arn")});
+    let (urn, none) = (
+        stack.urn(INSTANCE, "database"),
+        tests::properties(&json!({})),
+    );
+    let inputs = stack
+        .provider
+        .check(&urn, &none, &tests::properties(&inputs))
+        .await;
+    let refused = stack
+        .provider
+        .create(&urn, &inputs.expect("checks"), false)
+        .await;
+    let refused = refused.expect_err("refuses");
+    let advice = format!(
+        "give one of `aws rds describe-orderable-db-instance-options --region {} --engine postgres --query \
+         'OrderableDBInstanceOptions[].DBInstanceClass'`",
+        stack.region
+    );
+    assert!(refused.message().contains(&advice), "{}", refused.message());
+}
+
+#[tokio::test]
 async fn taking_away_what_a_database_must_have_is_refused() {
     let stack = Stack::new("taken").await;
     let given = json!({"caCertificateIdentifier": "rds-ca-rsa2048-g1", "skipFinalSnapshot": true});

@@ -139,6 +139,42 @@ async fn a_name_of_another_account_is_told() {
     );
 }
 
+/// Some partitions take no tags with a create, and older policies do not allow them.
+#[tokio::test]
+async fn a_bucket_that_cannot_be_tagged_at_once_is_tagged_next() {
+    let stack = Stack::new("tagless").await;
+    for name in ["tagless", "untagged"] {
+        let name = format!("{name}-{}", stack.region);
+        let inputs = json!({"bucket": name, "tags": {"team": "data"}});
+        let bucket = stack.make(BUCKET, &name, inputs).await;
+        let tags = stack.aws("s3", "get_bucket_tagging", &json!({"Bucket": bucket.id}));
+        let tags = tags.expect("is tagged")["TagSet"].to_string();
+        assert!(
+            tags.contains("dbt-aws:marker") && tags.contains("team"),
+            "{tags}"
+        );
+    }
+    let (urn, none) = (
+        stack.urn(BUCKET, "not-allowed"),
+        tests::properties(&json!({})),
+    );
+    let news = tests::properties(&json!({"bucket": "not-allowed"}));
+    let news = stack.provider.check(&urn, &none, &news).await;
+    let refused = stack
+        .provider
+        .create(&urn, &news.expect("checks"), false)
+        .await;
+    let refused = refused.expect_err("refuses");
+    assert!(
+        refused.message().starts_with(
+            "could not create the bucket not-allowed: AccessDenied: Access Denied; it takes s3:CreateBucket and, for \
+             the tags, s3:TagResource or s3:PutBucketTagging"
+        ),
+        "{}",
+        refused.message()
+    );
+}
+
 /// An update would take away what no property is for.
 #[tokio::test]
 async fn a_bucket_with_other_rules_is_not_imported() {

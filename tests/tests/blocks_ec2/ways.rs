@@ -304,3 +304,56 @@ async fn vpc_endpoint_lives() {
         })
         .await;
 }
+
+/// GuardDuty puts an endpoint and a security group into a VPC of tasks, and leaves them there.
+#[tokio::test]
+async fn what_guardduty_adds_goes_with_the_vpc() {
+    let stack = Stack::new("guardduty").await;
+    let vpc = vpc(&stack).await;
+    let mut subnets = Vec::new();
+    for index in 0..2 {
+        let block = format!("10.0.{index}.0/24");
+        let inputs = json!({"vpcId": vpc.id, "cidrBlock": block, "zoneIndex": index});
+        let name = format!("private-{index}");
+        subnets.push(stack.make("dbt-aws:ec2:Subnet", &name, inputs).await);
+    }
+    let tags = |kind: &str| json!([{"ResourceType": kind, "Tags": [{"Key": "GuardDutyManaged", "Value": "true"}]}]);
+    let group = json!({
+        "VpcId": vpc.id, "Description": "GuardDuty's", "TagSpecifications": tags("security-group"),
+        "GroupName": format!("GuardDutyManagedSecurityGroup-{}", vpc.id),
+    });
+    let group = stack.aws("ec2", "create_security_group", &group);
+    let group = group.expect("makes")["GroupId"].take();
+    let endpoint = |subnets: &[&Made], tags: serde_json::Value| {
+        let subnets: Vec<_> = subnets.iter().map(|subnet| &subnet.id).collect();
+        let service = format!("com.amazonaws.{}.guardduty-data", stack.region);
+        let endpoint = json!({
+            "VpcId": vpc.id, "ServiceName": service, "VpcEndpointType": "Interface", "SubnetIds": subnets,
+            "SecurityGroupIds": [group], "TagSpecifications": tags,
+        });
+        let made = stack.aws("ec2", "create_vpc_endpoint", &endpoint);
+        made.expect("makes")["VpcEndpoint"]["VpcEndpointId"].take()
+    };
+    let state = |id: &serde_json::Value| {
+        let found = stack.aws(
+            "ec2",
+            "describe_vpc_endpoints",
+            &json!({"VpcEndpointIds": [id]}),
+        );
+        let found = found.expect("is there")["VpcEndpoints"][0].take();
+        (found["State"].clone(), found["SubnetIds"].clone())
+    };
+    let shared = endpoint(&[&subnets[0], &subnets[1]], tags("vpc-endpoint"));
+    stack.provider.delete(&subnets[0]).await.expect("deletes");
+    assert_eq!(state(&shared), (json!("available"), json!([subnets[1].id])));
+    let (subnet, network) = tokio::join!(
+        stack.provider.delete(&subnets[1]),
+        stack.provider.delete(&vpc)
+    );
+    subnet.expect("deletes the subnet");
+    network.expect("deletes the VPC");
+    assert_eq!(state(&shared).0, json!("deleted"));
+    let groups = json!({"Filters": [{"Name": "group-id", "Values": [group]}]});
+    let groups = stack.aws("ec2", "describe_security_groups", &groups);
+    assert_eq!(groups.expect("lists")["SecurityGroups"], json!([]));
+}

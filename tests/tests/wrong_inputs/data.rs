@@ -227,8 +227,13 @@ async fn are_refused() {
         ),
         (
             "rds:Instance",
+            instance(json!({"engineVersion": "13.4"})),
+            "engineVersion: is no longer in standard support, and AWS makes no such database; give 14 or later",
+        ),
+        (
+            "rds:Instance",
             instance(json!({"engineVersion": "17.2.1"})),
-            "engineVersion: \"17.2.1\" is not a version such as 17 or 17.2, from 10 on",
+            "engineVersion: \"17.2.1\" is not a version such as 17 or 17.2, from 14 on",
         ),
         (
             "rds:Instance",

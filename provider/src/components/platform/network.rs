@@ -161,6 +161,8 @@ pub(super) struct Place {
     pub(super) private_subnets: Output<Vec<String>>,
     pub(super) public_subnets: Output<Vec<String>>,
     pub(super) assign_public_ip: Output<bool>,
+    /// The way to the internet of a network that is made here.
+    pub(super) gateway: Option<Child<InternetGateway>>,
     /// The tasks' own group.
     pub(super) task_group: Child<SecurityGroup>,
     /// All groups that tasks are in.
@@ -201,6 +203,7 @@ fn found(scope: &Scope, existing: NetworkExistingArgs, tags: &Output<Tags>) -> P
         private_subnets,
         public_subnets: Vec::new().into(),
         assign_public_ip,
+        gateway: None,
         task_group,
         task_groups,
     }
@@ -368,6 +371,7 @@ fn made(
         private_subnets: ids(&private),
         public_subnets: ids(&public),
         assign_public_ip: (mode == NetworkMode::Public).into(),
+        gateway: Some(gateway),
         task_groups: Output::list([task_group.id.clone()]),
         task_group,
     })

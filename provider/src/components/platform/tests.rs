@@ -230,6 +230,7 @@ async fn what_a_child_refuses_is_refused_first() {
         ),
         ("backupDays", json!(40), "must be 0 to 35, not 40"),
         ("version", json!("17.x"), "is not a version such as 17"),
+        ("version", json!("13"), "is no longer in standard support"),
     ];
     for (key, value, reason) in rows {
         let (pointer, path) = postgres(key);

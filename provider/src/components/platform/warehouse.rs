@@ -49,12 +49,12 @@ pub struct PlatformWarehouseChoice {
 /// A new RDS for PostgreSQL instance.
 #[derive(Clone, Debug, Props)]
 pub struct WarehousePostgres {
-    /// The major version. AWS upgrades it by itself when its standard support ends: see `docs/operating.md`. Default:
-    /// `17`.
+    /// The major version, 14 or later. AWS upgrades it by itself when its standard support ends: see
+    /// `docs/operating.md`. Default: `17`.
     #[prop(default = "17", check = version)]
     pub version: String,
     /// The [instance class](https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Concepts.DBInstanceClass.html).
-    /// Default: `db.t4g.micro`.
+    /// Default: `db.t4g.micro`, which `ca-west-1` does not have.
     #[prop(default = "db.t4g.micro")]
     pub instance_class: String,
     /// The storage in GiB, 20 to 65536. Default: 20.
@@ -117,13 +117,10 @@ pub struct WarehouseExternal {
 }
 
 fn version(version: &str) -> Result<(), String> {
-    match version
-        .split('.')
-        .next()
-        .and_then(|major| major.parse::<u32>().ok())
-    {
-        Some(major) if major >= 13 => Ok(()),
-        _ => Err(format!(
+    let major = version.split('.').next().unwrap_or_default();
+    match major.parse::<u32>() {
+        Ok(_) => Ok(()),
+        Err(_) => Err(format!(
             "{version:?} is not a version of PostgreSQL such as 17"
         )),
     }
@@ -366,7 +363,9 @@ fn postgres_instance(
             ..Default::default()
         },
     );
-    let instance = scope.child::<Instance>(
+    // AWS makes no public database in a VPC without a way to the internet, and takes none away that one uses.
+    let after = place.gateway.as_ref().filter(|_| public);
+    let instance = scope.child_after::<Instance>(
         "warehouse-instance",
         InstanceArgs {
             engine: "postgres".into(),
@@ -391,6 +390,7 @@ fn postgres_instance(
             tags: tags.clone(),
             ..Default::default()
         },
+        after.map(|gateway| gateway.id.erase()),
     );
     let place = all((
         instance.arn.clone(),

@@ -7,7 +7,7 @@ mod input;
 
 pub(crate) use input::{LONGEST, overrides};
 
-use crate::{components::partition, prelude::*};
+use crate::{aws::console, components::partition, prelude::*};
 use serde_json::{Value as Document, json};
 
 /// How much longer than its attempt a task may take to start and to end, in seconds.
@@ -20,7 +20,7 @@ const ATTEMPT: &str = "1";
 pub(super) struct Machine {
     pub(super) region: String,
     pub(super) cluster: String,
-    /// The task definition without a revision: the newest runs.
+    /// The ARN of the task definition's family.
     pub(super) family: String,
     pub(super) subnets: Vec<String>,
     pub(super) security_groups: Vec<String>,
@@ -87,7 +87,8 @@ impl Machine {
                 "Resource": self.action("aws-sdk:s3:getObject"),
                 "Arguments": {"Bucket": self.bucket, "Key": query("$claim")},
                 "Retry": retry_s3(),
-                "Assign": {"owner": query("$string($states.result.Body)")},
+                // Step Functions writes a text in quotes.
+                "Assign": {"owner": query("$replace($string($states.result.Body), '\"', '')")},
                 "Catch": [
                     {"ErrorEquals": NO_OBJECT, "Next": "Claim again?"},
                     {
@@ -108,7 +109,7 @@ impl Machine {
                 "Type": "Choice",
                 // A repeated call finds this execution's own claim.
                 "Choices": [{
-                    "Condition": query("$contains($owner, $states.context.Execution.Id)"),
+                    "Condition": query("$owner = $states.context.Execution.Id"),
                     "Assign": {"problem": ""},
                     "Next": "Run dbt",
                 }],
@@ -136,22 +137,20 @@ impl Machine {
         let of = |task: &str| {
             format!(
                 "($task := {task}; $dbt := $task.Containers[Name = '{}']; {{'arn': $task.TaskArn, 'code': $task.StopCode, \
-                 'reason': $substring($exists($dbt.Reason) ? $dbt.Reason : $task.StoppedReason, 0, 600), \
+                 'reason': $substring($exists($dbt.Reason) ? $dbt.Reason : $exists($task.Failures) \
+                 ? $join($task.Failures.($exists(Detail) ? Reason & ': ' & Detail : Reason), ', ') : $task.StoppedReason, 0, 600), \
                  'exit': $dbt.ExitCode}})",
                 super::task::CONTAINER
             )
         };
-        let cause = "$states.errorOutput.Cause";
-        let failed = of(&format!(
-            "$substring({cause}, 0, 1) = '{{' ? $parse({cause}) : {{'StoppedReason': {cause}}}"
-        ));
+        let failed = of(&one_line(include_str!("machine/failed.jsonata")));
         json!({
             "Run dbt": {
                 "Type": "Task",
                 "Resource": self.action("ecs:runTask.sync"),
                 "Arguments": {
                     "Cluster": self.cluster,
-                    "TaskDefinition": self.family,
+                    "TaskDefinition": family(&self.family),
                     "LaunchType": "FARGATE",
                     "PropagateTags": "TASK_DEFINITION",
                     // The integration takes no StartedBy, and the group tells the run's task as well.
@@ -165,8 +164,12 @@ impl Machine {
                 },
                 // The runner ends the attempt itself.
                 "TimeoutSeconds": self.timeout_seconds + MARGIN,
+                // `AmazonECS.Unknown` is an answer with failures: nothing was started.
                 "Retry": [{
-                    "ErrorEquals": ["ECS.AmazonECSException", "ECS.SdkClientException", "ECS.ServerException", "ECS.ThrottlingException"],
+                    "ErrorEquals": [
+                        "AmazonECS.Unknown", "ECS.AmazonECSException", "ECS.SdkClientException", "ECS.ServerException",
+                        "ECS.ThrottlingException",
+                    ],
                     "IntervalSeconds": 5, "MaxAttempts": 5, "BackoffRate": 2, "JitterStrategy": "FULL",
                 }],
                 "Assign": {"task": query(&of("$states.result"))},
@@ -192,14 +195,13 @@ impl Machine {
 
     /// A state's timeout does not promise to stop the task. Where there is none to find or to stop, that is an error as any.
     fn stop(&self) -> Document {
-        let family = self.family.rsplit('/').next().unwrap_or_default();
         let go_on =
             json!([{"ErrorEquals": ["States.ALL"], "Output": {}, "Next": "Read the outcome"}]);
         json!({
             "List the tasks": {
                 "Type": "Task",
                 "Resource": self.action("aws-sdk:ecs:listTasks"),
-                "Arguments": {"Cluster": self.cluster, "Family": family},
+                "Arguments": {"Cluster": self.cluster, "Family": family(&self.family)},
                 "Output": {"tasks": query("$append([], $states.result.TaskArns)")},
                 "Catch": go_on,
                 "Next": "Find the task",
@@ -232,6 +234,7 @@ impl Machine {
                         'timeout': 'Timeout', 'out-of-memory': 'OutOfMemory', 'terminated': 'TaskStopped', \
                         'internal': 'RunnerError'}, $outcome.class)";
         let exit = "$exists($task.exit) ? ' (exit code ' & $string($task.exit) & ')' : ''";
+        let reason = "$exists($task.reason) and $task.reason != '' ? ': ' & $task.reason : ''";
         json!({
             "Read the outcome": {
                 "Type": "Task",
@@ -270,7 +273,13 @@ impl Machine {
                 "Type": "Choice",
                 "Choices": [
                     {"Condition": query("$problem = 'States.Timeout'"), "Next": "Timeout"},
-                    {"Condition": query("$task.exit = 137 or $contains($string($task.reason), 'OutOfMemory')"), "Next": "OutOfMemory"},
+                    {
+                        // Who or what stops a task kills it after a while, with the same exit code.
+                        "Condition": query("$contains($string($task.reason), 'OutOfMemory') or $task.exit = 137 and \
+                            $not($task.code in ['SpotInterruption', 'TerminationNotice', 'UserInitiated'])"),
+                        "Next": "OutOfMemory",
+                    },
+                    {"Condition": query("$task.code = 'UserInitiated'"), "Next": "TaskStopped"},
                     {
                         "Condition": query("$task.code = 'TaskFailedToStart' or ($problem != '' and $not($exists($task.arn)))"),
                         "Next": "TaskNotStarted",
@@ -295,9 +304,11 @@ impl Machine {
                 "Error": "TaskNotStarted",
                 "Cause": query(&one_line(include_str!("machine/not_started.jsonata"))),
             },
+            "TaskStopped": fail("TaskStopped", format!(
+                "'the task was stopped, and ended without saying how the run went' & ({exit}) & ({reason}) & '; start the run again'"
+            )),
             "TaskLost": fail("TaskLost", format!(
-                "'the task ended without saying how the run went' & ({exit}) & ($exists($task.reason) and $task.reason != '' \
-                 ? ': ' & $task.reason : '') & '; start the run again'"
+                "'the task ended without saying how the run went' & ({exit}) & ({reason}) & '; start the run again'"
             )),
         })
     }
@@ -329,13 +340,9 @@ impl Machine {
     }
 }
 
-/// The console of a region.
-pub(crate) fn console(region: &str) -> String {
-    match region {
-        r if r.starts_with("cn-") => "https://console.amazonaws.cn".to_owned(),
-        r if r.starts_with("us-gov-") => "https://console.amazonaws-us-gov.com".to_owned(),
-        r => format!("https://{r}.console.aws.amazon.com"),
-    }
+/// The family of a task definition: run by its name, the newest revision does. Of ARNs, ECS documents those of revisions.
+fn family(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap_or_default()
 }
 
 /// How often a time is claimed, at most.

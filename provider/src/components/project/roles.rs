@@ -110,20 +110,25 @@ pub(super) fn execution(
     secrets: &BTreeMap<String, String>,
     kms_keys: &[String],
 ) -> Policy {
-    let mut statements = Vec::new();
-    if let Some(repository) = repository {
-        statements.push(allow(
+    let group = platform.text("logGroupArn");
+    // Where GuardDuty watches tasks, ECS adds its agent to them, from a repository of AWS's own in each region.
+    let region = group.split(':').nth(3).unwrap_or("*");
+    let agent = format!(
+        "arn:{}:ecr:{region}:*:repository/aws-guardduty-agent-fargate",
+        partition(&group)
+    );
+    let mut statements = vec![
+        allow(
             &[
                 "ecr:BatchCheckLayerAvailability",
                 "ecr:BatchGetImage",
                 "ecr:GetDownloadUrlForLayer",
             ],
-            [repository],
-        ));
+            repository.into_iter().chain([agent.as_str()]),
+        ),
         // A token is for the whole registry: AWS takes no other resource.
-        statements.push(allow(&["ecr:GetAuthorizationToken"], ["*"]));
-    }
-    let group = platform.text("logGroupArn");
+        allow(&["ecr:GetAuthorizationToken"], ["*"]),
+    ];
     let group = group.trim_end_matches(":*");
     statements.push(allow(
         &["logs:CreateLogStream", "logs:PutLogEvents"],

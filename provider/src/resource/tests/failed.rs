@@ -1,6 +1,6 @@
 //! What is remembered of what failed.
 
-use super::*;
+use super::{super::settling::expecting, *};
 
 #[tokio::test]
 async fn a_failure_after_the_object_exists_keeps_it() {
@@ -22,6 +22,26 @@ async fn a_failure_after_the_object_exists_keeps_it() {
             .state
             .is_none()
     );
+}
+
+/// AWS may take minutes to find what was made a moment ago.
+#[tokio::test]
+async fn what_this_process_has_made_is_waited_for() {
+    let stack = Stack::new("expecting");
+    let given = json!({ "width": 3, "reserved": "vpc-11111", "password": "vpc-22222" });
+    let inputs = stack.check(&Properties::new(), given);
+    let cx = stack.context(&inputs);
+    let plain = inputs.iter().map(|(k, v)| (k.clone(), v.plain()));
+    let typed: ShelfInputs = crate::props::decode(&plain.collect()).expect("decodes");
+    let class = |message: &str| {
+        let error = aws::Error::new(Class::NotFound, "make a shelf", message);
+        expecting::<Shelf>(&cx, &typed, error.into()).class()
+    };
+    assert_eq!(class("vpc-11111 does not exist"), Some(Class::NotFound));
+    stack.seen.claim("dbt-aws:ec2:Vpc", "vpc-11111", "claim");
+    assert_eq!(class("vpc-11111 does not exist"), Some(Class::NotYet));
+    assert_eq!(class("it does not exist"), Some(Class::NotYet));
+    assert_eq!(class("vpc-22222 does not exist"), Some(Class::NotFound));
 }
 
 #[tokio::test]

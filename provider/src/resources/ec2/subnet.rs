@@ -1,7 +1,7 @@
 //! `dbt-aws:ec2:Subnet`.
 
-use super::{filter, lingers, refused, retag, sweep_nat_gateways, tag_specification};
-use crate::prelude::*;
+use super::{filter, guardduty, lingers, refused, retag, sweep_nat_gateways, tag_specification};
+use crate::{aws::Zone, prelude::*};
 use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, Subnet as Found};
 
 /// A part of a VPC's addresses, in one availability zone.
@@ -20,8 +20,9 @@ pub struct SubnetInputs {
     /// The availability zone, such as `eu-west-1a`. Excludes `zoneIndex` and `excludedZones`.
     #[prop(replace)]
     pub availability_zone: Option<String>,
-    /// The availability zone by its place in the region's list of zones, from 0. It is looked up when the subnet is
-    /// made, and stays whatever the list or the index becomes. Default: 0.
+    /// The availability zone by its place in the region's list of zones, from 0. Those where AWS has no NAT gateways, no
+    /// Fargate or no newer machines come last: `apne1-az3`, `cac1-az3`, `cnn1-az3`, `use1-az3` and `usw1-az2`. It is
+    /// looked up when the subnet is made, and stays whatever the list or the index becomes. Default: 0.
     #[prop(input_only, check = not_negative)]
     pub zone_index: Option<i64>,
     /// The availability zones that `zoneIndex` passes over, by name, where others have subnets. They only count when the
@@ -205,12 +206,13 @@ impl CustomResource for Subnet {
         }))
     }
 
-    async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {
+    async fn delete(cx: &Context, id: &str, state: &State<Self>) -> Result<()> {
         let deleted = cx.aws.ec2().delete_subnet().subnet_id(id).send().await;
         match deleted.during(format!("delete {id}")) {
             Ok(_) => Ok(()),
             Err(error) if lingers(cx, &error) => {
                 sweep_nat_gateways(cx, filter("subnet-id", id)).await?;
+                guardduty::leave_subnet(cx, &state.inputs.vpc_id, id).await?;
                 Err(refused(cx, error, filter("subnet-id", id)).await)
             }
             Err(error) => Err(error),
@@ -227,11 +229,22 @@ fn outputs(subnet: &Found) -> SubnetOutputs {
     }
 }
 
-/// The region's zone at that place in the list of names, without those that are excluded.
+/// The zones that lack what others have, by their ids, which mean the same place in every account.
+const CONSTRAINED: [&str; 5] = ["apne1-az3", "cac1-az3", "cnn1-az3", "use1-az3", "usw1-az2"];
+
+/// The zone at that place, without those that are excluded: the constrained ones come last.
+fn at<'a>(zones: &'a [Zone], index: i64, excluded: &[String]) -> Option<&'a Zone> {
+    let left = zones.iter().filter(|zone| !excluded.contains(&zone.name));
+    let (last, first): (Vec<_>, Vec<_>) =
+        left.partition(|zone| CONSTRAINED.contains(&zone.id.as_str()));
+    let mut all = first.into_iter().chain(last);
+    all.nth(usize::try_from(index).ok()?)
+}
+
+/// The name of the region's zone at that place.
 async fn zone_at(cx: &Context, index: i64, excluded: &[String]) -> Result<String> {
     let zones = super::zones(&cx.aws).await?;
-    let mut left = zones.iter().filter(|zone| !excluded.contains(&zone.name));
-    let zone = usize::try_from(index).ok().and_then(|i| left.nth(i));
+    let zone = at(zones, index, excluded);
     zone.map(|zone| zone.name.clone()).ok_or_else(|| {
         let names: Vec<_> = zones.iter().map(|zone| zone.name.as_str()).collect();
         let without = match excluded {
@@ -260,6 +273,24 @@ mod tests {
         let all = place.iter().chain(zone);
         all.map(|(key, value)| ((*key).to_owned(), value.clone()))
             .collect()
+    }
+
+    #[test]
+    fn constrained_zones_come_last() {
+        let ids = ["use1-az6", "use1-az3", "use1-az1"];
+        let zone = |(index, id): (usize, &&str)| Zone {
+            name: format!("us-east-1{}", ['a', 'b', 'c'][index]),
+            id: (*id).to_owned(),
+        };
+        let zones: Vec<_> = ids.iter().enumerate().map(zone).collect();
+        let chosen = |excluded: &[&str]| {
+            let excluded: Vec<_> = excluded.iter().map(|e| (*e).to_owned()).collect();
+            let all = (0..).map_while(|index| at(&zones, index, &excluded));
+            all.map(|zone| zone.id.as_str()).collect::<Vec<_>>()
+        };
+        assert_eq!(chosen(&[]), ["use1-az6", "use1-az1", "use1-az3"]);
+        assert_eq!(chosen(&["us-east-1a"]), ["use1-az1", "use1-az3"]);
+        assert!(at(&zones, -1, &[]).is_none());
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! `dbt-aws:ec2:Vpc`.
 
-use super::{filter, lingers, marked, once, refused, retag, seeded, sweep, tag_specification};
+use super::{
+    filter, guardduty, lingers, marked, once, refused, retag, seeded, sweep, tag_specification,
+};
 use crate::prelude::*;
 use aws_sdk_ec2::types::{
     AttributeBooleanValue, ResourceType, SecurityGroupRule, Vpc as Found, VpcAttributeName,
@@ -197,6 +199,7 @@ impl CustomResource for Vpc {
             return Err(error);
         }
         sweep(cx, id).await?;
+        guardduty::leave_vpc(cx, id).await?;
         Err(refused(cx, error, filter("vpc-id", id)).await)
     }
 }

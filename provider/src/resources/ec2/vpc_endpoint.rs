@@ -228,23 +228,28 @@ impl CustomResource for VpcEndpoint {
     }
 
     async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {
-        let what = format!("delete {id}");
-        let answer = cx
-            .aws
-            .ec2()
-            .delete_vpc_endpoints()
-            .vpc_endpoint_ids(id)
-            .send()
-            .await
-            .during(&what)?;
-        // What fails of a list is told in an answer that succeeds.
-        match answer.unsuccessful().first().and_then(|u| u.error()) {
-            Some(error) => {
-                let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
-                Err(aws::Error::told(what, text(error.code()), text(error.message())).into())
-            }
-            None => Ok(()),
+        remove(cx, id).await
+    }
+}
+
+/// Removes an endpoint of any kind.
+pub(super) async fn remove(cx: &Context, id: &str) -> Result<()> {
+    let what = format!("delete {id}");
+    let answer = cx
+        .aws
+        .ec2()
+        .delete_vpc_endpoints()
+        .vpc_endpoint_ids(id)
+        .send()
+        .await
+        .during(&what)?;
+    // What fails of a list is told in an answer that succeeds.
+    match answer.unsuccessful().first().and_then(|u| u.error()) {
+        Some(error) => {
+            let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+            Err(aws::Error::told(what, text(error.code()), text(error.message())).into())
         }
+        None => Ok(()),
     }
 }
 
@@ -256,7 +261,7 @@ fn outputs(cx: &Context, id: &str, endpoint: &Found) -> VpcEndpointOutputs {
     }
 }
 
-fn is_dead(state: Option<&EndpointState>) -> bool {
+pub(super) fn is_dead(state: Option<&EndpointState>) -> bool {
     // AWS's list of states is in upper case, its answers are not.
     let state = state.map(|s| s.as_str().to_ascii_lowercase());
     let dead = ["deleted", "deleting", "expired", "failed", "rejected"];

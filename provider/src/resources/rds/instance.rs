@@ -28,7 +28,8 @@ pub struct InstanceInputs {
     #[prop(replace, default = "postgres", check = rules::engine)]
     pub engine: String,
     /// The engine's version: a major one such as `17`, of which AWS chooses the minor one, or a full one such as
-    /// `17.2`, which is the least where `autoMinorVersionUpgrade` is on. Default: AWS's.
+    /// `17.2`, which is the least where `autoMinorVersionUpgrade` is on; 14 or later, with extended support 11. Default:
+    /// AWS's.
     #[prop(check = rules::version)]
     pub engine_version: Option<String>,
     /// What happens when the major version leaves its standard support. Default:
@@ -189,6 +190,17 @@ impl CustomResource for Instance {
 
     fn check(check: &mut Check<'_>) {
         rules::check(check);
+    }
+
+    fn complete(
+        scope: &CheckScope<'_>,
+        inputs: &mut Properties,
+        _old: &Properties,
+        warnings: &mut Vec<String>,
+    ) -> Result<(), Failure> {
+        let class = inputs.get("instanceClass").and_then(Value::as_str);
+        warnings.extend(class.and_then(|class| rules::missing(scope.region, class)));
+        Ok(())
     }
 
     async fn create(cx: &Context, inputs: &InstanceInputs) -> Result<Created<Self>> {

@@ -4,7 +4,7 @@ mod contents;
 mod lifecycle;
 mod settings;
 
-use crate::prelude::*;
+use crate::{aws::Class, prelude::*};
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 use std::net::Ipv4Addr;
 
@@ -200,7 +200,6 @@ impl CustomResource for Bucket {
 
     async fn create(cx: &Context, inputs: &BucketInputs) -> Result<Created<Self>> {
         let name = inputs.bucket.as_deref().unwrap_or_default();
-        let what = format!("the bucket {name}");
         let region = cx.aws.region();
         let made_here = Naming::is_ours(name, &cx.identity.generation);
         // In us-east-1 S3 answers a create of one's own bucket as if it had made it.
@@ -208,23 +207,17 @@ impl CustomResource for Bucket {
         if may_be_there && exists(cx, name).await? {
             return adopt(cx, name, inputs, made_here).await;
         }
-        let location = (region != "us-east-1").then(|| BucketLocationConstraint::from(region));
-        let made = cx
-            .aws
-            .s3()
-            .create_bucket()
-            .bucket(name)
-            .create_bucket_configuration(
-                CreateBucketConfiguration::builder()
-                    .set_location_constraint(location)
-                    .set_tags(Some(to_tags(cx.tags(inputs.tags.as_ref()))))
-                    .build(),
-            )
-            .send()
-            .await
-            .during(format!("create {what}"));
+        let made = match make(cx, name, Some(cx.tags(inputs.tags.as_ref()))).await {
+            Err(refusal) if refuses_tags(&refusal) => match make(cx, name, None).await {
+                Err(error) if is_denied(&error) && is_denied(&refusal) => {
+                    Err(with_actions(refusal))
+                }
+                made => made,
+            },
+            made => made,
+        };
         match made {
-            Ok(_) => {
+            Ok(()) => {
                 let arn = settings::arn(cx, name);
                 Ok(Created::Known(name.to_owned(), BucketOutputs { arn }))
             }
@@ -310,6 +303,46 @@ impl CustomResource for Bucket {
              command again"
         )))
     }
+}
+
+/// Makes a bucket, with tags or without.
+async fn make(cx: &Context, name: &str, tags: Option<Tags>) -> Result<()> {
+    let region = cx.aws.region();
+    let location = (region != "us-east-1").then(|| BucketLocationConstraint::from(region));
+    // S3 takes no configuration that says nothing.
+    let says_something = location.is_some() || tags.is_some();
+    let configuration = CreateBucketConfiguration::builder()
+        .set_location_constraint(location)
+        .set_tags(tags.map(to_tags))
+        .build();
+    let create = cx.aws.s3().create_bucket().bucket(name);
+    let create = create.set_create_bucket_configuration(says_something.then_some(configuration));
+    let made = create.send().await;
+    made.during(format!("create the bucket {name}")).map(drop)
+}
+
+/// Whether a create may pass without tags, which follow in settings: some partitions do not take them, and older policies do
+/// not allow `s3:TagResource`.
+fn refuses_tags(error: &Error) -> bool {
+    const UNKNOWN: [&str; 3] = ["MalformedXML", "NotImplemented", "UnsupportedArgument"];
+    let unknown = error.code().is_some_and(|code| UNKNOWN.contains(&code));
+    unknown || is_denied(error)
+}
+
+fn is_denied(error: &Error) -> bool {
+    error.class() == Some(Class::Denied)
+}
+
+/// The refusal with what its credentials lack: S3 does not always say.
+fn with_actions(refusal: Error) -> Error {
+    let Error::Aws(mut error) = refusal else {
+        return refusal;
+    };
+    error.message = format!(
+        "{}; it takes s3:CreateBucket and, for the tags, s3:TagResource or s3:PutBucketTagging",
+        error.message.trim_end_matches('.')
+    );
+    (*error).into()
 }
 
 /// Takes over a bucket of the account: one whose name was made here, or that carries our marker.

@@ -3,10 +3,14 @@
 use super::{
     Instance, InstanceDatabaseInsights, InstanceInputs,
     master::{self, Credentials},
-    rules,
+    rules, state,
     waits::{described, wait, wait_until_gone, wait_until_settled},
 };
-use crate::{identity::random, prelude::*, props::Enum};
+use crate::{
+    identity::random,
+    prelude::*,
+    props::{Enum, diff::differences},
+};
 use aws_sdk_rds::{
     operation::modify_db_instance::builders::ModifyDbInstanceInputBuilder,
     types::{DatabaseInsightsMode, DbInstance},
@@ -16,7 +20,8 @@ use aws_sdk_rds::{
 const STANDARD_DAYS: i32 = 7;
 const ADVANCED_DAYS: i32 = 465;
 
-/// The mode, whether Performance Insights is on, and for how many days it keeps what it records.
+/// The mode, whether Performance Insights is on, and for how many days it keeps what it records. Not every region and class
+/// takes these parameters, even with what is off.
 fn insights(of: InstanceDatabaseInsights) -> (DatabaseInsightsMode, bool, Option<i32>) {
     match of {
         InstanceDatabaseInsights::Off => (DatabaseInsightsMode::Standard, false, None),
@@ -68,8 +73,8 @@ pub(super) async fn create(cx: &Context, id: &str, inputs: &InstanceInputs) -> R
         .backup_retention_period(inputs.backup_retention_days)
         .deletion_protection(inputs.deletion_protection)
         .publicly_accessible(inputs.publicly_accessible)
-        .database_insights_mode(mode)
-        .enable_performance_insights(recorded)
+        .set_database_insights_mode(recorded.then_some(mode))
+        .set_enable_performance_insights(recorded.then_some(true))
         .set_performance_insights_retention_period(days)
         .copy_tags_to_snapshot(inputs.copy_tags_to_snapshot)
         .set_ca_certificate_identifier(inputs.ca_certificate_identifier.clone())
@@ -77,8 +82,28 @@ pub(super) async fn create(cx: &Context, id: &str, inputs: &InstanceInputs) -> R
         .set_tags(Some(to_tags(tags)))
         .send()
         .await
-        .during(format!("create the database {id}"))?;
+        .during(format!("create the database {id}"))
+        .map_err(|error| with_classes(cx, error, inputs))?;
     Ok(())
+}
+
+/// The refusal of a class that the region or the version does not have, with how to find one.
+fn with_classes(cx: &Context, error: Error, inputs: &InstanceInputs) -> Error {
+    match error {
+        Error::Aws(mut error) if error.message.contains("DBInstanceClass") => {
+            let version = inputs.engine_version.iter();
+            let version: String = version.map(|v| format!(" --engine-version {v}")).collect();
+            error.message = format!(
+                "{}; give one of `aws rds describe-orderable-db-instance-options --region {} --engine {}{version} \
+                 --query 'OrderableDBInstanceOptions[].DBInstanceClass'`",
+                error.message.trim_end_matches('.'),
+                cx.aws.region(),
+                inputs.engine
+            );
+            (*error).into()
+        }
+        other => other,
+    }
 }
 
 /// Makes an instance of a snapshot. What this call does not take is set once it is there.
@@ -110,7 +135,8 @@ pub(super) async fn restore(
         .set_tags(Some(to_tags(tags)))
         .send()
         .await
-        .during(format!("restore the database {id} from {snapshot}"))?;
+        .during(format!("restore the database {id} from {snapshot}"))
+        .map_err(|error| with_classes(cx, error, inputs))?;
     Ok(())
 }
 
@@ -180,6 +206,8 @@ pub(super) async fn modify(
         .filter(|wanted| !rules::fulfils(&actual.engine_version_actual, wanted, Some(new)));
     let (mode, recorded, days) = insights(new.database_insights);
     let watched = new.database_insights != before.database_insights;
+    let advanced = [new.database_insights, before.database_insights]
+        .contains(&InstanceDatabaseInsights::Advanced);
     let storage = storage(id, new, actual.allocated_storage_actual)?;
     // The storage grows up to itself: it does not grow.
     let most = match (new.max_allocated_storage, before.max_allocated_storage) {
@@ -244,7 +272,7 @@ pub(super) async fn modify(
             &new.publicly_accessible,
             &before.publicly_accessible,
         ))
-        .set_database_insights_mode(watched.then_some(mode))
+        .set_database_insights_mode((watched && advanced).then_some(mode))
         .set_enable_performance_insights(watched.then_some(recorded))
         .set_performance_insights_retention_period(days.filter(|_| watched))
         .set_copy_tags_to_snapshot(changed(
@@ -269,7 +297,8 @@ pub(super) async fn modify(
     modify
         .send_with(cx.aws.rds())
         .await
-        .during(format!("update the database {id}"))?;
+        .during(format!("update the database {id}"))
+        .map_err(|error| with_classes(cx, error, new))?;
     if !new.apply_immediately {
         cx.warn(&format!(
             "changes of the database {id} that interrupt it are made in its next maintenance window"
@@ -281,7 +310,17 @@ pub(super) async fn modify(
             "the parameter group {group} takes effect when the database {id} is rebooted"
         ));
     }
-    wait_until_settled(cx, id).await
+    let asked = differences(before, new).into_iter().map(|c| c.name);
+    // What tags tell is set next.
+    let asked: Vec<_> = asked
+        .filter(|name| !["masterUserSecretArn", "tags"].contains(name))
+        .collect();
+    let shows = |instance: &DbInstance| {
+        let there = state(cx, id, instance, Some(new)).inputs;
+        let open = differences(&there, new);
+        !open.iter().any(|change| asked.contains(&change.name))
+    };
+    wait_until_settled(cx, id, shows).await
 }
 
 /// To what the storage is changed, if it is.

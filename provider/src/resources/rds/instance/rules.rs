@@ -1,6 +1,6 @@
 //! What AWS would refuse.
 
-use super::InstanceInputs;
+use super::{InstanceEngineLifecycleSupport, InstanceInputs};
 use crate::{prelude::*, resources::rds::check_name};
 
 pub(super) fn identifier(name: &str) -> Result<(), String> {
@@ -18,14 +18,47 @@ pub(super) fn engine(engine: &str) -> Result<(), String> {
     }
 }
 
+/// The oldest major version in standard support, and the oldest in extended support.
+const OLDEST: u32 = 14;
+const OLDEST_EXTENDED: u32 = 11;
+
 pub(super) fn version(version: &str) -> Result<(), String> {
     let parts = numbers(version);
     match parts.as_deref() {
-        Some([major, rest @ ..]) if *major >= 10 && rest.len() <= 1 => Ok(()),
+        Some([major, rest @ ..]) if *major >= OLDEST_EXTENDED && rest.len() <= 1 => Ok(()),
         _ => Err(format!(
-            "{version:?} is not a version such as 17 or 17.2, from 10 on"
+            "{version:?} is not a version such as 17 or 17.2, from {OLDEST} on"
         )),
     }
+}
+
+/// Refuses a version that AWS makes with extended support alone.
+fn support(check: &mut Check<'_>) {
+    let version = check.get::<Option<String>>("engineVersion").flatten();
+    let major = version.and_then(|version| numbers(&version)?.first().copied());
+    let support = check.get("engineLifecycleSupport");
+    if let (Some(OLDEST_EXTENDED..OLDEST), Some(InstanceEngineLifecycleSupport::Disabled)) =
+        (major, support)
+    {
+        check.fail(
+            "engineVersion",
+            format!("is no longer in standard support, and AWS makes no such database; give {OLDEST} or later"),
+        );
+    }
+}
+
+/// What is known to be missing: in a region, the classes that begin so.
+const MISSING: [(&str, &str); 1] = [("ca-west-1", "db.t4g.")];
+
+/// What to say of a class that a region is not known to have.
+pub(super) fn missing(region: &str, class: &str) -> Option<String> {
+    let mut known = MISSING.iter();
+    known.any(|(of, start)| region == *of && class.starts_with(start)).then(|| {
+        format!(
+            "instanceClass: {region} did not have {class} when this was written; `aws rds \
+             describe-orderable-db-instance-options --region {region} --engine postgres` lists those that it has"
+        )
+    })
 }
 
 pub(super) fn class(class: &str) -> Result<(), String> {
@@ -71,6 +104,7 @@ fn word(name: &str) -> Result<(), String> {
 }
 
 pub(super) fn check(check: &mut Check<'_>) {
+    support(check);
     if !check.has("masterUserSecretArn") && !check.has("snapshotIdentifier") {
         check.fail(
             "masterUserSecretArn",
@@ -122,6 +156,17 @@ pub(super) fn is_major(from: &str, to: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_class_that_a_region_lacks_is_said() {
+        assert!(missing("ca-west-1", "db.t4g.micro").is_some());
+        for (region, class) in [
+            ("ca-central-1", "db.t4g.micro"),
+            ("ca-west-1", "db.m6g.large"),
+        ] {
+            assert_eq!(missing(region, class), None);
+        }
+    }
 
     #[test]
     fn a_version_is_fulfilled_by_what_aws_chose() {

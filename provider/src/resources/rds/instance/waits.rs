@@ -2,7 +2,10 @@
 
 use crate::prelude::*;
 use aws_sdk_rds::types::{DbInstance, PendingModifiedValues};
-use std::time::Instant;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Instant,
+};
 
 /// The instance as AWS describes it.
 pub(super) async fn described(cx: &Context, id: &str) -> Result<Option<DbInstance>> {
@@ -23,19 +26,36 @@ pub(super) async fn wait_until_available(cx: &Context, id: &str) -> Result<DbIns
     wait(cx, id, |_| None).await
 }
 
-/// Waits until what was changed at once is in effect.
-pub(super) async fn wait_until_settled(cx: &Context, id: &str) -> Result<()> {
+/// Waits until what was changed at once is in effect: `shows` is whether an instance has it.
+pub(super) async fn wait_until_settled(
+    cx: &Context,
+    id: &str,
+    shows: impl Fn(&DbInstance) -> bool + Sync,
+) -> Result<()> {
+    let (started, seen) = (Instant::now(), AtomicBool::new(false));
     let pending = |instance: &DbInstance| {
-        let pending = instance.pending_modified_values()?;
-        let empty = PendingModifiedValues::builder().build();
+        let shown = shows(instance) || started.elapsed() > SHOWN;
+        (!settled(instance, shown, &seen)).then(|| "modifying".to_owned())
+    };
+    wait(cx, id, pending).await.map(drop)
+}
+
+/// For how long the state may stay `available` after a change, as if nothing were under way, and a little longer: what AWS
+/// does not show by then it never will.
+const SHOWN: Duration = Duration::from_secs(120);
+
+/// Whether nothing is under way in two looks, one after the other: a look may be at an earlier state than that before it.
+fn settled(instance: &DbInstance, shown: bool, seen: &AtomicBool) -> bool {
+    let pending = instance.pending_modified_values().is_some_and(|pending| {
         let mut pending = pending.clone();
         // Lists that are there and empty say nothing.
         pending.processor_features = pending.processor_features.filter(|f| !f.is_empty());
         pending.additional_storage_volumes =
             pending.additional_storage_volumes.filter(|v| !v.is_empty());
-        (pending != empty).then(|| "modifying".to_owned())
-    };
-    wait(cx, id, pending).await.map(drop)
+        pending != PendingModifiedValues::builder().build()
+    });
+    let now = shown && !pending;
+    seen.swap(now, Ordering::Relaxed) && now
 }
 
 pub(super) async fn wait(
@@ -126,6 +146,33 @@ pub(super) async fn wait_until_gone(cx: &Context, id: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_change_is_in_effect_when_it_is_seen_twice() {
+        let instance = |class: Option<&str>| {
+            let pending =
+                PendingModifiedValues::builder().set_db_instance_class(class.map(str::to_owned));
+            let pending = pending.set_processor_features(Some(Vec::new())).build();
+            DbInstance::builder()
+                .pending_modified_values(pending)
+                .build()
+        };
+        let seen = AtomicBool::new(false);
+        let looks = [
+            // `available`, and as before the change
+            (None, false, false),
+            (Some("db.t4g.small"), true, false),
+            (None, true, false),
+            // an earlier state once more
+            (None, false, false),
+            (None, true, false),
+            (None, true, true),
+        ];
+        for (number, (pending, shown, expected)) in looks.into_iter().enumerate() {
+            let found = settled(&instance(pending), shown, &seen);
+            assert_eq!(found, expected, "look {number}");
+        }
+    }
 
     #[test]
     fn some_states_pass() {
