@@ -4,6 +4,8 @@ import copy
 
 import yaml
 
+import documents
+import errors
 import permissions
 from registry import BASE
 from stack import HERE, REGION, Wrong, same
@@ -447,6 +449,9 @@ def permitted(aws):
 
 CASES = [
     ("permissions", permitted),
+    ("not-in-model", documents.refused),
+    ("errors recovered", errors.recovered, WHOLE),
+    ("errors told", errors.told),
     ("no-change", untouched),
     ("secret-in-program", secret_in_program),
     ("update refused", updated, "refused"),

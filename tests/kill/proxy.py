@@ -6,6 +6,8 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
+from refusal import refusal
+
 READS = re.compile(r"(Describe|Get|List|Head|BatchGet)")
 
 
@@ -19,18 +21,9 @@ def operation(method, path, headers, body):
 
 
 def denial(headers, body):
-    """AWS's refusal of a call, in the service's own form: status, headers, content."""
-    code, message = "AccessDenied", "not now"
-    if "x-amz-target" in headers:
-        return 400, {"content-type": "application/x-amz-json-1.1"}, f'{{"__type":"{code}Exception","message":"{message}"}}'
-    if headers.get("content-type") == "application/json":
-        return 403, {"x-amzn-errortype": f"{code}Exception"}, f'{{"message":"{message}"}}'
-    error = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
-    if b"Version=2016-11-15" in body:
-        error = f"<Response><Errors>{error}</Errors></Response>"
-    elif "x-www-form-urlencoded" in headers.get("content-type", ""):
-        error = f"<ErrorResponse>{error}</ErrorResponse>"
-    return 403, {"content-type": "text/xml"}, error
+    """AWS's refusal of a call: status, headers, content."""
+    kind = "Exception" if "x-amz-target" in headers or headers.get("content-type") == "application/json" else ""
+    return refusal(headers, body, 400 if "x-amz-target" in headers else 403, f"AccessDenied{kind}", "not now")
 
 
 class Wrong(Exception):
@@ -79,11 +72,12 @@ class Proxy:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         self.url = f"http://127.0.0.1:{server.server_port}"
 
-    def arm(self, at=0, answered=False, act=None):
+    def arm(self, at=0, answered=False, act=None, errors=()):
         """Counts from nothing; calls `act` at one call that changes something, before or after the emulator has
         answered it: the one with that number, or the first whose name begins with that pattern. The call gets the
-        answer of `act`, if there is one."""
+        answer of `act`, if there is one. Each of the errors is the answer to one call, or always to its resource's."""
         with self.lock:
+            self.errors = list(errors)
             self.calls, self.reads = [], []
             self.at, self.answered, self.act, self.hit = at, answered, act, None
             self.deaf, self.heard = False, set()
@@ -93,6 +87,15 @@ class Proxy:
         if self.hit:
             return False
         return len(self.calls) == self.at if isinstance(self.at, int) else bool(re.match(self.at, name))
+
+    def error(self, name, text):
+        """The error that a call gets; none in most cases."""
+        for error in self.errors:
+            if re.match(error["call"], name) and error.get("resource", "") in text:
+                if not error.get("always"):
+                    self.errors.remove(error)
+                return error
+        return None
 
     def wait(self):
         """Returns when no call is under way."""
@@ -113,6 +116,9 @@ class Proxy:
                 chosen = self.chooses(name)
                 lost = self.deaf and (name, body) not in self.heard
                 self.heard.add((name, body))
+            if error := self.error(name, request.path + body.decode(errors="replace")):
+                self.instead(request, refusal(request.headers, body, error["status"], error["code"], error["message"]))
+                return
             if chosen:
                 self.hit = name
             if chosen and not self.answered:

@@ -33,6 +33,7 @@ from werkzeug.test import run_wsgi_app
 
 import enforced  # noqa: F401 changes moto
 import in_use  # noqa: F401 changes moto
+from checked import Checked
 
 
 # moto finds these out anew for each request.
@@ -276,7 +277,7 @@ class Tokens:
 def start():
     """Starts moto and returns its address."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    app = Tokens(DomainDispatcherApplication(create_backend_app))
+    app = Checked(Tokens(DomainDispatcherApplication(create_backend_app)))
     server = make_server("127.0.0.1", 0, app, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return f"http://127.0.0.1:{server.port}"
