@@ -9,7 +9,7 @@ step = tools/step
 # Cargo looks for make's job server and does not get it.
 step-of-many = env -u MAKEFLAGS -u MFLAGS tools/step
 
-.PHONY: test test-unit test-local-aws test-engine-client test-runner test-blocks test-interruptions test-examples test-demo lint fuzz advisories sdk demo bench local-aws clean-cache
+.PHONY: test test-unit test-local-aws test-engine-client test-runner test-blocks test-interruptions test-examples test-demo test-machine lint fuzz advisories sdk demo bench local-aws clean-cache
 
 ## test: everything that can be checked on this machine
 # A fresh clone is built once, and gains nothing from what a next build could use.
@@ -18,7 +18,7 @@ test: lint
 	$(step) "the provider and all tests built" tools/provider
 	@echo "all suites, four at a time: each prints what it did when it ends"
 	$(MAKE) --no-print-directory --jobs=4 --output-sync=target test-runner test-interruptions test-demo test-examples test-unit \
-		test-local-aws test-blocks test-engine-client
+		test-local-aws test-blocks test-engine-client test-machine
 
 test-unit:
 	python=$$(tools/venv provider/tests/requirements.txt); \
@@ -32,6 +32,9 @@ test-engine-client:
 
 test-runner:
 	$(step-of-many) "the runner" provider/runner/tests/run
+
+test-machine:
+	$(step-of-many) "the state machine's expressions" tests/machine/run
 
 test-blocks:
 	$(step-of-many) "the building blocks on the local AWS" tests/on-local-aws

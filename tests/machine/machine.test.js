@@ -1,0 +1,243 @@
+// Each way through a project's state machine, as the provider defines it.
+"use strict";
+const assert = require("node:assert/strict");
+const { readFileSync } = require("node:fs");
+const { after, test } = require("node:test");
+const { Execution, ways, MACHINE } = require("./interpreter");
+const { exception, failed, noObject, object, outcome, refused, task, unstarted, TASK } = require("./answers");
+
+const TEXT = readFileSync(`${__dirname}/../../provider/src/components/project/machine.json`, "utf8");
+const taken = new Set();
+const EXECUTION = `${MACHINE.replace(":stateMachine:", ":execution:")}:run-1`;
+const SCHEDULED = {
+  scheduleArn: "arn:aws:scheduler:us-east-1:000000000000:schedule/default/nightly",
+  scheduledTime: "2026-01-31T06:30:00Z",
+};
+const good = { "Run dbt": { result: task() }, "Read the outcome": outcome("success", 0) };
+const lost = { "Read the outcome": noObject };
+const stored = (text) => object(text);
+const plain = (text) => ({ result: { Body: text } });
+const busy = exception("S3", "S3Exception", "Please reduce your request rate.", 503);
+const held = exception("S3", "S3Exception", "At least one of the pre-conditions you specified did not hold", 412);
+const theirs = EXECUTION.replace("run-1", "run-0");
+
+/** How an execution ends, and what it called. */
+async function run({ overrides = "all", input = {}, answers = {} }) {
+  const definition = JSON.parse(TEXT);
+  definition.States.Begin.Assign.overrides = overrides;
+  const execution = new Execution(definition, { input, answers: { ...good, ...answers }, taken });
+  const end = await execution.end();
+  const states = execution.calls.map(([state]) => state);
+  const count = (state) => states.filter((each) => each === state).length;
+  return { ...end, execution, count, given: (state) => execution.calls.findLast(([each]) => each === state)?.[1] };
+}
+
+/** Ends with this error, and with a cause that says these. */
+const fails = (title, error, says, given) =>
+  test(title, async () => {
+    const end = await run(given);
+    assert.equal(end.error, error, JSON.stringify(end.output ?? end.cause));
+    for (const each of [says].flat()) {
+      assert.ok(each instanceof RegExp ? each.test(end.cause) : end.cause.includes(each), end.cause);
+    }
+    assert.ok(!/undefined|\[object|States\./.test(end.cause), end.cause);
+  });
+
+/** Succeeds with an output that has these. */
+const succeeds = (title, wanted, given) =>
+  test(title, async () => {
+    const { output, error, cause } = await run(given);
+    assert.deepEqual({ ...output, ...wanted }, output, `${error}: ${cause}`);
+  });
+
+const artifacts = "s3://BUCKET/shop/prod/runs/run-1/1/";
+succeeds("a good run", { class: "success", message: "dbt build: success", warnings: [], artifacts }, {});
+succeeds("with one warning", { warnings: ["one"] }, { answers: { "Read the outcome": outcome("success", 0, { warnings: ["one"] }) } });
+succeeds("with warnings", { warnings: ["one", "two"] }, { answers: { "Read the outcome": outcome("success", 0, { warnings: ["one", "two"] }) } });
+succeeds("ECS and S3 busy at first", { class: "success" }, {
+  answers: {
+    "Run dbt": [exception("ECS", "ThrottlingException", "Rate exceeded"), exception("ECS", "ServerException", "Service Unavailable. Please try again later.", 500), { result: task() }],
+    "Read the outcome": [busy, busy, outcome("success", 0)],
+  },
+});
+test("no capacity at first", async () => {
+  const none = refused("Capacity is unavailable at this time. Please try again later or in a different availability zone");
+  const end = await run({ answers: { "Run dbt": [none, none, { result: task() }] } });
+  assert.deepEqual([end.output?.class, end.count("Run dbt")], ["success", 3]);
+});
+
+test("what a run is given", async () => {
+  const environment = (run) => run.given("Run dbt").Overrides.ContainerOverrides[0].Environment;
+  const named = (run, name) => environment(run).find(({ Name }) => Name === name)?.Value;
+  const nothing = await run({});
+  assert.deepEqual(environment(nothing).map(({ Name }) => Name), ["DBT_AWS_RUN_ID", "DBT_AWS_ATTEMPT"]);
+  assert.deepEqual(Object.keys(nothing.given("Run dbt").Overrides), ["ContainerOverrides"]);
+  const all = await run({ input: { commands: ["dbt build"], environment: { A: "1", B: 2 }, cpu: 1024, memory: "4096" } });
+  assert.equal(named(all, "DBT_AWS_COMMANDS"), '["dbt build"]');
+  assert.deepEqual(JSON.parse(named(all, "DBT_AWS_ENVIRONMENT")), { A: "1", B: "2" });
+  assert.deepEqual([all.given("Run dbt").Overrides.Cpu, all.given("Run dbt").Overrides.Memory], ["1024", "4096"]);
+  assert.equal(named(await run({ input: { environment: {} } }), "DBT_AWS_ENVIRONMENT"), undefined);
+  const one = await run({ input: { environment: { A: "1" } } });
+  assert.deepEqual(JSON.parse(named(one, "DBT_AWS_ENVIRONMENT")), { A: "1" });
+});
+
+// The runner says how it went.
+for (const [kind, error] of Object.entries({
+  "failed-nodes": "DbtFailedNodes", "dbt-error": "DbtError", usage: "DbtUsageError", timeout: "Timeout",
+  "out-of-memory": "OutOfMemory", terminated: "TaskStopped", internal: "RunnerError", "of a later version": "RunFailed",
+})) {
+  fails(`the outcome ${kind}`, error, [`dbt build: ${kind} (exit code 1)`, "/log-events/shop$252Fdbt$252F0f9de17a", artifacts], {
+    answers: { "Run dbt": failed({ container: { ExitCode: 1 } }), "Read the outcome": outcome(kind, 1) },
+  });
+}
+
+// It could not say so.
+const killed = "OutOfMemoryError: Container killed due to memory usage";
+fails("out of memory", "OutOfMemory", "(exit code 137)", { answers: { ...lost, "Run dbt": failed({ container: { ExitCode: 137, Reason: killed } }) } });
+fails("killed without a reason", "OutOfMemory", "(exit code 137)", { answers: { ...lost, "Run dbt": failed({ container: { ExitCode: 137 } }) } });
+fails("a person stopped it", "TaskStopped", ["stopped", "Task stopped by user"], {
+  answers: { ...lost, "Run dbt": failed({ StopCode: "UserInitiated", StoppedReason: "Task stopped by user", container: { ExitCode: 137 } }) },
+});
+fails("Fargate wanted its Spot capacity back", "TaskLost", "Spot Task was interrupted.", {
+  answers: { ...lost, "Run dbt": failed({ StopCode: "SpotInterruption", StoppedReason: "Your Spot Task was interrupted.", container: { ExitCode: 137 } }) },
+});
+fails("Fargate retired it", "TaskLost", "Amazon ECS has detected that this task is running on infrastructure", {
+  answers: { ...lost, "Run dbt": failed({ StopCode: "TerminationNotice", StoppedReason: "Amazon ECS has detected that this task is running on infrastructure that requires maintenance" }) },
+});
+fails("it ended without a word", "TaskLost", "(exit code 3)", { answers: { ...lost, "Run dbt": failed({ container: { ExitCode: 3 } }) } });
+fails("it succeeded without a word", "TaskLost", "(exit code 0)", { answers: lost });
+fails("another container failed", "TaskLost", "(exit code 0)", {
+  answers: { ...lost, "Run dbt": failed({ Containers: [...task().Containers, { Name: "aws-guardduty-agent-1", ExitCode: 2, Reason: "CannotPullContainerError" }] }) },
+});
+fails("more text than Step Functions keeps", "DbtFailedNodes", "dbt build: failed-nodes", {
+  answers: { "Run dbt": failed({ Tags: [{ Key: "long", Value: "x".repeat(40000) }] }), "Read the outcome": outcome("failed-nodes", 1) },
+});
+test("more text than Step Functions keeps, and no outcome", async () => {
+  const end = await run({ answers: { ...lost, "Run dbt": failed({ Tags: [{ Key: "long", Value: "x".repeat(40000) }] }) } });
+  assert.ok(["TaskLost", "TaskNotStarted"].includes(end.error), `${end.error}: ${end.cause}`);
+  assert.ok(end.cause.length < 4000, end.cause);
+});
+
+// It did not start.
+fails("no image", "TaskNotStarted", [/^the task did not start: CannotPullContainerError: .*see that the image is there/], {
+  answers: { ...lost, "Run dbt": unstarted("CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref shop:1: not found") },
+});
+fails("no secret", "TaskNotStarted", "see that the secret is there", {
+  answers: { ...lost, "Run dbt": unstarted("ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secret from asm: service call has been retried 1 time(s): failed to fetch secret") },
+});
+fails("no network interface", "TaskNotStarted", "Timeout waiting for network interface provisioning to complete.", {
+  answers: { ...lost, "Run dbt": unstarted("Timeout waiting for network interface provisioning to complete.") },
+});
+fails("the container's own reason", "TaskNotStarted", "CannotStartContainerError", {
+  answers: { ...lost, "Run dbt": unstarted("Task failed to start", { Reason: "CannotStartContainerError: failed to create shim task", ExitCode: undefined }) },
+});
+fails("no capacity", "TaskNotStarted", ["Capacity is unavailable at this time", "AWS has no capacity at the moment"], {
+  answers: { ...lost, "Run dbt": refused("Capacity is unavailable at this time. Please try again later or in a different availability zone") },
+});
+fails("a failure with a detail", "TaskNotStarted", "RESOURCE:ENI", { answers: { ...lost, "Run dbt": refused("RESOURCE:ENI", "no free address") } });
+fails("no task definition", "TaskNotStarted", "TaskDefinition not found.", { answers: { ...lost, "Run dbt": exception("ECS", "ClientException", "TaskDefinition not found.") } });
+fails("no cluster", "TaskNotStarted", "Cluster not found.", { answers: { ...lost, "Run dbt": exception("ECS", "ClusterNotFoundException", "Cluster not found.") } });
+fails("a role that may not be passed", "TaskNotStarted", "iam:PassRole", {
+  answers: { ...lost, "Run dbt": exception("ECS", "AccessDeniedException", "User: arn:aws:sts::000000000000:assumed-role/shop/x is not authorized to perform: iam:PassRole on resource: y") },
+});
+fails("vCPUs of the account", "TaskNotStarted", "Service Quotas", {
+  answers: { ...lost, "Run dbt": exception("ECS", "LimitExceededException", "You've reached the limit on the number of vCPUs you can run concurrently") },
+});
+fails("overrides that are too long", "TaskNotStarted", "give the execution less", {
+  answers: { ...lost, "Run dbt": exception("ECS", "InvalidParameterException", "Container Overrides length must be at most 8192") },
+});
+test("ECS that stays busy is asked six times", async () => {
+  const end = await run({ answers: { ...lost, "Run dbt": exception("ECS", "ThrottlingException", "Rate exceeded") } });
+  assert.deepEqual([end.error, end.count("Run dbt")], ["TaskNotStarted", 6]);
+});
+fails("an error without a cause", "TaskNotStarted", "ECS.Unheard", { answers: { ...lost, "Run dbt": { error: "ECS.Unheard" } } });
+
+// It took too long.
+const timeout = { "Run dbt": { error: "States.Timeout" } };
+const tasks = (...groups) => ({ result: { Failures: [], Tasks: groups.map((Group) => task({ Group, TaskArn: TASK + Group })) } });
+const found = { "List the tasks": { result: { TaskArns: [TASK] } }, "Find the task": tasks("run-0", "run-1"), "Stop the task": { result: { Task: task() } } };
+const late = "the task had not ended after 70 min";
+test("out of time, and its own task is stopped", async () => {
+  const end = await run({ answers: { ...lost, ...timeout, ...found } });
+  assert.deepEqual([end.error, end.given("Stop the task").Task], ["Timeout", `${TASK}run-1`]);
+  assert.deepEqual(end.given("Find the task").Tasks, [TASK]);
+});
+fails("out of time", "Timeout", [late, "0f9de17a6465404e8b1b2356dc13c2f8run-1"], { answers: { ...lost, ...timeout, ...found } });
+fails("out of time, and no task is listed", "Timeout", late, {
+  answers: { ...lost, ...timeout, "List the tasks": { result: { TaskArns: [] } }, "Find the task": exception("Ecs", "InvalidParameterException", "Tasks cannot be empty.") },
+});
+fails("out of time, and no task is the run's", "Timeout", late, { answers: { ...lost, ...timeout, ...found, "Find the task": tasks("run-0") } });
+fails("out of time, and tasks cannot be listed", "Timeout", late, {
+  answers: { ...lost, ...timeout, "List the tasks": exception("Ecs", "AccessDeniedException", "is not authorized to perform: ecs:ListTasks") },
+});
+fails("out of time, and the task cannot be stopped", "Timeout", late, {
+  answers: { ...lost, ...timeout, ...found, "Stop the task": exception("Ecs", "InvalidParameterException", "The referenced task was not found.") },
+});
+fails("out of time, and the runner had said how it went", "DbtFailedNodes", "dbt build", { answers: { ...timeout, ...found, "Read the outcome": outcome("failed-nodes", 1) } });
+
+// The outcome cannot be read.
+const unreadable = "but its outcome.json could not be read: ";
+for (const [what, answer] of Object.entries({
+  "Access Denied": exception("S3", "S3Exception", "Access Denied", 403),
+  "The specified bucket does not exist": exception("S3", "NoSuchBucketException", "The specified bucket does not exist", 404),
+  "States.QueryEvaluationError": plain("{ half"),
+})) {
+  test(`an outcome that cannot be read: ${what}`, async () => {
+    const end = await run({ answers: { "Read the outcome": answer } });
+    assert.equal(end.error, "OutcomeUnreadable");
+    assert.ok(end.cause.includes(unreadable) && end.cause.includes(what), end.cause);
+  });
+}
+
+// A time of a schedule is run once.
+const claim = { "Claim the time": { result: { ETag: '"1"' } } };
+const time = { input: SCHEDULED };
+succeeds("a time of a schedule", { class: "success" }, { ...time, answers: claim });
+test("the claim", async () => {
+  const { Key, Body, IfNoneMatch } = (await run({ ...time, answers: claim })).given("Claim the time");
+  assert.deepEqual([Key, Body, IfNoneMatch], ["shop/prod/claims/default/nightly/2026-01-31T06:30:00Z", EXECUTION, "*"]);
+});
+for (const [form, body] of Object.entries({ "a text": plain, JSON: stored })) {
+  succeeds(`a time that another has, stored as ${form}`, { class: "duplicate", execution: theirs }, {
+    ...time, answers: { "Claim the time": held, "Read the claim": body(theirs) },
+  });
+  succeeds(`a claim whose answer was lost, stored as ${form}`, { class: "success" }, {
+    ...time, answers: { "Claim the time": held, "Read the claim": body(EXECUTION) },
+  });
+}
+succeeds("two claims at the same moment", { class: "duplicate" }, {
+  ...time, answers: { "Claim the time": exception("S3", "S3Exception", "The conditional request cannot succeed due to a conflicting operation", 409), "Read the claim": [noObject, plain(theirs)] },
+});
+succeeds("a claim that can be read at the third try", { class: "duplicate" }, { ...time, answers: { "Claim the time": held, "Read the claim": [busy, busy, plain(theirs)] } });
+fails("no claim can be written", "ClaimFailed", ["s3://BUCKET/shop/prod/claims/default/nightly/2026-01-31T06:30:00Z", "Access Denied"], {
+  ...time, answers: { "Claim the time": exception("S3", "S3Exception", "Access Denied", 403), "Read the claim": noObject },
+});
+fails("no claim can be read", "ClaimFailed", ["did not hold", "nor could the claim be read: S3.S3Exception: Access Denied"], {
+  ...time, answers: { "Claim the time": held, "Read the claim": exception("S3", "S3Exception", "Access Denied", 403) },
+});
+
+// What an execution may say.
+fails("an unknown key", "InputRefused", "did you mean commands?", { input: { command: [] } });
+fails("what the project does not let it change", "InputRefused", "overrides of the project is none", { overrides: "none", input: { cpu: 1 } });
+const schedule = (Arn, given = {}) => ({ result: { Name: "nightly", Target: { Arn, RoleArn: "r", Input: JSON.stringify({ ...SCHEDULED, ...given }) } } });
+const asked = { ...time, overrides: "none" };
+test("a schedule's values are read from itself", async () => {
+  const answers = { ...claim, "Read the schedule": schedule(MACHINE, { commands: ["dbt seed"], cpu: 512 }) };
+  const end = await run({ overrides: "none", input: { ...SCHEDULED, commands: ["dbt ls"], memory: 1 }, answers });
+  assert.deepEqual(end.given("Read the schedule"), { GroupName: "default", Name: "nightly" });
+  const { Cpu, Memory, ContainerOverrides } = end.given("Run dbt").Overrides;
+  assert.deepEqual([Cpu, Memory, ContainerOverrides[0].Environment.at(-1).Value], ["512", undefined, '["dbt seed"]']);
+});
+succeeds("no time of the schedule", { class: "success" }, { overrides: "none", input: { scheduleArn: SCHEDULED.scheduleArn }, answers: { "Read the schedule": schedule(MACHINE) } });
+succeeds("a scheduler that is busy at first", { class: "success" }, {
+  ...asked, answers: { ...claim, "Read the schedule": [exception("Scheduler", "ThrottlingException", "Rate exceeded", 429), schedule(MACHINE)] },
+});
+fails("another's schedule", "InputRefused", "scheduleArn is that of a schedule of something else", { ...asked, answers: { "Read the schedule": schedule(`${MACHINE}-other`) } });
+fails("no such schedule", "InputRefused", "the schedule in scheduleArn could not be read: Scheduler.ResourceNotFoundException: Schedule nightly does not exist.", {
+  ...asked, answers: { "Read the schedule": exception("Scheduler", "ResourceNotFoundException", "Schedule nightly does not exist.", 404) },
+});
+
+after(() => {
+  const left = [...ways(JSON.parse(TEXT))].filter((way) => !taken.has(way));
+  assert.deepEqual(left, [], "no test takes these ways");
+});
