@@ -1,14 +1,16 @@
 //! AWS: the provider's configuration, one client per service and region, and errors by class.
 
+mod ambient;
 mod clients;
 mod config;
 mod error;
 mod http;
 mod partition;
 
+pub(crate) use ambient::unusable;
+pub use ambient::{ambient_region, no_region};
 pub(crate) use clients::Zone;
 pub use clients::{Aws, Caller, Clients};
-pub(crate) use config::missing_profile;
-pub use config::{AssumeRole, Configuration, DefaultTags, ambient_region, no_region, unquoted};
+pub use config::{AssumeRole, Configuration, DefaultTags, unquoted};
 pub use error::{Class, During, Error};
 pub(crate) use partition::{console, partition};

@@ -78,6 +78,18 @@ pub(crate) fn between<T: PartialOrd + std::fmt::Display + 'static>(
     }
 }
 
+/// The one of some words that a misspelt one may stand for.
+pub(crate) fn nearest<'a>(word: &str, all: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    const LIKELY: f64 = 0.75;
+    let word = word.to_lowercase();
+    let likeness = |other: &str| strsim::jaro_winkler(&other.to_lowercase(), &word);
+    let all = all.into_iter().map(|other| (likeness(other), other));
+    let likely = all.filter(|(likeness, _)| *likeness > LIKELY);
+    likely
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, other)| other)
+}
+
 /// A name that AWS keeps in lower case.
 pub(crate) fn lower(text: &str) -> Result<(), String> {
     match text.chars().any(|c| c.is_ascii_uppercase()) {

@@ -1,5 +1,6 @@
 //! The `ResourceProvider` service: a few lines per RPC. Wire types stop here and in [`engine`].
 
+mod calls;
 mod construct;
 mod engine;
 mod provider;
@@ -95,6 +96,7 @@ pub(crate) struct Provider {
     components: HashMap<&'static str, Box<dyn DynamicComponent>>,
     resources: HashMap<&'static str, Box<dyn Dynamic>>,
     functions: HashMap<&'static str, Box<dyn DynamicFunction>>,
+    calls: calls::Calls,
 }
 
 /// What `Configure` brings, and what belongs to the engine that calls it.
@@ -130,6 +132,7 @@ impl Provider {
                 .into_iter()
                 .map(|f| (f.token(), f))
                 .collect(),
+            calls: calls::Calls::default(),
         }
     }
 

@@ -63,6 +63,7 @@ pub use self::{
     proxy::{Proxies, Refusal, refusal, shown},
     reference::{Reference, ecr_registry},
     spec::{Built, DEFAULT_BASE, Dbt, Registry, Spec},
+    yaml::mapping,
 };
 
 #[cfg(test)]

@@ -113,10 +113,15 @@ impl Project {
     /// what looks like a secret. Symbolic links stay links, and those that lead to something else are not packed.
     pub fn read(path: &Path) -> Result<Self> {
         let tree = tree::read(path)?;
-        let name = tree.settings.name.ok_or_else(|| Error::NotAProject {
+        let refused = |reason: String| Error::NotAProject {
             path: path.into(),
-            reason: "its dbt_project.yml has no name".into(),
-        })?;
+            reason: format!("its dbt_project.yml has {reason}"),
+        };
+        let name = tree
+            .settings
+            .name
+            .ok_or_else(|| refused("no name".into()))?;
+        settings::check_name(&name).map_err(refused)?;
         Ok(Self {
             name,
             profile: tree.settings.profile,

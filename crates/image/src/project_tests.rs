@@ -335,6 +335,25 @@ fn a_directory_without_a_project_is_refused() {
         project(&[("dbt_project.yml", "profile: x")]).path(),
         "its dbt_project.yml has no name",
     );
+    for (name, example) in [
+        ("my-project", "my_project"),
+        ("1shop", "shop"),
+        ("a b.c", "a_b_c"),
+        ("'42'", "shop"),
+    ] {
+        let text = format!("name: {name}\nprofile: x");
+        let plain = name.trim_matches('\'');
+        refused(
+            project(&[("dbt_project.yml", &text)]).path(),
+            &format!(
+                "its dbt_project.yml has the name {plain:?}, which dbt refuses; use letters, digits and _, a digit not first, such as {example}"
+            ),
+        );
+    }
+    for name in ["_shop_2", "größe", "'{{ env_var(\"A\") }}'"] {
+        let text = format!("name: {name}\nprofile: x");
+        assert!(Project::read(project(&[("dbt_project.yml", &text)]).path()).is_ok());
+    }
     refused(
         project(&[("dbt_project.yml", "- a")]).path(),
         "its dbt_project.yml is not a mapping",

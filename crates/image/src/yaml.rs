@@ -109,6 +109,13 @@ impl Yaml {
     }
 }
 
+/// Refuses a text that is not one mapping, such as dbt takes for `--vars`.
+pub fn mapping(text: &str) -> Result<(), String> {
+    let document = Yaml::parse(text)?;
+    let root = document.root().filter(|root| root.is_mapping());
+    root.map(drop).ok_or_else(|| "it has no key".into())
+}
+
 /// A text in which tabs stand in indentation alone: elsewhere they part words as spaces do, but for this parser.
 fn spaced(text: &str) -> String {
     let mut indentation = true;
@@ -244,7 +251,7 @@ fn is_number(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::Yaml;
+    use super::{Yaml, mapping};
 
     fn text(yaml: &str, path: &[&str]) -> Option<String> {
         let yaml = Yaml::parse(yaml).unwrap();
@@ -258,6 +265,16 @@ mod tests {
     #[track_caller]
     fn check(yaml: &str, path: &[&str], expected: Option<&str>) {
         assert_eq!(text(yaml, path).as_deref(), expected, "{yaml:?} {path:?}");
+    }
+
+    #[test]
+    fn a_mapping_is_told_from_other_texts() {
+        for text in ["{}", "{a: 1, b: [x]}", "a: 1", r#"{"a":1}"#, "{a:1}", "{a}"] {
+            assert_eq!(mapping(text), Ok(()), "{text}");
+        }
+        for text in ["", "a", "a:1", "[a]", "{a: 1", "null", "a: b: c"] {
+            assert!(mapping(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import runpy
 import signal
 import threading
 from datetime import datetime, timezone
@@ -43,6 +44,11 @@ def test_dbts_options_with_values_are_known():
     from dbt.cli.main import cli
 
     assert commands.VALUED == {name for option in cli.params if not option.is_flag for name in option.opts}
+
+
+def test_what_previews_know_of_dbts_command_line_is_current():
+    update = runpy.run_path(str(Path(__file__).parents[2] / "src/components/schedule/command_line/update.py"))
+    assert update["PATH"].read_text() == update["described"](), "run update.py with the Python of these tests"
 
 
 @pytest.mark.parametrize("text", ["dbt build", "[]", "{}", "[1]", "[" * 50_000, json.dumps(["build"] * 101), json.dumps(["x" * 70_000])])

@@ -1,6 +1,6 @@
 //! One client per service and region, made when it is first used.
 
-use super::{Class, Configuration, During};
+use super::{Class, Configuration, During, ambient::half_a_pair};
 use crate::{
     context::Tags,
     error::{Error, Result},
@@ -302,16 +302,6 @@ impl Aws {
         let provider =
             aws_credential_types::provider::SharedCredentialsProvider::new(provider.build().await);
         sdk.into_builder().credentials_provider(provider).build()
-    }
-}
-
-/// What is wrong with keys in the environment of which one is missing: the SDK would use other credentials.
-fn half_a_pair() -> Option<&'static str> {
-    let set = |key| std::env::var_os(key).is_some_and(|value| !value.is_empty());
-    match (set("AWS_ACCESS_KEY_ID"), set("AWS_SECRET_ACCESS_KEY")) {
-        (true, false) => Some("AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY is not"),
-        (false, true) => Some("AWS_SECRET_ACCESS_KEY is set, but AWS_ACCESS_KEY_ID is not"),
-        _ => None,
     }
 }
 

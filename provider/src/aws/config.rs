@@ -9,11 +9,6 @@ use crate::{
     },
     value::{Properties, UNSAFE, Value},
 };
-use aws_config::{
-    meta::region::ProvideRegion,
-    profile::{ProfileFileRegionProvider, ProfileSet},
-};
-use aws_types::os_shim_internal::{Env, Fs};
 use std::collections::BTreeMap;
 use tonic::transport::Uri;
 
@@ -308,61 +303,6 @@ impl Configuration {
     /// The first property that does not fit.
     pub fn parse(properties: &Properties) -> Result<Self, crate::props::Failure> {
         Self::decode(&Value::Object(unquoted(Self::table(), properties)).plain())
-    }
-}
-
-/// The region that the configured profile, the environment or its profile names. Asks nobody.
-pub async fn ambient_region(profile: Option<&str>) -> Option<String> {
-    let set = |key: &&str| std::env::var(key).ok().filter(|r| !r.is_empty());
-    let mut files = ProfileFileRegionProvider::builder();
-    if let Some(profile) = profile {
-        files = files.profile_name(profile);
-    }
-    let files = files.build();
-    let of_profile = async || files.region().await.map(|region| region.to_string());
-    let environment = ["AWS_REGION", "AWS_DEFAULT_REGION"].iter().find_map(set);
-    match (profile, environment) {
-        (Some(_), environment) => of_profile().await.or(environment),
-        (None, None) => of_profile().await,
-        (None, environment) => environment,
-    }
-}
-
-/// Refuses a profile that the shared configuration files do not have. Asks nobody.
-pub(crate) async fn missing_profile(name: &str) -> Option<Failure> {
-    let (files, env, usual) = (Fs::real(), Env::real(), Default::default());
-    let there = aws_config::profile::load(&files, &env, &usual, None);
-    let reason = match there.await {
-        Ok(profiles) if profiles.get_profile(name).is_some() => return None,
-        Ok(profiles) => format!("there is no profile {name:?}; {}", listed(&profiles)),
-        Err(error) => {
-            let causes =
-                std::iter::successors(Some(&error as &dyn std::error::Error), |e| e.source());
-            let why = causes.last().map(ToString::to_string).unwrap_or_default();
-            format!("the profile {name:?} cannot be looked up: {why}")
-        }
-    };
-    let path = "profile".to_owned();
-    Some(Failure { path, reason })
-}
-
-fn listed(profiles: &ProfileSet) -> String {
-    let mut names: Vec<_> = profiles.profiles().collect();
-    names.sort_unstable();
-    match names.is_empty() {
-        true => "the shared configuration files have none (AWS_CONFIG_FILE, AWS_SHARED_CREDENTIALS_FILE, ~/.aws)".to_owned(),
-        false => format!("there are {}", names.join(", ")),
-    }
-}
-
-/// What is wrong when there is no region.
-#[must_use]
-pub fn no_region() -> crate::props::Failure {
-    crate::props::Failure {
-        path: "region".to_owned(),
-        reason:
-            "is required; set it with `pulumi config set dbt-aws:region eu-west-1`, or AWS_REGION"
-                .to_owned(),
     }
 }
 

@@ -8,6 +8,7 @@ mod roles;
 mod task;
 #[cfg(test)]
 mod tests;
+mod told;
 pub(crate) mod variables;
 
 use self::{
@@ -145,11 +146,13 @@ pub struct DbtProjectDbt {
 #[derive(Clone, Debug, Props)]
 pub struct DbtProjectProfile {
     /// The profile's name, as `dbt_project.yml` has it. Default: what it says there, which cannot be a template.
+    #[prop(check = checks::given)]
     pub name: Option<String>,
     /// The target's name, also in the path of the artifacts: letters, digits, `-` and `_`. Default: `prod`.
     #[prop(default = "prod", check = checks::target)]
     pub target: String,
     /// The schema that dbt builds in. Default: the dbt project's name.
+    #[prop(check = checks::given)]
     pub schema: Option<String>,
     /// How many models dbt builds at once. Default: 4.
     #[prop(default = 4, check = checks::threads)]
@@ -210,7 +213,7 @@ impl Component for DbtProject {
     fn construct(scope: &Scope, args: DbtProjectArgs) -> Result<DbtProjectFields, Failure> {
         let (platform, tags) = (&args.platform, &args.tags);
         let found = task::found(args.path.as_deref())?;
-        let failing = found.clean_fails.then_some("clean");
+        let told = told::of(&args, &found);
         let profile = args.profile.clone().unwrap_or_default();
         let target = profile.fields().target;
         let log_prefix = place(scope.name());
@@ -454,7 +457,7 @@ impl Component for DbtProject {
         let secret_names = variables::of_secrets(args.secrets.as_ref(), &args.secret_arns);
         let region = platform.key::<String>("region");
         let number = |n: &Output<i32>| n.map(|n| n.to_string());
-        let handle = Output::dictionary([
+        let own = [
             ("version", "1".into()),
             ("name", scope.name().into()),
             ("region", region.clone()),
@@ -468,11 +471,8 @@ impl Component for DbtProject {
             ("secretNames", secret_names),
             ("profileVariables", profile_variables),
             ("variables", own_variables.unwrap_or_default()),
-            (
-                "failingCommands",
-                failing.map(Into::into).unwrap_or_default(),
-            ),
-        ]);
+        ];
+        let handle = Output::dictionary(own.into_iter().chain(told));
         let place = all((region, state_machine.arn.clone()));
         Ok(DbtProjectFields {
             handle,

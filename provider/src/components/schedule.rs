@@ -1,5 +1,6 @@
 //! `dbt-aws:index:DbtSchedule`.
 
+mod command_line;
 mod commands;
 #[cfg(test)]
 mod tests;
@@ -17,7 +18,7 @@ use crate::{
     prelude::*,
     props::below,
     resources::{
-        ecs::task_definition::fargate_size,
+        ecs::task_definition,
         scheduler::{
             expression,
             schedule::{Schedule, ScheduleArgs, ScheduleStatus, ScheduleTargetArgs, moment},
@@ -132,7 +133,9 @@ fn overrides(check: &mut Check<'_>) {
         }
     }
     let run = Run {
-        has_profile: theirs("profileVariables").is_some(),
+        version: theirs("dbtVersion"),
+        profile: theirs("profileName"),
+        target: theirs("profileTarget"),
         failing: theirs("failingCommands").unwrap_or_default(),
     };
     if let Some(Value::List(lines)) = check.value("commands").as_ref().map(Value::peel) {
@@ -147,21 +150,12 @@ fn overrides(check: &mut Check<'_>) {
             }
         }
     }
-    let own = |name: &str| check.get::<Option<i32>>(name);
-    if let (Some(cpu), Some(memory)) = (own("cpu"), own("memory")) {
-        let theirs = |key: &str| theirs(key)?.parse().ok();
-        let field = if memory.is_some() { "memory" } else { "cpu" };
-        let given = cpu.or(memory).is_some();
-        let pair = (
-            cpu.or_else(|| theirs("cpu")),
-            memory.or_else(|| theirs("memory")),
-        );
-        if let (true, (Some(cpu), Some(memory))) = (given, pair)
-            && let Err(reason) = fargate_size(cpu, memory)
-        {
-            check.fail(field, reason);
-        }
-    }
+    let size = |name| match check.get::<Option<i32>>(name)? {
+        None => theirs(name)?.parse().ok(),
+        own => own,
+    };
+    let (cpu, memory) = (size("cpu"), size("memory"));
+    task_definition::size(check, cpu, memory);
     if let (Some(commands), Some(environment)) = (
         check.get::<Option<Vec<String>>>("commands"),
         check.get::<Option<BTreeMap<String, String>>>("environment"),

@@ -1,7 +1,10 @@
 //! Checks properties against their table, collecting every failure with its path.
 
 use super::{Failure, Field, Property, Table, Type, below, join_index, json::unsafe_number, tags};
-use crate::value::{Properties, UNSAFE, Value};
+use crate::{
+    formats::nearest,
+    value::{Properties, UNSAFE, Value},
+};
 
 /// Everything that is wrong with these properties. Unknown values are passed over.
 #[must_use]
@@ -165,19 +168,8 @@ fn check_object(table: &Table, properties: &Properties, path: &str, found: &mut 
 }
 
 fn unknown_key(table: &Table, path: &str, key: &str) -> Failure {
-    let nearest = table
-        .fields
-        .iter()
-        .map(|f| {
-            (
-                strsim::jaro_winkler(&f.name.to_lowercase(), &key.to_lowercase()),
-                f.name,
-            )
-        })
-        .filter(|(score, _)| *score > 0.75)
-        .max_by(|a, b| a.0.total_cmp(&b.0));
-    let reason = match nearest {
-        Some((_, name)) => format!("is not a property here; did you mean {name}?"),
+    let reason = match nearest(key, table.fields.iter().map(|f| f.name)) {
+        Some(name) => format!("is not a property here; did you mean {name}?"),
         None => {
             let names: Vec<_> = table.fields.iter().map(|f| f.name).collect();
             format!("is not a property here; there are {}", names.join(", "))

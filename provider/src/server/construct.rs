@@ -28,11 +28,23 @@ use std::{
     },
     time::Duration,
 };
-use tonic::{Status, transport::Channel};
+use tonic::{Code, Status, transport::Channel};
 
 type Client = ResourceMonitorClient<Channel>;
 
 pub(super) async fn construct(
+    provider: &Provider,
+    request: rpc::ConstructRequest,
+) -> std::result::Result<rpc::ConstructResponse, Status> {
+    let _call = provider.calls.begin();
+    let constructed = constructed(provider, request).await;
+    if matches!(&constructed, Err(status) if status.code() == Code::InvalidArgument) {
+        provider.calls.others().await;
+    }
+    constructed
+}
+
+async fn constructed(
     provider: &Provider,
     request: rpc::ConstructRequest,
 ) -> std::result::Result<rpc::ConstructResponse, Status> {

@@ -2,7 +2,7 @@
 
 use super::{Provider, status};
 use crate::{
-    aws::{Configuration, ambient_region, missing_profile, no_region, unquoted},
+    aws::{Configuration, ambient_region, no_region, unquoted, unusable},
     context::{Log, Severity},
     error::Error,
     identity::Seen,
@@ -79,13 +79,7 @@ impl ResourceProvider for Provider {
         let mut known = news.clone();
         known.remove("version");
         found.extend(Configuration::failures(&known));
-        if let Some(profile) = news
-            .get("profile")
-            .and_then(Value::as_str)
-            .filter(|p| !p.is_empty())
-        {
-            found.extend(missing_profile(profile).await);
-        }
+        found.extend(unusable(&known).await);
         mark_secrets(Configuration::table(), &mut news);
         Ok(Response::new(checked(&news, found)))
     }
@@ -122,6 +116,7 @@ impl ResourceProvider for Provider {
     }
 
     async fn check(&self, request: Request<rpc::CheckRequest>) -> Reply<rpc::CheckResponse> {
+        let _call = self.calls.begin();
         let request = request.into_inner();
         let resource = self.resource(token_of(&request.urn))?;
         let configured = self.configured()?;
@@ -145,6 +140,7 @@ impl ResourceProvider for Provider {
     }
 
     async fn diff(&self, request: Request<rpc::DiffRequest>) -> Reply<rpc::DiffResponse> {
+        let _call = self.calls.begin();
         let request = request.into_inner();
         let resource = self.resource(token_of(&request.urn))?;
         let (old_inputs, olds) = (from_struct(request.old_inputs), from_struct(request.olds));
@@ -158,6 +154,7 @@ impl ResourceProvider for Provider {
     }
 
     async fn create(&self, request: Request<rpc::CreateRequest>) -> Reply<rpc::CreateResponse> {
+        let _call = self.calls.begin();
         let request = request.into_inner();
         let resource = self.resource(token_of(&request.urn))?;
         let inputs = from_struct(request.properties);
@@ -222,6 +219,7 @@ impl ResourceProvider for Provider {
     }
 
     async fn update(&self, request: Request<rpc::UpdateRequest>) -> Reply<rpc::UpdateResponse> {
+        let _call = self.calls.begin();
         let request = request.into_inner();
         let resource = self.resource(token_of(&request.urn))?;
         let (old_inputs, olds) = (from_struct(request.old_inputs), from_struct(request.olds));

@@ -312,6 +312,26 @@ impl Packages {
     }
 }
 
+/// Whether dbt takes a project's name, as far as that can be said.
+pub(super) fn check_name(name: &str) -> Result<(), String> {
+    let fits = |c: char| c.is_alphanumeric() || c == '_';
+    let begins_well = name.starts_with(|c: char| fits(c) && !c.is_ascii_digit());
+    if is_template(name) || begins_well && name.chars().all(fits) {
+        return Ok(());
+    }
+    let named: String = name
+        .chars()
+        .map(|c| if fits(c) { c } else { '_' })
+        .collect();
+    let example = match named.trim_start_matches(|c: char| c.is_ascii_digit()) {
+        "" => "shop",
+        rest => rest,
+    };
+    Err(format!(
+        "the name {name:?}, which dbt refuses; use letters, digits and _, a digit not first, such as {example}"
+    ))
+}
+
 /// Whether only dbt can say what a text comes to.
 pub(super) fn is_template(text: &str) -> bool {
     text.contains("{{") || text.contains("{%")

@@ -6,7 +6,7 @@ use crate::{
     formats::is_arn,
     prelude::*,
     props::{below, tags},
-    resources::ecs::task_definition::fargate_size,
+    resources::ecs::task_definition,
 };
 use dbt_aws_image::{Dbt, Project, Reference, ecr_registry};
 
@@ -39,11 +39,7 @@ pub(super) fn project(check: &mut Check<'_>) {
     if check.has("image") && path.is_none() {
         with_image(check);
     }
-    if let (Some(cpu), Some(memory)) = (check.get("cpu"), check.get("memory"))
-        && let Err(reason) = fargate_size(cpu, memory)
-    {
-        check.fail("memory", reason);
-    }
+    task_definition::size(check, check.get("cpu"), check.get("memory"));
     names(check);
     if let Some(Some(tags)) = check.get::<Option<Tags>>("tags")
         && tags.len() > MOST_TAGS
@@ -82,24 +78,29 @@ fn profile_name(check: &mut Check<'_>, found: Option<&str>) {
         Some(profile) if profile.is_unknown() => Value::Unknown,
         profile => profile.unwrap_or_default().field("name"),
     };
-    let name = match &own {
-        Value::Null => found,
+    let own = match &own {
+        Value::Null => None,
         Value::String(own) => Some(own.as_str()),
         _ => return,
     };
-    match name {
-        None => check.fail(
-            "profile.name",
-            "is required, because dbt_project.yml names no profile; or write profile: there",
-        ),
-        Some(name) if name.contains("{{") => {
-            let reason = format!(
-                "{name:?} is a template, which only dbt can read; give the name that it comes to"
-            );
-            check.fail("profile.name", reason);
+    // dbt itself may be told of another.
+    let fields = ["environment", "secrets", "secretArns"];
+    let mut variables = fields.into_iter().flat_map(|field| check.keys(field));
+    let is_told = variables.any(|name| ["DBT_PROFILE", "DBT_ENGINE_PROFILE"].contains(&&*name));
+    let reason = match (own, found) {
+        (None, None) => {
+            "is required, because dbt_project.yml names no profile; or write profile: there"
+                .to_owned()
         }
-        Some(_) => {}
-    }
+        (Some(name), _) | (None, Some(name)) if name.contains("{{") => format!(
+            "{name:?} is a template, which only dbt can read; give the name that it comes to"
+        ),
+        (Some(own), Some(found)) if own != found && !found.contains("{{") && !is_told => format!(
+            "is {own:?}, and dbt looks for {found:?}, which dbt_project.yml names; leave it out, or change it there"
+        ),
+        _ => return,
+    };
+    check.fail("profile.name", reason);
 }
 
 /// What there is to install, judged before the image is.
@@ -213,6 +214,13 @@ pub(crate) fn settings(settings: &Json) -> Result<(), String> {
         Ok(())
     } else {
         Err("must be an object of the adapter's settings".to_owned())
+    }
+}
+
+pub(super) fn given(text: &str) -> Result<(), String> {
+    match text.trim().is_empty() {
+        true => Err("must not be empty; leave it out for the default".to_owned()),
+        false => Ok(()),
     }
 }
 

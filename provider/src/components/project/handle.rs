@@ -59,12 +59,24 @@ pub(crate) fn look(aws: &Aws, inputs: &Properties, field: &str) -> Vec<Failure> 
 
 /// Refuses what is not the handle of `component`, which has these keys.
 pub(crate) fn check(check: &mut Check<'_>, field: &str, component: &str, keys: &[&str]) {
-    let Some(handle) = check.get::<BTreeMap<String, String>>(field) else {
-        return;
+    let value = check.value(field).unwrap_or_default();
+    let handle = format!("the handle of a {component}, such as `{field}.handle`");
+    let reason = match value.peel() {
+        Value::Null | Value::Unknown => return,
+        Value::Object(given) if given.contains_key("handle") => {
+            format!("must be {handle}, not all that it answers")
+        }
+        Value::Object(given) => match keys.iter().find(|key| !given.contains_key(**key)) {
+            Some(missing) => format!("has no {missing}: give {handle}"),
+            None => return,
+        },
+        Value::Opaque(_) => format!("must be {handle}, not the component itself"),
+        _ => format!("must be {handle}"),
     };
-    if let Some(missing) = keys.iter().find(|key| !handle.contains_key(**key)) {
-        let reason =
-            format!("has no {missing}: give the handle of a {component}, such as `{field}.handle`");
-        check.fail(field, reason);
-    }
+    // What is no handle is told once.
+    check.failures.retain(|failure| {
+        let rest = failure.path.strip_prefix(field);
+        rest.is_none_or(|rest| !rest.is_empty() && !rest.starts_with(['.', '[']))
+    });
+    check.fail(field, reason);
 }

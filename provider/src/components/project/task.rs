@@ -111,7 +111,7 @@ pub(super) fn environment(
 #[derive(Clone, Debug, Default)]
 pub(super) struct Found {
     name: Option<String>,
-    profile: Option<String>,
+    pub(super) profile: Option<String>,
     /// Whether `dbt clean` fails in every run.
     pub(super) clean_fails: bool,
 }

@@ -97,10 +97,13 @@ async fn the_shortest_project() {
             "accountId": "111122223333",
             "artifactsUri": "s3://analytics-artifacts/shop/prod",
             "cpu": "1024",
+            "dbtVersion": "1.11",
             "deadLetterArn": "arn:aws:service:eu-west-1:123456789012:shop-dead-letters",
             "failingCommands": "clean",
             "memory": "2048",
             "name": "shop",
+            "profileName": "jaffle_shop",
+            "profileTarget": "prod",
             "profileVariables": "",
             "region": "eu-west-1",
             "schedulerRoleArn": "arn:aws:service:eu-west-1:123456789012:shop-scheduler-role",
@@ -408,8 +411,8 @@ fn wrong_inputs_are_refused_with_their_path() {
     wrong(
         set("cpu", json!("1024")),
         &expect![[r#"
-        cpu: must be a whole number, not text
-    "#]],
+            cpu: must be a whole number, not text; it is in units, of which a virtual CPU has 1024
+        "#]],
     );
     wrong(
         set("architecture", json!("arm64")),

@@ -1,5 +1,7 @@
 //! dbt command lines, refused where the runner would refuse them.
 
+use super::command_line::{CommandLine, Parsed};
+use crate::formats::nearest;
 use serde::Deserialize;
 use std::{collections::BTreeMap, sync::LazyLock};
 
@@ -24,10 +26,13 @@ static FACTS: LazyLock<Facts> = LazyLock::new(|| {
 });
 
 /// What a project's handle tells of its runs.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Run {
-    /// Whether a profile is written for it.
-    pub(super) has_profile: bool,
+    /// The minor version of dbt Core in the image, where it is known.
+    pub(super) version: Option<String>,
+    /// The name of the profile that is written for it, and its only target.
+    pub(super) profile: Option<String>,
+    pub(super) target: Option<String>,
     /// The commands that fail in every run, with commas between.
     pub(super) failing: String,
 }
@@ -49,15 +54,15 @@ impl Run {
         let Some(first) = own.first() else {
             return Err("names no dbt command; did you mean dbt build?".to_owned());
         };
-        if !first.starts_with('-') && !FACTS.commands.contains(first) {
+        let known = self.version.as_deref().and_then(CommandLine::of);
+        let names = match known {
+            Some(known) => known.names(),
+            None => FACTS.commands.iter().map(String::as_str).collect(),
+        };
+        if !first.starts_with('-') && !names.contains(first.as_str()) {
             let is_dbts = own.len() < words.len();
-            let nearest = FACTS.commands.iter().filter(|_| is_dbts);
-            let nearest = nearest
-                .map(|command| (strsim::jaro_winkler(command, first), command))
-                .filter(|(likeness, _)| *likeness > 0.75)
-                .max_by(|a, b| a.0.total_cmp(&b.0));
-            return Err(match nearest {
-                Some((_, command)) => {
+            return Err(match nearest(first, names).filter(|_| is_dbts) {
+                Some(command) => {
                     format!("dbt has no command {first:?}; did you mean {command}?")
                 }
                 None => format!(
@@ -65,32 +70,23 @@ impl Run {
                 ),
             });
         }
-        let command = from_name(own);
-        let name = command.first().map_or("", String::as_str);
-        let mut of_docs = own.iter().map(String::as_str);
-        let of_docs = of_docs.find(|word| ["generate", "serve"].contains(word));
-        if name == "docs" && of_docs == Some("serve") {
-            return Err("never ends, and nobody can reach a run; use dbt docs generate".to_owned());
-        }
-        let has = |option: &str| {
-            own.iter()
-                .any(|word| word.split('=').next() == Some(option))
+        let parsed = match known {
+            Some(known) => known.parse(own)?,
+            None => guessed(own),
         };
-        for (option, reason) in &FACTS.own_options {
-            if has(option) && (option != "--profiles-dir" || self.has_profile) {
-                return Err(format!("has {option}: {reason}; leave the option out"));
-            }
-        }
+        self.refuse(&parsed)?;
         let shell = variable(line)
             .map(|name| format!("holds {name}, which no shell replaces; write what it stands for"));
         let mut warnings = Vec::from_iter(shell);
+        let name = parsed.command.as_str();
         let fails = match name {
             "clean" => {
-                !has("--no-clean-project-files-only") && self.failing.split(',').any(|f| f == name)
+                !parsed.has("--no-clean-project-files-only")
+                    && self.failing.split(',').any(|f| f == name)
             }
             "deps" => true,
-            "init" => !has("--skip-profile-setup"),
-            "retry" if has("--state") => return Ok(warnings),
+            "init" => !parsed.has("--skip-profile-setup"),
+            "retry" if parsed.has("--state") => return Ok(warnings),
             _ => is_first,
         };
         match FACTS.advice.get(name) {
@@ -101,6 +97,61 @@ impl Run {
             }
             None => Ok(warnings),
         }
+    }
+
+    /// Refuses what no run can do, whatever the version of dbt is.
+    fn refuse(&self, parsed: &Parsed) -> Result<(), String> {
+        if parsed.command == "docs serve" {
+            return Err("never ends, and nobody can reach a run; use dbt docs generate".to_owned());
+        }
+        for (option, reason) in &FACTS.own_options {
+            if parsed.has(option) && (option != "--profiles-dir" || self.profile.is_some()) {
+                return Err(format!("has {option}: {reason}; leave the option out"));
+            }
+        }
+        for (option, own, property) in [
+            ("--profile", &self.profile, "profile.name"),
+            ("--target", &self.target, "profile.target"),
+        ] {
+            if let (Some(own), Some(given)) = (own, parsed.value(option))
+                && own != given
+            {
+                let kind = &option[2..];
+                return Err(format!(
+                    "has {option} {given}, and the only {kind} of a run is {own}; leave the option out, or set \
+                     {property} of the project"
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What the words mean in any version of dbt, as far as that can be said.
+fn guessed(words: &[String]) -> Parsed {
+    let command = from_name(words);
+    let mut name = command.first().cloned().unwrap_or_default();
+    let mut of_docs = words.iter().map(String::as_str);
+    if name == "docs"
+        && let Some(second) = of_docs.find(|word| ["generate", "serve"].contains(word))
+    {
+        name = format!("docs {second}");
+    }
+    let after = words.iter().skip(1).map(Some).chain([None]);
+    let options = words.iter().zip(after).map(|(word, next)| {
+        let (name, value) = match word.split_once('=') {
+            Some((name, value)) => (name, Some(value.to_owned())),
+            None => (word.as_str(), next.cloned()),
+        };
+        let name = match name {
+            "-t" => "--target",
+            name => name,
+        };
+        (name.to_owned(), Vec::from_iter(value))
+    });
+    Parsed {
+        command: name,
+        options: options.filter(|(name, _)| name.starts_with('-')).collect(),
     }
 }
 
@@ -197,7 +248,7 @@ mod tests {
     #[test]
     fn what_the_runner_refuses_is_refused() {
         let run = Run {
-            has_profile: true,
+            profile: Some("shop".to_owned()),
             ..Run::default()
         };
         for (line, reason) in cases().refused {
@@ -275,6 +326,51 @@ mod tests {
             ("dbt run --vars '{a: \"^b$\"}' $", None),
         ] {
             assert_eq!(variable(line), found, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_the_packed_dbt_does_not_take_is_refused() {
+        let run = Run {
+            version: Some("1.11".to_owned()),
+            profile: Some("shop".to_owned()),
+            target: Some("prod".to_owned()),
+            ..Run::default()
+        };
+        for (line, reason) in [
+            ("dbt build --fullrefresh", "did you mean --full-refresh?"),
+            ("dbt biuld", "did you mean build?"),
+            ("dbt docs serve --port 80", "never ends"),
+            ("dbt build --target-path x", "has --target-path: dbt writes"),
+            (
+                "dbt build -t dev",
+                "has --target dev, and the only target of a run is prod; leave the option out, or set profile.target of the project",
+            ),
+            (
+                "dbt --profile=other build",
+                "has --profile other, and the only profile of a run is shop; leave",
+            ),
+        ] {
+            let found = run.judge(line, true).expect_err(line);
+            assert!(found.contains(reason), "{line}: {found}");
+            let anywhere = Run {
+                version: None,
+                ..run.clone()
+            };
+            let holds_for_all = !reason.contains("--full-refresh");
+            assert_eq!(anywhere.judge(line, true).is_err(), holds_for_all, "{line}");
+        }
+        assert_eq!(
+            run.judge("dbt build --target prod --profile shop", true),
+            Ok(vec![])
+        );
+        // Another version may take anything.
+        for version in [None, Some("1.10".to_owned())] {
+            let other = Run {
+                version,
+                ..Run::default()
+            };
+            assert_eq!(other.judge("dbt build --new-option", true), Ok(vec![]));
         }
     }
 }

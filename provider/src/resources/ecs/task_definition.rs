@@ -114,16 +114,19 @@ pub struct TaskDefinitionOutputs {
     pub revision: i32,
 }
 
+/// What the numbers of a size count.
+const UNITS: [(&str, &str); 2] = [
+    ("cpu", "in units, of which a virtual CPU has 1024"),
+    ("memory", "in MiB, of which a GiB has 1024"),
+];
+
 /// The newest revisions, that stay active: runs under way and queued may still use those before the last.
 const ACTIVE: usize = 3;
 
-/// What is wrong with a pair of CPU units and MiB of memory on Fargate.
+/// What is wrong with `cpu`, in units, and `memory`, in MiB, on Fargate.
 ///
 /// See [task size](https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html).
-///
-/// # Errors
-/// Fargate does not have it; the nearest that it has are named.
-pub fn fargate_size(cpu: i32, memory: i32) -> Result<(), String> {
+fn fargate_size(cpu: i32, memory: i32) -> Vec<Failure> {
     let mut pairs = vec![(256, 512), (256, 1024), (256, 2048)];
     let steps = [
         (512, 1024, 4096, 1024),
@@ -137,7 +140,27 @@ pub fn fargate_size(cpu: i32, memory: i32) -> Result<(), String> {
         pairs.extend((least..=most).step_by(step).map(|memory| (cpu, memory)));
     }
     if pairs.contains(&(cpu, memory)) {
-        return Ok(());
+        return Vec::new();
+    }
+    let failure = |path: &str, reason: String| Failure {
+        path: path.to_owned(),
+        reason,
+    };
+    // Nothing is as small in units or MiB as what somebody means in whole ones.
+    let meant = |n: i32, is_known: &dyn Fn(i32) -> bool| {
+        let units = n
+            .checked_mul(1024)
+            .filter(|units| n < 256 && is_known(*units));
+        units.map(|units| format!("; for {n} give {units}"))
+    };
+    let cpu_meant = meant(cpu, &|units| pairs.iter().any(|pair| pair.0 == units));
+    let memory_meant = meant(memory, &|units| pairs.iter().any(|pair| pair.1 == units));
+    let meant = UNITS.into_iter().zip([cpu_meant, memory_meant]);
+    let meant = meant
+        .filter_map(|((path, unit), meant)| Some(failure(path, format!("is {unit}{}", meant?))));
+    let meant: Vec<_> = meant.collect();
+    if !meant.is_empty() {
+        return meant;
     }
     let ratio = |a: i32, b: i32| (f64::from(a.max(1)) / f64::from(b)).log2().abs();
     let far = |pair: &(i32, i32)| ratio(cpu, pair.0) + ratio(memory, pair.1);
@@ -147,10 +170,40 @@ pub fn fargate_size(cpu: i32, memory: i32) -> Result<(), String> {
         .take(3)
         .map(|(c, m)| format!("{c} with {m}"))
         .collect();
-    Err(format!(
-        "Fargate has no cpu {cpu} with memory {memory}; the nearest are {}",
-        nearest.join(", ")
-    ))
+    let path = match pairs.iter().any(|pair| pair.0 == cpu) {
+        true => "memory",
+        false => "cpu",
+    };
+    let nearest = nearest.join(", ");
+    let reason =
+        format!("Fargate has no cpu {cpu} with memory {memory}; the nearest are {nearest}");
+    vec![failure(path, reason)]
+}
+
+/// Refuses a size that Fargate does not have, of the properties `cpu` and `memory`.
+pub(crate) fn size(check: &mut Check<'_>, cpu: Option<i32>, memory: Option<i32>) {
+    for failure in &mut check.failures {
+        let unit = UNITS.iter().find(|(field, _)| failure.path == *field);
+        if let (Some((_, unit)), true) = (unit, failure.reason.starts_with("must be a whole")) {
+            failure.reason += &format!("; it is {unit}");
+        }
+    }
+    let (Some(cpu), Some(memory)) = (cpu, memory) else {
+        return;
+    };
+    for failure in fargate_size(cpu, memory) {
+        // What the program does not say is nothing that it could change.
+        let other = if failure.path == "cpu" {
+            "memory"
+        } else {
+            "cpu"
+        };
+        let path = match check.has(&failure.path) || !check.has(other) {
+            true => failure.path,
+            false => other.to_owned(),
+        };
+        check.fail(path, failure.reason);
+    }
 }
 
 impl CustomResource for TaskDefinition {
@@ -176,11 +229,7 @@ impl CustomResource for TaskDefinition {
     type Outputs = TaskDefinitionOutputs;
 
     fn check(check: &mut Check<'_>) {
-        if let (Some(cpu), Some(memory)) = (check.get("cpu"), check.get("memory"))
-            && let Err(reason) = fargate_size(cpu, memory)
-        {
-            check.fail("memory", reason);
-        }
+        size(check, check.get("cpu"), check.get("memory"));
         let Some(containers) = check.get::<Vec<TaskDefinitionContainer>>("containerDefinitions")
         else {
             return;
@@ -472,12 +521,23 @@ mod tests {
         assert!(
             sizes
                 .iter()
-                .all(|(cpu, memory)| fargate_size(*cpu, *memory).is_ok())
+                .all(|(cpu, memory)| fargate_size(*cpu, *memory).is_empty())
         );
-        let wrong = |cpu, memory| fargate_size(cpu, memory).expect_err("no such size");
+        let wrong = |cpu, memory| {
+            let found = fargate_size(cpu, memory).into_iter();
+            found
+                .map(|failure| failure.to_string())
+                .collect::<Vec<_>>()
+                .join("\n")
+        };
+        assert_eq!(
+            wrong(1, 4),
+            "cpu: is in units, of which a virtual CPU has 1024; for 1 give 1024\n\
+             memory: is in MiB, of which a GiB has 1024; for 4 give 4096"
+        );
         assert_eq!(
             wrong(1024, 1500),
-            "Fargate has no cpu 1024 with memory 1500; the nearest are 1024 with 2048, 1024 with 3072, 512 with 2048"
+            "memory: Fargate has no cpu 1024 with memory 1500; the nearest are 1024 with 2048, 1024 with 3072, 512 with 2048"
         );
         assert!(wrong(256, 4096).contains("256 with 2048"));
         assert!(wrong(256, 256).contains("256 with 512"));

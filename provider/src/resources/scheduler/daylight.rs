@@ -1,13 +1,27 @@
 //! What daylight saving time skips.
 
-use super::expression::Cron;
-use jiff::{Span, Timestamp, civil::DateTime, tz::TimeZone};
+use super::expression::{self, Cron};
+use jiff::{
+    Span, Timestamp,
+    civil::DateTime,
+    tz::{AmbiguousOffset, TimeZone},
+};
+
+/// The first time that an expression names and a zone's clocks skip.
+pub(super) fn first_skipped(expression: &str, zone: &str, from: Timestamp) -> Option<DateTime> {
+    let inside = |kind: &str| expression.strip_prefix(kind)?.strip_suffix(')');
+    match (inside("cron("), inside("at(")) {
+        (Some(fields), _) => skipped(&expression::cron(fields).ok()?, zone, from),
+        (_, Some(time)) => Some(time.parse().ok()?).filter(|time| skips(zone, *time)),
+        _ => None,
+    }
+}
 
 /// The first time within two years that a cron expression names and a zone's clocks skip. The scheduler then skips the
 /// run too.
 ///
 /// See [daylight saving time](https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#daylist-savings-time).
-pub(super) fn skipped(cron: &Cron, zone: &str, from: Timestamp) -> Option<DateTime> {
+fn skipped(cron: &Cron, zone: &str, from: Timestamp) -> Option<DateTime> {
     // A schedule of every hour goes on with the next.
     if cron.hours.len() == 24 {
         return None;
@@ -27,6 +41,12 @@ pub(super) fn skipped(cron: &Cron, zone: &str, from: Timestamp) -> Option<DateTi
         })
 }
 
+/// Whether a zone's clocks skip a time.
+fn skips(zone: &str, time: DateTime) -> bool {
+    let offset = |zone: TimeZone| zone.to_ambiguous_timestamp(time).offset();
+    TimeZone::get(zone).is_ok_and(|zone| matches!(offset(zone), AmbiguousOffset::Gap { .. }))
+}
+
 /// The times that a cron expression names on the day of `day`, as far as the days of the month do not matter.
 fn times(cron: &Cron, day: DateTime) -> impl Iterator<Item = DateTime> {
     let weekday = u16::from(day.weekday().to_sunday_one_offset().unsigned_abs());
@@ -43,7 +63,7 @@ fn times(cron: &Cron, day: DateTime) -> impl Iterator<Item = DateTime> {
 
 #[cfg(test)]
 mod tests {
-    use super::skipped;
+    use super::{skipped, skips};
     use crate::resources::scheduler::expression::cron;
 
     #[test]
@@ -68,5 +88,21 @@ mod tests {
         expect("30 2 * 6 ? *", "Europe/Paris", None);
         expect("30 2 * * ? *", "UTC", None);
         expect("30 * * * ? *", "Europe/Paris", None);
+    }
+
+    #[test]
+    fn a_single_time_may_be_one_that_clocks_skip() {
+        for (time, zone, is_skipped) in [
+            ("2027-03-28T02:30:00", "Europe/Paris", true),
+            ("2027-03-28T03:00:00", "Europe/Paris", false),
+            ("2027-10-31T02:30:00", "Europe/Paris", false),
+            ("2027-03-28T02:30:00", "UTC", false),
+        ] {
+            assert_eq!(
+                skips(zone, time.parse().expect("a time")),
+                is_skipped,
+                "{time} in {zone}"
+            );
+        }
     }
 }

@@ -131,35 +131,29 @@ impl CustomResource for Schedule {
     type Outputs = ScheduleOutputs;
 
     fn check(check: &mut Check<'_>) {
-        let of = |name| {
-            check
-                .get::<Option<String>>(name)
-                .flatten()
-                .and_then(|t| time(&t).ok())
+        let moment = |name| {
+            let text = check.get::<Option<String>>(name).flatten()?;
+            jiff::Timestamp::from_second(time(&text).ok()?.secs()).ok()
         };
-        if let (Some(start), Some(end)) = (of("start"), of("end"))
+        let (now, times) = (jiff::Timestamp::now(), (moment("start"), moment("end")));
+        let (expression, zone) = (check.get("scheduleExpression"), check.get("timezone"));
+        if let (Some(start), Some(end)) = times
             && end <= start
         {
             check.fail("end", "must be after start");
         }
-        let now = jiff::Timestamp::now();
-        let expression = check.get::<String>("scheduleExpression");
-        let zone = check.get::<String>("timezone");
-        if let (Some(expression), Some(zone)) = (&expression, &zone)
-            && let Some(reason) = never::reason(expression, zone, now)
-        {
-            check.warn("scheduleExpression", reason);
-        }
-        let cron = expression
-            .and_then(|e| expression::cron(e.strip_prefix("cron(")?.strip_suffix(')')?).ok());
-        if let (Some(cron), Some(zone)) = (cron, zone)
-            && let Some(time) = daylight::skipped(&cron, &zone, now)
-        {
-            let reason = format!(
-                "daylight saving time skips {}, and AWS then skips the run; choose an hour that {zone} always has",
-                time.strftime("%H:%M on %Y-%m-%d")
-            );
-            check.warn("scheduleExpression", &reason);
+        if let (Some(expression), Some(zone)) = (expression, zone) {
+            let (expression, zone): (String, String) = (expression, zone);
+            if let Some(reason) = never::reason(&expression, &zone, now, times) {
+                check.warn("scheduleExpression", reason);
+            }
+            if let Some(time) = daylight::first_skipped(&expression, &zone, now) {
+                let reason = format!(
+                    "daylight saving time skips {}, and AWS then skips the run; choose an hour that {zone} always has",
+                    time.strftime("%H:%M on %Y-%m-%d")
+                );
+                check.warn("scheduleExpression", &reason);
+            }
         }
         let Some(ScheduleTarget {
             arn,

@@ -90,8 +90,53 @@ async fn what_a_child_refuses_is_refused_first() {
             "image",
             "leave https:// out",
         ),
-        ("/memory", json!(4), "memory", "the nearest are"),
-        ("/cpu", json!(1), "memory", "the nearest are"),
+        (
+            "/memory",
+            json!(4),
+            "memory",
+            "is in MiB, of which a GiB has 1024; for 4 give 4096",
+        ),
+        (
+            "/cpu",
+            json!(1),
+            "cpu",
+            "is in units, of which a virtual CPU has 1024; for 1 give 1024",
+        ),
+        ("/cpu", json!(0.5), "cpu", "not a number; it is in units"),
+        ("/memory", json!("4 GB"), "memory", "not text; it is in MiB"),
+        ("/cpu", json!(1000), "cpu", "the nearest are"),
+        ("/cpu", json!(4096), "cpu", "the nearest are"),
+        ("/memory", json!(3000), "memory", "the nearest are"),
+        (
+            "/platform",
+            json!("analytics"),
+            "platform",
+            "must be the handle of a DbtPlatform, such as `platform.handle`",
+        ),
+        (
+            "/platform",
+            json!({"handle": {"a": "b"}, "vpcId": "v"}),
+            "platform",
+            "not all that it answers",
+        ),
+        (
+            "/profile/schema",
+            json!(""),
+            "profile.schema",
+            "must not be empty",
+        ),
+        (
+            "/profile/schema",
+            json!(" "),
+            "profile.schema",
+            "must not be empty",
+        ),
+        (
+            "/profile/target",
+            json!(""),
+            "profile.target",
+            "must be letters",
+        ),
         (
             "/platform/permissionsBoundaryArn",
             json!("b"),
@@ -107,4 +152,25 @@ async fn what_a_child_refuses_is_refused_first() {
     let found = refused(project.as_ref(), &unknown).await;
     let found: Vec<_> = found.iter().map(|failure| failure.path.as_str()).collect();
     assert_eq!(found, ["policyStatements[0].actions"]);
+}
+
+#[test]
+fn a_profile_is_the_one_that_dbt_looks_for() {
+    let profile =
+        |name: &'static str| move |all: &mut Document| all["profile"] = json!({"name": name});
+    wrong(profile("jaffle_shop"), &expect![[""]]);
+    wrong(
+        profile("other"),
+        &expect![[r#"
+        profile.name: is "other", and dbt looks for "jaffle_shop", which dbt_project.yml names; leave it out, or change it there
+    "#]],
+    );
+    // dbt reads it in the environment.
+    wrong(
+        |all| {
+            profile("other")(all);
+            all["environment"] = json!({"DBT_PROFILE": "other"});
+        },
+        &expect![[""]],
+    );
 }

@@ -23,14 +23,25 @@ async fn a_preview_tells_which_variables_are_read_and_declared() {
     let told = async |given: &Document| {
         let (_, answered) = recorded(inputs(given), As::Preview).await;
         let handle = answered["handle"].plain();
-        ["variables", "profileVariables", "failingCommands"].map(|key| handle.field(key).to_json())
+        let keys = [
+            "variables",
+            "profileVariables",
+            "failingCommands",
+            "dbtVersion",
+            "profileName",
+            "profileTarget",
+        ];
+        keys.map(|key| handle.field(key).to_json())
     };
     assert_eq!(
         told(&given).await,
         [
             json!("OWN,REGION,TEAM"),
             json!("KEY_FILE,env_var"),
-            json!(null)
+            json!(null),
+            json!("1.11"),
+            json!("shop"),
+            json!("prod"),
         ]
     );
     let secret = |text: &str| Value::secret(text.into());
@@ -49,8 +60,18 @@ async fn a_preview_tells_which_variables_are_read_and_declared() {
         json!("OWN,REGION,TEAM")
     );
     let elsewhere = json!({"platform": platform(), "image": "ghcr.io/team/shop:1", "environment": {"OWN": "1"}});
-    assert_eq!(
-        told(&elsewhere).await,
-        [json!(null), json!(null), json!(null)]
-    );
+    let nothing = json!(null);
+    assert_eq!(told(&elsewhere).await, [(); 6].map(|()| nothing.clone()));
+    // Nothing is known of a new warehouse, and the platform's handle is unknown to the SDKs.
+    let mut new = inputs(&given);
+    new.insert("platform".to_owned(), Value::Unknown);
+    let (_, answered) = recorded(new, As::Preview).await;
+    let handle = answered["handle"].plain();
+    let known =
+        ["dbtVersion", "profileName", "profileTarget"].map(|key| handle.field(key).to_json());
+    assert_eq!(known, [json!("1.11"), json!("shop"), json!("prod")]);
+    std::fs::write(directory.path().join("requirements.txt"), "dbt-postgres").expect("written");
+    let mut own = given;
+    own["dbt"] = json!({"requirements": directory.path().join("requirements.txt")});
+    assert_eq!(told(&own).await[3], nothing);
 }

@@ -1,0 +1,94 @@
+//! What the engine asks for at the moment.
+//!
+//! The engine ends a deployment with the first component that it is refused, and cuts off what is under way: whatever
+//! that is, it is told to have failed, and what else is wrong with the program is not told. So a refusal waits until
+//! nothing else goes on.
+
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+use tokio::sync::Notify;
+
+/// For how long nothing must have happened.
+const QUIET: Duration = Duration::from_millis(200);
+/// What is made may take longer, and the engine waits for that itself.
+const LONGEST: Duration = Duration::from_secs(5);
+
+/// The calls of the engine.
+#[derive(Default)]
+pub(super) struct Calls {
+    state: Mutex<State>,
+    quiet: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    under_way: usize,
+    refused: usize,
+    last: Option<Instant>,
+}
+
+/// A call that is under way until this goes.
+pub(super) struct Call<'a>(&'a Calls);
+
+impl Drop for Call<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.under_way -= 1;
+        state.last = Some(Instant::now());
+    }
+}
+
+impl Calls {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes a call.
+    pub(super) fn begin(&self) -> Call<'_> {
+        let mut state = self.state();
+        state.under_way += 1;
+        state.last = Some(Instant::now());
+        Call(self)
+    }
+
+    /// Returns when nothing but refusals is left; to all of them at once.
+    pub(super) async fn others(&self) {
+        self.state().refused += 1;
+        let until = Instant::now() + LONGEST;
+        loop {
+            tokio::select! {
+                () = self.quiet.notified() => break,
+                () = tokio::time::sleep(QUIET / 10) => {}
+            }
+            let state = self.state();
+            let is_quiet = state.last.is_none_or(|last| last.elapsed() >= QUIET);
+            if (is_quiet && state.under_way <= state.refused) || Instant::now() >= until {
+                self.quiet.notify_waiters();
+                break;
+            }
+        }
+        self.state().refused -= 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::FutureExt;
+
+    #[tokio::test]
+    async fn refusals_wait_for_what_goes_on_and_come_together() {
+        let calls = Calls::default();
+        let (_first, _second, other) = (calls.begin(), calls.begin(), calls.begin());
+        let both = futures::future::join(calls.others(), calls.others()).shared();
+        let early = tokio::time::timeout(QUIET * 2, both.clone()).await;
+        assert!(early.is_err(), "another call is under way");
+        drop(other);
+        let since = Instant::now();
+        both.await;
+        assert!(since.elapsed() >= QUIET && since.elapsed() < LONGEST);
+        assert_eq!(calls.state().refused, 0);
+    }
+}
