@@ -17,6 +17,17 @@ resources:
     properties:
       network: { cidrBlock: 10.0.0.0/24 }
 """
+MANY = """name: many
+runtime: yaml
+resources:
+  analytics: { type: dbt-aws:DbtPlatform }
+  public: { type: dbt-aws:DbtPlatform, properties: { network: { mode: public } } }
+  small: { type: dbt-aws:DbtPlatform, properties: { network: { cidrBlock: 10.0.0.0/24 } } }
+  short: { type: dbt-aws:DbtPlatform, properties: { logRetentionDays: 45 } }
+  classless: { type: dbt-aws:DbtPlatform, properties: { warehouse: { postgres: { instanceClass: t4g.micro } } } }
+  queue: { type: dbt-aws:sqs:Queue }
+  logs: { type: dbt-aws:logs:LogGroup, properties: { retentionDays: 30 } }
+"""
 IMAGE = """name: image
 runtime: yaml
 resources:
@@ -78,6 +89,13 @@ def registry(request):
 def test_wrong_inputs(project):
     printed = project(SMALL)("up", "--yes", "--skip-preview", fails=True)
     assert "network.cidrBlock" in printed and "10.0.0.0/24 is too small" in printed
+
+
+def test_all_that_is_wrong_is_told_and_nothing_else_fails(project):
+    printed = project(MANY)("preview", fails=True)
+    told = re.findall(r"property (\S+) with value .* has a problem", printed)
+    assert sorted(told) == ["logRetentionDays", "network.cidrBlock", "warehouse.postgres.instanceClass"], printed
+    assert printed.count(" error: ") == 3 and "clos" not in printed and "shut down" not in printed, printed
 
 
 def test_what_is_exposed_is_said_in_the_preview(project):

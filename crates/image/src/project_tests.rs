@@ -350,6 +350,10 @@ fn a_directory_without_a_project_is_refused() {
             ),
         );
     }
+    refused(
+        project(&[("dbt_project.yml", "name: dbt")]).path(),
+        "its dbt_project.yml has the name \"dbt\", which is that of dbt's own macros; choose another",
+    );
     for name in ["_shop_2", "größe", "'{{ env_var(\"A\") }}'"] {
         let text = format!("name: {name}\nprofile: x");
         assert!(Project::read(project(&[("dbt_project.yml", &text)]).path()).is_ok());

@@ -2,6 +2,7 @@
 
 use super::{
     Configured, Provider,
+    calls::Call,
     engine::{EngineMonitor, channel},
     provider::token_of,
     status,
@@ -36,16 +37,17 @@ pub(super) async fn construct(
     provider: &Provider,
     request: rpc::ConstructRequest,
 ) -> std::result::Result<rpc::ConstructResponse, Status> {
-    let _call = provider.calls.begin();
-    let constructed = constructed(provider, request).await;
+    let call = provider.calls.begin();
+    let constructed = constructed(provider, &call, request).await;
     if matches!(&constructed, Err(status) if status.code() == Code::InvalidArgument) {
-        provider.calls.others().await;
+        provider.calls.ended().await;
     }
     constructed
 }
 
 async fn constructed(
     provider: &Provider,
+    call: &Call<'_>,
     request: rpc::ConstructRequest,
 ) -> std::result::Result<rpc::ConstructResponse, Status> {
     let Some(component) = provider.components.get(request.r#type.as_str()) else {
@@ -109,6 +111,7 @@ async fn constructed(
         Err(error) if !request.dry_run => return Err(error.into()),
         _ => {}
     }
+    call.judged();
     let own = own_registration(&request, table);
     let registration = client.register_resource(own).await;
     let urn = registration

@@ -136,6 +136,9 @@ impl ResourceProvider for Provider {
             self.engine()
                 .log(&request.urn, Severity::Warning, warning, false);
         }
+        if !found.failures.is_empty() {
+            self.calls.all_judged().await;
+        }
         Ok(Response::new(checked(&found.inputs, found.failures)))
     }
 

@@ -138,37 +138,45 @@ async fn credentials_that_are_named_but_not_there() {
     let url = always(403, refusal("NotAsked")).await;
     let keys = [("AWS_ACCESS_KEY_ID", "x"), ("AWS_SECRET_ACCESS_KEY", "x")];
     let endpoint = ("AWS_ENDPOINT_URL", url.as_str());
-    for (given, keys, reason) in [
+    // What can be known without asking anybody is refused in a preview already.
+    for (given, keys, checked, reason) in [
         (
             json!({"profile": "bare"}),
             &keys[..],
+            &[][..],
             "the profile bare has no credentials",
         ),
         (
             json!({"profile": "half"}),
             &keys[..],
+            &["profile: the profile \"half\" has aws_access_key_id, but no aws_secret_access_key"],
             "invalid credential source in `half`: profile missing aws_secret_access_key",
         ),
         (
             json!({"profile": "lent"}),
             &keys[..],
+            &[
+                "profile: there is no profile \"gone\", which lent takes its credentials from; there are bare, data-team, half, lent, process",
+            ],
             "profile `gone` was not defined: could not find source profile gone referenced from lent",
         ),
         (
             json!({}),
             &keys[..1],
+            &[": AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY is not: set both, or neither"],
             "AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY is not",
         ),
         (
             json!({}),
             &keys[1..],
+            &[": AWS_SECRET_ACCESS_KEY is set, but AWS_ACCESS_KEY_ID is not: set both, or neither"],
             "AWS_SECRET_ACCESS_KEY is set, but AWS_ACCESS_KEY_ID is not",
         ),
     ] {
         let provider = provider(folder.path(), &[&[endpoint], keys].concat()).await;
         let mut given = given;
         given["region"] = json!("eu-west-1");
-        assert_eq!(check(&provider, &given).await.1, [""; 0]);
+        assert_eq!(check(&provider, &given).await.1, checked);
         provider.configure("id", &given).await.expect("configures");
         let refused = asked(&provider).await.expect("refuses");
         let start = format!("could not load AWS credentials: {reason}");
@@ -186,6 +194,19 @@ async fn credentials_that_are_named_but_not_there() {
             "profile: there is no profile \"dta-team\"; there are bare, data-team, half, lent, process"
         ]
     );
+    let named = ("AWS_PROFILE", "dta-team");
+    let provider = self::provider(folder.path(), &[named]).await;
+    assert_eq!(
+        check(&provider, &json!({"region": "eu-west-1"})).await.1,
+        [
+            ": AWS_PROFILE: there is no profile \"dta-team\"; there are bare, data-team, half, lent, process"
+        ]
+    );
+    let own = json!({"region": "eu-west-1", "accessKey": "a", "secretKey": "b"});
+    assert_eq!(check(&provider, &own).await.1, [""; 0]);
+    let provider = self::provider(folder.path(), &[&[named], &keys[..]].concat()).await;
+    let found = check(&provider, &json!({"region": "eu-west-1"})).await.1;
+    assert_eq!(found, [""; 0], "the keys are used");
 }
 
 /// All text in a value that is no secret.

@@ -316,6 +316,9 @@ impl Packages {
 pub(super) fn check_name(name: &str) -> Result<(), String> {
     let fits = |c: char| c.is_alphanumeric() || c == '_';
     let begins_well = name.starts_with(|c: char| fits(c) && !c.is_ascii_digit());
+    if name == "dbt" {
+        return Err("the name \"dbt\", which is that of dbt's own macros; choose another".into());
+    }
     if is_template(name) || begins_well && name.chars().all(fits) {
         return Ok(());
     }

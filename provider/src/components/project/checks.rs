@@ -88,10 +88,13 @@ fn profile_name(check: &mut Check<'_>, found: Option<&str>) {
     let mut variables = fields.into_iter().flat_map(|field| check.keys(field));
     let is_told = variables.any(|name| ["DBT_PROFILE", "DBT_ENGINE_PROFILE"].contains(&&*name));
     let reason = match (own, found) {
-        (None, None) => {
-            "is required, because dbt_project.yml names no profile; or write profile: there"
-                .to_owned()
+        (None, None) if is_told => {
+            "is required, because dbt_project.yml names no profile".to_owned()
         }
+        (own, None) if !is_told => format!(
+            "dbt_project.yml names no profile, so dbt finds none; write profile: {} there",
+            own.unwrap_or("shop")
+        ),
         (Some(name), _) | (None, Some(name)) if name.contains("{{") => format!(
             "{name:?} is a template, which only dbt can read; give the name that it comes to"
         ),

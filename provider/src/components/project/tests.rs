@@ -342,30 +342,6 @@ fn wrong_inputs_are_refused_with_their_path() {
         path: nowhere is not a dbt project: there is no such directory
     "#]],
     );
-    let directory = tempfile::tempdir().expect("a directory");
-    let path = directory.path().to_str().expect("UTF-8").to_owned();
-    for profile in ["", "profile: \"{{ env_var('PROFILE') }}\""] {
-        let text = format!("name: shop\n{profile}\n");
-        std::fs::write(directory.path().join("dbt_project.yml"), text).expect("written");
-        wrong(
-            set("path", json!(path)),
-            match profile {
-                "" => &expect![[r#"
-                    profile.name: is required, because dbt_project.yml names no profile; or write profile: there
-                "#]],
-                _ => &expect![[r#"
-                    profile.name: "{{ env_var('PROFILE') }}" is a template, which only dbt can read; give the name that it comes to
-                "#]],
-            },
-        );
-        wrong(
-            |all| {
-                all["path"] = json!(path);
-                all["profile"] = json!({"name": "shop"});
-            },
-            &expect![[""]],
-        );
-    }
     wrong(
         set("dbt", json!({"version": "1.4"})),
         &expect![[r#"

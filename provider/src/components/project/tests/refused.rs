@@ -173,4 +173,33 @@ fn a_profile_is_the_one_that_dbt_looks_for() {
         },
         &expect![[""]],
     );
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().to_str().expect("UTF-8").to_owned();
+    for profile in ["", "profile: \"{{ env_var('PROFILE') }}\""] {
+        let text = format!("name: shop\n{profile}\n");
+        std::fs::write(directory.path().join("dbt_project.yml"), text).expect("written");
+        let none = expect![[r#"
+            profile.name: dbt_project.yml names no profile, so dbt finds none; write profile: shop there
+        "#]];
+        let template = expect![[r#"
+            profile.name: "{{ env_var('PROFILE') }}" is a template, which only dbt can read; give the name that it comes to
+        "#]];
+        let is_none = profile.is_empty();
+        wrong(
+            |all| all["path"] = json!(path),
+            if is_none { &none } else { &template },
+        );
+        let named = |all: &mut Document| {
+            all["path"] = json!(path);
+            all["profile"] = json!({"name": "shop"});
+        };
+        wrong(named, if is_none { &none } else { &expect![[""]] });
+        wrong(
+            |all| {
+                named(all);
+                all["environment"] = json!({"DBT_PROFILE": "shop"});
+            },
+            &expect![[""]],
+        );
+    }
 }
