@@ -105,6 +105,8 @@ def start_aws():
             del os.environ[name]
         else:
             os.environ[name] = value
+    # Without it there is no --event-log.
+    os.environ["PULUMI_DEBUG_COMMANDS"] = "true"
 
 
 def prepare_program():
@@ -124,7 +126,6 @@ def prepare_program():
         modules.parent.mkdir(exist_ok=True)
         (PROGRAM / "node_modules").rename(modules)
     (PROGRAM / "node_modules").symlink_to(modules)
-    run(modules / ".bin" / "tsc", cwd=PROGRAM)
 
 
 def pulumi(command):
@@ -132,16 +133,11 @@ def pulumi(command):
     events = EXAMPLES / f"{command}.json"
     events.unlink(missing_ok=True)
     config = {"baseImage": os.environ["DBT_AWS_BASE_IMAGE"], "cron": "* * * * ? *"}
-    # Those of a pulumi that is too old are no help to ours.
-    if Path(shutil.which("pulumi")).with_name("pulumi-language-nodejs").exists():
-        run("pulumi", "stack", "select", "--create", STACK, cwd=PROGRAM)
-        for name, value in config.items():
-            run("pulumi", "config", "set", "--stack", STACK, name, value, cwd=PROGRAM)
-        agreed = [] if command == "preview" else ["--yes", "--skip-preview"]
-        run("pulumi", command, "--stack", STACK, *agreed, "--non-interactive", "--color=never", "--event-log", events, cwd=PROGRAM)
-    else:
-        pairs = [word for name, value in config.items() for word in ("--config", f"{name}={value}")]
-        run("node", ROOT / "tools" / "automation" / "driver.js", command, STACK, *pairs, "--events", events, cwd=PROGRAM)
+    run("pulumi", "stack", "select", "--create", STACK, cwd=PROGRAM)
+    words = [word for pair in config.items() for word in ("--plaintext", "=".join(pair))]
+    run("pulumi", "config", "set-all", "--stack", STACK, *words, cwd=PROGRAM)
+    agreed = [] if command == "preview" else ["--yes", "--skip-preview"]
+    run("pulumi", command, "--stack", STACK, *agreed, "--non-interactive", "--color=never", "--event-log", events, cwd=PROGRAM)
     planned = [json.loads(line).get("resourcePreEvent") for line in events.read_text().splitlines()]
     steps = [event["metadata"] for event in planned if event]
     check(steps, f"pulumi {command} told of no resource at all")
@@ -257,7 +253,7 @@ def end_runs():
 
 
 def demo():
-    with step("set-up: the local AWS, and the program with its packages, type-checked"):
+    with step("set-up: the local AWS, and the program with its packages"):
         start_aws()
         before = inventory()
         prepare_program()

@@ -7,7 +7,6 @@ from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-DRIVERS = ROOT / "tools" / "automation"
 STACK = "test"
 
 
@@ -32,45 +31,33 @@ class Program:
             path for path in (self.folder / name for name in ("index.ts", "__main__.py", "main.go", "Pulumi.yaml")) if path.exists()
         )
         self.events = folder / f"{self.folder.name}.events"
+        # What the program's commands have more in their environment.
+        self.environment = {"PULUMI_DEBUG_COMMANDS": "true"}
+        getattr(self, language)()
+        run("pulumi", "stack", "init", STACK, folder=self.folder)
         # No schedule starts a run in the middle of a test.
-        self.config = {"baseImage": os.environ["DBT_AWS_BASE_IMAGE"], "cron": "0 0 1 1 ? 2099"}
-        self.command = getattr(self, language)()
+        config = {"baseImage": os.environ["DBT_AWS_BASE_IMAGE"], "cron": "0 0 1 1 ? 2099"}
+        words = [word for pair in config.items() for word in ("--plaintext", "=".join(pair))]
+        run("pulumi", "config", "set-all", *words, folder=self.folder)
 
     def yaml(self):
-        """YAML runs with a literal `pulumi up`."""
-        run("pulumi", "stack", "init", STACK, folder=self.folder)
-        for key, value in self.config.items():
-            run("pulumi", "config", "set", key, value, folder=self.folder)
-        return None
+        """There is nothing to install."""
 
     def typescript(self):
         run("npm", "install", "--silent", "--no-audit", "--no-fund", folder=self.folder)
-        run("npx", "tsc", folder=self.folder)
-        return ["node", DRIVERS / "driver.js"]
 
     def python(self):
-        return [ROOT / "sdk" / "python" / ".venv" / "bin" / "python", DRIVERS / "driver.py"]
+        self.environment["PATH"] = os.pathsep.join([str(ROOT / "sdk" / "python" / ".venv" / "bin"), os.environ["PATH"]])
 
     def go(self):
-        shutil.copy(DRIVERS / "driver.go", self.folder)
         run("go", "mod", "tidy", folder=self.folder)
         run("go", "vet", ".", folder=self.folder)
-        return ["./program"]
 
     def __call__(self, verb, *options, **environment):
         """Runs `preview`, `up`, `refresh` or `destroy`; what happens to each resource, by type and name."""
-        if self.command is None:
-            yes = [] if verb == "preview" else ["--yes", "--skip-preview"]
-            run("pulumi", verb, "--color", "never", "--non-interactive", "--stack", STACK, *yes, *options,
-                "--event-log", self.events, folder=self.folder, PULUMI_DEBUG_COMMANDS="true", **environment)
-        else:
-            if self.language == "go":
-                run("go", "build", "-o", "program", ".", folder=self.folder)
-            project = next(line for line in (self.folder / "Pulumi.yaml").read_text().splitlines() if line.startswith("name: "))
-            config = [f"{project[6:]}:{key}={value}" for key, value in self.config.items()]
-            words = [word for pair in config for word in ("--config", pair)]
-            run(*self.command, verb, STACK, *words, *options, "--events", self.events, folder=self.folder, DBT_AWS_DRIVER="1",
-                **environment)
+        yes = [] if verb == "preview" else ["--yes", "--skip-preview"]
+        run("pulumi", verb, "--color", "never", "--non-interactive", "--stack", STACK, *yes, *options,
+            "--event-log", self.events, folder=self.folder, **self.environment, **environment)
         return steps(self.events)
 
     def replace(self, old, new):
