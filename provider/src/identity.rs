@@ -42,6 +42,12 @@ pub fn of_urn(urn: &str) -> String {
     digest(&[urn], 8)
 }
 
+/// What tells a document from any other.
+#[must_use]
+pub fn of_document(text: &str) -> String {
+    digest(&[text], 20)
+}
+
 /// How many characters of a generation are the seed's, so that all that was made with it can be told by name.
 const SEED_PART: usize = 6;
 /// How many characters a generation has after its number.

@@ -72,6 +72,8 @@ pub struct Field {
     pub plain: bool,
     /// Whether only inputs have it: it is not echoed in the outputs.
     pub input_only: bool,
+    /// Whether the outputs have no more of it than a digest, which tells a change as well.
+    pub digest: bool,
     /// For an output: the inputs whose change changes it.
     pub follows: &'static [&'static str],
     /// What stands for an absent value: a promise, so that another value in AWS is drift.
@@ -110,6 +112,14 @@ pub enum Type {
     Map(Box<Type>),
     /// An object with known keys.
     Object(&'static Table),
+}
+
+impl Field {
+    /// Whether the outputs have it as the inputs do.
+    #[must_use]
+    pub fn is_echoed(&self) -> bool {
+        !self.input_only && !self.digest
+    }
 }
 
 impl Type {

@@ -13,7 +13,7 @@ mod tests;
 pub use dynamic::{CheckScope, Checked, Diffed, Dynamic, Partial};
 pub use erased::erase;
 pub use function::{DynamicFunction, Function, erase_function};
-pub use hidden::{CLAIM, DEFAULT_TAGS, GENERATION, OWNER, REGION, SEED};
+pub use hidden::{CLAIM, DEFAULT_TAGS, DIGESTS, GENERATION, OWNER, REGION, SEED};
 pub use import::{Form, Given, Ids};
 pub use secrets::{hoist_secrets, mark_secrets};
 

@@ -12,7 +12,7 @@ use syn::{
 ///
 /// A field's `#[prop(...)]` takes `replace`, `secret`, `plain` (known when the program runs: lifted to the value
 /// itself), `given` (whether it is there is known, what it is need not be: lifted to `Option<Output<..>>`),
-/// `input_only`, `follows(input, ...)`, `default = EXPRESSION` (`None` where a property that is absent stands for there
+/// `input_only`, `digest`, `follows(input, ...)`, `default = EXPRESSION` (`None` where a property that is absent stands for there
 /// being none, so that one set by somebody else is drift) and `check = FUNCTION`, which is given a reference to the value
 /// and answers `Result<(), String>`.
 #[proc_macro_derive(Props, attributes(prop))]
@@ -30,6 +30,7 @@ struct Attributes {
     plain: bool,
     given: bool,
     input_only: bool,
+    digest: bool,
     follows: Vec<String>,
     default: Option<Expr>,
     check: Option<Expr>,
@@ -183,6 +184,7 @@ fn row(p: &Property<'_>) -> TokenStream {
         secret,
         plain,
         input_only,
+        digest,
         follows,
         default,
         check,
@@ -216,6 +218,7 @@ fn row(p: &Property<'_>) -> TokenStream {
             secret: #secret,
             plain: #plain,
             input_only: #input_only,
+            digest: #digest,
             follows: &[#(#follows),*],
             default: #default,
             rule: #rule,
@@ -241,6 +244,7 @@ fn property(field: &syn::Field) -> syn::Result<Property<'_>> {
                 "plain" => attributes.plain = true,
                 "given" => attributes.given = true,
                 "input_only" => attributes.input_only = true,
+                "digest" => attributes.digest = true,
                 "follows" => {
                     meta.parse_nested_meta(|input| {
                         let ident = input

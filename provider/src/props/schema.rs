@@ -87,7 +87,7 @@ impl Types {
         let echoed = inputs
             .fields
             .iter()
-            .filter(|f| !component && !f.input_only && outputs.field(f.name).is_none());
+            .filter(|f| !component && f.is_echoed() && outputs.field(f.name).is_none());
         let properties: Vec<&Field> = echoed.chain(&outputs.fields).collect();
         let required = |fields: &mut dyn Iterator<Item = &Field>| -> Vec<&'static str> {
             let mut names: Vec<_> = fields.filter(|f| f.required).map(|f| f.name).collect();

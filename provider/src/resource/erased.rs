@@ -3,7 +3,7 @@
 use super::{
     CheckScope, Checked, CustomResource, Diffed, Dynamic, Partial, State,
     hidden::{
-        CLAIM, DEFAULT_TAGS, GENERATION, REGION, applied, identify, is_tagged_otherwise, name,
+        CLAIM, DEFAULT_TAGS, GENERATION, REGION, applied, echo, identify, is_tagged_otherwise, name,
     },
     import,
     secrets::{hoist_secrets, mark_secrets, veil},
@@ -280,7 +280,11 @@ impl<R: CustomResource> Dynamic for Erased<R> {
             let claim = olds.get(CLAIM).and_then(Value::as_str).map(str::to_owned);
             let new: R::Inputs = decode(&plain(&inputs)).map_err(Error::from)?;
             let had = applied::<R>(&old_inputs, &olds);
-            let known: R::Inputs = decode(&plain(&had)).map_err(Error::from)?;
+            let mut known = had.clone();
+            for (key, value) in known.iter_mut().filter(|(_, value)| value.is_unknown()) {
+                value.clone_from(old_inputs.get(key).unwrap_or(&Value::Null));
+            }
+            let known: R::Inputs = decode(&plain(&known)).map_err(Error::from)?;
             let Some(old) = look::<R>(cx, id, Some(&known)).await? else {
                 return Err(Error::failed(format!(
                     "could not update {}: {id} is gone; run `pulumi refresh`, then `pulumi up`",
@@ -402,16 +406,6 @@ impl<R: CustomResource> Erased<R> {
 fn is_untold<R: CustomResource>(name: &str) -> bool {
     let field = R::Inputs::table().field(name);
     field.is_some_and(|field| field.secret || field.input_only)
-}
-
-/// The inputs as outputs.
-fn echo<R: CustomResource>(inputs: &Properties) -> Properties {
-    let table = R::Inputs::table();
-    inputs
-        .iter()
-        .filter(|(k, _)| k.starts_with("__") || table.field(k).is_some_and(|f| !f.input_only))
-        .map(|(k, v)| (k.clone(), v.clone()))
-        .collect()
 }
 
 /// The properties that the engine keeps: what was read, in the user's words, with the user's secrets.

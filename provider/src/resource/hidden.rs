@@ -17,8 +17,13 @@ pub const REGION: &str = "__region";
 pub const DEFAULT_TAGS: &str = "__defaultTags";
 /// The hidden input with a hash of the URN, of what no component made: its marker follows a new name.
 pub const OWNER: &str = "__owner";
+/// The hidden output with the digests of the inputs of which the outputs have no more, by name.
+pub const DIGESTS: &str = "__digests";
 /// The hidden output that says which create made the object.
 pub const CLAIM: &str = "__claim";
+
+/// The hidden inputs that the outputs have too.
+const ECHOED: [&str; 5] = [SEED, GENERATION, REGION, DEFAULT_TAGS, OWNER];
 
 /// Adds the hidden inputs.
 pub(super) fn identify(scope: &CheckScope<'_>, olds: &Properties, news: &mut Properties) {
@@ -65,12 +70,58 @@ pub(super) fn name(naming: Naming, urn: &str, olds: &Properties, news: &mut Prop
     news.insert(naming.field.to_owned(), value);
 }
 
+/// The inputs as outputs.
+pub(super) fn echo<R: CustomResource>(inputs: &Properties) -> Properties {
+    let table = R::Inputs::table();
+    let mut digests = Properties::new();
+    let mut all = Properties::new();
+    for (key, value) in inputs {
+        match table.field(key) {
+            Some(field) if field.digest => digests.extend([(key.clone(), digest(value))]),
+            Some(field) if field.is_echoed() => all.extend([(key.clone(), value.clone())]),
+            None if ECHOED.contains(&key.as_str()) => all.extend([(key.clone(), value.clone())]),
+            _ => {}
+        }
+    }
+    if !digests.is_empty() {
+        all.insert(DIGESTS.to_owned(), Value::Object(digests));
+    }
+    all
+}
+
+/// What tells a value from any other.
+fn digest(value: &Value) -> Value {
+    if value.has_unknown() {
+        return Value::Unknown;
+    }
+    let digest = identity::of_document(&value.plain().to_json().to_string()).into();
+    match value.has_secret() {
+        true => Value::secret(digest),
+        false => digest,
+    }
+}
+
 /// The inputs that AWS has, with the hidden ones: where the outputs echo an input, the echo counts, because after an
-/// update that failed the engine's old inputs are already the new ones.
+/// update that failed the engine's old inputs are already the new ones. Unknown is what the outputs have another digest
+/// of.
 pub(super) fn applied<R: CustomResource>(old_inputs: &Properties, olds: &Properties) -> Properties {
     let newest = |field: &'static Field| {
         let input = old_inputs.get(field.name).filter(|v| !v.is_null());
-        let echoed = olds.get(field.name).filter(|_| !field.input_only);
+        let echoed = match olds.get(DIGESTS).filter(|_| field.digest) {
+            Some(digests) => match digests.peel().field(field.name) {
+                Value::Null => None,
+                known
+                    if input
+                        .map(digest)
+                        .is_some_and(|own| own.plain() == known.plain()) =>
+                {
+                    input
+                }
+                _ => Some(&Value::Unknown),
+            },
+            // An older version of the provider echoed all of it.
+            None => olds.get(field.name).filter(|_| !field.input_only),
+        };
         let value = match (input, echoed) {
             (Some(input), Some(echo)) if same(&field.ty, input, echo) => input,
             // An output of the same name is no echo of an input that was not given.
@@ -82,7 +133,7 @@ pub(super) fn applied<R: CustomResource>(old_inputs: &Properties, olds: &Propert
     let hidden = [old_inputs, olds]
         .into_iter()
         .flatten()
-        .filter(|(key, _)| key.starts_with("__") && *key != CLAIM)
+        .filter(|(key, _)| key.starts_with("__") && ![CLAIM, DIGESTS].contains(&key.as_str()))
         .map(|(key, value)| (key.clone(), value.clone()));
     let known = R::Inputs::table().fields.iter().filter_map(newest);
     known.chain(hidden).collect()

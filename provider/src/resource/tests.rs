@@ -1,5 +1,6 @@
 //! The life of a resource, on one that lives in memory.
 
+mod digests;
 mod drift;
 mod failed;
 mod imports;
@@ -11,7 +12,7 @@ use crate::{
     context::{Context, Log, Severity, Tags},
     identity::{Identity, Seen},
     prelude::State,
-    props::Props,
+    props::{Json, Props},
     value::Value,
 };
 use serde_json::json;
@@ -74,6 +75,9 @@ struct ShelfInputs {
     /// Who may use it. Default: everybody.
     #[prop(default = None)]
     reserved: Option<String>,
+    /// How it is built.
+    #[prop(digest)]
+    plan: Option<Json>,
     /// Tags.
     tags: Option<Tags>,
 }
@@ -123,7 +127,7 @@ impl<const DATA: bool> CustomResource for Shelf<DATA> {
         new: &ShelfInputs,
         old: Option<&State<Self>>,
     ) -> Result<()> {
-        let settings = |i: &ShelfInputs| (i.width, i.boards, i.reserved.clone());
+        let settings = |i: &ShelfInputs| (i.width, i.boards, i.reserved.clone(), i.plan.clone());
         if old.is_none_or(|old| settings(&old.inputs) == settings(new)) {
             return failing(cx, "apply");
         }

@@ -38,7 +38,7 @@ pub struct RepositoryInputs {
     /// Which images expire, and when: an object of `rules`.
     ///
     /// See [lifecycle policies](https://docs.aws.amazon.com/AmazonECR/latest/userguide/LifecyclePolicies.html).
-    #[prop(check = lifecycle)]
+    #[prop(digest, check = lifecycle)]
     pub lifecycle_policy: Option<Json>,
     /// Whether a repository that holds images can be deleted, with them. Default: `false`.
     #[prop(default = false)]

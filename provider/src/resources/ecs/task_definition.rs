@@ -65,6 +65,7 @@ pub struct TaskDefinitionInputs {
     /// [Fargate's table](https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html#fargate-tasks-size).
     pub memory: i32,
     /// The containers: 1 to 10.
+    #[prop(digest)]
     pub container_definitions: Vec<TaskDefinitionContainer>,
     /// The volumes that its containers share.
     pub volumes: Option<Set<TaskDefinitionVolume>>,

@@ -25,9 +25,11 @@ pub struct RoleInputs {
     #[prop(default = None, check = description)]
     pub description: Option<String>,
     /// Who may assume the role: at most 4,096 characters of JSON, 2,048 unless AWS raised the account's quota.
+    #[prop(digest)]
     pub assume_role_policy: Policy,
     /// The policies that are part of the role, by name: at most 10,240 characters of JSON in all. When given, others
     /// are removed.
+    #[prop(digest)]
     pub inline_policies: Option<BTreeMap<String, Policy>>,
     /// The ARNs of the managed policies that the role has, at most 10 unless AWS raised the account's quota. When
     /// given, others are detached.

@@ -64,6 +64,7 @@ pub struct StateMachineInputs {
     /// a definition with null (`"ResultPath": null`) must be JSON text, such as `fn::toJSON` makes.
     ///
     /// See [the language](https://docs.aws.amazon.com/step-functions/latest/dg/concepts-amazon-states-language.html).
+    #[prop(digest)]
     pub definition: Json,
     /// The ARN of the role that it runs with.
     #[prop(check = formats::arn("iam", "role/"))]
