@@ -119,6 +119,8 @@ test("each reason has its advice", async () => {
       "see that the log group is there",
     "Capacity is unavailable at this time. Please try again later or in a different availability zone": "no capacity",
     "You've reached the limit on the number of vCPUs you can run concurrently": "quota",
+    "ECS.ClusterNotFoundException: Cluster not found.": "its cluster CLUSTER alone, is gone",
+    "AmazonECS.ClusterNotFoundException: The referenced cluster was inactive.": "its cluster CLUSTER alone, is gone",
     "RESOURCE:ENI": "no free address",
     "ECS was unable to assume the role 'arn:aws:iam::0:role/a' that was provided for this task.": "see that the roles",
     "Container Overrides length must be at most 8192": "less in commands and environment",

@@ -13,7 +13,7 @@ pub use warehouse::{PlatformWarehouseChoice, WarehouseExternal, WarehousePostgre
 use crate::{
     aws::Aws,
     component::{Component, Scope},
-    components::{elsewhere, partition},
+    components::{elsewhere, partition, project::tags},
     output::{all, defaults},
     prelude::*,
     resources::{
@@ -53,7 +53,7 @@ pub struct DbtPlatformInputs {
     /// The ARN of a managed policy that bounds every role that is made here and in projects.
     #[prop(check = formats::arn("iam", "policy/"))]
     pub permissions_boundary_arn: Option<String>,
-    /// Tags for everything.
+    /// Tags for everything, also what projects on the platform make: runs' tasks above all.
     pub tags: Option<Tags>,
 }
 
@@ -228,6 +228,7 @@ impl Component for DbtPlatform {
             ("warehouseSettings", warehouse.settings),
             ("warehouseSecretArn", warehouse.secret_arn.clone()),
             ("warehouseSecretKmsKeyArn", warehouse.secret_kms_key_arn),
+            (tags::KEY, tags::told(tags)),
         ]);
         Ok(DbtPlatformFields {
             handle,

@@ -5,6 +5,7 @@ pub(crate) mod handle;
 mod image;
 pub(crate) mod machine;
 mod roles;
+pub(crate) mod tags;
 mod task;
 #[cfg(test)]
 mod tests;
@@ -120,7 +121,8 @@ pub struct DbtProjectInputs {
     pub overrides: ProjectOverrides,
     /// What else dbt may do in AWS, besides keeping its artifacts.
     pub policy_statements: Option<Vec<PolicyStatement>>,
-    /// Tags, on everything of this project that can carry them.
+    /// Tags, on everything of this project that can carry them, its tasks too. They come on top of the platform's, and
+    /// go before those whose keys differ in case at most.
     pub tags: Option<Tags>,
 }
 
@@ -211,7 +213,8 @@ impl Component for DbtProject {
     }
 
     fn construct(scope: &Scope, args: DbtProjectArgs) -> Result<DbtProjectFields, Failure> {
-        let (platform, tags) = (&args.platform, &args.tags);
+        let platform = &args.platform;
+        let tags = &tags::of(platform, &args.tags);
         let found = task::found(args.path.as_deref())?;
         let told = told::of(&args, &found);
         let profile = args.profile.clone().unwrap_or_default();
@@ -223,7 +226,7 @@ impl Component for DbtProject {
         let packed = args
             .path
             .as_ref()
-            .map(|path| image::pack(scope, path, &args));
+            .map(|path| image::pack(scope, path, &args, tags));
         let image_uri = match (&packed, &args.image) {
             (Some((_, image)), _) => image.image_uri.clone(),
             (None, Some(image)) => image.clone(),
@@ -338,11 +341,6 @@ impl Component for DbtProject {
             None => Output::default(),
         };
         let container = task::container(image_uri.clone(), user, environment, secrets, log);
-        let task_tags = all((tags.optional(), prefix.clone())).map(|(own, prefix)| {
-            let mut tags: Tags = own.unwrap_or_default();
-            tags.insert(roles::PROJECT_TAG.to_owned(), prefix);
-            tags
-        });
         let task_definition = scope.child::<TaskDefinition>(
             "task",
             TaskDefinitionArgs {
@@ -360,7 +358,7 @@ impl Component for DbtProject {
                     ..Default::default()
                 }
                 .into(),
-                tags: task_tags,
+                tags: tags::of_task(tags, &prefix),
                 ..Default::default()
             },
         );

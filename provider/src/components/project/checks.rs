@@ -1,11 +1,8 @@
 //! What is wrong with a project's inputs, before anything is made.
 
-use super::{DbtProjectDbt, DbtProjectProfile, handle, variables};
+use super::{DbtProjectDbt, DbtProjectProfile, handle, tags, variables};
 use crate::{
-    components::exposure,
-    formats::is_arn,
-    prelude::*,
-    props::{below, tags},
+    components::exposure, formats::is_arn, prelude::*, props::below,
     resources::ecs::task_definition,
 };
 use dbt_aws_image::{Dbt, Project, Reference, ecr_registry};
@@ -21,9 +18,6 @@ const PLATFORM: [&str; 8] = [
     "region",
     "taskSubnetIds",
 ];
-
-/// One is the tasks' own.
-const MOST_TAGS: usize = tags::FREE - 1;
 
 pub(super) fn project(check: &mut Check<'_>) {
     handle::check(check, "platform", "DbtPlatform", &PLATFORM);
@@ -41,15 +35,7 @@ pub(super) fn project(check: &mut Check<'_>) {
     }
     task_definition::size(check, check.get("cpu"), check.get("memory"));
     names(check);
-    if let Some(Some(tags)) = check.get::<Option<Tags>>("tags")
-        && tags.len() > MOST_TAGS
-    {
-        let reason = format!(
-            "has {} tags, at most {MOST_TAGS} fit beside the one that tells the project's tasks",
-            tags.len()
-        );
-        check.fail("tags", reason);
-    }
+    tags::check(check);
     exposure::plain_text(check, "environment", "secrets");
     exposure::plain_text(
         check,

@@ -20,6 +20,7 @@ pub(super) fn pack(
     scope: &Scope,
     path: &str,
     args: &DbtProjectArgs,
+    tags: &Output<Tags>,
 ) -> (Child<Repository>, Child<Image>) {
     let repository = scope.child::<Repository>(
         "repository",
@@ -27,7 +28,7 @@ pub(super) fn pack(
             force_delete: true.into(),
             scan_on_push: true.into(),
             lifecycle_policy: Json(lifecycle()).into(),
-            tags: args.tags.clone(),
+            tags: tags.clone(),
             ..Default::default()
         },
     );

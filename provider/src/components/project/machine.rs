@@ -229,6 +229,7 @@ impl Machine {
     fn judge(&self) -> Document {
         let place = self.place();
         let minutes = (self.timeout_seconds + MARGIN).div_euclid(60);
+        let cluster = self.cluster.rsplit('/').next().unwrap_or_default();
         let fail = |error: &str, cause: String| json!({"Type": "Fail", "Error": error, "Cause": query(&format!("{cause} & {place}"))});
         let by_class = "$lookup({'failed-nodes': 'DbtFailedNodes', 'dbt-error': 'DbtError', 'usage': 'DbtUsageError', \
                         'timeout': 'Timeout', 'out-of-memory': 'OutOfMemory', 'terminated': 'TaskStopped', \
@@ -302,7 +303,7 @@ impl Machine {
             "TaskNotStarted": {
                 "Type": "Fail",
                 "Error": "TaskNotStarted",
-                "Cause": query(&one_line(include_str!("machine/not_started.jsonata"))),
+                "Cause": query(&one_line(include_str!("machine/not_started.jsonata")).replace("CLUSTER", cluster)),
             },
             "TaskStopped": fail("TaskStopped", format!(
                 "'the task was stopped, and ended without saying how the run went' & ({exit}) & ({reason}) & '; start the run again'"
