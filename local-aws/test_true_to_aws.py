@@ -311,6 +311,11 @@ b = bytearray(600 << 20)
                 else:
                     connect()
 
+    def test_a_cluster_that_is_gone_stays_gone(self):
+        with self.assertRaises(self.ecs.exceptions.ClusterNotFoundException):
+            self.ecs.run_task(cluster=self.name + "-none", taskDefinition=self.define(self.container("main", "pass")), launchType="FARGATE")
+        self.assertEqual(self.ecs.describe_clusters(clusters=[self.name + "-none"])["clusters"], [])
+
     def test_missing_image_is_a_failed_start(self):
         definition = self.define({**self.container("main", "pass"), "image": self.image.replace(":base", ":none")})
         failed = self.run_machine(self.machine(self.run_task_state(definition)))

@@ -19,6 +19,18 @@ def install():
     ecs._cleanup_task_resources = after_last_line(ecs._cleanup_task_resources)
     ecs._mark_task_stopped = with_stop_reason(ecs._mark_task_stopped)
     ecs._stop_task = ecs._ACTION_MAP["StopTask"] = stop_task
+    ecs._run_task = ecs._ACTION_MAP["RunTask"] = unless_gone(ecs._run_task)
+
+
+def unless_gone(original):
+    """AWS runs no task in a cluster that is not there; the emulator makes the cluster."""
+
+    def run(data):
+        if ecs._resolve_cluster_name(data.get("cluster", "default")) not in ecs._clusters:
+            return ecs.error_response_json("ClusterNotFoundException", "Cluster not found.", 400)
+        return original(data)
+
+    return run
 
 
 def with_definition(original):

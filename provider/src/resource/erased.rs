@@ -7,7 +7,7 @@ use super::{
     },
     import,
     secrets::{hoist_secrets, mark_secrets, veil},
-    settling::{look, make, object_of, read_settled, settle},
+    settling::{expecting, look, make, object_of, read_settled, settle},
 };
 use crate::{
     context::{Context, Phase, Severity},
@@ -293,8 +293,9 @@ impl<R: CustomResource> Dynamic for Erased<R> {
                 .into());
             };
             let result = async {
-                cx.retry("updating", Phase::Update, || {
-                    R::apply(cx, id, &new, Some(&old))
+                cx.retry("updating", Phase::Update, async || {
+                    let applied = R::apply(cx, id, &new, Some(&old)).await;
+                    applied.map_err(|error| expecting::<R>(cx, &new, error))
                 })
                 .await?;
                 R::ready(cx, id).await?;
