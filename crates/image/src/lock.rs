@@ -14,36 +14,21 @@ use super::{
     wheel::WheelName,
 };
 
-/// The locks that come with the provider: dbt's version, adapter, requirements.
-const LOCKS: &[(&str, &str, &str)] = &[
-    ("1.11", "athena", include_str!("locks/dbt-1.11-athena.txt")),
-    (
-        "1.11",
-        "bigquery",
-        include_str!("locks/dbt-1.11-bigquery.txt"),
-    ),
-    (
-        "1.11",
-        "databricks",
-        include_str!("locks/dbt-1.11-databricks.txt"),
-    ),
-    (
-        "1.11",
-        "postgres",
-        include_str!("locks/dbt-1.11-postgres.txt"),
-    ),
-    (
-        "1.11",
-        "redshift",
-        include_str!("locks/dbt-1.11-redshift.txt"),
-    ),
-    (
-        "1.11",
-        "snowflake",
-        include_str!("locks/dbt-1.11-snowflake.txt"),
-    ),
-    ("1.11", "trino", include_str!("locks/dbt-1.11-trino.txt")),
-];
+/// dbt's version, adapter and requirements of locks that come with the provider, the newest version first.
+macro_rules! locks {
+    ($($version:literal: $($adapter:literal)*;)*) => {
+        &[$($((
+            $version,
+            $adapter,
+            include_str!(concat!("locks/dbt-", $version, "-", $adapter, ".txt")),
+        ),)*)*]
+    };
+}
+
+const LOCKS: &[(&str, &str, &str)] = locks! {
+    "1.12": "athena" "bigquery" "databricks" "postgres" "redshift" "snowflake" "trino";
+    "1.11": "athena" "bigquery" "databricks" "postgres" "redshift" "snowflake" "trino";
+};
 
 /// One package at one version, and the SHA-256 of each file that it may come as.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,16 +116,16 @@ pub(super) fn embedded(version: &str, adapter: &str) -> Result<&'static str> {
         .iter()
         .find(|lock| (lock.0, lock.1) == (version, adapter));
     found.map(|lock| lock.2).ok_or_else(|| {
-        let known: Vec<String> = LOCKS
-            .iter()
-            .map(|lock| format!("{} with {}", lock.0, lock.1))
-            .collect();
+        let known = LOCKS.chunk_by(|a, b| a.0 == b.0).map(|locks| {
+            let adapters: Vec<&str> = locks.iter().map(|lock| lock.1).collect();
+            format!("{} with {}", locks[0].0, adapters.join(", "))
+        });
         Error::Lock {
             lock: format!("dbt {version} with {adapter}"),
             line: None,
             reason: format!(
-                "there is no lock for it; there are {}; for any other give a requirements file",
-                known.join(", ")
+                "none is bundled; these are: {}; for any other give a requirements file",
+                known.collect::<Vec<_>>().join("; ")
             ),
         }
     })
@@ -333,7 +318,7 @@ mod tests {
             embedded("1.4", "postgres")
                 .unwrap_err()
                 .to_string()
-                .contains("1.11 with postgres")
+                .contains("; 1.11 with athena, bigquery")
         );
     }
 }

@@ -25,6 +25,9 @@ const DBT: &[&str] = &[
     "dbt-semantic-interfaces",
 ];
 
+/// Packages that are installed only where the file itself asks for them: a list such as `uv` takes by `--excludes`.
+const EXCLUDED: &str = include_str!("locks/excluded.txt");
+
 /// A requirements file with all that it includes.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Requirements {
@@ -105,6 +108,12 @@ impl Requirements {
         self.lines
             .iter()
             .filter(move |line| line.constraint == constraint && line.requirement.name == *package)
+    }
+
+    /// Whether a package is left out though another asks for it.
+    pub(super) fn excludes(&self, package: &PackageName) -> bool {
+        EXCLUDED.lines().any(|line| line == package.as_ref())
+            && self.of(package, false).next().is_none()
     }
 
     /// Refuses packages that dbt cannot run with: these come instead of what is bundled, not with it.

@@ -404,7 +404,7 @@ impl Rules<'_> {
         Ok(nodes)
     }
 
-    /// The requirements of a package or one of its extras, of those that its METADATA lists.
+    /// The requirements of a package or one of its extras, of those that its METADATA lists, without what is excluded.
     fn active<'m>(
         &self,
         name: &PackageName,
@@ -417,10 +417,11 @@ impl Rules<'_> {
         metadata.requires.iter().filter(move |requirement| {
             let always = is(requirement, &[]);
             let itself = requirement.name == *name && requirement.extras.is_empty();
-            match extra {
+            let active = match extra {
                 None => always && !itself,
                 Some(extra) => !always && is(requirement, std::slice::from_ref(extra)),
-            }
+            };
+            active && !self.requirements.excludes(&requirement.name)
         })
     }
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write the locks beside this file: update.py [dbt version] [adapter ...]
+"""Write the locks beside this file, or those whose names begin so: update.py [NAME ...]
 
 Each lock is a requirements file with hashes, for every Python from 3.10 on, resolved by `uv`
 against the index of its own settings. Hashes of files that no Fargate task can load (other
@@ -10,6 +10,8 @@ never run, says where it is and its SHA-256.
 """
 import hashlib, io, json, os, pathlib, re, subprocess, sys, tarfile, tempfile, tomllib, urllib.request
 
+HERE = pathlib.Path(__file__).parent
+VERSIONS = ["1.11", "1.12"]
 ADAPTERS = ["postgres", "redshift", "snowflake", "bigquery", "athena", "databricks", "trino"]
 PYTHON = r"(py3|py2\.py3|cp3(1[0-4])?|cp3[0-9])"
 WHEEL = re.compile(rf"-{PYTHON}-(none|abi3|cp31[0-4])-(any|.*manylinux.*(x86_64|aarch64))\.whl$")
@@ -26,8 +28,9 @@ def resolved(requirements: str) -> str:
         wanted.write_text(requirements)
         out = pathlib.Path(work, "pylock.toml")
         subprocess.run(
-            ["uv", "pip", "compile", "-q", "--universal", "--python-version", "3.10",
-             "--only-binary", ":all:", "--format", "pylock.toml", wanted, "-o", out], check=True)
+            [sys.executable, "-m", "uv", "pip", "compile", "-q", "--universal", "--python-version", "3.10",
+             "--only-binary", ":all:", "--excludes", HERE / "excluded.txt", "--format", "pylock.toml", wanted, "-o", out],
+            check=True)
         packages = tomllib.loads(out.read_text())["packages"]
     lines = []
     for package in packages:
@@ -70,13 +73,8 @@ def fetch(url: str, accept: str = "*/*") -> bytes:
 
 
 if __name__ == "__main__":
-    version, *adapters = sys.argv[1:] or ["1.11"]
-    if version.startswith("2."):
-        path = pathlib.Path(__file__).with_name(f"dbt-{version}.txt")
-        path.write_text(engine(version))
-        print(path.name)
-        sys.exit()
-    for adapter in adapters or ADAPTERS:
-        path = pathlib.Path(__file__).with_name(f"dbt-{version}-{adapter}.txt")
-        path.write_text(lock(version, adapter))
-        print(path.name)
+    locks = {f"dbt-{version}-{adapter}.txt": (lock, version, adapter) for version in VERSIONS for adapter in ADAPTERS}
+    for name, (make, *what) in {**locks, "dbt-2.0.txt": (engine, "2.0")}.items():
+        if not sys.argv[1:] or name.startswith(tuple(sys.argv[1:])):
+            (HERE / name).write_text(make(*what))
+            print(name, flush=True)

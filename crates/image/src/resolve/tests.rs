@@ -168,6 +168,16 @@ async fn extras_and_markers_are_those_of_the_target() {
 }
 
 #[tokio::test]
+async fn what_is_excluded_comes_only_where_the_file_asks_for_it() {
+    let mut shop = Shop::with(&[("a 1.0", "b\ndbt-core-experimental-parser<3,>=2.0.0b1")]).await;
+    shop.add("dbt_core_experimental_parser-2.0.0b9.tar.gz", "", "");
+    shop.add("b-1.0-py3-none-any.whl", "", "");
+    assert_eq!(shop.resolve("a").await, "a 1.0, b 1.0");
+    let asked = shop.resolve("a, dbt_core_experimental_parser").await;
+    assert!(asked.contains("has no wheel for Python 3.12"), "{asked}");
+}
+
+#[tokio::test]
 async fn a_package_and_its_extra_are_of_one_version() {
     let extra = "Provides-Extra: x\nc ; extra == 'x'";
     let shop = Shop::with(&[
