@@ -11,8 +11,8 @@ SELECT = {"build", "clone", "run", "seed", "snapshot", "source", "test"}
 # Those that tell of nodes: nothing is to be said where there are none, unless a criterion matched none.
 TELL = {"compile", "list", "ls", "show"}
 TEXT_MOST, TOLD_MOST = 20_000, 100
-# What dbt puts before an error's own text.
-PREFIXES = ("Encountered an error while running operation: ", "Unhandled error while executing", "Exception on worker thread.")
+# What dbt puts before a text of its own.
+PREFIXES = ("[WARNING]: ", "[ERROR]: ", "Encountered an error while running operation: ", "Unhandled error while executing", "Exception on worker thread.")
 
 
 class Said:
@@ -23,8 +23,8 @@ class Said:
 
     def __call__(self, event):
         name, text = event.info.name, event.info.msg
-        if name == "NoNodesForSelectionCriteria" and text not in self.criteria[:TOLD_MOST]:
-            self.criteria.append(text)
+        if name == "NoNodesForSelectionCriteria" and plain(text) not in self.criteria[:TOLD_MOST]:
+            self.criteria.append(plain(text))
         elif name == "DebugCmdResult":
             self.checks.append(text.strip())
         elif event.info.level == "error" and not name.startswith(("Log", "RunResult")) and len(self.errors) < TOLD_MOST:
@@ -33,7 +33,7 @@ class Said:
 
 
 def plain(text):
-    """An error's own text."""
+    """A text of dbt's without what only leads to it."""
     text = text.strip()
     for prefix in PREFIXES:
         text = text.removeprefix(prefix).strip()

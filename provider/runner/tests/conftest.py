@@ -33,6 +33,10 @@ def s3(endpoint):
         client.delete_object(Bucket="artifacts", Key=item["Key"])
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "every_dbt: runs with each version of dbt that is bundled")
+
+
 def write(project, files):
     """Writes a project's files."""
     for name, text in {"dbt_project.yml": PROJECT, **files}.items():

@@ -4,6 +4,7 @@ import json
 import signal
 import socket
 import stat
+from importlib.metadata import version
 
 import pytest
 from conftest import facts
@@ -50,12 +51,13 @@ def late(tmp_path):
     return act
 
 
+@pytest.mark.every_dbt
 def test_success_keeps_its_artifacts_in_both_places(run):
     result = run({**OK, **facts()}, ["dbt build", "docs generate"])
     assert result.code == 0, result.log
     assert result.outcome["class"] == "success"
     assert [command["exitCode"] for command in result.outcome["commands"]] == [0, 0]
-    assert result.outcome["dbtVersion"].startswith("1.11")
+    assert result.outcome["dbtVersion"] == version("dbt-core")
     for name in ("manifest.json", "run_results.json", "run_results.1.json", "catalog.json", "index.html", "logs/dbt.log"):
         assert {RUN + name, LAST + name} <= result.keys
     assert "PASS=1" in result.log
@@ -188,6 +190,7 @@ def test_no_project(run):
     assert "no dbt_project.yml in /nonexistent" in result.outcome["message"]
 
 
+@pytest.mark.every_dbt
 def test_a_parse_is_shared_kept_and_restored(run, s3):
     files = {**OK, **facts()}
     first = run(files, ["run", "test"])
@@ -308,6 +311,7 @@ def test_an_input_cannot_take_the_password_along(run):
     assert "Running with dbt" not in refused.log
 
 
+@pytest.mark.every_dbt
 def test_a_run_that_selects_nothing_says_so(run):
     files = {**OK, **facts()}
     result = run(files, ["dbt run --select nosuch", "dbt run"])
@@ -337,7 +341,7 @@ def test_a_dbt_that_breaks_is_said_so(run):
     result = run({**OK, "dbt_project.yml": PROJECT.replace("{shop: {", "{shop: {off: {+enabled: false}, ")})
     assert result.code == 70
     assert result.outcome["class"] == "internal"
-    assert "dbt 1.11.16 ended with an error that is none of its own: AttributeError: 'bool'" in result.outcome["message"]
+    assert f"dbt {version('dbt-core')} ended with an error that is none of its own: AttributeError: 'bool'" in result.outcome["message"]
 
 
 def test_an_image_without_dbt_is_said_so(run, tmp_path):
@@ -367,6 +371,7 @@ REASONS = [
 ]
 
 
+@pytest.mark.every_dbt
 def test_a_failure_is_told_with_its_reason(with_dbt, tmp_path):
     """Without git, too, as in the image."""
     files = {

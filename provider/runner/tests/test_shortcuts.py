@@ -80,6 +80,7 @@ def test_a_project_with_many_traits(run, with_dbt, tmp_path):
     assert "Unable to do partial parsing" not in result.log
 
 
+@pytest.mark.every_dbt
 def test_the_example(run, with_dbt, tmp_path):
     result = compare(run, with_dbt, tmp_path, {**example(), **facts()}, ["build"])
     assert "WARN=0" in result.log and "eprecat" not in result.log

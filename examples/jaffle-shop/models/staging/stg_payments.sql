@@ -2,5 +2,5 @@ select
     id as payment_id,
     order_id,
     method,
-    {{ shop_utils.cents_to_euros('amount_cents') }} as amount
+    {{ cents_to_euros('amount_cents') }} as amount
 from {{ ref('raw_payments') }}

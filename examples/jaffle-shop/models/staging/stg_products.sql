@@ -2,5 +2,5 @@ select
     sku,
     name as product_name,
     kind,
-    {{ shop_utils.cents_to_euros('price_cents') }} as price
+    {{ cents_to_euros('price_cents') }} as price
 from {{ ref('raw_products') }}
