@@ -31,8 +31,8 @@ def main():
     signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
     started = time.monotonic()
     commands, results, afresh = json.loads(sys.argv[1]), sys.argv[2], sys.argv[3] == "afresh"
-    program = engine.find()
     try:
+        program = engine.find()
         if not program:
             import dbt.cli.main  # once for all: each command begins with what this leaves
     except Exception as error:

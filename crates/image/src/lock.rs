@@ -30,6 +30,13 @@ const LOCKS: &[(&str, &str, &str)] = locks! {
     "1.11": "athena" "bigquery" "databricks" "postgres" "redshift" "snowflake" "trino";
 };
 
+/// dbt 2, which is one program with all its adapters: its version, they, and its requirements.
+const ENGINE: (&str, &[&str], &str) = (
+    "2.0",
+    &["bigquery", "databricks", "duckdb", "redshift", "snowflake"],
+    include_str!("locks/dbt-2.0.txt"),
+);
+
 /// One package at one version, and the SHA-256 of each file that it may come as.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Locked {
@@ -112,6 +119,21 @@ pub fn is_engine(version: &str) -> bool {
 
 /// The text of the lock for a version of dbt Core and an adapter.
 pub(super) fn embedded(version: &str, adapter: &str) -> Result<&'static str> {
+    let refused = |reason: String| Error::Lock {
+        lock: format!("dbt {version} with {adapter}"),
+        line: None,
+        reason,
+    };
+    if is_engine(version) {
+        let (known, adapters, text) = ENGINE;
+        return match version == known && adapters.contains(&adapter) {
+            true => Ok(text),
+            false => Err(refused(format!(
+                "of dbt 2, version {known} is bundled, and has {}; for any other take dbt Core",
+                adapters.join(", ")
+            ))),
+        };
+    }
     let found = LOCKS
         .iter()
         .find(|lock| (lock.0, lock.1) == (version, adapter));
@@ -120,14 +142,10 @@ pub(super) fn embedded(version: &str, adapter: &str) -> Result<&'static str> {
             let adapters: Vec<&str> = locks.iter().map(|lock| lock.1).collect();
             format!("{} with {}", locks[0].0, adapters.join(", "))
         });
-        Error::Lock {
-            lock: format!("dbt {version} with {adapter}"),
-            line: None,
-            reason: format!(
-                "none is bundled; these are: {}; for any other give a requirements file",
-                known.collect::<Vec<_>>().join("; ")
-            ),
-        }
+        refused(format!(
+            "none is bundled; these are: {}; for any other give a requirements file",
+            known.collect::<Vec<_>>().join("; ")
+        ))
     })
 }
 
@@ -296,6 +314,31 @@ mod tests {
                 .ends_with("a is listed in two versions")
         );
         assert_eq!(lines("").unwrap_err(), "r.txt: it lists no package");
+    }
+
+    #[test]
+    fn dbt_2_is_a_wheel_of_its_own_for_each_platform() {
+        let requirements = Requirements::parse("r", embedded("2.0", "snowflake").unwrap()).unwrap();
+        let mut wheels = BTreeSet::new();
+        for minor in 10..=14 {
+            for platform in [Platform::Amd64, Platform::Arm64] {
+                let packages = packages(&requirements, Python { minor }, platform).unwrap();
+                let names: Vec<&str> = packages.iter().map(|all| all.name.as_ref()).collect();
+                let expected = ["dbt", "mashumaro", "msgpack", "typing-extensions"];
+                assert_eq!(names, expected);
+                let url = packages[0].url.as_ref().unwrap();
+                assert!(url.scheme() == "https" && url.path().contains(platform.machine()));
+                wheels.insert(packages[0].hashes.clone());
+            }
+        }
+        assert_eq!(wheels.len(), 2);
+        for (version, adapter) in [("2.0", "postgres"), ("2.1", "snowflake"), ("2", "duckdb")] {
+            let expected = format!(
+                "dbt {version} with {adapter}: of dbt 2, version 2.0 is bundled, and has bigquery, databricks, duckdb, redshift, snowflake; for any other take dbt Core"
+            );
+            let error = embedded(version, adapter).unwrap_err().to_string();
+            assert_eq!(error, expected);
+        }
     }
 
     #[test]

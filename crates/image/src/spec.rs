@@ -146,3 +146,34 @@ pub struct Built {
     /// The project's layer.
     pub project: ProjectLayer,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn dbt_2_runs_python_models_with_some_adapters() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        fs::create_dir(path("models")).unwrap();
+        fs::write(path("dbt_project.yml"), "name: shop").unwrap();
+        fs::write(path("setup.py"), "").unwrap();
+        let refusal = |version: &str, adapter: &str| {
+            let (version, adapter) = (version.to_owned(), adapter.to_owned());
+            let project = Project::read(directory.path()).unwrap();
+            Dbt::Locked { version, adapter }.refusal(&project)
+        };
+        assert_eq!(refusal("2.0", "duckdb"), None);
+        fs::write(path("models/p.py"), "").unwrap();
+        assert_eq!(
+            refusal("2.0", "duckdb").as_deref(),
+            Some(
+                "dbt 2.0 runs no Python models with duckdb, and models/p.py is one; take a version of dbt Core"
+            )
+        );
+        assert_eq!(refusal("2.0", "snowflake"), None);
+        assert_eq!(refusal("1.12", "redshift"), None);
+    }
+}

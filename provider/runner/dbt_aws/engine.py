@@ -23,6 +23,7 @@ from .text import count
 EXTENSION = "import sys; sys.path[:] = filter(None, sys.path); from dbt.cli.main import cli; sys.argv[0] = 'dbt'; cli()"
 READ = (b".Process\"", b".NodeProcessed\"", b".LogMessage\"")
 WARNING, ERROR = 13, 17
+PANIC = re.compile(r"^(panic:|thread '.*' panicked)", re.MULTILINE)
 STATUSES = {"NODE_OUTCOME_ERROR": "error", "NODE_OUTCOME_SKIPPED": "skipped", "NODE_OUTCOME_CANCELED": "skipped"}
 
 
@@ -49,12 +50,13 @@ def run(engine, number, command, name, strict):
     if code < 0:
         return code, None
     told = Told(events)
+    events.unlink(missing_ok=True)
     nodes = freshness(sources) if sources.exists() else told.nodes
     for node in nodes or []:
         node.message = node.message or told.said.errors.get(unique_id(node)) or told.said.errors.get(None)
     if name == "debug":
         told.said.checks = list(told.said.errors.values())
-    silent = code and (told.version is None or "panic" in stderr)
+    silent = code and (told.version is None or code > 1 and PANIC.search(stderr))
     outcome = SimpleNamespace(result=nodes, success=code == 0, exception=unlogged(stderr) if silent else None)
     found = describe(outcome, told.said, name, told.version or "2", strict)
     if told.no_docs and not code:
@@ -126,11 +128,12 @@ def with_stderr(act):
         act()
 
     def pass_on():
-        while part := os.read(source, 1 << 16):
-            sys.stderr.buffer.write(part)
-            sys.stderr.buffer.flush()
-            said.extend(part)
-            del said[:-TEXT_MOST]
+        with open(source, "rb", buffering=0) as pipe:
+            while part := pipe.read(1 << 16):
+                sys.stderr.buffer.write(part)
+                sys.stderr.buffer.flush()
+                said.extend(part)
+                del said[:-TEXT_MOST]
 
     thread = Thread(target=pass_on, daemon=True)
     thread.start()

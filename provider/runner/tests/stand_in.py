@@ -68,7 +68,8 @@ def record(program, command):
         fcntl.flock(file, fcntl.LOCK_EX)
         file.seek(0)
         answers = {**json.loads(file.read() or "{}"), command: found}
-        text = json.dumps(dict(sorted(answers.items())), indent=1, ensure_ascii=False)
+        lines = [f"{json.dumps(command)}: {json.dumps(found, ensure_ascii=False)}" for command, found in sorted(answers.items())]
+        text = "{\n" + ",\n".join(lines) + "\n}"
         for path in (WORK, str(TARGET.parent)):
             text = text.replace(path, "{work}")
         file.truncate(0)

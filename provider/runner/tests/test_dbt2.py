@@ -10,13 +10,13 @@ from textwrap import indent
 import pytest
 from conftest import facts
 
+from dbt_aws import engine
+
 STAND_IN = Path(__file__).with_name("stand_in.py")
 ORDERS = {"models/orders.sql": "select 1 as id"}
 BROKEN = {**ORDERS, "models/broken.sql": "select 1 / nothing as x from {{ ref('orders') }}", "models/after.sql": "select * from {{ ref('broken') }}"}
 SLOW = {**ORDERS, "models/slow.sql": "select sum(hash(a.range + b.range)) as n from range(2000000) a, range(2000000) b, {{ ref('orders') }}"}
 RUN, LAST = "shop/prod/runs/r1/1/", "shop/prod/latest/"
-
-
 STAND_IN_RUNS = f"import runpy\nrunpy.run_path({str(STAND_IN)!r}, run_name='__main__')\n"
 
 
@@ -113,3 +113,14 @@ def test_dbt2_tells_why(with_dbt, tmp_path, dbt2):
         said = " ".join([*(message for _, message in line["failed"]), line["error"] or "", line["warning"] or ""])
         assert (line["exitCode"], line["kind"]) == (code, kind), (command, line)
         assert reason in said and bool(reason) == bool(said.strip()), (command, said)
+
+
+@pytest.mark.parametrize("stderr, kind, message", [
+    ("error: unrecognized subcommand 'x'\n\nUsage: dbt [OPTIONS] <COMMAND>\n\nFor more", "DbtUsageException", "unrecognized subcommand 'x'"),
+    ("[error] no such directory\n", "DbtUsageException", "no such directory"),
+    ("warning: a\npanic: panicked at src/a.rs:1:2\n", "SystemError", "panic: panicked at src/a.rs:1:2"),
+    ("", "SystemError", "it said nothing"),
+])
+def test_dbt2_may_fail_before_it_has_a_log(stderr, kind, message):
+    found = engine.unlogged(stderr)
+    assert (type(found).__name__, str(found)) == (kind, message)
