@@ -9,7 +9,7 @@ step = tools/step
 # Cargo looks for make's job server and does not get it.
 step-of-many = env -u MAKEFLAGS -u MFLAGS tools/step
 
-.PHONY: test test-unit test-local-aws test-engine-client test-runner test-blocks test-interruptions test-examples test-demo test-machine lint fuzz advisories sdk demo bench local-aws clean-cache
+.PHONY: test test-unit test-local-aws test-engine-client test-runner test-blocks test-interruptions test-examples test-demo test-machine test-aws lint fuzz advisories sdk demo bench local-aws clean-cache
 
 ## test: everything that can be checked on this machine
 # A fresh clone is built once, and gains nothing from what a next build could use.
@@ -47,6 +47,10 @@ test-examples: sdk
 
 test-demo: sdk
 	$(step-of-many) "the demo" $(MAKE) --no-print-directory demo
+
+## test-aws: the smallest platform in an AWS account of your own, and its end: DBT_AWS_TEST_ACCOUNT names it (CONTRIBUTING.md)
+test-aws:
+	tests/aws/run
 
 ## lint: formatting and warnings
 lint:

@@ -1,0 +1,2 @@
+-- A test that fails.
+select * from {{ ref('orders') }}
