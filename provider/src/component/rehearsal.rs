@@ -208,7 +208,14 @@ fn culprit(sources: &BTreeSet<String>, property: &[String], inputs: &Properties)
     let holds_none = |path: &&String| !sources.iter().any(|other| is_below(other, path));
     let innermost: Vec<_> = sources.iter().filter(holds_none).collect();
     if let [only] = innermost[..] {
-        return Some(only.clone());
+        // What is wrong with a list is no fault of its only item.
+        let list = only.rsplit_once('[').map(|(list, _)| list.to_owned());
+        let list = list.filter(|list| only.ends_with(']') && sources.contains(list));
+        let is_of_item = |name: &String| name.parse::<usize>().is_ok();
+        return match property.last().is_some_and(is_of_item) {
+            false => list.or_else(|| Some(only.clone())),
+            true => Some(only.clone()),
+        };
     }
     let named = |path: &&&String| segments(path).last() == property.last();
     let mut named = innermost.iter().filter(named);
@@ -320,7 +327,10 @@ mod tests {
         };
         let some = |path: &str| Some(path.to_owned());
         assert_eq!(blamed(&[], "p"), None);
-        assert_eq!(blamed(&["a", "a.b", "a.b[0]"], "p"), some("a.b[0]"));
+        assert_eq!(blamed(&["a", "a.b", "a.b.c"], "p"), some("a.b.c"));
+        assert_eq!(blamed(&["a", "a.b", "a.b[0]"], "p"), some("a.b"));
+        assert_eq!(blamed(&["a", "a.b", "a.b[0]"], "p[0]"), some("a.b[0]"));
+        assert_eq!(blamed(&["a.b[0]"], "p"), some("a.b[0]"));
         assert_eq!(blamed(&["a", "a.b", "a.c"], "p.c"), some("a.c"));
         assert_eq!(blamed(&["a", "a.b", "a.c"], "p"), some("a"));
         assert_eq!(blamed(&["small", "large", "large.x"], "p"), some("large"));

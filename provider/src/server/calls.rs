@@ -1,14 +1,11 @@
 //! What the engine asks for at the moment.
 //!
-//! The engine ends a deployment with the first component or resource that is refused, and cuts off what is under way:
+//! The engine ends a deployment with the first component that is refused, and cuts off what is under way: other
 //! components then seem to have failed, and what else is wrong with the program is not told. So a refusal waits until
-//! nothing else goes on.
+//! nothing else goes on. A failing check cannot wait: the engine does nothing else until it has the answer.
 
 use std::{
-    sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 use tokio::sync::Notify;
@@ -30,30 +27,16 @@ struct State {
     under_way: usize,
     /// Those of them that were refused, and wait to say so.
     refused: usize,
-    /// Those of them that are judged, and wait for the engine.
-    judged: usize,
     last: Option<Instant>,
 }
 
 /// A call that is under way until this goes.
-pub(super) struct Call<'a> {
-    calls: &'a Calls,
-    is_judged: AtomicBool,
-}
-
-impl Call<'_> {
-    /// Notes that nothing more is found wrong with it.
-    pub(super) fn judged(&self) {
-        self.is_judged.store(true, Ordering::Relaxed);
-        self.calls.state().judged += 1;
-    }
-}
+pub(super) struct Call<'a>(&'a Calls);
 
 impl Drop for Call<'_> {
     fn drop(&mut self) {
-        let mut state = self.calls.state();
+        let mut state = self.0.state();
         state.under_way -= 1;
-        state.judged -= usize::from(self.is_judged.load(Ordering::Relaxed));
         state.last = Some(Instant::now());
     }
 }
@@ -68,25 +51,11 @@ impl Calls {
         let mut state = self.state();
         state.under_way += 1;
         state.last = Some(Instant::now());
-        Call {
-            calls: self,
-            is_judged: AtomicBool::default(),
-        }
+        Call(self)
     }
 
     /// Returns when nothing but refusals is left; to all of them at once.
     pub(super) async fn ended(&self) {
-        self.quiet(|state| state.under_way <= state.refused).await;
-    }
-
-    /// Returns when nothing is left that may be refused. A check that does not return holds up the engine, and so
-    /// whatever waits for it.
-    pub(super) async fn all_judged(&self) {
-        self.quiet(|state| state.under_way <= state.refused + state.judged)
-            .await;
-    }
-
-    async fn quiet(&self, is_over: impl Fn(&State) -> bool) {
         self.state().refused += 1;
         let until = Instant::now() + LONGEST;
         loop {
@@ -96,7 +65,7 @@ impl Calls {
             }
             let state = self.state();
             let is_quiet = state.last.is_none_or(|last| last.elapsed() >= QUIET);
-            if (is_quiet && is_over(&state)) || Instant::now() >= until {
+            if (is_quiet && state.under_way <= state.refused) || Instant::now() >= until {
                 self.quiet.notify_waiters();
                 break;
             }
@@ -115,7 +84,6 @@ mod tests {
         let calls = Calls::default();
         let (_first, _second, other) = (calls.begin(), calls.begin(), calls.begin());
         let both = join(calls.ended(), calls.ended()).shared();
-        other.judged();
         let early = tokio::time::timeout(QUIET * 2, both.clone()).await;
         assert!(early.is_err(), "another call is under way");
         let since = Instant::now();
@@ -123,18 +91,5 @@ mod tests {
         both.await;
         assert!(since.elapsed() >= QUIET && since.elapsed() < LONGEST);
         assert_eq!(calls.state().refused, 0);
-    }
-
-    #[tokio::test]
-    async fn a_check_waits_for_nothing_that_waits_for_the_engine() {
-        let calls = Calls::default();
-        let (_check, _refused, other) = (calls.begin(), calls.begin(), calls.begin());
-        let both = join(calls.all_judged(), calls.ended()).shared();
-        let early = tokio::time::timeout(QUIET * 2, both.clone()).await;
-        assert!(early.is_err(), "another call may be refused");
-        let since = Instant::now();
-        other.judged();
-        both.await;
-        assert!(since.elapsed() < LONGEST);
     }
 }

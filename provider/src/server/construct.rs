@@ -2,7 +2,6 @@
 
 use super::{
     Configured, Provider,
-    calls::Call,
     engine::{EngineMonitor, channel},
     provider::token_of,
     status,
@@ -37,8 +36,8 @@ pub(super) async fn construct(
     provider: &Provider,
     request: rpc::ConstructRequest,
 ) -> std::result::Result<rpc::ConstructResponse, Status> {
-    let call = provider.calls.begin();
-    let constructed = constructed(provider, &call, request).await;
+    let _call = provider.calls.begin();
+    let constructed = constructed(provider, request).await;
     if matches!(&constructed, Err(status) if status.code() == Code::InvalidArgument) {
         provider.calls.ended().await;
     }
@@ -47,7 +46,6 @@ pub(super) async fn construct(
 
 async fn constructed(
     provider: &Provider,
-    call: &Call<'_>,
     request: rpc::ConstructRequest,
 ) -> std::result::Result<rpc::ConstructResponse, Status> {
     let Some(component) = provider.components.get(request.r#type.as_str()) else {
@@ -111,7 +109,6 @@ async fn constructed(
         Err(error) if !request.dry_run => return Err(error.into()),
         _ => {}
     }
-    call.judged();
     let own = own_registration(&request, table);
     let registration = client.register_resource(own).await;
     let urn = registration

@@ -260,13 +260,13 @@ async fn what_a_child_refuses_is_refused_first() {
         (
             "/network/existing/taskSubnetIds",
             one.clone(),
-            "network.existing.taskSubnetIds[0]",
+            "network.existing.taskSubnetIds",
             "two",
         ),
         (
             "/network/existing/warehouseSubnetIds",
             one,
-            "network.existing.warehouseSubnetIds[0]",
+            "network.existing.warehouseSubnetIds",
             "two",
         ),
     ];

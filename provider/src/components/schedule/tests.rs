@@ -353,6 +353,14 @@ async fn what_the_schedule_refuses_is_refused_first() {
         ),
         ("/timezone", json!("Mars/Base"), "timezone", "Mars"),
         (
+            "/project",
+            json!("shop"),
+            "project",
+            "must be the handle of a DbtProject, such as `project.handle`",
+        ),
+        ("/memory", json!(4), "memory", "for 4 give 4096"),
+        ("/cpu", json!(2), "cpu", "for 2 give 2048"),
+        (
             "/project/schedulerRoleArn",
             json!("shop"),
             "project.schedulerRoleArn",

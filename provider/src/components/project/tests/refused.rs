@@ -145,6 +145,16 @@ async fn what_a_child_refuses_is_refused_first() {
         ),
     ];
     each_is_refused(project.as_ref(), &given, &rows).await;
+    let mut component = inputs(&given);
+    component.insert("platform".to_owned(), Value::Opaque(Properties::new()));
+    let found = refused(project.as_ref(), &component).await;
+    let found: Vec<_> = found.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        found,
+        [
+            "platform: must be the handle of a DbtPlatform, such as `platform.handle`, not the component itself"
+        ]
+    );
     // In the preview of a new stack, nothing is known of the platform.
     given["policyStatements"] = statement("actions", json!([]));
     let mut unknown = inputs(&given);
