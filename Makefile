@@ -9,7 +9,7 @@ step = tools/step
 # Cargo looks for make's job server and does not get it.
 step-of-many = env -u MAKEFLAGS -u MFLAGS tools/step
 
-.PHONY: test test-unit test-local-aws test-engine-client test-runner test-blocks test-interruptions test-examples test-demo test-machine test-aws lint fuzz advisories sdk demo bench local-aws clean-cache
+.PHONY: test test-unit test-local-aws test-engine-client test-runner test-blocks test-interruptions test-examples test-demo test-machine test-aws lint fuzz advisories locks sdk demo bench local-aws clean-cache
 
 ## test: everything that can be checked on this machine
 # A fresh clone is built once, and gains nothing from what a next build could use.
@@ -70,6 +70,12 @@ advisories:
 ## sdk: the SDKs for Node.js, Python and Go, from schema.json into sdk/
 sdk:
 	$(step-of-many) "SDKs" tools/sdk schema.json sdk
+
+## locks: the newest versions of all that is bundled with dbt, from the package index
+locks: export LOCAL_AWS_PORT ?= 4570
+locks:
+	local-aws/local-aws tools > /dev/null
+	eval "$$(local-aws/local-aws env)"; exec "$$DBT_AWS_PYTHON" crates/image/src/locks/update.py $(NAMES)
 
 ## demo: all of it on this machine, from `pulumi up` to an empty account; KEEP=1 leaves it standing
 demo: export LOCAL_AWS_PORT ?= 4610

@@ -76,7 +76,7 @@ pub(super) struct Manifest {
     manifests: Vec<Descriptor>,
 }
 
-/// The oldest Python that dbt 1.11 and the runner's packages run on.
+/// The oldest Python that the bundled dbt and the runner's packages run on.
 const OLDEST: Python = Python { minor: 10 };
 
 #[derive(Deserialize)]

@@ -44,6 +44,8 @@ pub struct Project {
     /// Whether all that `dbt clean` removes is inside the project, as far as that is known. dbt refuses what is not, and
     /// so does it where nothing is named: what it writes to is elsewhere in a run.
     pub cleans_inside: bool,
+    /// Why dbt 1.12 refuses the packages that are installed, if it does.
+    pub(super) uneven: Option<String>,
     /// What the user should know of what is packed and what is not, a sentence each.
     pub notes: Vec<String>,
     /// Where the project is in the image.
@@ -126,6 +128,7 @@ impl Project {
             name,
             profile: tree.settings.profile,
             cleans_inside: tree.settings.cleans_inside,
+            uneven: tree.uneven,
             notes: tree.notes,
             directory: tree.directory,
             files: tree.entries,

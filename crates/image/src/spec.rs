@@ -35,7 +35,7 @@ pub struct Spec {
 /// The dbt in an image.
 #[derive(Clone, Debug)]
 pub enum Dbt {
-    /// A version of dbt Core (`1.11`) and an adapter (`postgres`) whose lock comes with the provider.
+    /// A version of dbt Core (`1.12`) and an adapter (`postgres`) whose lock comes with the provider.
     Locked {
         /// The minor version.
         version: String,
@@ -84,6 +84,12 @@ impl Dbt {
                         "dbt {version} runs no Python models with {adapter}, and {path} is one; take a version of dbt Core"
                     )
                 })
+            }
+            Self::Locked { version, .. } if version == "1.12" => {
+                let reason = project.uneven.as_ref()?;
+                Some(format!(
+                    "dbt {version} wants exactly the packages that the project names: {reason}; run `dbt deps`, and remove from that folder what is no package of `packages.yml`"
+                ))
             }
             _ => None,
         }

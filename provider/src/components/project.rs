@@ -70,7 +70,7 @@ pub struct DbtProjectInputs {
     /// runner, and `/tmp` as a volume (see `docs/recipes.md`). Excludes `path`.
     #[prop(given)]
     pub image: Option<String>,
-    /// The dbt in the image. Default: dbt Core 1.11 with the warehouse's adapter.
+    /// The dbt in the image. Default: dbt Core 1.12 with the warehouse's adapter.
     pub dbt: Option<DbtProjectDbt>,
     /// The URI of the image under dbt and the project: one with Python 3.10 or later and glibc. In ECR it is read with the
     /// provider's credentials, elsewhere with Docker's. What a tag stands for is looked up once and kept until the URI
@@ -129,8 +129,8 @@ pub struct DbtProjectInputs {
 /// The dbt in an image.
 #[derive(Clone, Debug, Props)]
 pub struct DbtProjectDbt {
-    /// The minor version of dbt Core: `1.11` is what is bundled; any other comes with `requirements`. Default: `1.11`.
-    #[prop(default = "1.11")]
+    /// The minor version of dbt Core: `1.12` and `1.11` are bundled; any other comes with `requirements`. Default: `1.12`.
+    #[prop(default = "1.12")]
     pub version: String,
     /// The adapter. Bundled are `athena`, `bigquery`, `databricks`, `postgres`, `redshift`, `snowflake` and `trino`; any
     /// other comes with `requirements`. With `requirements` it must be among them, and with `image` it names the profile's type alone. Default: the

@@ -167,12 +167,12 @@ async fn are_refused() {
         (
             "ecr:Image",
             image(json!({"dbt": {"adapter": "postgress"}})),
-            "dbt: dbt 1.11 with postgress: there is no lock for it; there are 1.11 with athena, 1.11 with bigquery, 1.11 with databricks, 1.11 with postgres, 1.11 with redshift, 1.11 with snowflake, 1.11 with trino; for any other give a requirements file",
+            "dbt: dbt 1.11 with postgress: none is bundled; these are: 1.12 with athena, bigquery, databricks, postgres, redshift, snowflake, trino; 1.11 with athena, bigquery, databricks, postgres, redshift, snowflake, trino; for any other give a requirements file",
         ),
         (
             "ecr:Image",
             image(json!({"dbt": {"adapter": "postgres", "version": "1.2"}})),
-            "dbt: dbt 1.2 with postgres: there is no lock for it; there are 1.11 with athena, 1.11 with bigquery, 1.11 with databricks, 1.11 with postgres, 1.11 with redshift, 1.11 with snowflake, 1.11 with trino; for any other give a requirements file",
+            "dbt: dbt 1.2 with postgres: none is bundled; these are: 1.12 with athena, bigquery, databricks, postgres, redshift, snowflake, trino; 1.11 with athena, bigquery, databricks, postgres, redshift, snowflake, trino; for any other give a requirements file",
         ),
         (
             "ecr:Image",

@@ -203,6 +203,20 @@ impl Reading {
     }
 }
 
+/// What is wrong where as many packages must be installed as are named, which dbt wants from 1.12 on.
+pub(super) fn uneven(
+    install: &Named,
+    packages: &Packages,
+    installed: &[Installed],
+) -> Option<String> {
+    let there = installed.iter().filter(|package| !package.ignored).count();
+    let wanted = packages.wanted;
+    let is_known = packages.named.is_some() && !install.is_template();
+    (is_known && there != wanted).then(|| {
+        format!("its packages.yml and package-lock.yml come to {wanted} packages, and {} holds {there} folders", install.path)
+    })
+}
+
 /// The packages that a package names.
 fn named_by(package: &Installed) -> Vec<Package> {
     let found = Packages::read(&package.real).ok();
@@ -294,4 +308,42 @@ fn locals(root: &Path, packages: &Packages, installed: &[Installed]) -> Locals {
             .collect();
     }
     locals
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Dbt, Project, project::tests::write};
+
+    #[test]
+    fn dbt_1_12_wants_as_many_packages_as_are_named() {
+        let packages = ("packages.yml", "packages: [{package: a/x}]");
+        let lock = (
+            "package-lock.yml",
+            "packages: [{package: a/x, name: x}, {package: a/y, name: y}]",
+        );
+        let y = ("dbt_packages/y/dbt_project.yml", "name: y\n");
+        let hidden = (".dockerignore", "dbt_packages/y\n");
+        let refused = |version: &str, files: &[(&str, &str)]| {
+            let directory = tempfile::tempdir().unwrap();
+            write(directory.path(), &[("dbt_project.yml", "name: shop\n")]);
+            write(
+                directory.path(),
+                &[("dbt_packages/x/dbt_project.yml", "name: x\n")],
+            );
+            write(directory.path(), files);
+            let (version, adapter) = (version.to_owned(), "postgres".to_owned());
+            let project = Project::read(directory.path()).unwrap();
+            Dbt::Locked { version, adapter }.refusal(&project)
+        };
+        let said = refused("1.12", &[]).unwrap();
+        assert_eq!(
+            said,
+            "dbt 1.12 wants exactly the packages that the project names: its packages.yml and package-lock.yml come to 0 packages, and dbt_packages holds 1 folders; run `dbt deps`, and remove from that folder what is no package of `packages.yml`"
+        );
+        assert!(refused("1.12", &[packages, y]).is_some());
+        assert_eq!(refused("1.12", &[packages]), None);
+        assert_eq!(refused("1.12", &[packages, lock, y]), None);
+        assert_eq!(refused("1.12", &[packages, y, hidden]), None);
+        assert_eq!(refused("1.11", &[packages, y]), None);
+    }
 }

@@ -260,6 +260,8 @@ pub(super) struct Packages {
     pub(super) named: Option<Vec<Package>>,
     /// The folders of all that dbt installed, as `package-lock.yml` has them.
     pub(super) locked: Vec<String>,
+    /// How many dbt 1.12 wants to find: as many as `package-lock.yml` lists, or else as are named.
+    pub(super) wanted: usize,
 }
 
 impl Packages {
@@ -279,6 +281,7 @@ impl Packages {
             }),
             (None, None) => Ok(Self {
                 named: Some(vec![]),
+                wanted: entries(lock.as_ref()).len(),
                 ..Self::default()
             }),
             (Some(packages), None) | (None, Some(packages)) => Ok(packages),
@@ -288,13 +291,17 @@ impl Packages {
     /// What a file of packages names; `None` where it has none.
     pub(super) fn of(file: &'static str, document: &Yaml, lock: Option<&Yaml>) -> Option<Self> {
         let packages = document.root()?.get("packages")?;
-        let lock = lock.and_then(|lock| lock.root()?.get("packages")?.items());
-        let locked: Vec<Value<'_>> = lock.into_iter().flatten().collect();
+        let locked = entries(lock);
         let items = packages.items().into_iter().flatten();
-        let named = items.map(|item| Package::new(item, &locked)).collect();
+        let named: Vec<Package> = items.map(|item| Package::new(item, &locked)).collect();
         let folders = locked.iter().filter_map(|entry| entry.get("name")?.text());
         Some(Self {
             file,
+            wanted: if locked.is_empty() {
+                named.len()
+            } else {
+                locked.len()
+            },
             named: (!packages.text().is_some_and(is_template)).then_some(named),
             locked: folders.map(str::to_owned).collect(),
         })
@@ -333,6 +340,12 @@ pub(super) fn check_name(name: &str) -> Result<(), String> {
     Err(format!(
         "the name {name:?}, which dbt refuses; use letters, digits and _, a digit not first, such as {example}"
     ))
+}
+
+/// The packages that a lock lists.
+fn entries(lock: Option<&Yaml>) -> Vec<Value<'_>> {
+    let listed = lock.and_then(|lock| lock.root()?.get("packages")?.items());
+    listed.into_iter().flatten().collect()
 }
 
 /// Whether only dbt can say what a text comes to.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    DIRECTORY,
+    DIRECTORY, installed,
     settings::{Named, PROJECT, Packages, Reads, Settings},
     size::{bytes, largest},
     walk::{Node, Walk, unpackable},
@@ -34,6 +34,8 @@ pub(super) struct Tree {
     pub(super) names: HashSet<String>,
     /// Why it is not known what dbt reads, if it is not.
     pub(super) unknown: Option<String>,
+    /// Why dbt 1.12 refuses the packages that are installed, if it does.
+    pub(super) uneven: Option<String>,
     pub(super) notes: Vec<String>,
 }
 
@@ -101,7 +103,11 @@ pub(super) fn read(path: &Path) -> Result<Tree> {
         ));
     }
     reading.are_installed(&settings.install, &packages, &installed)?;
-    reading.tree(settings)
+    let uneven = installed::uneven(&settings.install, &packages, &installed);
+    Ok(Tree {
+        uneven,
+        ..reading.tree(settings)?
+    })
 }
 
 fn rules(root: &Path) -> Result<Rules> {
@@ -356,6 +362,7 @@ impl Reading {
             entries,
             names,
             unknown: self.unknown,
+            uneven: None,
             notes,
         })
     }

@@ -50,7 +50,7 @@ fn everything() -> Properties {
     let mut all = inputs(&json!({
         "platform": platform,
         "path": PATH,
-        "dbt": {"version": "1.11", "adapter": "postgres"},
+        "dbt": {"version": "1.12", "adapter": "postgres"},
         "baseImage": "ghcr.io/team/python:3.12",
         "baseImageRefresh": "2026-11",
         "profile": {"target": "dev", "schema": "shop_dev", "threads": 8, "settings": {"keepalives_idle": 10}},
@@ -349,7 +349,7 @@ fn wrong_inputs_are_refused_with_their_path() {
     wrong(
         set("dbt", json!({"version": "1.4"})),
         &expect![[r#"
-        dbt: dbt 1.4 with postgres: there is no lock for it; there are 1.11 with athena, 1.11 with bigquery, 1.11 with databricks, 1.11 with postgres, 1.11 with redshift, 1.11 with snowflake, 1.11 with trino; for any other give a requirements file
+        dbt: dbt 1.4 with postgres: none is bundled; these are: 1.12 with athena, bigquery, databricks, postgres, redshift, snowflake, trino; 1.11 with athena, bigquery, databricks, postgres, redshift, snowflake, trino; for any other give a requirements file
     "#]],
     );
     wrong(

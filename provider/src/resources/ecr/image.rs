@@ -55,8 +55,8 @@ pub struct ImageInputs {
 /// The dbt in an image: a version with its adapter, or a requirements file.
 #[derive(Clone, Debug, PartialEq, Props)]
 pub struct ImageDbt {
-    /// The minor version of dbt Core. Default: `1.11`.
-    #[prop(default = "1.11")]
+    /// The minor version of dbt Core: `1.12` or `1.11`. Default: `1.12`.
+    #[prop(default = "1.12")]
     pub version: String,
     /// The adapter: `athena`, `bigquery`, `databricks`, `postgres`, `redshift`, `snowflake` or `trino`. Required without
     /// `requirements`; with them, the one that must be among them.
@@ -154,6 +154,9 @@ impl CustomResource for Image {
                 return Err(Failure::here(reason).under("dbt.version"));
             }
             warnings.extend(project.notes.iter().map(|note| format!("path: {note}")));
+            if let Some(reason) = dbt.as_ref().and_then(|dbt| dbt.refusal(&project)) {
+                return Err(Failure::here(reason).under("path"));
+            }
             // a large project's digest takes its time
             if !scope.rehearsal {
                 let (text, contents) = contents(&project, old).map_err(|e| failed("path", e))?;
@@ -476,9 +479,7 @@ mod tests {
         );
         let found = wrong(&|all| all["dbt"] = json!({"version": "1.4", "adapter": "postgres"}));
         assert!(
-            found.starts_with(
-                "dbt: dbt 1.4 with postgres: there is no lock for it; there are 1.11 with"
-            ),
+            found.starts_with("dbt: dbt 1.4 with postgres: none is bundled; these are: 1.12 with"),
             "{found}"
         );
         let found = wrong(&|all| all["dbt"] = json!({}));
