@@ -99,7 +99,7 @@ async fn the_shortest_project() {
             "accountId": "111122223333",
             "artifactsUri": "s3://analytics-artifacts/shop/prod",
             "cpu": "1024",
-            "dbtVersion": "1.11",
+            "dbtVersion": "1.12",
             "deadLetterArn": "arn:aws:service:eu-west-1:123456789012:shop-dead-letters",
             "failingCommands": "clean",
             "memory": "2048",

@@ -39,7 +39,7 @@ async fn a_preview_tells_which_variables_are_read_and_declared() {
             json!("OWN,REGION,TEAM"),
             json!("KEY_FILE,env_var"),
             json!(null),
-            json!("1.11"),
+            json!("1.12"),
             json!("shop"),
             json!("prod"),
         ]
@@ -69,7 +69,7 @@ async fn a_preview_tells_which_variables_are_read_and_declared() {
     let handle = answered["handle"].plain();
     let known =
         ["dbtVersion", "profileName", "profileTarget"].map(|key| handle.field(key).to_json());
-    assert_eq!(known, [json!("1.11"), json!("shop"), json!("prod")]);
+    assert_eq!(known, [json!("1.12"), json!("shop"), json!("prod")]);
     std::fs::write(directory.path().join("requirements.txt"), "dbt-postgres").expect("written");
     let mut own = given;
     own["dbt"] = json!({"requirements": directory.path().join("requirements.txt")});
