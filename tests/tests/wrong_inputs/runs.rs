@@ -64,7 +64,7 @@ async fn are_refused() {
         (
             "ecs:TaskDefinition",
             task(json!({"cpu": 300})),
-            "memory: Fargate has no cpu 300 with memory 512; the nearest are 256 with 512, 256 with 1024, 512 with 1024",
+            "cpu: Fargate has no cpu 300 with memory 512; the nearest are 256 with 512, 256 with 1024, 512 with 1024",
         ),
         (
             "ecs:TaskDefinition",
@@ -167,7 +167,7 @@ async fn are_refused() {
         (
             "ecr:Image",
             image(json!({"dbt": {"adapter": "postgress"}})),
-            "dbt: dbt 1.11 with postgress: none is bundled; these are: 1.12 with athena, bigquery, databricks, postgres, redshift, snowflake, trino; 1.11 with athena, bigquery, databricks, postgres, redshift, snowflake, trino; for any other give a requirements file",
+            "dbt: dbt 1.12 with postgress: none is bundled; these are: 1.12 with athena, bigquery, databricks, postgres, redshift, snowflake, trino; 1.11 with athena, bigquery, databricks, postgres, redshift, snowflake, trino; for any other give a requirements file",
         ),
         (
             "ecr:Image",
