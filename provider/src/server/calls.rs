@@ -27,6 +27,8 @@ struct State {
     under_way: usize,
     /// Those of them that were refused, and wait to say so.
     refused: usize,
+    /// How often those were told to go on.
+    told: usize,
     last: Option<Instant>,
 }
 
@@ -56,21 +58,29 @@ impl Calls {
 
     /// Returns when nothing but refusals is left; to all of them at once.
     pub(super) async fn ended(&self) {
-        self.state().refused += 1;
         let until = Instant::now() + LONGEST;
+        let told = {
+            let mut state = self.state();
+            state.refused += 1;
+            state.told
+        };
         loop {
             tokio::select! {
-                () = self.quiet.notified() => break,
+                () = self.quiet.notified() => {}
                 () = tokio::time::sleep(QUIET / 10) => {}
             }
-            let state = self.state();
+            let mut state = self.state();
             let is_quiet = state.last.is_none_or(|last| last.elapsed() >= QUIET);
-            if (is_quiet && state.under_way <= state.refused) || Instant::now() >= until {
+            let is_over = is_quiet && state.under_way <= state.refused;
+            if state.told == told && (is_over || Instant::now() >= until) {
+                state.told += 1;
                 self.quiet.notify_waiters();
-                break;
+            }
+            if state.told != told {
+                state.refused -= 1;
+                return;
             }
         }
-        self.state().refused -= 1;
     }
 }
 
@@ -83,13 +93,19 @@ mod tests {
     async fn refusals_wait_for_what_goes_on_and_come_together() {
         let calls = Calls::default();
         let (_first, _second, other) = (calls.begin(), calls.begin(), calls.begin());
-        let both = join(calls.ended(), calls.ended()).shared();
+        let ended = async || {
+            calls.ended().await;
+            Instant::now()
+        };
+        let both = join(ended(), ended()).shared();
         let early = tokio::time::timeout(QUIET * 2, both.clone()).await;
         assert!(early.is_err(), "another call is under way");
         let since = Instant::now();
         drop(other);
-        both.await;
+        let (first, second) = both.await;
         assert!(since.elapsed() >= QUIET && since.elapsed() < LONGEST);
+        let apart = first.max(second) - first.min(second);
+        assert!(apart < QUIET / 10, "{apart:?}");
         assert_eq!(calls.state().refused, 0);
     }
 }
