@@ -163,13 +163,13 @@ async fn credentials_that_are_named_but_not_there() {
         (
             json!({}),
             &keys[..1],
-            &[": AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY is not: set both, or neither"],
+            &["AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY is not: set both, or neither"],
             "AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY is not",
         ),
         (
             json!({}),
             &keys[1..],
-            &[": AWS_SECRET_ACCESS_KEY is set, but AWS_ACCESS_KEY_ID is not: set both, or neither"],
+            &["AWS_SECRET_ACCESS_KEY is set, but AWS_ACCESS_KEY_ID is not: set both, or neither"],
             "AWS_SECRET_ACCESS_KEY is set, but AWS_ACCESS_KEY_ID is not",
         ),
     ] {
@@ -199,7 +199,7 @@ async fn credentials_that_are_named_but_not_there() {
     assert_eq!(
         check(&provider, &json!({"region": "eu-west-1"})).await.1,
         [
-            ": AWS_PROFILE: there is no profile \"dta-team\"; there are bare, data-team, half, lent, process"
+            "AWS_PROFILE: there is no profile \"dta-team\"; there are bare, data-team, half, lent, process"
         ]
     );
     let own = json!({"region": "eu-west-1", "accessKey": "a", "secretKey": "b"});
