@@ -129,11 +129,12 @@ pub struct DbtProjectInputs {
 /// The dbt in an image.
 #[derive(Clone, Debug, Props)]
 pub struct DbtProjectDbt {
-    /// The minor version of dbt Core: `1.12` and `1.11` are bundled; any other comes with `requirements`. Default: `1.12`.
+    /// The minor version: of dbt Core, `1.12` and `1.11` are bundled, and any other comes with `requirements`; `2.0` is dbt 2
+    /// (Fusion), whose licence you accept by choosing it: see `docs/recipes.md`. Default: `1.12`.
     #[prop(default = "1.12")]
     pub version: String,
-    /// The adapter. Bundled are `athena`, `bigquery`, `databricks`, `postgres`, `redshift`, `snowflake` and `trino`; any
-    /// other comes with `requirements`. With `requirements` it must be among them, and with `image` it names the profile's type alone. Default: the
+    /// The adapter. Bundled with dbt Core are `athena`, `bigquery`, `databricks`, `postgres`, `redshift`, `snowflake` and
+    /// `trino`; any other comes with `requirements`. dbt 2 has `bigquery`, `databricks`, `duckdb`, `redshift` and `snowflake`. With `requirements` it must be among them, and with `image` it names the profile's type alone. Default: the
     /// warehouse's.
     pub adapter: Option<String>,
     /// The path of a requirements file, relative to the program's directory, that is installed instead of all that is

@@ -55,11 +55,12 @@ pub struct ImageInputs {
 /// The dbt in an image: a version with its adapter, or a requirements file.
 #[derive(Clone, Debug, PartialEq, Props)]
 pub struct ImageDbt {
-    /// The minor version of dbt Core: `1.12` or `1.11`. Default: `1.12`.
+    /// The minor version: `1.12` or `1.11` of dbt Core, or `2.0`, which is dbt 2 and has a licence of its own. Default: `1.12`.
     #[prop(default = "1.12")]
     pub version: String,
-    /// The adapter: `athena`, `bigquery`, `databricks`, `postgres`, `redshift`, `snowflake` or `trino`. Required without
-    /// `requirements`; with them, the one that must be among them.
+    /// The adapter: `athena`, `bigquery`, `databricks`, `postgres`, `redshift`, `snowflake` or `trino`; of dbt 2 `bigquery`,
+    /// `databricks`, `duckdb`, `redshift` or `snowflake`. Required without `requirements`; with them, the one that must be
+    /// among them.
     pub adapter: Option<String>,
     /// The path of a requirements file, relative to the program's directory, that is installed instead of all that is
     /// bundled: dbt-core and an adapter must be in it or come with what is. With hashes it is taken as it is. Without, it is resolved for the image's Python and processor, as `pip` and `uv` do, when the image
@@ -150,9 +151,6 @@ impl CustomResource for Image {
         let mut found = [Value::Unknown, Value::Unknown];
         if let Value::String(path) = path {
             let project = Project::read(path.as_ref()).map_err(|e| failed("path", e))?;
-            if let Some(reason) = dbt.as_ref().and_then(|dbt| dbt.refusal(&project)) {
-                return Err(Failure::here(reason).under("dbt.version"));
-            }
             warnings.extend(project.notes.iter().map(|note| format!("path: {note}")));
             if let Some(reason) = dbt.as_ref().and_then(|dbt| dbt.refusal(&project)) {
                 return Err(Failure::here(reason).under("path"));
