@@ -333,16 +333,18 @@ fn is_denied(error: &Error) -> bool {
     error.class() == Some(Class::Denied)
 }
 
-/// The refusal with what its credentials lack: S3 does not always say.
+/// The refusal with what its credentials lack, where S3 does not say it.
 fn with_actions(refusal: Error) -> Error {
-    let Error::Aws(mut error) = refusal else {
-        return refusal;
-    };
-    error.message = format!(
-        "{}; it takes s3:CreateBucket and, for the tags, s3:TagResource or s3:PutBucketTagging",
-        error.message.trim_end_matches('.')
-    );
-    (*error).into()
+    match refusal {
+        Error::Aws(mut error) if !error.message.contains("s3:") => {
+            error.message = format!(
+                "{}; it takes s3:CreateBucket and, for the tags, s3:TagResource or s3:PutBucketTagging",
+                error.message.trim_end_matches('.')
+            );
+            (*error).into()
+        }
+        other => other,
+    }
 }
 
 /// Takes over a bucket of the account: one whose name was made here, or that carries our marker.
