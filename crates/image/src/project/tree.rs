@@ -7,7 +7,8 @@ use std::{
 };
 
 use super::{
-    DIRECTORY, installed,
+    DIRECTORY,
+    installed::uneven,
     settings::{Named, PROJECT, Packages, Reads, Settings},
     size::{bytes, largest},
     walk::{Node, Walk, unpackable},
@@ -55,6 +56,8 @@ pub(super) struct Reading {
     pub(super) names: HashSet<String>,
     /// Why it is not known what dbt reads, if it is not.
     pub(super) unknown: Option<String>,
+    /// Why dbt 1.12 refuses the packages that are installed, if it does.
+    uneven: Option<String>,
     /// What is packed from outside of the project, and the path by which the project sees it.
     pub(super) outside: Vec<(PathBuf, String)>,
     /// The directories that paths lead through; what is above them all is `/project`.
@@ -83,6 +86,7 @@ pub(super) fn read(path: &Path) -> Result<Tree> {
         notes: vec![],
         names: settings.name.iter().cloned().collect(),
         unknown: None,
+        uneven: None,
         outside: vec![],
         through: [root.clone()].into(),
     };
@@ -103,11 +107,8 @@ pub(super) fn read(path: &Path) -> Result<Tree> {
         ));
     }
     reading.are_installed(&settings.install, &packages, &installed)?;
-    let uneven = installed::uneven(&settings.install, &packages, &installed);
-    Ok(Tree {
-        uneven,
-        ..reading.tree(settings)?
-    })
+    reading.uneven = uneven(&settings.install, &packages, &installed);
+    reading.tree(settings)
 }
 
 fn rules(root: &Path) -> Result<Rules> {
@@ -362,7 +363,7 @@ impl Reading {
             entries,
             names,
             unknown: self.unknown,
-            uneven: None,
+            uneven: self.uneven,
             notes,
         })
     }
