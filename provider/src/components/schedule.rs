@@ -18,7 +18,7 @@ use crate::{
     prelude::*,
     props::below,
     resources::{
-        ecs::task_definition,
+        ecs,
         scheduler::{
             expression,
             schedule::{Schedule, ScheduleArgs, ScheduleStatus, ScheduleTargetArgs, moment},
@@ -155,7 +155,7 @@ fn overrides(check: &mut Check<'_>) {
         own => own,
     };
     let (cpu, memory) = (size("cpu"), size("memory"));
-    task_definition::size(check, cpu, memory);
+    ecs::check_size(check, cpu, memory);
     if let (Some(commands), Some(environment)) = (
         check.get::<Option<Vec<String>>>("commands"),
         check.get::<Option<BTreeMap<String, String>>>("environment"),

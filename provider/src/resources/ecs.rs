@@ -3,12 +3,15 @@
 pub mod cluster;
 pub mod container;
 pub mod linux;
+mod size;
 pub mod task_definition;
 
 pub use container::{
     TaskDefinitionContainer, TaskDefinitionDependency, TaskDefinitionDependencyCondition,
     TaskDefinitionLinuxParameters, TaskDefinitionLogConfiguration, TaskDefinitionMountPoint,
 };
+
+pub(crate) use size::check_size;
 
 use crate::aws::During;
 use crate::context::{Context, Tags};

@@ -1,10 +1,7 @@
 //! What is wrong with a project's inputs, before anything is made.
 
 use super::{DbtProjectDbt, DbtProjectProfile, handle, tags, variables};
-use crate::{
-    components::exposure, formats::is_arn, prelude::*, props::below,
-    resources::ecs::task_definition,
-};
+use crate::{components::exposure, formats::is_arn, prelude::*, props::below, resources::ecs};
 use dbt_aws_image::{Dbt, Project, Reference, ecr_registry};
 
 /// The keys of a platform's handle without which no project can be made.
@@ -33,7 +30,7 @@ pub(super) fn project(check: &mut Check<'_>) {
     if check.has("image") && path.is_none() {
         with_image(check);
     }
-    task_definition::size(check, check.get("cpu"), check.get("memory"));
+    ecs::check_size(check, check.get("cpu"), check.get("memory"));
     names(check);
     tags::check(check);
     exposure::plain_text(check, "environment", "secrets");

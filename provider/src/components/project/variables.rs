@@ -23,12 +23,12 @@ static NAMES: LazyLock<Names> = LazyLock::new(|| {
 
 /// What is wrong with the name of an environment variable, if anything.
 pub(crate) fn name(name: &str) -> Result<(), String> {
-    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
     if name.starts_with(RESERVED) {
         Err(format!(
             "names that begin with {RESERVED} are the runner's own; choose another"
         ))
-    } else if name.chars().all(fits) && name.starts_with(|c: char| !c.is_ascii_digit()) {
+    } else if name.chars().all(is_plain) && name.starts_with(|c: char| !c.is_ascii_digit()) {
         Ok(())
     } else {
         Err(format!(
@@ -42,21 +42,12 @@ pub(super) fn of_secrets(
     made: Option<&BTreeMap<String, Output<String>>>,
     given: &Output<BTreeMap<String, String>>,
 ) -> Output<String> {
-    let made: Vec<_> = made
-        .into_iter()
-        .flatten()
-        .map(|(name, _)| name.clone())
-        .collect();
-    let all = given.optional().map(move |given| {
-        let given = given.unwrap_or_default();
-        let names: Vec<_> = made
-            .iter()
-            .chain(given.keys())
-            .map(String::as_str)
-            .collect();
+    let made: Vec<_> = made.into_iter().flat_map(BTreeMap::keys).cloned().collect();
+    let names = given.keys().map(move |given| {
+        let names: Vec<_> = made.iter().chain(&given).map(String::as_str).collect();
         Some(names.join(",")).filter(|names| !names.is_empty())
     });
-    all.flatten()
+    names.flatten()
 }
 
 /// The words of the profile's templates, for the handle.

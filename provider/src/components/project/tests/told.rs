@@ -52,6 +52,11 @@ async fn a_preview_tells_which_variables_are_read_and_declared() {
         "environment".to_owned(),
         object([("OWN", secret("hidden")), ("TEAM", Value::Unknown)]),
     );
+    let arn = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:a";
+    marked.insert(
+        "secretArns".to_owned(),
+        object([("TOKEN", secret(arn)), ("KEY", Value::Unknown)]),
+    );
     let (_, answered) = recorded(marked, As::Preview).await;
     assert!(!answered["handle"].has_secret());
     let handle = answered["handle"].plain();
@@ -59,6 +64,7 @@ async fn a_preview_tells_which_variables_are_read_and_declared() {
         handle.field("variables").to_json(),
         json!("OWN,REGION,TEAM")
     );
+    assert_eq!(handle.field("secretNames").to_json(), json!("KEY,TOKEN"));
     let elsewhere = json!({"platform": platform(), "image": "ghcr.io/team/shop:1", "environment": {"OWN": "1"}});
     let nothing = json!(null);
     assert_eq!(told(&elsewhere).await, [(); 6].map(|()| nothing.clone()));
