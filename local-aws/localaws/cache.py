@@ -101,7 +101,9 @@ def pip_settings(python):
 def venv():
     """The Python with the emulators and the independent client."""
     requirements = ROOT / "requirements.txt"
-    path = HOME / f"python-{key(requirements, sys.version)}"
+    # Without byte code each process that imports the emulators would compile them, where Python may not write.
+    options = "-q", "--compile-bytecode"
+    path = HOME / f"python-{key(requirements, *options, sys.version)}"
     if not path.exists():
         with step("made a Python environment with the emulators"), fresh(path) as partial:
             run(sys.executable, "-m", "venv", partial)
@@ -109,6 +111,6 @@ def venv():
             uv = next(line for line in requirements.read_text().splitlines() if line.startswith("uv=="))
             run(python, "-m", "pip", "-q", "install", uv)
             # It takes seconds where pip takes minutes.
-            run(partial / "bin" / "uv", "pip", "install", "-q", "--python", python, "-r", requirements,
+            run(partial / "bin" / "uv", "pip", "install", *options, "--python", python, "-r", requirements,
                 env={**pip_settings(python), **os.environ})
     return path / "bin" / "python"
