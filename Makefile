@@ -71,11 +71,14 @@ advisories:
 sdk:
 	$(step-of-many) "SDKs" tools/sdk schema.json sdk
 
-## locks: the newest versions of all that is bundled with dbt, from the package index
+## locks: the newest versions of all that is bundled with dbt, from the package index, and what they take on the command line
 locks: export LOCAL_AWS_PORT ?= 4570
 locks:
 	local-aws/local-aws tools > /dev/null
-	eval "$$(local-aws/local-aws env)"; exec "$$DBT_AWS_PYTHON" crates/image/src/locks/update.py $(NAMES)
+	eval "$$(local-aws/local-aws env)"; "$$DBT_AWS_PYTHON" crates/image/src/locks/update.py $(NAMES)
+	for lock in crates/image/src/locks/dbt-1.*-postgres.txt; do \
+		"$$(tools/venv "$$lock")" provider/src/components/schedule/command_line/update.py; \
+	done
 
 ## demo: all of it on this machine, from `pulumi up` to an empty account; KEEP=1 leaves it standing
 demo: export LOCAL_AWS_PORT ?= 4610

@@ -7,7 +7,7 @@ from pathlib import Path
 import test_true_to_aws as local
 from test_true_to_aws import ROLE, until
 
-DEFINITION = Path(__file__).parent.parent / "provider/src/components/project/machine.json"
+DEFINITION = Path(__file__).parent.parent / "provider/src/resources/sfn/dbt_run.json"
 
 # What the runner's contract asks for: outcome.json in its place, and dbt's exit code.
 RUNNER = """

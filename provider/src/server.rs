@@ -2,6 +2,7 @@
 
 mod calls;
 mod construct;
+mod dependencies;
 mod engine;
 mod provider;
 mod status;

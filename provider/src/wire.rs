@@ -112,6 +112,38 @@ fn to_wire(value: &Value) -> prost_types::Value {
     prost_types::Value { kind: Some(kind) }
 }
 
+/// Keeps of what the outputs in a struct depend on those that are wanted.
+pub fn retain_dependencies(wire: &mut Struct, wanted: &impl Fn(&str) -> bool) {
+    let is_output = matches!(
+        wire.fields.get(SIGNATURE).map(|v| &v.kind),
+        Some(Some(Kind::StringValue(kind))) if kind == OUTPUT
+    );
+    for (key, value) in &mut wire.fields {
+        match &mut value.kind {
+            Some(Kind::ListValue(urns)) if is_output && key == "dependencies" => {
+                let is_wanted = |urn: &prost_types::Value| match &urn.kind {
+                    Some(Kind::StringValue(urn)) => wanted(urn),
+                    _ => true,
+                };
+                urns.values.retain(is_wanted);
+            }
+            _ => retain_within(value, wanted),
+        }
+    }
+}
+
+fn retain_within(value: &mut prost_types::Value, wanted: &impl Fn(&str) -> bool) {
+    match &mut value.kind {
+        Some(Kind::StructValue(inner)) => retain_dependencies(inner, wanted),
+        Some(Kind::ListValue(items)) => {
+            for item in &mut items.values {
+                retain_within(item, wanted);
+            }
+        }
+        _ => {}
+    }
+}
+
 /// A value of the wire, marked as a secret once.
 #[must_use]
 pub fn secret(mut value: prost_types::Value) -> prost_types::Value {

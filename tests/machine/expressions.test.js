@@ -4,7 +4,7 @@ const assert = require("node:assert/strict");
 const { test } = require("node:test");
 const { evaluated } = require("./interpreter");
 
-const { States } = require("../../provider/src/components/project/machine.json");
+const { States } = require("../../provider/src/resources/sfn/dbt_run.json");
 const ARN = "arn:aws:scheduler:us-east-1:000000000000:schedule/default/nightly";
 const SECRET = "arn:aws:secretsmanager:us-east-1:000000000000:secret:kms-timeout-AbCdEf";
 const PULL = "ResourceInitializationError: unable to pull secrets or registry auth: ";

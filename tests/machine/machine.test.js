@@ -6,7 +6,7 @@ const { after, test } = require("node:test");
 const { Execution, ways, MACHINE } = require("./interpreter");
 const { exception, failed, noObject, object, outcome, refused, task, unstarted, TASK } = require("./answers");
 
-const TEXT = readFileSync(`${__dirname}/../../provider/src/components/project/machine.json`, "utf8");
+const TEXT = readFileSync(`${__dirname}/../../provider/src/resources/sfn/dbt_run.json`, "utf8");
 const taken = new Set();
 const EXECUTION = `${MACHINE.replace(":stateMachine:", ":execution:")}:run-1`;
 const SCHEDULED = {

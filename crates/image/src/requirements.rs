@@ -44,7 +44,9 @@ pub(super) struct Requirements {
     pub(super) prereleases: bool,
     /// Whether it is a lock: one hash, and every package needs one.
     pub(super) hashed: bool,
-    /// All that was read.
+    /// What is left out where another package asks for it, beside [`EXCLUDED`].
+    excluded: BTreeSet<PackageName>,
+    /// All that was read, and what is left out.
     pub(super) text: String,
     /// How many files that was.
     files: usize,
@@ -99,6 +101,35 @@ impl Requirements {
         Ok(all)
     }
 
+    /// The same without packages that others may ask for.
+    pub(super) fn without(mut self, names: &[String]) -> Result<Self> {
+        let refused = |name: &str, reason: &str| Error::Lock {
+            lock: self.name.clone(),
+            line: None,
+            reason: format!("{name:?} cannot be left out of it: {reason}"),
+        };
+        for name in names {
+            let package: PackageName = name
+                .parse()
+                .map_err(|_| refused(name, "that is no name of a package"))?;
+            if self.hashed {
+                return Err(refused(
+                    name,
+                    "it has hashes and is taken as it is; take the package out of the file",
+                ));
+            }
+            if let Some(line) = self.of(&package, false).next() {
+                return Err(refused(
+                    name,
+                    &format!("{line} asks for it; leave out one of them"),
+                ));
+            }
+            self.text += &format!("\n--exclude {package}");
+            self.excluded.insert(package);
+        }
+        Ok(self)
+    }
+
     /// What is said of a package, as requirements or as constraints.
     pub(super) fn of(
         &self,
@@ -112,8 +143,9 @@ impl Requirements {
 
     /// Whether a package is left out though another asks for it.
     pub(super) fn excludes(&self, package: &PackageName) -> bool {
-        EXCLUDED.lines().any(|line| line == package.as_ref())
-            && self.of(package, false).next().is_none()
+        self.excluded.contains(package)
+            || EXCLUDED.lines().any(|line| line == package.as_ref())
+                && self.of(package, false).next().is_none()
     }
 
     /// Refuses packages that dbt cannot run with: these come instead of what is bundled, not with it.
@@ -356,6 +388,33 @@ mod tests {
     fn refused(text: &str, expected: &str) {
         let error = Requirements::parse("r.txt", text).unwrap_err().to_string();
         assert_eq!(error, format!("r.txt, line {expected}"));
+    }
+
+    #[test]
+    fn what_is_left_out_is_a_package_that_the_file_does_not_ask_for() {
+        let without = |text: &str, name: &str| {
+            let all = Requirements::parse("r.txt", text).unwrap();
+            all.without(&[name.to_owned()])
+                .map(|all| all.text)
+                .map_err(|error| error.to_string())
+        };
+        assert_eq!(without("a", "My_B"), Ok("a\n--exclude my-b".to_owned()));
+        for (text, name, reason) in [
+            ("a", "b>1", "that is no name of a package"),
+            (
+                "a",
+                "A",
+                "r.txt, line 1, asks for it; leave out one of them",
+            ),
+            (
+                "a==1 --hash=sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+                "b",
+                "it has hashes and is taken as it is; take the package out of the file",
+            ),
+        ] {
+            let said = format!("r.txt: {name:?} cannot be left out of it: {reason}");
+            assert_eq!(without(text, name), Err(said));
+        }
     }
 
     #[test]

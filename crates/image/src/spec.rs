@@ -48,6 +48,8 @@ pub enum Dbt {
         path: PathBuf,
         /// The adapter that must be among them; without it, any.
         adapter: Option<String>,
+        /// Packages that are left out where another package asks for them.
+        exclude: Vec<String>,
     },
 }
 
@@ -101,7 +103,7 @@ impl Dbt {
                 let name = format!("the lock of dbt {version} with {adapter}");
                 Requirements::parse(&name, lock::embedded(version, adapter)?)
             }
-            Self::Requirements { path, .. } => Requirements::read(path),
+            Self::Requirements { path, exclude, .. } => Requirements::read(path)?.without(exclude),
         }
     }
 

@@ -52,6 +52,7 @@ impl Setting {
             dbt: Dbt::Requirements {
                 path: path("requirements.txt"),
                 adapter: Some("postgres".to_owned()),
+                exclude: Vec::new(),
             },
             base: format!("{}/base:3", server.host()),
             base_refresh: None,

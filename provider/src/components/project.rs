@@ -3,7 +3,6 @@
 pub(crate) mod checks;
 pub(crate) mod handle;
 mod image;
-pub(crate) mod machine;
 mod roles;
 pub(crate) mod tags;
 mod task;
@@ -14,7 +13,6 @@ pub(crate) mod variables;
 
 use self::{
     handle::{Handle, pick},
-    machine::Machine,
     roles::Roles,
 };
 use crate::{
@@ -23,6 +21,7 @@ use crate::{
     components::{partition, place},
     output::all,
     prelude::*,
+    props::Enum as _,
     resources::{
         ecs::task_definition::{
             TaskDefinition, TaskDefinitionArgs, TaskDefinitionCpuArchitecture,
@@ -30,7 +29,10 @@ use crate::{
         },
         iam::policy::{Policy, PolicyStatement},
         secretsmanager::secret::{Secret, SecretArgs},
-        sfn::state_machine::{StateMachine, StateMachineArgs},
+        sfn::{
+            dbt_run::StateMachineDbtRunArgs,
+            state_machine::{StateMachine, StateMachineArgs},
+        },
         sqs::queue::{Queue, QueueArgs},
     },
     words,
@@ -141,6 +143,9 @@ pub struct DbtProjectDbt {
     /// bundled: dbt-core and the adapter must be in it or come with what is. With hashes it is taken as it is. Without, it is resolved for the image's Python and processor, as `pip` and `uv` do, when the image
     /// is made; it stays as it came out until the file's text changes. Wheels alone are installed.
     pub requirements: Option<String>,
+    /// Packages that are not installed though others ask for them, such as one without a wheel that only an option
+    /// needs which is off. Takes `requirements` without hashes.
+    pub exclude: Option<Vec<String>>,
 }
 
 /// How dbt connects.
@@ -388,49 +393,24 @@ impl Component for DbtProject {
                 roles::machine(&platform, &prefix, &family, [&execution, &task], overrides)
             }),
         );
-        let definition = all((
-            pick(
-                platform,
-                [
-                    "artifactsBucket",
-                    "assignPublicIp",
-                    "clusterArn",
-                    "logGroupName",
-                    "region",
-                    "taskSecurityGroupIds",
-                    "taskSubnetIds",
-                ],
-            ),
-            prefix,
-            task_definition.family_arn.clone(),
-            args.timeout_minutes.clone(),
-            args.overrides.clone(),
-        ))
-        .map(move |(platform, prefix, family, timeout, overrides)| {
-            let machine = Machine {
-                region: platform.text("region"),
-                cluster: platform.text("clusterArn"),
-                family,
-                subnets: platform.list("taskSubnetIds"),
-                security_groups: platform.list("taskSecurityGroupIds"),
-                assign_public_ip: platform
-                    .0
-                    .get("assignPublicIp")
-                    .map_or("DISABLED", String::as_str)
-                    .to_owned(),
-                bucket: platform.text("artifactsBucket"),
-                prefix,
-                log_group: platform.text("logGroupName"),
-                log_prefix,
-                timeout_seconds: timeout * 60,
-                overrides,
-            };
-            machine.definition()
-        });
         let state_machine = scope.child::<StateMachine>(
             "state-machine",
             StateMachineArgs {
-                definition,
+                dbt_run: StateMachineDbtRunArgs {
+                    cluster_arn: platform.key("clusterArn"),
+                    task_definition_arn: task_definition.family_arn.clone(),
+                    subnet_ids: handle::list(platform, "taskSubnetIds"),
+                    security_group_ids: handle::list(platform, "taskSecurityGroupIds"),
+                    assign_public_ip: platform.key("assignPublicIp"),
+                    artifacts_bucket: platform.key("artifactsBucket"),
+                    artifacts_prefix: prefix,
+                    log_group_name: platform.key("logGroupName"),
+                    log_stream_prefix: log_prefix.into(),
+                    timeout_minutes: args.timeout_minutes.clone(),
+                    overrides: args.overrides.map(|overrides| overrides.word().to_owned()),
+                    ..Default::default()
+                }
+                .into(),
                 role_arn: machine_role,
                 tags: tags.clone(),
                 ..Default::default()

@@ -7,7 +7,7 @@ mod tests;
 
 use self::commands::Run;
 use super::project::{
-    handle, machine,
+    handle,
     variables::{self, Told},
 };
 use crate::{
@@ -24,6 +24,7 @@ use crate::{
             schedule::{Schedule, ScheduleArgs, ScheduleStatus, ScheduleTargetArgs, moment},
             timezone,
         },
+        sfn::dbt_run,
     },
 };
 use serde_json::{Map, json};
@@ -161,9 +162,9 @@ fn overrides(check: &mut Check<'_>) {
         check.get::<Option<BTreeMap<String, String>>>("environment"),
     ) {
         let environment = environment.unwrap_or_default();
-        let length = machine::overrides(commands.as_deref(), &environment);
-        if length > machine::LONGEST {
-            let own = machine::overrides(commands.as_deref(), &BTreeMap::new());
+        let length = dbt_run::overrides(commands.as_deref(), &environment);
+        if length > dbt_run::LONGEST {
+            let own = dbt_run::overrides(commands.as_deref(), &BTreeMap::new());
             let field = if own > length / 2 {
                 "commands"
             } else {
@@ -172,7 +173,7 @@ fn overrides(check: &mut Check<'_>) {
             let reason = format!(
                 "commands and environment make overrides of {length} characters as JSON, and ECS takes {} at most; move \
                  variables to the project's environment",
-                machine::LONGEST
+                dbt_run::LONGEST
             );
             check.fail(field, reason);
         }

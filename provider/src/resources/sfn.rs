@@ -1,4 +1,5 @@
 //! State machines.
 
+pub mod dbt_run;
 mod definition;
 pub mod state_machine;

@@ -2,6 +2,7 @@
 
 use super::{
     Configured, Provider,
+    dependencies::without_children,
     engine::{EngineMonitor, channel},
     provider::token_of,
     status,
@@ -34,9 +35,10 @@ type Client = ResourceMonitorClient<Channel>;
 
 pub(super) async fn construct(
     provider: &Provider,
-    request: rpc::ConstructRequest,
+    mut request: rpc::ConstructRequest,
 ) -> std::result::Result<rpc::ConstructResponse, Status> {
     let _call = provider.calls.begin();
+    without_children(&mut request);
     let constructed = constructed(provider, request).await;
     if matches!(&constructed, Err(status) if status.code() == Code::InvalidArgument) {
         provider.calls.ended().await;

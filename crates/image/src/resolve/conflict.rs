@@ -177,7 +177,7 @@ impl Facts<'_> {
         };
         let reason = match obstacle {
             Obstacle::NoWheel => format!(
-                "has no wheel for Python {} on linux/{}, and nothing is built here: choose another version or architecture, or put a wheel of it into an index that UV_INDEX names",
+                "has no wheel for Python {} on linux/{}, and nothing is built here: choose another version or architecture, put a wheel of it into an index that UV_INDEX names, or exclude it if dbt runs without",
                 self.rules.python,
                 self.rules.platform.architecture(),
             ),

@@ -72,12 +72,16 @@ impl Shop {
     }
 
     async fn locked(&self, text: &str) -> Result<Vec<Locked>> {
-        let requirements = Requirements::parse("r.txt", &text.replace(", ", "\n"))?;
+        self.packages(&Requirements::parse("r.txt", &text.replace(", ", "\n"))?)
+            .await
+    }
+
+    async fn packages(&self, requirements: &Requirements) -> Result<Vec<Locked>> {
         let python = Python { minor: 12 };
         packages(
             &self.finder,
             &self.indexes(),
-            &requirements,
+            requirements,
             python,
             self.platform,
         )
@@ -175,6 +179,11 @@ async fn what_is_excluded_comes_only_where_the_file_asks_for_it() {
     assert_eq!(shop.resolve("a").await, "a 1.0, b 1.0");
     let asked = shop.resolve("a, dbt_core_experimental_parser").await;
     assert!(asked.contains("has no wheel for Python 3.12"), "{asked}");
+
+    let requirements = Requirements::parse("r.txt", "a").unwrap();
+    let without = requirements.without(&["B".to_owned()]).unwrap();
+    let left = shop.packages(&without).await.unwrap();
+    assert_eq!(left.len(), 1, "{left:?}");
 }
 
 #[tokio::test]
@@ -266,7 +275,7 @@ async fn only_what_runs_on_the_target_is_taken() {
     assert_eq!(shop.resolve("a").await, "a 1.0");
     assert_eq!(
         shop.resolve("a==2.0").await,
-        "r.txt cannot be resolved for Python 3.12 on linux/arm64: r.txt, line 1, wants a==2.0; a 2.0 has no wheel for Python 3.12 on linux/arm64, and nothing is built here: choose another version or architecture, or put a wheel of it into an index that UV_INDEX names"
+        "r.txt cannot be resolved for Python 3.12 on linux/arm64: r.txt, line 1, wants a==2.0; a 2.0 has no wheel for Python 3.12 on linux/arm64, and nothing is built here: choose another version or architecture, put a wheel of it into an index that UV_INDEX names, or exclude it if dbt runs without"
     );
     assert!(
         shop.resolve("a>=4")

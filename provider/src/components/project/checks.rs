@@ -109,6 +109,7 @@ fn dbt(check: &mut Check<'_>) {
             Dbt::Requirements {
                 path: path.into(),
                 adapter,
+                exclude: own.exclude.unwrap_or_default(),
             },
         ),
         (None, Some(adapter)) => (
@@ -136,7 +137,7 @@ fn with_image(check: &mut Check<'_>) {
         .value("dbt")
         .map(|dbt| dbt.plain())
         .unwrap_or_default();
-    for field in ["requirements", "version"] {
+    for field in ["exclude", "requirements", "version"] {
         if !dbt.field(field).is_null() {
             let reason = "is of no use with image, which has its own dbt";
             check.fail(format!("dbt.{field}"), reason);

@@ -44,6 +44,14 @@ pub(crate) fn pick<const N: usize>(
     Output::object(keys.map(|key| (key, handle.key(key))))
 }
 
+/// The values of a list of a handle.
+pub(crate) fn list(
+    handle: &Output<BTreeMap<String, String>>,
+    key: &'static str,
+) -> Output<Vec<String>> {
+    Output::object([(key, handle.key(key))]).map(move |handle: Handle| handle.list(key))
+}
+
 /// What a handle has under a key, as far as it is known while inputs are checked.
 pub(crate) fn known(handle: Option<&Value>, key: &str) -> Option<String> {
     handle?.plain().field(key).as_str().map(str::to_owned)

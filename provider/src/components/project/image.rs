@@ -43,6 +43,7 @@ pub(super) fn pack(
                 version: dbt.version,
                 adapter,
                 requirements: dbt.requirements,
+                exclude: dbt.exclude,
             }
             .into(),
             base_image: args

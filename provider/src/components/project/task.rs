@@ -1,12 +1,12 @@
 //! The task of a project: the runner's container and its environment.
 
 use super::{Handle, variables::RESERVED};
-use crate::{prelude::*, resources::ecs::container::*};
+use crate::{
+    prelude::*,
+    resources::{ecs::container::*, sfn::dbt_run::CONTAINER},
+};
 use dbt_aws_image::Project;
 use serde_json::{Map, Value as Document, json};
-
-/// The name of the container.
-pub(super) const CONTAINER: &str = "dbt";
 
 /// From SIGTERM until the container is killed: the longest that Fargate gives.
 const STOP_SECONDS: i32 = 120;

@@ -294,8 +294,7 @@ async fn where_executions_change_less_schedules_are_read() {
                 .plain()
                 .to_json()
         };
-        let begin = of("shop-state-machine")["definition"]["States"]["Begin"]["Assign"].clone();
-        assert_eq!(begin["overrides"], overrides);
+        assert_eq!(of("shop-state-machine")["dbtRun"]["overrides"], overrides);
         let role = of("shop-machine-role").to_string();
         let may = "{\"actions\":[\"scheduler:GetSchedule\"],\"effect\":\"Allow\",\"resources\":[\"arn:aws:scheduler:eu-west-1:111122223333:schedule/default/*\"]}";
         assert_eq!(role.contains(may), reads, "{role}");

@@ -66,6 +66,9 @@ pub struct ImageDbt {
     /// bundled: dbt-core and an adapter must be in it or come with what is. With hashes it is taken as it is. Without, it is resolved for the image's Python and processor, as `pip` and `uv` do, when the image
     /// is made; it stays as it came out until the file's text changes. Wheels alone are installed.
     pub requirements: Option<String>,
+    /// Packages that are not installed though others ask for them, such as one without a wheel that only an option
+    /// needs which is off. Takes `requirements` without hashes.
+    pub exclude: Option<Vec<String>>,
 }
 
 /// What is known of an image once it is made.
@@ -126,6 +129,9 @@ impl CustomResource for Image {
             } else if dbt.adapter.is_none() && dbt.requirements.is_none() {
                 let reason = "is required without requirements, such as postgres";
                 check.fail("dbt.adapter", reason);
+            }
+            if dbt.exclude.is_some() && dbt.requirements.is_none() {
+                check.fail("dbt.exclude", "has no effect without requirements");
             }
         }
         if let Some(base) = check.get::<String>("baseImage")
@@ -323,6 +329,7 @@ fn source(dbt: &ImageDbt) -> Dbt {
         Some(path) => Dbt::Requirements {
             path: path.into(),
             adapter: dbt.adapter.clone(),
+            exclude: dbt.exclude.clone().unwrap_or_default(),
         },
         None => Dbt::Locked {
             version: dbt.version.clone(),
@@ -485,6 +492,8 @@ mod tests {
             found,
             "dbt.adapter: is required without requirements, such as postgres"
         );
+        let found = wrong(&|all| all["dbt"] = json!({"adapter": "postgres", "exclude": ["a"]}));
+        assert_eq!(found, "dbt.exclude: has no effect without requirements");
         let found = wrong(&|all| all["dbt"] = json!({"requirements": "r.txt", "version": "2.0"}));
         assert!(
             found.contains("dbt.requirements: is of no use with dbt 2"),

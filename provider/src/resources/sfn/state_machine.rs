@@ -1,6 +1,9 @@
 //! `dbt-aws:sfn:StateMachine`.
 
-use super::definition;
+use super::{
+    dbt_run::{self, StateMachineDbtRun},
+    definition,
+};
 use crate::{prelude::*, props::Enum as _, words};
 use aws_sdk_sfn::{
     operation::describe_state_machine::DescribeStateMachineOutput,
@@ -64,8 +67,13 @@ pub struct StateMachineInputs {
     /// a definition with null (`"ResultPath": null`) must be JSON text, such as `fn::toJSON` makes.
     ///
     /// See [the language](https://docs.aws.amazon.com/step-functions/latest/dg/concepts-amazon-states-language.html).
+    /// Exactly one of `definition` and `dbtRun` is given.
     #[prop(digest)]
-    pub definition: Json,
+    pub definition: Option<Json>,
+    /// A run of a dbt project, in place of a definition: the provider has one of its own for it, which need not stand in
+    /// the state.
+    #[prop(digest)]
+    pub dbt_run: Option<StateMachineDbtRun>,
     /// The ARN of the role that it runs with.
     #[prop(check = formats::arn("iam", "role/"))]
     pub role_arn: String,
@@ -105,7 +113,8 @@ impl CustomResource for StateMachine {
     type Outputs = StateMachineOutputs;
 
     fn check(check: &mut Check<'_>) {
-        if let Some(Json(document)) = check.get("definition") {
+        check.exactly_one(&["definition", "dbtRun"]);
+        if let Some(Some(Json(document))) = check.get("definition") {
             for failure in definition::failures(&document) {
                 let failure = failure.under("definition");
                 check.fail(failure.path, failure.reason);
@@ -117,6 +126,24 @@ impl CustomResource for StateMachine {
         {
             check.fail("logging.logGroupArn", "is required unless the level is OFF");
         }
+    }
+
+    fn complete(
+        _scope: &CheckScope<'_>,
+        inputs: &mut Properties,
+        _old: &Properties,
+        _warnings: &mut Vec<String>,
+    ) -> Result<(), Failure> {
+        if let Some(run) = inputs.get_mut("dbtRun") {
+            *run = run.child(|run| match run.clone() {
+                Value::Object(mut run) => {
+                    run.insert("version".to_owned(), dbt_run::VERSION.as_str().into());
+                    Value::Object(run)
+                }
+                other => other,
+            });
+        }
+        Ok(())
     }
 
     async fn create(cx: &Context, inputs: &StateMachineInputs) -> Result<Created<Self>> {
@@ -133,7 +160,7 @@ impl CustomResource for StateMachine {
             .sfn()
             .create_state_machine()
             .name(&name)
-            .definition(inputs.definition.to_string())
+            .definition(inputs.definition().to_string())
             .role_arn(&inputs.role_arn)
             .r#type(inputs.r#type.word().into())
             .logging_configuration(to_logging(inputs))
@@ -171,7 +198,7 @@ impl CustomResource for StateMachine {
                 .sfn()
                 .update_state_machine()
                 .state_machine_arn(id)
-                .definition(new.definition.to_string())
+                .definition(new.definition().to_string())
                 .role_arn(&new.role_arn)
                 .logging_configuration(to_logging(new))
                 .tracing_configuration(to_tracing(new))
@@ -181,9 +208,9 @@ impl CustomResource for StateMachine {
             // AWS goes on showing the old one for a moment.
             cx.wait(&format!("updating {id}"), async || {
                 let shown = Self::read(cx, id, Some(new)).await?.map(|s| s.inputs);
-                let shown = shown.map(|s| (s.definition, s.role_arn));
+                let shown = shown.map(|s| (s.definition(), s.role_arn));
                 Ok(
-                    match shown == Some((new.definition.clone(), new.role_arn.clone())) {
+                    match shown == Some((new.definition(), new.role_arn.clone())) {
                         true => Progress::Done(()),
                         false => Progress::Pending("the old one is still shown".to_owned()),
                     },
@@ -231,16 +258,21 @@ impl CustomResource for StateMachine {
         let Some(machine) = machine? else {
             return Ok(None);
         };
-        let definition = serde_json::from_str(machine.definition()).map_err(|e| {
-            Error::failed(format!(
-                "could not read {id}: its definition is not JSON: {e}"
-            ))
-        })?;
+        let definition = serde_json::from_str(machine.definition())
+            .map(Json)
+            .map_err(|e| {
+                Error::failed(format!(
+                    "could not read {id}: its definition is not JSON: {e}"
+                ))
+            })?;
+        let dbt_run = known.and_then(|k| k.dbt_run.as_ref());
+        let dbt_run = dbt_run.filter(|run| run.is_in(&definition));
         let own = known.and_then(|k| k.tags.as_ref());
         Ok(Some(State {
             inputs: StateMachineInputs {
                 name: Some(machine.name().to_owned()),
-                definition: Json(definition),
+                definition: dbt_run.is_none().then_some(definition),
+                dbt_run: dbt_run.cloned(),
                 role_arn: machine.role_arn().to_owned(),
                 r#type: StateMachineType::from_word(machine.r#type().as_str())
                     .unwrap_or(StateMachineType::Standard),
@@ -288,9 +320,18 @@ impl CustomResource for StateMachine {
     }
 }
 
+impl StateMachineInputs {
+    /// What the machine does.
+    fn definition(&self) -> Json {
+        let run = self.dbt_run.as_ref().map(StateMachineDbtRun::definition);
+        run.or_else(|| self.definition.clone())
+            .unwrap_or(Json(serde_json::Value::Null))
+    }
+}
+
 /// Whether two machines agree in all that an update sets.
 fn same(a: &StateMachineInputs, b: &StateMachineInputs) -> bool {
-    a.definition == b.definition
+    a.definition() == b.definition()
         && a.role_arn == b.role_arn
         && to_logging(a) == to_logging(b)
         && a.tracing_enabled == b.tracing_enabled

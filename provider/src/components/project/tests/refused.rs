@@ -10,7 +10,7 @@ async fn what_a_child_refuses_is_refused_first() {
     let requirements = directory.path().join("requirements.txt");
     std::fs::write(&requirements, "dbt-duckdb").expect("written");
     let required = json!({
-        "platform": platform(), "path": PATH, "dbt": {"requirements": requirements},
+        "platform": platform(), "path": PATH, "dbt": {"requirements": requirements, "exclude": ["dbt-extractor"]},
         "profile": {"name": "shop"}, "failIfNothingSelected": true, "overrides": "none",
     });
     let image = json!({
@@ -26,9 +26,7 @@ async fn what_a_child_refuses_is_refused_first() {
         "environment",
         "secretArns",
         "secretKmsKeyArns",
-        "timeoutMinutes",
         "failIfNothingSelected",
-        "overrides",
     ];
     every_input_is_told(project.as_ref(), &examples, &alone).await;
 

@@ -7,35 +7,62 @@ mod input;
 
 pub(crate) use input::{LONGEST, overrides};
 
-use crate::{aws::console, components::partition, prelude::*};
+use crate::{
+    aws::{console, partition},
+    formats, identity,
+    prelude::*,
+};
 use serde_json::{Value as Document, json};
+use std::sync::LazyLock;
+
+/// The container that dbt runs in.
+pub(crate) const CONTAINER: &str = "dbt";
 
 /// How much longer than its attempt a task may take to start and to end, in seconds.
-pub(super) const MARGIN: i64 = 600;
+const MARGIN: i64 = 600;
 
 /// The only attempt.
 const ATTEMPT: &str = "1";
 
-/// What a state machine is made for.
-pub(super) struct Machine {
-    pub(super) region: String,
-    pub(super) cluster: String,
-    /// The ARN of the task definition's family.
-    pub(super) family: String,
-    pub(super) subnets: Vec<String>,
-    pub(super) security_groups: Vec<String>,
-    pub(super) assign_public_ip: String,
-    pub(super) bucket: String,
-    /// Where the project's artifacts are in the bucket.
-    pub(super) prefix: String,
-    pub(super) log_group: String,
-    pub(super) log_prefix: String,
-    pub(super) timeout_seconds: i64,
-    /// What an execution's input may change.
-    pub(super) overrides: super::ProjectOverrides,
+/// The run of a dbt project, as `DbtProject` makes it.
+#[derive(Clone, Debug, PartialEq, Props)]
+pub struct StateMachineDbtRun {
+    /// The ARN of the cluster.
+    #[prop(check = formats::arn("ecs", "cluster/"))]
+    pub cluster_arn: String,
+    /// The ARN of the task definition's family, whose newest revision is run. Its container is called `dbt` and has the
+    /// runner of an image that this provider packs.
+    #[prop(check = formats::arn("ecs", "task-definition/"))]
+    pub task_definition_arn: String,
+    /// The subnets of the task.
+    #[prop(check = formats::each(formats::id("subnet")))]
+    pub subnet_ids: Vec<String>,
+    /// The security groups of the task.
+    #[prop(check = formats::each(formats::id("sg")))]
+    pub security_group_ids: Vec<String>,
+    /// Whether the task has a public address: `ENABLED` or `DISABLED`. Default: `DISABLED`.
+    pub assign_public_ip: Option<String>,
+    /// The bucket of the artifacts.
+    pub artifacts_bucket: String,
+    /// Where they are in the bucket.
+    pub artifacts_prefix: String,
+    /// The log group that the container writes to.
+    pub log_group_name: String,
+    /// What the names of its log streams begin with.
+    pub log_stream_prefix: String,
+    /// How long the runner may take, in minutes; the task ends 10 minutes after that.
+    pub timeout_minutes: i64,
+    /// What the input of an execution may change: `all`, `commands` or `none`, as a `DbtProject` has it.
+    pub overrides: String,
+    /// Which definition this version of the provider makes of it: filled in.
+    pub version: Option<String>,
 }
 
-impl Machine {
+/// What tells this definition from those of other versions of the provider.
+pub(super) static VERSION: LazyLock<String> =
+    LazyLock::new(|| identity::of_document(&example().definition().to_string()));
+
+impl StateMachineDbtRun {
     /// The definition, in the Amazon States Language with JSONata.
     pub(super) fn definition(&self) -> Json {
         let states = [
@@ -68,7 +95,7 @@ impl Machine {
                 "Type": "Task",
                 "Resource": self.action("aws-sdk:s3:putObject"),
                 "Arguments": {
-                    "Bucket": self.bucket,
+                    "Bucket": self.artifacts_bucket,
                     "Key": query("$claim"),
                     "Body": query("$states.context.Execution.Id"),
                     "IfNoneMatch": "*",
@@ -85,7 +112,7 @@ impl Machine {
             "Read the claim": {
                 "Type": "Task",
                 "Resource": self.action("aws-sdk:s3:getObject"),
-                "Arguments": {"Bucket": self.bucket, "Key": query("$claim")},
+                "Arguments": {"Bucket": self.artifacts_bucket, "Key": query("$claim")},
                 "Retry": retry_s3(),
                 // Step Functions writes a text in quotes.
                 "Assign": {"owner": query("$replace($string($states.result.Body), '\"', '')")},
@@ -125,7 +152,7 @@ impl Machine {
                 "Error": "ClaimFailed",
                 "Cause": query(&format!(
                     "'could not claim the scheduled time in s3://' & {} & '/' & $claim & ', so that it is not run twice: ' & $problem",
-                    text(&self.bucket)
+                    text(&self.artifacts_bucket)
                 )),
             },
         })
@@ -140,30 +167,30 @@ impl Machine {
                  'reason': $substring($exists($dbt.Reason) ? $dbt.Reason : $exists($task.Failures) \
                  ? $join($task.Failures.($exists(Detail) ? Reason & ': ' & Detail : Reason), ', ') : $task.StoppedReason, 0, 600), \
                  'exit': $dbt.ExitCode}})",
-                super::task::CONTAINER
+                CONTAINER
             )
         };
-        let failed = of(&one_line(include_str!("machine/failed.jsonata")));
+        let failed = of(&one_line(include_str!("dbt_run/failed.jsonata")));
         json!({
             "Run dbt": {
                 "Type": "Task",
                 "Resource": self.action("ecs:runTask.sync"),
                 "Arguments": {
-                    "Cluster": self.cluster,
-                    "TaskDefinition": family(&self.family),
+                    "Cluster": self.cluster_arn,
+                    "TaskDefinition": family(&self.task_definition_arn),
                     "LaunchType": "FARGATE",
                     "PropagateTags": "TASK_DEFINITION",
                     // The integration takes no StartedBy, and the group tells the run's task as well.
                     "Group": query("$states.context.Execution.Name"),
                     "NetworkConfiguration": {"AwsvpcConfiguration": {
-                        "Subnets": self.subnets,
-                        "SecurityGroups": self.security_groups,
-                        "AssignPublicIp": self.assign_public_ip,
+                        "Subnets": self.subnet_ids,
+                        "SecurityGroups": self.security_group_ids,
+                        "AssignPublicIp": self.assign_public_ip.as_deref().unwrap_or("DISABLED"),
                     }},
                     "Overrides": query(&overrides),
                 },
                 // The runner ends the attempt itself.
-                "TimeoutSeconds": self.timeout_seconds + MARGIN,
+                "TimeoutSeconds": self.timeout_seconds() + MARGIN,
                 // `AmazonECS.Unknown` is an answer with failures: nothing was started.
                 "Retry": [{
                     "ErrorEquals": [
@@ -201,7 +228,7 @@ impl Machine {
             "List the tasks": {
                 "Type": "Task",
                 "Resource": self.action("aws-sdk:ecs:listTasks"),
-                "Arguments": {"Cluster": self.cluster, "Family": family(&self.family)},
+                "Arguments": {"Cluster": self.cluster_arn, "Family": family(&self.task_definition_arn)},
                 "Output": {"tasks": query("$append([], $states.result.TaskArns)")},
                 "Catch": go_on,
                 "Next": "Find the task",
@@ -209,7 +236,7 @@ impl Machine {
             "Find the task": {
                 "Type": "Task",
                 "Resource": self.action("aws-sdk:ecs:describeTasks"),
-                "Arguments": {"Cluster": self.cluster, "Tasks": query("$states.input.tasks")},
+                "Arguments": {"Cluster": self.cluster_arn, "Tasks": query("$states.input.tasks")},
                 "Assign": {"task": query("{'arn': $states.result.Tasks[Group = $states.context.Execution.Name].TaskArn}")},
                 "Output": {},
                 "Catch": go_on,
@@ -218,7 +245,7 @@ impl Machine {
             "Stop the task": {
                 "Type": "Task",
                 "Resource": self.action("aws-sdk:ecs:stopTask"),
-                "Arguments": {"Cluster": self.cluster, "Task": query("$task.arn"), "Reason": "dbt-aws: the run is out of time"},
+                "Arguments": {"Cluster": self.cluster_arn, "Task": query("$task.arn"), "Reason": "dbt-aws: the run is out of time"},
                 "Output": {},
                 "Catch": go_on,
                 "Next": "Read the outcome",
@@ -228,8 +255,8 @@ impl Machine {
 
     fn judge(&self) -> Document {
         let place = self.place();
-        let minutes = (self.timeout_seconds + MARGIN).div_euclid(60);
-        let cluster = self.cluster.rsplit('/').next().unwrap_or_default();
+        let minutes = (self.timeout_seconds() + MARGIN).div_euclid(60);
+        let cluster = self.cluster_arn.rsplit('/').next().unwrap_or_default();
         let fail = |error: &str, cause: String| json!({"Type": "Fail", "Error": error, "Cause": query(&format!("{cause} & {place}"))});
         let by_class = "$lookup({'failed-nodes': 'DbtFailedNodes', 'dbt-error': 'DbtError', 'usage': 'DbtUsageError', \
                         'timeout': 'Timeout', 'out-of-memory': 'OutOfMemory', 'terminated': 'TaskStopped', \
@@ -240,7 +267,7 @@ impl Machine {
             "Read the outcome": {
                 "Type": "Task",
                 "Resource": self.action("aws-sdk:s3:getObject"),
-                "Arguments": {"Bucket": self.bucket, "Key": query("$attempt & '/outcome.json'")},
+                "Arguments": {"Bucket": self.artifacts_bucket, "Key": query("$attempt & '/outcome.json'")},
                 "Retry": retry_s3(),
                 "Assign": {"outcome": query("$parse($states.result.Body)")},
                 "Output": {},
@@ -262,7 +289,7 @@ impl Machine {
                     "class": "success",
                     "message": query("$outcome.message"),
                     "warnings": query("$append([], $outcome.warnings)"),
-                    "artifacts": query(&format!("{} & $attempt & '/'", text(&format!("s3://{}/", self.bucket)))),
+                    "artifacts": query(&format!("{} & $attempt & '/'", text(&format!("s3://{}/", self.artifacts_bucket)))),
                 },
             },
             "Failed": {
@@ -303,7 +330,7 @@ impl Machine {
             "TaskNotStarted": {
                 "Type": "Fail",
                 "Error": "TaskNotStarted",
-                "Cause": query(&one_line(include_str!("machine/not_started.jsonata")).replace("CLUSTER", cluster)),
+                "Cause": query(&one_line(include_str!("dbt_run/not_started.jsonata")).replace("CLUSTER", cluster)),
             },
             "TaskStopped": fail("TaskStopped", format!(
                 "'the task was stopped, and ended without saying how the run went' & ({exit}) & ({reason}) & '; start the run again'"
@@ -318,26 +345,41 @@ impl Machine {
     fn place(&self) -> String {
         // The console wants a slash of a name encoded twice.
         let encode = |name: &str| name.replace('/', "$252F");
-        let (host, region) = (console(&self.region), &self.region);
+        let region = self.region();
+        let host = console(region);
         let log = format!(
             "{host}/cloudwatch/home?region={region}#logsV2:log-groups/log-group/{}",
-            encode(&self.log_group)
+            encode(&self.log_group_name)
         );
         let stream = format!(
             "/log-events/{}",
-            encode(&format!("{}/{}/", self.log_prefix, super::task::CONTAINER))
+            encode(&format!("{}/{}/", self.log_stream_prefix, CONTAINER))
         );
         format!(
             "'; the log is at ' & {} & ($exists($task.arn) ? {} & $split($task.arn, '/')[-1] : '') & \
              ' and the artifacts are in ' & {} & $attempt & '/'",
             text(&log),
             text(&stream),
-            text(&format!("s3://{}/", self.bucket)),
+            text(&format!("s3://{}/", self.artifacts_bucket)),
         )
     }
 
+    /// Whether that is the definition of it. What another version of the provider made of it is not known here, and is
+    /// replaced at the next update.
+    pub(super) fn is_in(&self, definition: &Json) -> bool {
+        self.version.as_ref() != Some(&*VERSION) || self.definition() == *definition
+    }
+
     fn action(&self, name: &str) -> String {
-        format!("arn:{}:states:::{name}", partition(&self.cluster))
+        format!("arn:{}:states:::{name}", partition(self.region()))
+    }
+
+    fn region(&self) -> &str {
+        self.cluster_arn.split(':').nth(3).unwrap_or_default()
+    }
+
+    fn timeout_seconds(&self) -> i64 {
+        self.timeout_minutes * 60
     }
 }
 
@@ -382,31 +424,46 @@ fn text(text: &str) -> String {
     json!(text).to_string()
 }
 
+/// A run of nothing that there is.
+fn example() -> StateMachineDbtRun {
+    let arn = |kind: &str, name: &str| format!("arn:aws:ecs:us-east-1:000000000000:{kind}/{name}");
+    StateMachineDbtRun {
+        cluster_arn: arn("cluster", "CLUSTER"),
+        task_definition_arn: arn("task-definition", "FAMILY"),
+        subnet_ids: vec!["subnet-1".to_owned()],
+        security_group_ids: vec!["sg-1".to_owned()],
+        assign_public_ip: None,
+        artifacts_bucket: "BUCKET".to_owned(),
+        artifacts_prefix: "shop/prod".to_owned(),
+        log_group_name: "/dbt/analytics".to_owned(),
+        log_stream_prefix: "shop".to_owned(),
+        timeout_minutes: 60,
+        overrides: "all".to_owned(),
+        version: None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{super::ProjectOverrides, Machine};
+    use super::*;
     use expect_test::expect_file;
 
     /// The tests of the local AWS run this very definition.
     #[test]
     fn the_definition() {
-        let arn =
-            |kind: &str, name: &str| format!("arn:aws:ecs:us-east-1:000000000000:{kind}/{name}");
-        let machine = Machine {
-            region: "us-east-1".to_owned(),
-            cluster: arn("cluster", "CLUSTER"),
-            family: arn("task-definition", "FAMILY"),
-            subnets: vec!["subnet-1".to_owned()],
-            security_groups: vec!["sg-1".to_owned()],
-            assign_public_ip: "DISABLED".to_owned(),
-            bucket: "BUCKET".to_owned(),
-            prefix: "shop/prod".to_owned(),
-            log_group: "/dbt/analytics".to_owned(),
-            log_prefix: "shop".to_owned(),
-            timeout_seconds: 3600,
-            overrides: ProjectOverrides::All,
+        let text = serde_json::to_string_pretty(&super::example().definition().0).expect("JSON");
+        expect_file!["dbt_run.json"].assert_eq(&(text + "\n"));
+    }
+
+    #[test]
+    fn a_definition_that_was_changed_is_told_from_that_of_another_version() {
+        let run = |version: &str| StateMachineDbtRun {
+            version: Some(version.to_owned()),
+            ..example()
         };
-        let text = serde_json::to_string_pretty(&machine.definition().0).expect("JSON");
-        expect_file!["machine.json"].assert_eq(&(text + "\n"));
+        let changed = Json(json!({"StartAt": "A"}));
+        assert!(run(&VERSION).is_in(&example().definition()));
+        assert!(!run(&VERSION).is_in(&changed));
+        assert!(run("older").is_in(&changed));
     }
 }

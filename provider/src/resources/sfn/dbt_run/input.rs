@@ -1,7 +1,7 @@
 //! What an execution is given, and what of it reaches the task.
 
-use super::{super::task, ATTEMPT, Machine, PROBLEM, one_line, query, text};
-use crate::{prelude::*, props::Enum as _};
+use super::{ATTEMPT, CONTAINER, PROBLEM, StateMachineDbtRun, one_line, query, text};
+use crate::prelude::*;
 use serde_json::{Value as Document, json};
 
 /// The variable with an execution's own variables: the runner says which of them dbt may have.
@@ -10,12 +10,12 @@ const ENVIRONMENT: &str = "DBT_AWS_ENVIRONMENT";
 /// The most characters that ECS takes of overrides.
 pub(crate) const LONGEST: usize = 8_192;
 
-impl Machine {
+impl StateMachineDbtRun {
     /// Refuses an input that cannot be meant so. Where an execution may not change everything, a schedule's values are
     /// read from the schedule itself: whoever may start executions can say anything in its name.
     pub(super) fn begin(&self) -> Document {
-        let claims = text(&format!("{}/claims/", self.prefix));
-        let runs = text(&format!("{}/runs/", self.prefix));
+        let claims = text(&format!("{}/claims/", self.artifacts_prefix));
+        let runs = text(&format!("{}/runs/", self.artifacts_prefix));
         let part = |index: u8| {
             let path = "$substringAfter($given.scheduleArn, ':schedule/')";
             query(&format!("$split({path}, '/')[{index}]"))
@@ -25,7 +25,7 @@ impl Machine {
             "Begin": {
                 "Type": "Pass",
                 "Assign": {
-                    "overrides": self.overrides.word(),
+                    "overrides": self.overrides,
                     "attempt": query(&format!("{runs} & $states.context.Execution.Name & '/{ATTEMPT}'")),
                     "given": query("$states.input"),
                     "problem": "",
@@ -116,7 +116,7 @@ impl Machine {
             "$merge([$exists($given.cpu) ? {{'Cpu': $string($given.cpu)}} : {{}}, \
              $exists($given.memory) ? {{'Memory': $string($given.memory)}} : {{}}, \
              {{'ContainerOverrides': [{{'Name': '{}', 'Environment': {environment}}}]}}])",
-            task::CONTAINER
+            CONTAINER
         )
     }
 }
@@ -136,7 +136,7 @@ pub(crate) fn overrides(
     if !environment.is_empty() {
         all.push(pair(ENVIRONMENT, &json!(environment).to_string()));
     }
-    let container = json!({"name": task::CONTAINER, "environment": all});
+    let container = json!({"name": CONTAINER, "environment": all});
     let overrides = json!({"containerOverrides": [container], "cpu": "16384", "memory": "122880"});
     overrides.to_string().chars().count()
 }

@@ -1,0 +1,221 @@
+//! State machines, and documents in general, as AWS has them.
+
+use super::{role, trust};
+use serde_json::{Value as Json, json};
+use tests::{Block, Call, Made, Marked, Stack, properties};
+
+#[tokio::test]
+async fn state_machine_lives() {
+    let stack = Stack::new("machine").await;
+    let (one, other) = (role(&stack).await, role_named(&stack, "other").await);
+    let group = format!(
+        "arn:aws:logs:{}:123456789012:log-group:runs:*",
+        stack.region
+    );
+    let logging = json!({
+        "level": "ALL", "includeExecutionData": true,
+        "destinations": [{"cloudWatchLogsLogGroup": {"logGroupArn": group}}],
+    });
+    let definition = |comment: &str| json!({"Comment": comment, "QueryLanguage": "JSONata", "StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}});
+    stack
+        .test(Block {
+            token: "dbt-aws:sfn:StateMachine",
+            inputs: json!({"definition": definition("first"), "roleArn": one}),
+            updates: vec![
+                json!({"definition": definition("second")}),
+                json!({"definition": definition("third").to_string()}),
+                json!({"roleArn": other}),
+                json!({"tracingEnabled": true}),
+            ],
+            replaces: vec![("name", json!("mine")), ("type", json!("EXPRESS"))],
+            unchanged: vec![
+                (
+                    "logging",
+                    "needs a log group with a policy, which moto does not look at",
+                ),
+                ("dbtRun", "a definition in other words, which an import does not have"),
+            ],
+            by_hand: vec![
+                (
+                    "tracingEnabled",
+                    Call::bare(
+                        "stepfunctions",
+                        "update_state_machine",
+                        json!({"stateMachineArn": "{id}", "tracingConfiguration": {"enabled": true}}),
+                    ),
+                ),
+                (
+                    "logging",
+                    Call::bare(
+                        "stepfunctions",
+                        "update_state_machine",
+                        json!({"stateMachineArn": "{id}", "loggingConfiguration": logging}),
+                    ),
+                ),
+            ],
+            steady: vec![("type", "AWS cannot change it")],
+            listed: Call::new(
+                "stepfunctions",
+                "list_state_machines",
+                json!({}),
+                "stateMachines[]",
+            ),
+            mentions: Some("tested-".to_owned()),
+            marked: Marked::Call(Call::new(
+                "stepfunctions",
+                "list_tags_for_resource",
+                json!({"resourceArn": "{id}"}),
+                "tags",
+            )),
+            ..Block::default()
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn a_dbt_run_is_a_definition_of_the_providers_own() {
+    let stack = Stack::new("dbt-run").await;
+    let role = role(&stack).await;
+    let ecs = format!("arn:aws:ecs:{}:123456789012", stack.region);
+    let inputs = |minutes: i32| {
+        let run = json!({
+            "clusterArn": format!("{ecs}:cluster/data"), "taskDefinitionArn": format!("{ecs}:task-definition/shop"),
+            "subnetIds": ["subnet-0a"], "securityGroupIds": ["sg-0a"], "artifactsBucket": "lake",
+            "artifactsPrefix": "shop/prod", "logGroupName": "/dbt/data", "logStreamPrefix": "shop",
+            "timeoutMinutes": minutes, "overrides": "all",
+        });
+        json!({"dbtRun": run, "roleArn": role})
+    };
+    let token = "dbt-aws:sfn:StateMachine";
+    let made = stack.make(token, "run", inputs(60)).await;
+    let seconds = |arn: &str| {
+        let asked = json!({"stateMachineArn": arn});
+        let shown = stack.aws("stepfunctions", "describe_state_machine", &asked);
+        let shown = shown.expect("answers")["definition"].take();
+        let definition: Json =
+            serde_json::from_str(shown.as_str().expect("is text")).expect("is JSON");
+        definition["States"]["Run dbt"]["TimeoutSeconds"].as_i64()
+    };
+    assert_eq!(seconds(&made.id), Some(70 * 60));
+    assert!(!made.inputs.contains_key("definition"));
+    unchanged(&stack, &made, &inputs(60)).await;
+
+    let news = stack
+        .provider
+        .check(&made.urn, &made.inputs, &properties(&inputs(90)))
+        .await;
+    let news = news.expect("is right");
+    let made = stack
+        .provider
+        .update(&made, &news, false)
+        .await
+        .expect("updates");
+    assert_eq!(seconds(&made.id), Some(100 * 60));
+    unchanged(&stack, &made, &inputs(90)).await;
+
+    // A change by hand is told, and undone.
+    let other = json!({"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}});
+    let by_hand = json!({"stateMachineArn": made.id, "definition": other.to_string()});
+    stack
+        .aws("stepfunctions", "update_state_machine", &by_hand)
+        .expect("updates");
+    let read = stack
+        .provider
+        .read(&made)
+        .await
+        .expect("reads")
+        .expect("is there");
+    assert!(!read.inputs.contains_key("dbtRun"));
+    let news = stack
+        .provider
+        .check(&made.urn, &read.inputs, &properties(&inputs(90)))
+        .await;
+    let made = stack
+        .provider
+        .update(&read, &news.expect("is right"), false)
+        .await
+        .expect("updates");
+    assert_eq!(seconds(&made.id), Some(100 * 60));
+    unchanged(&stack, &made, &inputs(90)).await;
+
+    let both = json!({"definition": other, "dbtRun": inputs(60)["dbtRun"], "roleArn": role});
+    let refused = stack.refused(token, both).await;
+    assert_eq!(refused, ["dbtRun: give only one of definition, dbtRun"]);
+}
+async fn role_named(stack: &Stack, name: &str) -> String {
+    let inputs = json!({"assumeRolePolicy": trust("states.amazonaws.com")});
+    stack
+        .make("dbt-aws:iam:Role", name, inputs)
+        .await
+        .get("arn")
+}
+/// AWS has a document as it is meant, and a refresh finds nothing new in it.
+#[tokio::test]
+async fn a_document_keeps_its_nulls_and_digits() {
+    let stack = Stack::new("documents").await;
+    let role = role(&stack).await;
+    let task = |more: &str| {
+        let task = r#""Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage", "End": true"#;
+        format!(r#"{{"StartAt": "A", "States": {{"A": {{{task}, {more}}}}}}}"#)
+    };
+    let value = |text: &str| serde_json::from_str::<Json>(text).expect("is JSON");
+    let result = r#""ResultPath": null, "Parameters": {"a": null, "b": [null]}"#;
+    let big = r#""Parameters": {"id": 123456789012345678901234567890, "ids": [9007199254740993]}"#;
+    let retry =
+        r#""Retry": [{"ErrorEquals": ["States.ALL"], "BackoffRate": 2.0, "IntervalSeconds": 1e1}]"#;
+    for (name, definition, kept) in [
+        ("object", value(&task(result)), r#""ResultPath":null"#),
+        ("text", task(result).into(), r#""b":[null]"#),
+        ("big", task(big).into(), "123456789012345678901234567890"),
+        ("odd", task(big).into(), "9007199254740993"),
+        ("retry", task(retry).into(), r#""BackoffRate":2.0"#),
+    ] {
+        let inputs = json!({"definition": definition, "roleArn": role});
+        let made = stack
+            .make("dbt-aws:sfn:StateMachine", name, inputs.clone())
+            .await;
+        let asked = json!({"stateMachineArn": made.id});
+        let shown = stack.aws("stepfunctions", "describe_state_machine", &asked);
+        let shown = shown.expect("answers")["definition"].take();
+        let shown = shown.as_str().expect("is text");
+        assert!(shown.contains(kept), "{shown}");
+        unchanged(&stack, &made, &inputs).await;
+    }
+    let queue = stack.make("dbt-aws:sqs:Queue", "queue", json!({})).await;
+    for (index, input) in ["null", "true", "1e3", "[2.0, 9007199254740993]"]
+        .into_iter()
+        .enumerate()
+    {
+        let target = json!({"arn": queue.get("arn"), "roleArn": role, "input": input});
+        let inputs = json!({"scheduleExpression": "rate(1 hour)", "target": target});
+        let name = format!("schedule-{index}");
+        let made = stack
+            .make("dbt-aws:scheduler:Schedule", &name, inputs.clone())
+            .await;
+        unchanged(&stack, &made, &inputs).await;
+    }
+    let refused = stack
+        .refused(
+            "dbt-aws:sfn:StateMachine",
+            json!({"definition": value(&task(r#""Parameters": {"ids": [1, 9007199254740993]}"#)), "roleArn": role}),
+        )
+        .await;
+    assert_eq!(
+        refused[0],
+        "definition.States.A.Parameters.ids[1]: 9007199254740992 may have lost digits: Pulumi has whole numbers up to \
+         9007199254740991; give it as text, or all of definition as JSON text"
+    );
+}
+
+/// A refresh and an `up` find the object as it was made.
+async fn unchanged(stack: &Stack, made: &Made, inputs: &Json) {
+    let read = stack.provider.read(made).await.expect("reads");
+    let read = read.expect("is there");
+    assert_eq!(read.outputs, made.outputs);
+    let news = stack
+        .provider
+        .check(&made.urn, &read.inputs, &properties(inputs))
+        .await;
+    let diff = stack.provider.diff(&read, &news.expect("fits")).await;
+    assert!(diff.diffs.is_empty(), "{:?}", diff.diffs);
+}
