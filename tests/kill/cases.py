@@ -411,7 +411,7 @@ def without_generations(aws):
     stack.destroyed()
 
 
-def updated(aws, disturbance, *answered, points=4):
+def updated(aws, disturbance, points, *answered):
     """An update, and the same back again, is disturbed at calls all over it; the next `up` ends it."""
     ways = []
     for programs in (WHOLE, UPDATED), (WHOLE, UPDATED, WHOLE):
@@ -454,9 +454,9 @@ CASES = [
     ("errors told", errors.told),
     ("no-change", untouched),
     ("secret-in-program", secret_in_program),
-    ("update refused", updated, "refused"),
-    ("update killed-before", updated, "killed", False),
-    ("update killed-after", updated, "killed", True),
+    ("update refused", updated, "refused", 4),
+    ("update killed-before", updated, "killed", 2, False),
+    ("update killed-after", updated, "killed", 2, True),
     *((f"first-up-killed-then-destroy {at}", destroyed_at_once, public("10.0.0.0/16"), at, True)
       for at in ("CreateVpc", "CreateSubnet", "CreateSecurityGroup", "PUT /one-artifacts")),
     ("first-up-killed-then-destroy CreateDBInstance", destroyed_at_once, with_postgres("first"), "CreateDBInstance",

@@ -7,6 +7,7 @@ everything else that can come between a program and its infrastructure (cases.py
     run --case NAME          the cases whose names begin so; `--case list` names them
 """
 import argparse
+import gc
 import os
 import sys
 import time
@@ -76,6 +77,7 @@ def chosen(aws, options):
 
 def main():
     """Runs what was asked for; the exit code."""
+    gc.disable()  # AWS's models are millions of objects, none of which is garbage
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--at", action="append")

@@ -1,6 +1,7 @@
 """moto on a free port, or the AWS at DBT_AWS_TEST_ENDPOINT; its address is the first line of the output. Then boto3,
 independent of the provider, answers one JSON request a line. Ends with its input."""
 import functools
+import gc
 import io
 import json
 import logging
@@ -9,6 +10,8 @@ import sys
 import threading
 from urllib.parse import parse_qs
 
+# AWS's models are millions of objects, none of which is garbage.
+gc.disable()
 # A reset takes long where every account has all images again.
 os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
 
@@ -242,9 +245,9 @@ MISMATCH = b"""<Response><Errors><Error><Code>IdempotentParameterMismatch</Code>
 <Message>The client token was used with other parameters.</Message></Error></Errors><RequestID>1</RequestID></Response>"""
 
 
-class Tokens:
-    """EC2 answers a ClientToken that was used with what it made then, and refuses it where the parameters differ; moto's
-    makes another."""
+class Orderly:
+    """Has moto answer one request at a time, as it bears no others beside it. EC2 answers a ClientToken that was used
+    with what it made then, and refuses it where the parameters differ; moto's makes another."""
 
     def __init__(self, app):
         self.app, self.answers, self.lock = app, {}, threading.Lock()
@@ -256,7 +259,10 @@ class Tokens:
             environ["wsgi.input"] = io.BytesIO(body)
             form = parse_qs(body.decode(errors="replace"))
         if "ClientToken" not in form:
-            return self.app(environ, start_response)
+            with self.lock:
+                body, *head = run_wsgi_app(self.app, environ, buffered=True)
+            start_response(*head)
+            return body
         region = environ.get("HTTP_AUTHORIZATION", "//").split("/")[2]
         key = region, form["Action"][0], form["ClientToken"][0]
         with self.lock:
@@ -277,7 +283,7 @@ class Tokens:
 def start():
     """Starts moto and returns its address."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    app = Checked(Tokens(DomainDispatcherApplication(create_backend_app)))
+    app = Checked(Orderly(DomainDispatcherApplication(create_backend_app)))
     server = make_server("127.0.0.1", 0, app, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return f"http://127.0.0.1:{server.port}"

@@ -1,4 +1,4 @@
-//! moto, once for each test binary, and boto3 as the independent client.
+//! moto, once for all tests of a program, and boto3 as the independent client.
 
 use serde_json::{Value as Json, json};
 use std::{

@@ -10,6 +10,11 @@ def instances(ec2):
     return rds_backends[ec2.account_id][ec2.region_name].databases.values()
 
 
+def group_of(instance):
+    """The subnet group of an instance; moto's have none where none was given."""
+    return getattr(instance, "db_subnet_group", None)
+
+
 def vpc(ec2, vpc_id):
     """What is left in a VPC; moto itself looks for subnets and route tables."""
     yield from (g for g in ec2.internet_gateways.values() if g.vpc and g.vpc.id == vpc_id)
@@ -22,7 +27,7 @@ def subnet(ec2, subnet_id):
     yield from (n for n in ec2.nat_gateways.values() if n.subnet_id == subnet_id and n.state != "deleted")
     yield from (e for e in ec2.vpc_end_points.values() if subnet_id in (e.subnet_ids or ()) and e.state != "deleted")
     for instance in instances(ec2):
-        group = instance.db_subnet_group
+        group = group_of(instance)
         yield from (s for s in (group.subnets if group else ()) if s["SubnetIdentifier"] == subnet_id)
 
 
@@ -39,7 +44,7 @@ def security_group(ec2, group_id):
 def internet_gateway(ec2, _, vpc_id):
     """The public addresses in the VPC that it is attached to."""
     yield from (n for n in ec2.nat_gateways.values() if n.vpc_id == vpc_id and n.state != "deleted")
-    yield from (i for i in instances(ec2) if i.publicly_accessible and i.db_subnet_group and i.db_subnet_group.vpc_id == vpc_id)
+    yield from (i for i in instances(ec2) if i.publicly_accessible and group_of(i) and group_of(i).vpc_id == vpc_id)
 
 
 def address(ec2, allocation_id):
@@ -52,7 +57,7 @@ def address(ec2, allocation_id):
 
 def subnet_group(rds, name):
     """The instances in a subnet group."""
-    yield from (i for i in rds.databases.values() if i.db_subnet_group and i.db_subnet_group.name == name)
+    yield from (i for i in rds.databases.values() if group_of(i) and group_of(i).name == name)
 
 
 def parameter_group(rds, name):

@@ -1,6 +1,6 @@
 //! Answers that are not AWS's.
 
-use crate::{always, refusal};
+use super::{always, refusal};
 use serde_json::json;
 use tests::{Provider, Stack, moto, properties};
 use tonic::Code;

@@ -1,6 +1,6 @@
 //! What the configuration says goes before the environment, and is refused where it says something wrong.
 
-use crate::{always, refusal};
+use super::{always, refusal};
 use dbt_aws::{
     pulumirpc as rpc,
     value::{Properties, Value},
