@@ -96,7 +96,10 @@ def test_language(language, made, tmp_path):
     again = program("up")
     assert changes(again) == {"same": len(up)}
 
-    change(program)
+    written(program)
+    # What the engine makes of changes is the same from every language.
+    if language == "typescript":
+        change(program)
 
     program("destroy")
     assert inventory() == before, "something is left"
@@ -112,6 +115,19 @@ def grouped(program, previewed):
     program.file.write_text(alone)
 
 
+def written(program):
+    """Tags and an import, as the language says them."""
+    found = boto3.client("ec2").create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    program.replace(*WORDS[program.language]["tags"])
+    for old, new in WORDS[program.language]["import"]:
+        program.replace(old, new.replace("THERE", found))
+    assert changed(program("preview"))[FOUND] == "import"
+    up = changed(program("up"))
+    assert up[FOUND] == "import"
+    assert up["dbt-aws:ec2:Vpc", "analytics-vpc"] == "update"
+    assert changed(program("up")) == {}
+
+
 def change(program):
     """What is changed in the program or behind its back, and nothing else, is what changes."""
     program.replace("Europe/Paris", "Europe/Rome")
@@ -122,7 +138,7 @@ def change(program):
     assert changed(program("refresh")) == {}
 
     program.replace("Europe/Rome", "Europe/Madrid")
-    program.replace(*WORDS[program.language]["tags"])
+    program.replace('team: "data"', 'team: "finance"')
     assert changed(program("up", "--target", program.urn(SCHEDULE[1]))) == {SCHEDULE: "update"}
     schedule = boto3.client("scheduler").list_schedules()["Schedules"][0]["Name"]
     assert boto3.client("scheduler").get_schedule(Name=schedule)["ScheduleExpressionTimezone"] == "Europe/Madrid"
@@ -134,13 +150,6 @@ def change(program):
     assert changed(program("refresh")) == {LOGS: "update"}
     assert changed(program("up")) == {LOGS: "update"}
     assert logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"][0]["retentionInDays"] == 30
-
-    found = boto3.client("ec2").create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
-    for old, new in WORDS[program.language]["import"]:
-        program.replace(old, new.replace("THERE", found))
-    assert changed(program("preview")) == {FOUND: "import"}
-    assert changed(program("up")) == {FOUND: "import"}
-    assert changed(program("up")) == {}
 
 
 def changed(found):

@@ -190,7 +190,6 @@ def test_no_project(run):
     assert "no dbt_project.yml in /nonexistent" in result.outcome["message"]
 
 
-@pytest.mark.every_dbt
 def test_a_parse_is_shared_kept_and_restored(run, s3):
     files = {**OK, **facts()}
     first = run(files, ["run", "test"])
