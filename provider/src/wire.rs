@@ -112,32 +112,36 @@ fn to_wire(value: &Value) -> prost_types::Value {
     prost_types::Value { kind: Some(kind) }
 }
 
-/// Keeps of what the outputs in a struct depend on those that are wanted.
-pub fn retain_dependencies(wire: &mut Struct, wanted: &impl Fn(&str) -> bool) {
+/// Changes the list of what each output in a struct depends on.
+pub fn edit_dependencies(wire: &mut Struct, edit: &impl Fn(&mut Vec<String>)) {
     let is_output = matches!(
         wire.fields.get(SIGNATURE).map(|v| &v.kind),
         Some(Some(Kind::StringValue(kind))) if kind == OUTPUT
     );
     for (key, value) in &mut wire.fields {
         match &mut value.kind {
-            Some(Kind::ListValue(urns)) if is_output && key == "dependencies" => {
-                let is_wanted = |urn: &prost_types::Value| match &urn.kind {
-                    Some(Kind::StringValue(urn)) => wanted(urn),
-                    _ => true,
-                };
-                urns.values.retain(is_wanted);
+            Some(Kind::ListValue(list)) if is_output && key == "dependencies" => {
+                let own = std::mem::take(&mut list.values).into_iter();
+                let mut urns = own
+                    .filter_map(|urn| match urn.kind {
+                        Some(Kind::StringValue(urn)) => Some(urn),
+                        _ => None,
+                    })
+                    .collect();
+                edit(&mut urns);
+                list.values = urns.iter().map(|urn| string(urn)).collect();
             }
-            _ => retain_within(value, wanted),
+            _ => edit_within(value, edit),
         }
     }
 }
 
-fn retain_within(value: &mut prost_types::Value, wanted: &impl Fn(&str) -> bool) {
+fn edit_within(value: &mut prost_types::Value, edit: &impl Fn(&mut Vec<String>)) {
     match &mut value.kind {
-        Some(Kind::StructValue(inner)) => retain_dependencies(inner, wanted),
+        Some(Kind::StructValue(inner)) => edit_dependencies(inner, edit),
         Some(Kind::ListValue(items)) => {
             for item in &mut items.values {
-                retain_within(item, wanted);
+                edit_within(item, edit);
             }
         }
         _ => {}

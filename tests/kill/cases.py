@@ -131,8 +131,9 @@ def untouched(aws):
 
 
 def secret_in_program(aws):
-    """A secret that stands in the program in plain text stands so nowhere else."""
+    """A secret that stands in the program in plain text stands so nowhere else, not even in a state on the way."""
     stack = aws.stack()
+    del stack.environment["PULUMI_SKIP_CHECKPOINTS"]
     stack.up(changed(WHOLE, jaffle={"secrets": {"API_KEY": "not-so-secret"}}))
     stack.compare()
     stack.destroyed()
@@ -412,7 +413,7 @@ def without_generations(aws):
 
 
 def updated(aws, disturbance, points, *answered):
-    """An update, and the same back again, is disturbed at calls all over it; the next `up` ends it."""
+    """An update, and the same back again, is disturbed at as many of its calls; the next `up` ends it."""
     ways = []
     for programs in (WHOLE, UPDATED), (WHOLE, UPDATED, WHOLE):
         ways.append((programs[-1], aws.reference(*programs), aws.calls(*programs)))

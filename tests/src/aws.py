@@ -246,7 +246,7 @@ MISMATCH = b"""<Response><Errors><Error><Code>IdempotentParameterMismatch</Code>
 
 
 class Orderly:
-    """Has moto answer one request at a time, as it bears no others beside it. EC2 answers a ClientToken that was used
+    """Has moto, which is not thread-safe, answer one request at a time. EC2 answers a ClientToken that was used
     with what it made then, and refuses it where the parameters differ; moto's makes another."""
 
     def __init__(self, app):

@@ -55,6 +55,16 @@ pub enum Error {
         /// What is wrong with it, and what to do.
         reason: String,
     },
+    /// A package that cannot be left out of requirements.
+    #[error("{package:?} cannot be left out of {requirements}: {reason}")]
+    Excluded {
+        /// The requirements file.
+        requirements: String,
+        /// The package.
+        package: String,
+        /// Why, and what to do.
+        reason: String,
+    },
     /// Requirements that no set of packages meets.
     #[error("{requirements} cannot be resolved for Python {python} on linux/{}: {reason}", .platform.architecture())]
     Unresolved {

@@ -126,10 +126,13 @@ pub(super) fn embedded(version: &str, adapter: &str) -> Result<&'static str> {
     };
     if is_engine(version) {
         let (known, adapters, text) = ENGINE;
-        return match version == known && adapters.contains(&adapter) {
-            true => Ok(text),
-            false => Err(refused(format!(
-                "of dbt 2, version {known} is bundled, and has {}; for any other take dbt Core",
+        return match (version == known, adapters.contains(&adapter)) {
+            (true, true) => Ok(text),
+            (false, _) => Err(refused(format!(
+                "of dbt 2, {known} alone is bundled; leave the version out for dbt Core"
+            ))),
+            (true, false) => Err(refused(format!(
+                "it has no such adapter, but {}; leave the version out for dbt Core, or use another warehouse",
                 adapters.join(", ")
             ))),
         };
@@ -332,10 +335,16 @@ mod tests {
             }
         }
         assert_eq!(wheels.len(), 2);
-        for (version, adapter) in [("2.0", "postgres"), ("2.1", "snowflake"), ("2", "duckdb")] {
-            let expected = format!(
-                "dbt {version} with {adapter}: of dbt 2, version 2.0 is bundled, and has bigquery, databricks, duckdb, redshift, snowflake; for any other take dbt Core"
-            );
+        let (adapters, alone) = (
+            "it has no such adapter, but bigquery, databricks, duckdb, redshift, snowflake; leave the version out for dbt Core, or use another warehouse",
+            "of dbt 2, 2.0 alone is bundled; leave the version out for dbt Core",
+        );
+        for (version, adapter, reason) in [
+            ("2.0", "postgres", adapters),
+            ("2.1", "snowflake", alone),
+            ("2", "duckdb", alone),
+        ] {
+            let expected = format!("dbt {version} with {adapter}: {reason}");
             let error = embedded(version, adapter).unwrap_err().to_string();
             assert_eq!(error, expected);
         }

@@ -21,7 +21,6 @@ use crate::{
     components::{partition, place},
     output::all,
     prelude::*,
-    props::Enum as _,
     resources::{
         ecs::task_definition::{
             TaskDefinition, TaskDefinitionArgs, TaskDefinitionCpuArchitecture,
@@ -30,7 +29,7 @@ use crate::{
         iam::policy::{Policy, PolicyStatement},
         secretsmanager::secret::{Secret, SecretArgs},
         sfn::{
-            dbt_run::StateMachineDbtRunArgs,
+            dbt_run::{StateMachineDbtRunArgs, StateMachineDbtRunOverrides},
             state_machine::{StateMachine, StateMachineArgs},
         },
         sqs::queue::{Queue, QueueArgs},
@@ -141,10 +140,10 @@ pub struct DbtProjectDbt {
     pub adapter: Option<String>,
     /// The path of a requirements file, relative to the program's directory, that is installed instead of all that is
     /// bundled: dbt-core and the adapter must be in it or come with what is. With hashes it is taken as it is. Without, it is resolved for the image's Python and processor, as `pip` and `uv` do, when the image
-    /// is made; it stays as it came out until the file's text changes. Wheels alone are installed.
+    /// is made; it stays as it came out until the file's text or `exclude` changes. Wheels alone are installed.
     pub requirements: Option<String>,
-    /// Packages that are not installed though others ask for them, such as one without a wheel that only an option
-    /// needs which is off. Takes `requirements` without hashes.
+    /// Packages to leave out although another package requires them, such as one that has no wheel and serves only a
+    /// feature that you do not use. Needs `requirements` without hashes.
     pub exclude: Option<Vec<String>>,
 }
 
@@ -401,13 +400,18 @@ impl Component for DbtProject {
                     task_definition_arn: task_definition.family_arn.clone(),
                     subnet_ids: handle::list(platform, "taskSubnetIds"),
                     security_group_ids: handle::list(platform, "taskSecurityGroupIds"),
-                    assign_public_ip: platform.key("assignPublicIp"),
+                    assign_public_ip: pick(platform, ["assignPublicIp"])
+                        .map(|platform| platform.text("assignPublicIp") == "ENABLED"),
                     artifacts_bucket: platform.key("artifactsBucket"),
                     artifacts_prefix: prefix,
                     log_group_name: platform.key("logGroupName"),
                     log_stream_prefix: log_prefix.into(),
                     timeout_minutes: args.timeout_minutes.clone(),
-                    overrides: args.overrides.map(|overrides| overrides.word().to_owned()),
+                    overrides: args.overrides.map(|overrides| match overrides {
+                        ProjectOverrides::All => StateMachineDbtRunOverrides::All,
+                        ProjectOverrides::Commands => StateMachineDbtRunOverrides::Commands,
+                        ProjectOverrides::None => StateMachineDbtRunOverrides::None,
+                    }),
                     ..Default::default()
                 }
                 .into(),

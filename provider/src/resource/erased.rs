@@ -284,8 +284,9 @@ impl<R: CustomResource> Dynamic for Erased<R> {
             for (key, value) in known.iter_mut().filter(|(_, value)| value.is_unknown()) {
                 value.clone_from(old_inputs.get(key).unwrap_or(&Value::Null));
             }
-            let known: R::Inputs = decode(&plain(&known)).map_err(Error::from)?;
-            let Some(old) = look::<R>(cx, id, Some(&known)).await? else {
+            // Another version of the provider may have written them.
+            let known: Option<R::Inputs> = decode(&plain(&known)).ok();
+            let Some(old) = look::<R>(cx, id, known.as_ref()).await? else {
                 return Err(Error::failed(format!(
                     "could not update {}: {id} is gone; run `pulumi refresh`, then `pulumi up`",
                     cx.identity.name()
@@ -305,7 +306,7 @@ impl<R: CustomResource> Dynamic for Erased<R> {
                 Ok(state) => return Ok(remember::<R>(&state, &inputs, claim)),
                 Err(error) => error,
             };
-            let Some(now) = look::<R>(cx, id, Some(&known)).await.ok().flatten() else {
+            let Some(now) = look::<R>(cx, id, known.as_ref()).await.ok().flatten() else {
                 return Err(error.into());
             };
             let now = remember::<R>(&now, &had, claim.clone());

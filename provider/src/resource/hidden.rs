@@ -83,7 +83,7 @@ pub(super) fn echo<R: CustomResource>(inputs: &Properties) -> Properties {
             _ => {}
         }
     }
-    if !digests.is_empty() {
+    if table.fields.iter().any(|field| field.digest) {
         all.insert(DIGESTS.to_owned(), Value::Object(digests));
     }
     all
@@ -109,7 +109,8 @@ pub(super) fn applied<R: CustomResource>(old_inputs: &Properties, olds: &Propert
         let input = old_inputs.get(field.name).filter(|v| !v.is_null());
         let echoed = match olds.get(DIGESTS).filter(|_| field.digest) {
             Some(digests) => match digests.peel().field(field.name) {
-                Value::Null => None,
+                // AWS no longer has what was given.
+                Value::Null => return None,
                 known
                     if input
                         .map(digest)

@@ -2,7 +2,7 @@
 
 use super::{
     Configured, Provider,
-    dependencies::without_children,
+    dependencies::{drop_children, without_children},
     engine::{EngineMonitor, channel},
     provider::token_of,
     status,
@@ -38,7 +38,8 @@ pub(super) async fn construct(
     mut request: rpc::ConstructRequest,
 ) -> std::result::Result<rpc::ConstructResponse, Status> {
     let _call = provider.calls.begin();
-    without_children(&mut request);
+    let is_component = |token: &str| provider.components.contains_key(token);
+    drop_children(&mut request, is_component);
     let constructed = constructed(provider, request).await;
     if matches!(&constructed, Err(status) if status.code() == Code::InvalidArgument) {
         provider.calls.ended().await;
@@ -122,10 +123,13 @@ async fn constructed(
             .engine()
             .log(&urn, Severity::Warning, warning, false);
     }
+    let mut dependencies = request.dependencies.clone();
+    let is_component = |token: &str| provider.components.contains_key(token);
+    without_children(&mut dependencies, is_component);
     let monitor = EngineMonitor {
         client: client.clone(),
         provider: child_provider(&request, &configured),
-        dependencies: request.dependencies.iter().cloned().collect(),
+        dependencies: dependencies.into_iter().collect(),
         timeouts: request.custom_timeouts.clone().map(timeouts),
         live: live.clone(),
     };
@@ -244,12 +248,7 @@ async fn recover_handles(client: &mut Client, table: &Table, inputs: &mut Proper
 
 /// Whether a URN is that of the component whose handle goes into `input`: a project's handle depends on the platform too.
 fn is_component(urn: &str, input: &str) -> bool {
-    let token = urn
-        .split("::")
-        .nth(2)
-        .and_then(|chain| chain.rsplit('$').next())
-        .unwrap_or_default();
-    token
+    token_of(urn)
         .strip_prefix("dbt-aws:index:Dbt")
         .is_some_and(|component| component.eq_ignore_ascii_case(input))
 }

@@ -1,70 +1,72 @@
-//! What a component depends on, said shortly.
+//! What a component's properties depend on, in few words.
 
-use crate::{pulumirpc::ConstructRequest, wire::retain_dependencies};
+use super::provider::token_of;
+use crate::{pulumirpc::ConstructRequest, wire::edit_dependencies};
 
-/// Leaves out the children of components that are named beside them: the SDKs for Node.js and Go list them all, and the
-/// engine, which takes what depends on a component as depending on its children, would keep the list with each property.
-pub(super) fn without_children(request: &mut ConstructRequest) {
-    let lists = request.input_dependencies.values().map(|list| &list.urns);
-    let components: Vec<(String, String)> = lists
-        .chain([&request.dependencies])
-        .flatten()
-        .filter_map(|urn| is_component(urn).then(|| children_of(urn))?)
-        .collect();
-    let wanted = |urn: &str| {
-        let is_child = |(chain, name): &(String, String)| {
-            urn.strip_prefix(chain.as_str())
-                .and_then(|rest| rest.rsplit_once("::"))
-                .is_some_and(|(_, own)| own.starts_with(name))
-        };
-        !components.iter().any(is_child)
-    };
-    request.dependencies.retain(|urn| wanted(urn));
+/// Drops the children of components of ours from the lists of what the inputs depend on, where those components are in
+/// the same list. The SDKs for Node.js and Go name them all; for the engine, what depends on a component depends on its
+/// children, too, and it would keep each list with each property of each child. What the component itself depends on
+/// stays whole, since not all that the engine does follows the children (`destroy --exclude-protected`).
+pub(super) fn drop_children(request: &mut ConstructRequest, is_component: impl Fn(&str) -> bool) {
+    let drop = |urns: &mut Vec<String>| without_children(urns, &is_component);
     for list in request.input_dependencies.values_mut() {
-        list.urns.retain(|urn| wanted(urn));
+        drop(&mut list.urns);
     }
     if let Some(inputs) = &mut request.inputs {
-        retain_dependencies(inputs, &wanted);
+        edit_dependencies(inputs, &drop);
     }
 }
 
-fn is_component(urn: &str) -> bool {
-    let chain = urn.split("::").nth(2).unwrap_or_default();
-    let own = chain.rsplit('$').next().unwrap_or_default();
-    own.starts_with("dbt-aws:index:Dbt")
-}
-
-/// How the URNs of a component's children begin, and their names.
-fn children_of(urn: &str) -> Option<(String, String)> {
-    let (chain, name) = urn.rsplit_once("::")?;
-    Some((format!("{chain}$"), format!("{name}-")))
+/// Drops from a list the children of components that are in it.
+pub(super) fn without_children(urns: &mut Vec<String>, is_component: impl Fn(&str) -> bool) {
+    let components = urns.iter().filter(|urn| is_component(token_of(urn)));
+    let children: Vec<_> = components
+        .filter_map(|urn| urn.rsplit_once("::"))
+        .map(|(chain, name)| (format!("{chain}$"), format!("{name}-")))
+        .collect();
+    urns.retain(|urn| {
+        let is_child = |(chain, name): &(String, String)| {
+            let rest = urn.strip_prefix(chain.as_str());
+            rest.and_then(|rest| rest.rsplit_once("::"))
+                .is_some_and(|(_, own)| own.starts_with(name))
+        };
+        !children.iter().any(is_child)
+    });
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
-        pulumirpc::construct_request::PropertyDependencies, value::Value, wire::from_struct,
+        pulumirpc::construct_request::PropertyDependencies,
+        value::Value,
+        wire::{from_struct, to_struct},
     };
     use serde_json::json;
 
+    fn is_component(token: &str) -> bool {
+        token == "dbt-aws:index:DbtPlatform"
+    }
+
+    fn of(chain: &str, name: &str) -> String {
+        format!("urn:pulumi:dev::shop::{chain}::{name}")
+    }
+
+    const PLATFORM: &str = "acme:index:Team$dbt-aws:index:DbtPlatform";
+
     #[test]
     fn a_component_stands_for_its_children() {
-        let of = |chain: &str, name: &str| format!("urn:pulumi:dev::shop::{chain}::{name}");
-        let (team, platform) = (
-            "acme:index:Team",
-            "acme:index:Team$dbt-aws:index:DbtPlatform",
-        );
+        let vpc = |name: &str| of(&format!("{PLATFORM}$dbt-aws:ec2:Vpc"), name);
         let kept = vec![
-            of(team, "data"),
-            of(platform, "one"),
-            // Of another platform, which is not named, and of the program's own component.
-            of(&format!("{platform}$dbt-aws:ec2:Vpc"), "other-vpc"),
-            of(&format!("{team}$dbt-aws:s3:Bucket"), "one-lake"),
+            of("acme:index:Team", "data"),
+            of(PLATFORM, "one"),
+            // Of a platform that is not in the list, and of the program's own component.
+            vpc("other-vpc"),
+            of("acme:index:Team$dbt-aws:s3:Bucket", "one-lake"),
         ];
         let children = [
-            of(&format!("{platform}$dbt-aws:ec2:Vpc"), "one-vpc"),
-            of(&format!("{platform}$dbt-aws:index:Seed"), "one-seed"),
+            vpc("one-vpc"),
+            of(&format!("{PLATFORM}$dbt-aws:index:Seed"), "one-seed"),
         ];
         let all: Vec<_> = kept.iter().chain(&children).cloned().collect();
         let output = |urns: &[String]| {
@@ -75,22 +77,28 @@ mod tests {
             })
         };
         let inputs = |urns: &[String]| {
-            let given = json!({"platform": {"vpcId": output(urns)}, "list": [output(urns)]});
-            crate::wire::to_struct(&Value::from_json(&given).into_properties())
+            // What depends on a child alone goes on to do so.
+            let alone = output(&children);
+            let given = json!({"platform": {"vpcId": output(urns)}, "list": [output(urns)], "alone": alone});
+            to_struct(&Value::from_json(&given).into_properties())
+        };
+        let list = |urns: &[String]| PropertyDependencies {
+            urns: urns.to_vec(),
         };
         let mut request = ConstructRequest {
             dependencies: all.clone(),
-            input_dependencies: [(
-                "platform".to_owned(),
-                PropertyDependencies { urns: all.clone() },
-            )]
+            input_dependencies: [
+                ("platform".to_owned(), list(&all)),
+                ("alone".to_owned(), list(&children)),
+            ]
             .into(),
             inputs: Some(inputs(&all)),
             ..Default::default()
         };
-        without_children(&mut request);
-        assert_eq!(request.dependencies, kept);
+        drop_children(&mut request, is_component);
+        assert_eq!(request.dependencies, all);
         assert_eq!(request.input_dependencies["platform"].urns, kept);
+        assert_eq!(request.input_dependencies["alone"].urns, children);
         assert_eq!(
             from_struct(request.inputs),
             from_struct(Some(inputs(&kept)))

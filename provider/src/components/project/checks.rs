@@ -2,7 +2,7 @@
 
 use super::{DbtProjectDbt, DbtProjectProfile, handle, tags, variables};
 use crate::{components::exposure, formats::is_arn, prelude::*, props::below, resources::ecs};
-use dbt_aws_image::{Dbt, Project, Reference, ecr_registry};
+use dbt_aws_image::{Dbt, Error, Project, Reference, ecr_registry};
 
 /// The keys of a platform's handle without which no project can be made.
 const PLATFORM: [&str; 8] = [
@@ -122,6 +122,10 @@ fn dbt(check: &mut Check<'_>) {
         (None, None) => return,
     };
     if let Err(error) = dbt.digest() {
+        let path = match error {
+            Error::Excluded { .. } => "dbt.exclude",
+            _ => path,
+        };
         check.fail(path, error.to_string());
     }
 }
@@ -212,8 +216,9 @@ pub(super) fn given(text: &str) -> Result<(), String> {
 }
 
 pub(super) fn target(target: &str) -> Result<(), String> {
+    given(target)?;
     let fits = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
-    if !target.is_empty() && target.chars().all(fits) {
+    if target.chars().all(fits) {
         Ok(())
     } else {
         Err(format!("{target:?} must be letters, digits, - and _"))

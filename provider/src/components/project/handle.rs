@@ -49,7 +49,7 @@ pub(crate) fn list(
     handle: &Output<BTreeMap<String, String>>,
     key: &'static str,
 ) -> Output<Vec<String>> {
-    Output::object([(key, handle.key(key))]).map(move |handle: Handle| handle.list(key))
+    pick(handle, [key]).map(move |handle| handle.list(key))
 }
 
 /// What a handle has under a key, as far as it is known while inputs are checked.

@@ -337,7 +337,7 @@ async fn what_the_schedule_refuses_is_refused_first() {
             "/cron",
             json!("cron(0 6 * * ? *)"),
             "cron",
-            "leave cron( ) out: 0 6 * * ? *",
+            "the cron( ) around it is added for you; write 0 6 * * ? *",
         ),
         (
             "/cron",

@@ -46,6 +46,26 @@ async fn outputs_have_the_digest_and_tell_drift() {
 }
 
 #[tokio::test]
+async fn a_document_that_has_gone_is_missed() {
+    let stack = Stack::new("gone");
+    let given = json!({ "width": 3, "plan": { "screws": 8 } });
+    let inputs = stack.check(&Properties::new(), given);
+    let (id, state) = stack.create(&inputs).await.expect("creates");
+    let cx = stack.context(&inputs);
+    cloud(&cx, |c| {
+        c.shelves.get_mut(&id).expect("is there").0.plan = None;
+    });
+    let read = stack.shelf.read(&cx, &id, Some(inputs.clone()), state);
+    let (drifted, found) = read.await.expect("reads").expect("is there");
+    assert!(!found.contains_key("plan"));
+    // Also where the engine's old inputs are the new ones already.
+    for old in [&found, &inputs] {
+        let diff = stack.shelf.diff(old, &drifted, &inputs, &[]);
+        assert_eq!(changed(diff), [("plan", Kind::Add)]);
+    }
+}
+
+#[tokio::test]
 async fn a_failed_update_is_seen_by_the_digest() {
     let stack = Stack::new("undigested");
     let plan = |screws: u32| json!({ "width": 3, "plan": { "screws": screws } });

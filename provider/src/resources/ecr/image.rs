@@ -64,10 +64,10 @@ pub struct ImageDbt {
     pub adapter: Option<String>,
     /// The path of a requirements file, relative to the program's directory, that is installed instead of all that is
     /// bundled: dbt-core and an adapter must be in it or come with what is. With hashes it is taken as it is. Without, it is resolved for the image's Python and processor, as `pip` and `uv` do, when the image
-    /// is made; it stays as it came out until the file's text changes. Wheels alone are installed.
+    /// is made; it stays as it came out until the file's text or `exclude` changes. Wheels alone are installed.
     pub requirements: Option<String>,
-    /// Packages that are not installed though others ask for them, such as one without a wheel that only an option
-    /// needs which is off. Takes `requirements` without hashes.
+    /// Packages to leave out although another package requires them, such as one that has no wheel and serves only a
+    /// feature that you do not use. Needs `requirements` without hashes.
     pub exclude: Option<Vec<String>>,
 }
 
@@ -174,7 +174,13 @@ impl CustomResource for Image {
         inputs.insert("variables".to_owned(), variables);
         let packages = match dbt {
             None => Value::Unknown,
-            Some(dbt) => dbt.digest().map_err(|e| failed("dbt", e))?.into(),
+            Some(dbt) => match dbt.digest() {
+                Ok(digest) => digest.into(),
+                Err(e @ dbt_aws_image::Error::Excluded { .. }) => {
+                    return Err(failed("dbt.exclude", e));
+                }
+                Err(e) => return Err(failed("dbt", e)),
+            },
         };
         inputs.insert("packages".to_owned(), packages);
         Ok(())
@@ -353,155 +359,4 @@ fn spec(inputs: &ImageInputs) -> Spec {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        identity::Seen,
-        resource::{Checked, erase},
-    };
-    use serde_json::json;
-    use std::fs;
-
-    const PROJECT: &str = "name: shop\nprofile: shop\n";
-
-    fn project() -> tempfile::TempDir {
-        let directory = tempfile::tempdir().expect("a directory");
-        fs::write(directory.path().join("dbt_project.yml"), PROJECT).expect("written");
-        directory
-    }
-
-    fn inputs(path: &str) -> serde_json::Value {
-        json!({"repositoryUrl": "host/shop", "path": path, "dbt": {"adapter": "postgres"}})
-    }
-
-    fn scoped<T>(rehearsal: bool, run: impl FnOnce(&CheckScope<'_>) -> T) -> T {
-        run(&CheckScope {
-            urn: "urn:pulumi:dev::demo::dbt-aws:ecr:Image::shop",
-            provider_id: Some("seed"),
-            region: "eu-west-1",
-            seen: &Seen::default(),
-            default_tags: &Value::Null,
-            rehearsal,
-        })
-    }
-
-    fn checked(given: &serde_json::Value, olds: &Properties) -> Checked {
-        let news = Value::from_json(given).into_properties();
-        scoped(false, |scope| erase::<Image>().check(scope, olds, news))
-    }
-
-    #[test]
-    fn a_rehearsal_refuses_a_project_and_hashes_none() {
-        let directory = project();
-        for (path, failures) in [
-            (directory.path().to_str().expect("UTF-8"), 0),
-            ("nowhere", 1),
-        ] {
-            let news = Value::from_json(&inputs(path)).into_properties();
-            let check =
-                |scope: &CheckScope<'_>| erase::<Image>().check(scope, &Properties::new(), news);
-            let found = scoped(true, check);
-            assert_eq!(found.failures.len(), failures, "{path}");
-            if failures == 0 {
-                assert_eq!(found.inputs["project"], Value::Unknown);
-            }
-        }
-    }
-
-    fn check(given: &serde_json::Value, olds: &Properties) -> (Properties, Vec<String>) {
-        let found = checked(given, olds);
-        let failures = found.failures.iter().map(ToString::to_string);
-        (found.inputs, failures.collect())
-    }
-
-    #[test]
-    fn a_check_says_what_stays_out() {
-        let directory = project();
-        fs::write(directory.path().join(".env"), "TOKEN=x").expect("written");
-        let given = inputs(directory.path().to_str().expect("UTF-8"));
-        let found = checked(&given, &Properties::new());
-        assert_eq!(
-            found.warnings,
-            [
-                "path: left out of the image, as it looks like a secret (`!NAME` in .dockerignore packs it, `NAME` leaves it out without this line): .env"
-            ]
-        );
-    }
-
-    fn contents(inputs: &Properties) -> (String, String) {
-        let text = inputs["project"].as_str().expect("text").to_owned();
-        let (digest, what) = text.split_once(' ').expect("two parts");
-        (digest.to_owned(), what.to_owned())
-    }
-
-    #[test]
-    fn a_check_says_which_files_changed() {
-        let directory = project();
-        let path = directory.path().to_str().expect("UTF-8");
-        let (first, failures) = check(&inputs(path), &Properties::new());
-        assert_eq!(failures, [""; 0]);
-        assert_eq!(contents(&first).1, "(files: 1)");
-        assert_eq!(check(&inputs(path), &first).0, first);
-
-        fs::write(directory.path().join("orders.sql"), "select 1").expect("written");
-        let (second, _) = check(&inputs(path), &first);
-        assert_eq!(contents(&second).1, "(1 file added (orders.sql))");
-        assert_ne!(contents(&second).0, contents(&first).0);
-        assert_eq!(second["packages"], first["packages"]);
-        assert_eq!(check(&inputs(path), &second).0, second);
-        assert_eq!(second["path"].as_str(), Some(path));
-    }
-
-    #[test]
-    fn what_is_not_known_yet_is_not_guessed() {
-        let mut given = Value::from_json(&inputs("x")).into_properties();
-        given.insert("path".to_owned(), Value::Unknown);
-        given.insert("dbt".to_owned(), Value::Unknown);
-        let old = Properties::new();
-        scoped(false, |scope| {
-            Image::complete(scope, &mut given, &old, &mut vec![]).expect("no failure");
-        });
-        assert_eq!(
-            (&given["project"], &given["packages"]),
-            (&Value::Unknown, &Value::Unknown)
-        );
-    }
-
-    #[test]
-    fn what_cannot_be_built_is_refused() {
-        let directory = project();
-        let path = directory.path().to_str().expect("UTF-8");
-        let wrong = |change: &dyn Fn(&mut serde_json::Value)| {
-            let mut given = inputs(path);
-            change(&mut given);
-            check(&given, &Properties::new()).1.join("\n")
-        };
-        assert_eq!(wrong(&|_| {}), "");
-        let found = wrong(&|all| all["path"] = json!("nowhere"));
-        assert_eq!(
-            found,
-            "path: nowhere is not a dbt project: there is no such directory"
-        );
-        let found = wrong(&|all| all["dbt"] = json!({"version": "1.4", "adapter": "postgres"}));
-        assert!(
-            found.starts_with("dbt: dbt 1.4 with postgres: none is bundled; these are: 1.12 with"),
-            "{found}"
-        );
-        let found = wrong(&|all| all["dbt"] = json!({}));
-        assert_eq!(
-            found,
-            "dbt.adapter: is required without requirements, such as postgres"
-        );
-        let found = wrong(&|all| all["dbt"] = json!({"adapter": "postgres", "exclude": ["a"]}));
-        assert_eq!(found, "dbt.exclude: has no effect without requirements");
-        let found = wrong(&|all| all["dbt"] = json!({"requirements": "r.txt", "version": "2.0"}));
-        assert!(
-            found.contains("dbt.requirements: is of no use with dbt 2"),
-            "{found}"
-        );
-        let found = wrong(&|all| all["dbt"] = json!({"requirements": "nowhere.txt"}));
-        assert!(found.starts_with("dbt: reading nowhere.txt"), "{found}");
-        let found = wrong(&|all| all["baseImage"] = json!("UPPER CASE"));
-        assert!(found.starts_with("baseImage: "), "{found}");
-    }
-}
+mod tests;

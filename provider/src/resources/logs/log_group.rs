@@ -54,9 +54,10 @@ fn retention(days: &i32) -> Result<(), String> {
     if DAYS.contains(days) {
         return Ok(());
     }
-    let next = DAYS.iter().find(|d| *d > days).unwrap_or(&3653);
+    let nearest = DAYS.iter().min_by_key(|d| d.abs_diff(*days));
     Err(format!(
-        "CloudWatch does not know {days} days; the next that it knows is {next}"
+        "CloudWatch keeps logs for certain numbers of days only; the nearest to {days} is {}",
+        nearest.unwrap_or(&30)
     ))
 }
 

@@ -46,7 +46,7 @@ fn name(name: &str) -> Result<(), String> {
 
 fn two(ids: &Set<String>) -> Result<(), String> {
     if ids.len() < 2 {
-        return Err("needs subnets in at least two availability zones".to_owned());
+        return Err("a database needs subnets in at least two availability zones".to_owned());
     }
     formats::each(formats::id("subnet"))(ids)
 }

@@ -114,7 +114,7 @@ fn bare(text: &str, kind: &str) -> Result<(), String> {
             continue;
         };
         return Err(match other == kind {
-            true => format!("leave {kind}( ) out: {inside}"),
+            true => format!("the {kind}( ) around it is added for you; write {inside}"),
             false => format!("{text:?} is not a {kind}; give {other} instead: {inside}"),
         });
     }

@@ -11,9 +11,9 @@ use crate::{
     aws::{console, partition},
     formats, identity,
     prelude::*,
+    words,
 };
 use serde_json::{Value as Document, json};
-use std::sync::LazyLock;
 
 /// The container that dbt runs in.
 pub(crate) const CONTAINER: &str = "dbt";
@@ -24,24 +24,37 @@ const MARGIN: i64 = 600;
 /// The only attempt.
 const ATTEMPT: &str = "1";
 
-/// The run of a dbt project, as `DbtProject` makes it.
+words! {
+    /// What the input of an execution may change.
+    pub enum StateMachineDbtRunOverrides {
+        /// Commands, environment, CPU and memory.
+        All = "all",
+        /// The commands.
+        Commands = "commands",
+        /// Nothing: it runs the default, or what a schedule says.
+        None = "none",
+    }
+}
+
+/// A run of a dbt project, as `DbtProject` makes it.
 #[derive(Clone, Debug, PartialEq, Props)]
 pub struct StateMachineDbtRun {
     /// The ARN of the cluster.
     #[prop(check = formats::arn("ecs", "cluster/"))]
     pub cluster_arn: String,
-    /// The ARN of the task definition's family, whose newest revision is run. Its container is called `dbt` and has the
-    /// runner of an image that this provider packs.
-    #[prop(check = formats::arn("ecs", "task-definition/"))]
+    /// The ARN of the task definition's family, of which the newest revision is run. Its container is called `dbt` and has
+    /// the runner of an image that this provider packs.
+    #[prop(check = family_arn)]
     pub task_definition_arn: String,
-    /// The subnets of the task.
-    #[prop(check = formats::each(formats::id("subnet")))]
+    /// The subnets of the task: 1 to 16.
+    #[prop(check = subnets)]
     pub subnet_ids: Vec<String>,
     /// The security groups of the task.
     #[prop(check = formats::each(formats::id("sg")))]
     pub security_group_ids: Vec<String>,
-    /// Whether the task has a public address: `ENABLED` or `DISABLED`. Default: `DISABLED`.
-    pub assign_public_ip: Option<String>,
+    /// Whether the task has a public address. Default: `false`.
+    #[prop(default = false)]
+    pub assign_public_ip: bool,
     /// The bucket of the artifacts.
     pub artifacts_bucket: String,
     /// Where they are in the bucket.
@@ -50,17 +63,36 @@ pub struct StateMachineDbtRun {
     pub log_group_name: String,
     /// What the names of its log streams begin with.
     pub log_stream_prefix: String,
-    /// How long the runner may take, in minutes; the task ends 10 minutes after that.
+    /// How long the runner may take, in minutes: 1 to 10080. The task ends 10 minutes after that.
+    #[prop(check = formats::between(1, 10_080))]
     pub timeout_minutes: i64,
-    /// What the input of an execution may change: `all`, `commands` or `none`, as a `DbtProject` has it.
-    pub overrides: String,
-    /// Which definition this version of the provider makes of it: filled in.
-    pub version: Option<String>,
+    /// What the input of an execution may change.
+    pub overrides: StateMachineDbtRunOverrides,
+    /// The digest of the definition that the provider makes of it. The provider fills it in: leave it out.
+    pub definition_digest: Option<String>,
 }
 
-/// What tells this definition from those of other versions of the provider.
-pub(super) static VERSION: LazyLock<String> =
-    LazyLock::new(|| identity::of_document(&example().definition().to_string()));
+fn family_arn(arn: &str) -> Result<(), String> {
+    formats::arn("ecs", "task-definition/")(arn)?;
+    match family(arn).split_once(':') {
+        None => Ok(()),
+        Some((family, _)) => Err(format!(
+            "{arn:?} is one revision; end it with {family}, for the newest"
+        )),
+    }
+}
+
+fn subnets(ids: &Vec<String>) -> Result<(), String> {
+    match ids.len() {
+        1..=16 => formats::each(formats::id("subnet"))(ids),
+        n => Err(format!("must be 1 to 16 subnets, not {n}")),
+    }
+}
+
+/// What tells a definition from others, however its text is written.
+pub(super) fn digest(definition: &Json) -> String {
+    identity::of_document(&Value::from_json(&definition.0).to_json().to_string())
+}
 
 impl StateMachineDbtRun {
     /// The definition, in the Amazon States Language with JSONata.
@@ -185,7 +217,7 @@ impl StateMachineDbtRun {
                     "NetworkConfiguration": {"AwsvpcConfiguration": {
                         "Subnets": self.subnet_ids,
                         "SecurityGroups": self.security_group_ids,
-                        "AssignPublicIp": self.assign_public_ip.as_deref().unwrap_or("DISABLED"),
+                        "AssignPublicIp": if self.assign_public_ip { "ENABLED" } else { "DISABLED" },
                     }},
                     "Overrides": query(&overrides),
                 },
@@ -364,10 +396,9 @@ impl StateMachineDbtRun {
         )
     }
 
-    /// Whether that is the definition of it. What another version of the provider made of it is not known here, and is
-    /// replaced at the next update.
-    pub(super) fn is_in(&self, definition: &Json) -> bool {
-        self.version.as_ref() != Some(&*VERSION) || self.definition() == *definition
+    /// What tells its definition from others.
+    pub(super) fn digest(&self) -> String {
+        digest(&self.definition())
     }
 
     fn action(&self, name: &str) -> String {
@@ -424,25 +455,6 @@ fn text(text: &str) -> String {
     json!(text).to_string()
 }
 
-/// A run of nothing that there is.
-fn example() -> StateMachineDbtRun {
-    let arn = |kind: &str, name: &str| format!("arn:aws:ecs:us-east-1:000000000000:{kind}/{name}");
-    StateMachineDbtRun {
-        cluster_arn: arn("cluster", "CLUSTER"),
-        task_definition_arn: arn("task-definition", "FAMILY"),
-        subnet_ids: vec!["subnet-1".to_owned()],
-        security_group_ids: vec!["sg-1".to_owned()],
-        assign_public_ip: None,
-        artifacts_bucket: "BUCKET".to_owned(),
-        artifacts_prefix: "shop/prod".to_owned(),
-        log_group_name: "/dbt/analytics".to_owned(),
-        log_stream_prefix: "shop".to_owned(),
-        timeout_minutes: 60,
-        overrides: "all".to_owned(),
-        version: None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -451,19 +463,23 @@ mod tests {
     /// The tests of the local AWS run this very definition.
     #[test]
     fn the_definition() {
-        let text = serde_json::to_string_pretty(&super::example().definition().0).expect("JSON");
-        expect_file!["dbt_run.json"].assert_eq(&(text + "\n"));
-    }
-
-    #[test]
-    fn a_definition_that_was_changed_is_told_from_that_of_another_version() {
-        let run = |version: &str| StateMachineDbtRun {
-            version: Some(version.to_owned()),
-            ..example()
+        let arn =
+            |kind: &str, name: &str| format!("arn:aws:ecs:us-east-1:000000000000:{kind}/{name}");
+        let run = StateMachineDbtRun {
+            cluster_arn: arn("cluster", "CLUSTER"),
+            task_definition_arn: arn("task-definition", "FAMILY"),
+            subnet_ids: vec!["subnet-1".to_owned()],
+            security_group_ids: vec!["sg-1".to_owned()],
+            assign_public_ip: false,
+            artifacts_bucket: "BUCKET".to_owned(),
+            artifacts_prefix: "shop/prod".to_owned(),
+            log_group_name: "/dbt/analytics".to_owned(),
+            log_stream_prefix: "shop".to_owned(),
+            timeout_minutes: 60,
+            overrides: StateMachineDbtRunOverrides::All,
+            definition_digest: None,
         };
-        let changed = Json(json!({"StartAt": "A"}));
-        assert!(run(&VERSION).is_in(&example().definition()));
-        assert!(!run(&VERSION).is_in(&changed));
-        assert!(run("older").is_in(&changed));
+        let text = serde_json::to_string_pretty(&run.definition().0).expect("JSON");
+        expect_file!["dbt_run.json"].assert_eq(&(text + "\n"));
     }
 }

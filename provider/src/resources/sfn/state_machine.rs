@@ -63,15 +63,14 @@ pub struct StateMachineInputs {
     /// name.
     #[prop(replace, check = NAME.check)]
     pub name: Option<String>,
-    /// The definition, in the Amazon States Language: at most 1 MiB. From YAML and Go, which leave null out of objects,
+    /// The definition, in the Amazon States Language: at most 1 MiB. Required unless `dbtRun` is given. From YAML and Go, which leave null out of objects,
     /// a definition with null (`"ResultPath": null`) must be JSON text, such as `fn::toJSON` makes.
     ///
     /// See [the language](https://docs.aws.amazon.com/step-functions/latest/dg/concepts-amazon-states-language.html).
-    /// Exactly one of `definition` and `dbtRun` is given.
     #[prop(digest)]
     pub definition: Option<Json>,
-    /// A run of a dbt project, in place of a definition: the provider has one of its own for it, which need not stand in
-    /// the state.
+    /// Makes this the state machine of a dbt run, as `DbtProject` does: the provider writes the definition. Needs the type
+    /// `STANDARD`.
     #[prop(digest)]
     pub dbt_run: Option<StateMachineDbtRun>,
     /// The ARN of the role that it runs with.
@@ -114,6 +113,20 @@ impl CustomResource for StateMachine {
 
     fn check(check: &mut Check<'_>) {
         check.exactly_one(&["definition", "dbtRun"]);
+        if let Some(run) = check.value("dbtRun") {
+            if !run.field("definitionDigest").is_null() {
+                check.fail(
+                    "dbtRun.definitionDigest",
+                    "is filled in by the provider; leave it out",
+                );
+            }
+            if check.get("type") == Some(StateMachineType::Express) {
+                check.fail(
+                    "type",
+                    "must be STANDARD with dbtRun: an express machine waits for no task",
+                );
+            }
+        }
         if let Some(Some(Json(document))) = check.get("definition") {
             for failure in definition::failures(&document) {
                 let failure = failure.under("definition");
@@ -135,12 +148,15 @@ impl CustomResource for StateMachine {
         _warnings: &mut Vec<String>,
     ) -> Result<(), Failure> {
         if let Some(run) = inputs.get_mut("dbtRun") {
-            *run = run.child(|run| match run.clone() {
-                Value::Object(mut run) => {
-                    run.insert("version".to_owned(), dbt_run::VERSION.as_str().into());
-                    Value::Object(run)
-                }
-                other => other,
+            let plain = run.plain();
+            let digest = match plain.has_unknown() {
+                true => Value::Unknown,
+                false => StateMachineDbtRun::decode(&plain)?.digest().into(),
+            };
+            *run = run.child(|run| {
+                let mut filled = run.clone().into_properties();
+                filled.insert("definitionDigest".to_owned(), digest.clone());
+                Value::Object(filled)
             });
         }
         Ok(())
@@ -208,13 +224,11 @@ impl CustomResource for StateMachine {
             // AWS goes on showing the old one for a moment.
             cx.wait(&format!("updating {id}"), async || {
                 let shown = Self::read(cx, id, Some(new)).await?.map(|s| s.inputs);
-                let shown = shown.map(|s| (s.definition(), s.role_arn));
-                Ok(
-                    match shown == Some((new.definition(), new.role_arn.clone())) {
-                        true => Progress::Done(()),
-                        false => Progress::Pending("the old one is still shown".to_owned()),
-                    },
-                )
+                let shown = shown.map(|s| (s.digest(), s.role_arn));
+                Ok(match shown == Some((new.digest(), new.role_arn.clone())) {
+                    true => Progress::Done(()),
+                    false => Progress::Pending("the old one is still shown".to_owned()),
+                })
             })
             .await?;
         }
@@ -266,7 +280,10 @@ impl CustomResource for StateMachine {
                 ))
             })?;
         let dbt_run = known.and_then(|k| k.dbt_run.as_ref());
-        let dbt_run = dbt_run.filter(|run| run.is_in(&definition));
+        let is_as_made = |run: &&StateMachineDbtRun| {
+            run.definition_digest.as_deref() == Some(&dbt_run::digest(&definition))
+        };
+        let dbt_run = dbt_run.filter(is_as_made);
         let own = known.and_then(|k| k.tags.as_ref());
         Ok(Some(State {
             inputs: StateMachineInputs {
@@ -327,11 +344,18 @@ impl StateMachineInputs {
         run.or_else(|| self.definition.clone())
             .unwrap_or(Json(serde_json::Value::Null))
     }
+
+    /// What tells it from others. Another version of the provider makes another definition of the same run.
+    fn digest(&self) -> String {
+        let run = self.dbt_run.as_ref();
+        run.and_then(|run| run.definition_digest.clone())
+            .unwrap_or_else(|| dbt_run::digest(&self.definition()))
+    }
 }
 
 /// Whether two machines agree in all that an update sets.
 fn same(a: &StateMachineInputs, b: &StateMachineInputs) -> bool {
-    a.definition() == b.definition()
+    a.digest() == b.digest()
         && a.role_arn == b.role_arn
         && to_logging(a) == to_logging(b)
         && a.tracing_enabled == b.tracing_enabled

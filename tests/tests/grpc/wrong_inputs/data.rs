@@ -13,7 +13,7 @@ async fn are_refused() {
         (
             "logs:LogGroup",
             json!({"retentionDays": 31}),
-            "retentionDays: CloudWatch does not know 31 days; the next that it knows is 60",
+            "retentionDays: CloudWatch keeps logs for certain numbers of days only; the nearest to 31 is 30",
         ),
         (
             "logs:LogGroup",
@@ -168,7 +168,7 @@ async fn are_refused() {
         (
             "rds:SubnetGroup",
             json!({"subnetIds": ["subnet-1"]}),
-            "subnetIds: needs subnets in at least two availability zones",
+            "subnetIds: a database needs subnets in at least two availability zones",
         ),
         (
             "rds:SubnetGroup",
@@ -238,7 +238,7 @@ async fn are_refused() {
         (
             "rds:Instance",
             instance(json!({"instanceClass": "t4g.micro"})),
-            "instanceClass: \"t4g.micro\" is not an instance class such as db.t4g.micro",
+            "instanceClass: \"t4g.micro\" is not an instance class; did you mean db.t4g.micro?",
         ),
         (
             "rds:Instance",

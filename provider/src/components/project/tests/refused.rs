@@ -133,7 +133,7 @@ async fn what_a_child_refuses_is_refused_first() {
             "/profile/target",
             json!(""),
             "profile.target",
-            "must be letters",
+            "must not be empty",
         ),
         (
             "/platform/permissionsBoundaryArn",

@@ -69,11 +69,16 @@ pub(super) fn class(class: &str) -> Result<(), String> {
                 .chars()
                 .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
     };
-    if parts.first() == Some(&"db") && parts.len() >= 3 && parts.iter().all(fits) {
+    let (is_plain, has_start) = (parts.iter().all(fits), parts.first() == Some(&"db"));
+    if has_start && parts.len() >= 3 && is_plain {
         Ok(())
+    } else if !has_start && parts.len() >= 2 && is_plain {
+        Err(format!(
+            "{class:?} is not an instance class; did you mean db.{class}?"
+        ))
     } else {
         Err(format!(
-            "{class:?} is not an instance class such as db.t4g.micro"
+            "{class:?} is not an instance class, such as db.t4g.micro"
         ))
     }
 }

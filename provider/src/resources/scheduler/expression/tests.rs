@@ -328,8 +328,8 @@ fn a_wrapping_is_told_apart() {
             "at(2030-01-01T00:00:00)",
         ],
         &expect![[r#"
-            leave cron( ) out: 0 6 * * ? *
-            leave cron( ) out: 0 6 * * ? *
+            the cron( ) around it is added for you; write 0 6 * * ? *
+            the cron( ) around it is added for you; write 0 6 * * ? *
             "rate(1 day)" is not a cron; give rate instead: 1 day
             "at(2030-01-01T00:00:00)" is not a cron; give at instead: 2030-01-01T00:00:00
         "#]],
@@ -338,7 +338,7 @@ fn a_wrapping_is_told_apart() {
         rate,
         &["rate(1 day)", "cron(0 6 * * ? *)"],
         &expect![[r#"
-            leave rate( ) out: 1 day
+            the rate( ) around it is added for you; write 1 day
             "cron(0 6 * * ? *)" is not a rate; give cron instead: 0 6 * * ? *
         "#]],
     );
@@ -346,7 +346,7 @@ fn a_wrapping_is_told_apart() {
         at,
         &["at(2030-01-01T00:00:00)"],
         &expect![[r#"
-            leave at( ) out: 2030-01-01T00:00:00
+            the at( ) around it is added for you; write 2030-01-01T00:00:00
         "#]],
     );
 }

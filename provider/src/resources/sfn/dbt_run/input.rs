@@ -1,7 +1,7 @@
 //! What an execution is given, and what of it reaches the task.
 
 use super::{ATTEMPT, CONTAINER, PROBLEM, StateMachineDbtRun, one_line, query, text};
-use crate::prelude::*;
+use crate::{prelude::*, props::Enum as _};
 use serde_json::{Value as Document, json};
 
 /// The variable with an execution's own variables: the runner says which of them dbt may have.
@@ -25,7 +25,7 @@ impl StateMachineDbtRun {
             "Begin": {
                 "Type": "Pass",
                 "Assign": {
-                    "overrides": self.overrides,
+                    "overrides": self.overrides.word(),
                     "attempt": query(&format!("{runs} & $states.context.Execution.Name & '/{ATTEMPT}'")),
                     "given": query("$states.input"),
                     "problem": "",

@@ -1,6 +1,7 @@
 //! State machines, and documents in general, as AWS has them.
 
 use super::{role, trust};
+use dbt_aws::{identity::of_document, value::Value};
 use serde_json::{Value as Json, json};
 use tests::{Block, Call, Made, Marked, Stack, properties};
 
@@ -76,16 +77,7 @@ async fn state_machine_lives() {
 async fn a_dbt_run_is_a_definition_of_the_providers_own() {
     let stack = Stack::new("dbt-run").await;
     let role = role(&stack).await;
-    let ecs = format!("arn:aws:ecs:{}:123456789012", stack.region);
-    let inputs = |minutes: i32| {
-        let run = json!({
-            "clusterArn": format!("{ecs}:cluster/data"), "taskDefinitionArn": format!("{ecs}:task-definition/shop"),
-            "subnetIds": ["subnet-0a"], "securityGroupIds": ["sg-0a"], "artifactsBucket": "lake",
-            "artifactsPrefix": "shop/prod", "logGroupName": "/dbt/data", "logStreamPrefix": "shop",
-            "timeoutMinutes": minutes, "overrides": "all",
-        });
-        json!({"dbtRun": run, "roleArn": role})
-    };
+    let inputs = |minutes| dbt_run(&stack, &role, minutes);
     let token = "dbt-aws:sfn:StateMachine";
     let made = stack.make(token, "run", inputs(60)).await;
     let seconds = |arn: &str| {
@@ -138,10 +130,104 @@ async fn a_dbt_run_is_a_definition_of_the_providers_own() {
     assert_eq!(seconds(&made.id), Some(100 * 60));
     unchanged(&stack, &made, &inputs(90)).await;
 
-    let both = json!({"definition": other, "dbtRun": inputs(60)["dbtRun"], "roleArn": role});
-    let refused = stack.refused(token, both).await;
-    assert_eq!(refused, ["dbtRun: give only one of definition, dbtRun"]);
+    // Another version of the provider made another definition of the same run: it is no drift, and replaced.
+    stack
+        .aws("stepfunctions", "update_state_machine", &by_hand)
+        .expect("updates");
+    let theirs = of_document(&Value::from_json(&other).to_json().to_string());
+    let mut older = made.clone();
+    let mut run = older.inputs["dbtRun"].plain().into_properties();
+    run.insert("definitionDigest".to_owned(), theirs.into());
+    older.inputs.insert("dbtRun".to_owned(), Value::Object(run));
+    let read = stack.provider.read(&older).await.expect("reads");
+    let read = read.expect("is there");
+    assert_eq!(read.inputs, older.inputs);
+    let news = stack
+        .provider
+        .check(&made.urn, &read.inputs, &properties(&inputs(90)))
+        .await;
+    let news = news.expect("is right");
+    assert_eq!(stack.provider.diff(&read, &news).await.diffs, ["dbtRun"]);
+    let made = stack.provider.update(&read, &news, false).await;
+    let made = made.expect("updates");
+    assert_eq!(seconds(&made.id), Some(100 * 60));
+    unchanged(&stack, &made, &inputs(90)).await;
+
+    // Before there was `dbtRun`, the state had the definition.
+    let before = json!({"definition": other, "roleArn": role});
+    let made = stack.make(token, "before", before).await;
+    let news = stack
+        .provider
+        .check(&made.urn, &made.inputs, &properties(&inputs(60)))
+        .await;
+    let news = news.expect("is right");
+    assert_eq!(
+        stack.provider.diff(&made, &news).await.diffs,
+        ["dbtRun", "definition"]
+    );
+    let made = stack.provider.update(&made, &news, false).await;
+    let made = made.expect("updates");
+    assert_eq!(seconds(&made.id), Some(70 * 60));
+    unchanged(&stack, &made, &inputs(60)).await;
 }
+
+#[tokio::test]
+async fn a_dbt_run_that_cannot_be_is_refused() {
+    let stack = Stack::new("no-dbt-run").await;
+    let role = role(&stack).await;
+    let token = "dbt-aws:sfn:StateMachine";
+    let ecs = format!("arn:aws:ecs:{}:123456789012", stack.region);
+    for (change, reason) in [
+        (
+            json!({"overrides": "some"}),
+            "dbtRun.overrides: \"some\" is not one of all, commands, none",
+        ),
+        (
+            json!({"timeoutMinutes": 0}),
+            "dbtRun.timeoutMinutes: must be 1 to 10080, not 0",
+        ),
+        (
+            json!({"subnetIds": []}),
+            "dbtRun.subnetIds: must be 1 to 16 subnets, not 0",
+        ),
+        (
+            json!({"definitionDigest": "a"}),
+            "dbtRun.definitionDigest: is filled in by the provider; leave it out",
+        ),
+        (
+            json!({"taskDefinitionArn": format!("{ecs}:task-definition/shop:3")}),
+            "dbtRun.taskDefinitionArn: \"ARN\" is one revision; end it with shop, for the newest",
+        ),
+    ] {
+        let mut inputs = dbt_run(&stack, &role, 60);
+        for (key, value) in change.as_object().expect("an object") {
+            inputs["dbtRun"][key] = value.clone();
+        }
+        let reason = reason.replace("ARN", &format!("{ecs}:task-definition/shop:3"));
+        assert_eq!(stack.refused(token, inputs).await, [reason]);
+    }
+    let mut express = dbt_run(&stack, &role, 60);
+    express["type"] = "EXPRESS".into();
+    let reason = "type: must be STANDARD with dbtRun: an express machine waits for no task";
+    assert_eq!(stack.refused(token, express).await, [reason]);
+    let mut both = dbt_run(&stack, &role, 60);
+    both["definition"] = json!({"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}});
+    let reason = "dbtRun: give only one of definition, dbtRun";
+    assert_eq!(stack.refused(token, both).await, [reason]);
+}
+
+/// A machine of a run, with its time in minutes.
+fn dbt_run(stack: &Stack, role: &str, minutes: i32) -> Json {
+    let ecs = format!("arn:aws:ecs:{}:123456789012", stack.region);
+    let run = json!({
+        "clusterArn": format!("{ecs}:cluster/data"), "taskDefinitionArn": format!("{ecs}:task-definition/shop"),
+        "subnetIds": ["subnet-0a"], "securityGroupIds": ["sg-0a"], "artifactsBucket": "lake",
+        "artifactsPrefix": "shop/prod", "logGroupName": "/dbt/data", "logStreamPrefix": "shop",
+        "timeoutMinutes": minutes, "overrides": "all",
+    });
+    json!({"dbtRun": run, "roleArn": role})
+}
+
 async fn role_named(stack: &Stack, name: &str) -> String {
     let inputs = json!({"assumeRolePolicy": trust("states.amazonaws.com")});
     stack
@@ -149,6 +235,7 @@ async fn role_named(stack: &Stack, name: &str) -> String {
         .await
         .get("arn")
 }
+
 /// AWS has a document as it is meant, and a refresh finds nothing new in it.
 #[tokio::test]
 async fn a_document_keeps_its_nulls_and_digits() {
