@@ -112,7 +112,7 @@ def start_aws():
 def prepare_program():
     """Copies the examples, so that the checkout stays as it is, and installs what the program needs."""
     shutil.rmtree(EXAMPLES, ignore_errors=True)
-    shutil.copytree(ROOT / "examples", EXAMPLES, ignore=shutil.ignore_patterns("node_modules"))
+    shutil.copytree(ROOT / "examples", EXAMPLES, ignore=shutil.ignore_patterns("node_modules", "venv"))
     plugin = json.dumps({"name": "dbt-aws", "path": str(Path(os.environ["CARGO_TARGET_DIR"]).resolve() / "debug")})
     with (PROGRAM / "Pulumi.yaml").open("a") as project:
         project.write(f"plugins:\n  providers:\n    - {plugin}\n")

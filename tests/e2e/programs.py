@@ -47,7 +47,7 @@ class Program:
         run("npm", "install", "--silent", "--no-audit", "--no-fund", folder=self.folder)
 
     def python(self):
-        self.environment["PATH"] = os.pathsep.join([str(ROOT / "sdk" / "python" / ".venv" / "bin"), os.environ["PATH"]])
+        (self.folder / "venv").symlink_to(ROOT / "sdk" / "python" / ".venv")
 
     def go(self):
         run("go", "mod", "tidy", folder=self.folder)
@@ -129,6 +129,6 @@ def changes(found):
 
 def copy(folder):
     """The examples, beside the SDKs as in the repository."""
-    shutil.copytree(ROOT / "examples", folder / "examples", ignore=shutil.ignore_patterns("node_modules", "target", "Pulumi.*.yaml"))
+    shutil.copytree(ROOT / "examples", folder / "examples", ignore=shutil.ignore_patterns("node_modules", "venv", "target", "Pulumi.*.yaml"))
     (folder / "sdk").symlink_to(ROOT / "sdk")
     return folder

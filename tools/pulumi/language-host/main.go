@@ -154,7 +154,20 @@ func python(ctx context.Context, p program) (*exec.Cmd, error) {
 	}
 	runner := filepath.Join(filepath.Dir(here), "pulumi-language-python-exec")
 	underscored := func(option string) string { return strings.ReplaceAll(option, "-", "_") }
-	return exec.CommandContext(ctx, "python3", append([]string{"-u"}, p.arguments(runner, underscored)...)...), nil
+	return exec.CommandContext(ctx, interpreter(p.GetInfo()), append([]string{"-u"}, p.arguments(runner, underscored)...)...), nil
+}
+
+// interpreter is the Python of the virtual environment that Pulumi.yaml names, or else that of PATH.
+func interpreter(info *pulumirpc.ProgramInfo) string {
+	environment := info.GetOptions().GetFields()["virtualenv"].GetStringValue()
+	switch {
+	case environment == "":
+		return "python3"
+	case filepath.IsAbs(environment):
+		return filepath.Join(environment, "bin", "python")
+	default:
+		return filepath.Join(info.GetRootDirectory(), environment, "bin", "python")
+	}
 }
 
 func golang(ctx context.Context, p program) (*exec.Cmd, error) {
