@@ -31,5 +31,7 @@ func program(ctx *pulumi.Context) error {
 	ctx.Export("warehouse", platform.Warehouse)
 	ctx.Export("artifacts", project.ArtifactsUri)
 	ctx.Export("runNow", project.StartRunCommand)
+	ctx.Export("consoleUrl", project.ConsoleUrl)
+	ctx.Export("logGroupName", platform.LogGroupName)
 	return err
 }

@@ -21,3 +21,5 @@ new dbt.DbtSchedule("nightly", {
 export const warehouse = platform.warehouse;
 export const artifacts = project.artifactsUri;
 export const runNow = project.startRunCommand;
+export const consoleUrl = project.consoleUrl;
+export const logGroupName = platform.logGroupName;

@@ -26,3 +26,5 @@ platform = dbt.DbtPlatform(
 )
 
 pulumi.export("handle", platform.handle)
+pulumi.export("warehouse", platform.warehouse)
+pulumi.export("logGroupName", platform.log_group_name)
