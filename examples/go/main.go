@@ -29,7 +29,7 @@ func program(ctx *pulumi.Context) error {
 		Commands: pulumi.ToStringArray([]string{"dbt build", "dbt docs generate"}),
 	})
 	ctx.Export("warehouse", platform.Warehouse)
-	ctx.Export("artifacts", project.ArtifactsUri)
+	ctx.Export("artifactsUri", project.ArtifactsUri)
 	ctx.Export("runNow", project.StartRunCommand)
 	ctx.Export("consoleUrl", project.ConsoleUrl)
 	ctx.Export("logGroupName", platform.LogGroupName)

@@ -21,7 +21,7 @@ dbt.DbtSchedule(
 )
 
 pulumi.export("warehouse", platform.warehouse)
-pulumi.export("artifacts", project.artifacts_uri)
+pulumi.export("artifactsUri", project.artifacts_uri)
 pulumi.export("runNow", project.start_run_command)
 pulumi.export("consoleUrl", project.console_url)
 pulumi.export("logGroupName", platform.log_group_name)

@@ -19,7 +19,7 @@ new dbt.DbtSchedule("nightly", {
 });
 
 export const warehouse = platform.warehouse;
-export const artifacts = project.artifactsUri;
+export const artifactsUri = project.artifactsUri;
 export const runNow = project.startRunCommand;
 export const consoleUrl = project.consoleUrl;
 export const logGroupName = platform.logGroupName;
