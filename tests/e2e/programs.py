@@ -81,9 +81,10 @@ class Program:
         ours = [r for r in self.state() if r["type"].startswith("dbt-aws:") and r.get("custom")]
         names = {}
         for resource in ours:
-            of, outputs = f"<{resource['urn'].rpartition('::')[2]}>", resource.get("outputs", {})
-            # An image's digest depends on the base's name.
-            for made in (resource["id"], resource["inputs"].get("__generation"), *map(outputs.get, ("arn", "address", "digest"))):
+            of, inputs, outputs = f"<{resource['urn'].rpartition('::')[2]}>", resource["inputs"], resource.get("outputs", {})
+            # The digest of a definition depends on the ids in it, that of an image on the base's name.
+            digest = inputs.get("dbtRun", {}).get("definitionDigest")
+            for made in (resource["id"], inputs.get("__generation"), digest, *map(outputs.get, ("arn", "address", "digest"))):
                 names.setdefault(made, of)
         names.pop(None, None)
         # Each local AWS has its own place for it.

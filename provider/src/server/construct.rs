@@ -331,6 +331,13 @@ fn own_registration(
             *value = secret(std::mem::take(value));
         }
     }
+    let property_dependencies = request.input_dependencies.into_iter().map(|(key, list)| {
+        let urns = list.urns;
+        (
+            key,
+            rpc::register_resource_request::PropertyDependencies { urns },
+        )
+    });
     rpc::RegisterResourceRequest {
         r#type: request.r#type,
         name: request.name,
@@ -338,6 +345,7 @@ fn own_registration(
         object: request.inputs,
         protect: request.protect,
         dependencies: request.dependencies,
+        property_dependencies: property_dependencies.collect(),
         delete_before_replace: request.delete_before_replace.unwrap_or_default(),
         delete_before_replace_defined: request.delete_before_replace.is_some(),
         ignore_changes: request.ignore_changes,
