@@ -23,8 +23,6 @@ use crate::value::{Properties, Value};
 pub struct Table {
     /// The Rust struct's name; a nested object's type name in the schema.
     pub name: &'static str,
-    /// The Rust module it stands in, which tells the schema's module.
-    pub module: &'static str,
     /// The doc comment.
     pub doc: &'static str,
     /// The fields, in the order of the struct.
@@ -162,8 +160,6 @@ pub struct Text {
 pub struct EnumType {
     /// The type's name in the schema.
     pub name: &'static str,
-    /// The Rust module it stands in.
-    pub module: &'static str,
     /// The doc comment.
     pub doc: &'static str,
     /// Each word with its doc comment.

@@ -144,7 +144,6 @@ fn expand(input: &DeriveInput) -> syn::Result<TokenStream> {
             fn table() -> &'static crate::props::Table {
                 static TABLE: std::sync::LazyLock<crate::props::Table> = std::sync::LazyLock::new(|| crate::props::Table {
                     name: stringify!(#name),
-                    module: module_path!(),
                     doc: #doc,
                     fields: vec![#(#rows,)*],
                 });

@@ -53,12 +53,12 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// Refuses tags that AWS refuses on such an object, beside the provider's default tags.
-    pub(crate) fn tags(&mut self, defaults: &Value) {
+    /// Refuses tags that AWS refuses on an object of that type token, beside the provider's default tags.
+    pub(crate) fn tags(&mut self, token: &str, defaults: &Value) {
         let Some(own) = self.properties.get("tags") else {
             return;
         };
-        let rules = tags::Rules::of(self.table.module);
+        let rules = tags::Rules::of(token);
         for Failure { path, reason } in tags::failures(rules, "tags", own, defaults) {
             self.fail(path, reason);
         }

@@ -12,7 +12,16 @@ pub const PACKAGE: &str = "dbt-aws";
 /// The package schema, as committed in schema.json.
 #[must_use]
 pub fn package() -> Json {
-    let mut types = Types::default();
+    let tokens = crate::components::all()
+        .iter()
+        .map(|component| component.token())
+        .chain(crate::resources::all().iter().map(|r| r.token()))
+        .chain(crate::resources::functions().iter().map(|f| f.token()))
+        .collect();
+    let mut types = Types {
+        tokens,
+        met: Map::new(),
+    };
     let mut resources = Map::new();
     for component in &crate::components::all() {
         let spec = types.resource(component.doc(), component.tables(), true);
@@ -54,7 +63,7 @@ pub fn package() -> Json {
         "meta": { "moduleFormat": "(.*)" },
         "config": { "variables": types.properties(configuration.fields.iter(), false) },
         "provider": provider,
-        "types": types.0,
+        "types": types.met,
         "resources": resources,
         "functions": functions,
         "language": {
@@ -73,11 +82,31 @@ pub fn package() -> Json {
 
 const SEED_TOKEN: &str = <crate::resources::seed::Seed as resource::CustomResource>::TOKEN;
 
-/// The nested types met so far.
-#[derive(Default)]
-struct Types(Map<String, Json>);
+struct Types {
+    /// The tokens of all resources and functions.
+    tokens: Vec<&'static str>,
+    /// The nested types met so far.
+    met: Map<String, Json>,
+}
+
+/// A nested type that is named after no resource.
+const SHARED: &str = "dbt-aws:iam:Policy";
 
 impl Types {
+    /// The token of a nested type: in the module of the resource whose name its own begins with, else in `index`.
+    fn token(&self, name: &str) -> String {
+        let parts = |token: &'static str| token[PACKAGE.len() + 1..].split_once(':');
+        let tokens = self.tokens.iter().copied().chain([SHARED]);
+        let owners = tokens
+            .filter_map(parts)
+            .filter(|(_, of)| name.starts_with(of));
+        let owner = owners.max_by_key(|(_, of)| of.len());
+        format!(
+            "{PACKAGE}:{}:{name}",
+            owner.map_or("index", |(module, _)| module)
+        )
+    }
+
     fn resource(
         &mut self,
         doc: &str,
@@ -168,17 +197,17 @@ impl Types {
             }
             Type::Map(item) => json!({ "type": "object", "additionalProperties": self.spec(item) }),
             Type::Object(table) => {
-                let token = token(table.module, table.name);
-                if !self.0.contains_key(&token) {
-                    self.0.insert(token.clone(), Json::Null);
+                let token = self.token(table.name);
+                if !self.met.contains_key(&token) {
+                    self.met.insert(token.clone(), Json::Null);
                     let spec = self.object(table);
-                    self.0.insert(token.clone(), spec);
+                    self.met.insert(token.clone(), spec);
                 }
                 json!({ "$ref": format!("#/types/{token}") })
             }
             Type::Enum(words) => {
-                let token = token(words.module, words.name);
-                self.0
+                let token = self.token(words.name);
+                self.met
                     .entry(token.clone())
                     .or_insert_with(|| enumeration(words));
                 json!({ "$ref": format!("#/types/{token}") })
@@ -193,14 +222,4 @@ fn enumeration(words: &EnumType) -> Json {
         .iter()
         .map(|(word, doc)| json!({ "value": word, "description": doc.trim() }));
     json!({ "type": "string", "description": words.doc.trim(), "enum": values.collect::<Vec<_>>() })
-}
-
-/// The token of a nested type: its schema module is the folder under `resources`, or `index`.
-fn token(module: &str, name: &str) -> String {
-    let module = module
-        .split("::")
-        .skip_while(|part| *part != "resources")
-        .nth(1)
-        .unwrap_or("index");
-    format!("{PACKAGE}:{module}:{name}")
 }

@@ -26,13 +26,12 @@ pub(crate) enum Rules {
 }
 
 impl Rules {
-    /// The rules for what is defined in this Rust module.
-    pub(super) fn of(module: &str) -> Self {
-        let is = |part: &str| module.split("::").any(|m| m == part);
-        match () {
-            () if is("ec2") => Self::Ec2,
-            () if is("iam") || is("components") => Self::Iam,
-            () => Self::Other,
+    /// The rules for a resource of that type token.
+    pub(super) fn of(token: &str) -> Self {
+        match token.split(':').nth(1) {
+            Some("ec2") => Self::Ec2,
+            Some("iam") => Self::Iam,
+            _ => Self::Other,
         }
     }
 }

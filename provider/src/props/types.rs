@@ -245,7 +245,6 @@ macro_rules! words {
         impl $crate::props::Enum for $name {
             const TYPE: &'static $crate::props::EnumType = &$crate::props::EnumType {
                 name: stringify!($name),
-                module: module_path!(),
                 doc: concat!($($doc, "\n",)*),
                 values: &[$(($word, concat!($($vdoc, "\n",)*)),)+],
             };

@@ -58,7 +58,7 @@ impl<R: CustomResource> Dynamic for Erased<R> {
         let taggable = table.field("tags").is_some();
         let mut check = Check::new(table, &news);
         if taggable {
-            check.tags(scope.default_tags);
+            check.tags(R::TOKEN, scope.default_tags);
         }
         R::check(&mut check);
         let Check {
