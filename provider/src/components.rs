@@ -27,7 +27,7 @@ pub(crate) fn elsewhere(path: &str, theirs: Option<&str>, region: &str) -> Optio
     Some(Failure {
         path: path.to_owned(),
         reason: format!(
-            "is of {theirs}, but the provider is for {region}; give this component a provider for {theirs}"
+            "is in {theirs}, but the provider is for {region}; give this component a provider for {theirs}"
         ),
     })
 }

@@ -2,7 +2,7 @@
 //!
 //! See docs/architecture.md, "A create that can be repeated".
 
-use crate::value::Urn;
+use crate::{urn, value::Urn};
 use data_encoding::Encoding;
 use sha2::{Digest, Sha256};
 use std::{
@@ -93,10 +93,10 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// The resource's name: the last part of its URN.
+    /// The resource's name, as its URN has it.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.urn.rsplit("::").next().unwrap_or_default()
+        urn::parts(&self.urn).name
     }
 
     /// The marker tag's value: seed, generation, a hash of the URN, and the name for people.

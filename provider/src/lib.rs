@@ -15,5 +15,6 @@ pub mod pulumirpc;
 pub mod resource;
 pub mod resources;
 pub mod server;
+pub mod urn;
 pub mod value;
 pub mod wire;

@@ -8,7 +8,7 @@ use tokio::{io::AsyncWriteExt, process::Command, sync::OnceCell};
 
 use super::{Credentials, Result};
 
-/// What opens a registry, found out once and not before the registry asks for it.
+/// Registry credentials, resolved on the first challenge.
 #[derive(Clone)]
 pub struct Login(Arc<Known>);
 

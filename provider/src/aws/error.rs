@@ -52,7 +52,7 @@ pub struct Error {
 impl std::error::Error for Error {}
 
 impl Error {
-    /// A failure that AWS tells within an answer that succeeds.
+    /// A failure inside a 200 response.
     #[must_use]
     pub fn told(operation: impl Into<String>, code: String, message: String) -> Self {
         Self {

@@ -4,6 +4,7 @@ use super::{CheckScope, CustomResource};
 use crate::{
     identity::{self, Naming},
     props::{Field, Props, diff::same},
+    urn,
     value::{Properties, Value},
 };
 
@@ -57,7 +58,7 @@ pub(super) fn name(naming: Naming, urn: &str, olds: &Properties, news: &mut Prop
     if news.get(naming.field).is_some_and(|v| !v.is_null()) {
         return;
     }
-    let readable = urn.rsplit("::").next().unwrap_or_default();
+    let readable = urn::parts(urn).name;
     let made = || match news.get(GENERATION) {
         Some(Value::String(generation)) => naming.name(readable, generation).into(),
         _ => Value::Unknown,

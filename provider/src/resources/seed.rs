@@ -1,6 +1,6 @@
 //! `dbt-aws:index:Seed`: what tells the objects of one component from those of another with the same name.
 
-use crate::{identity::random, prelude::*};
+use crate::{identity::random, prelude::*, urn};
 use futures::future::join_all;
 use std::time::Instant;
 
@@ -61,7 +61,7 @@ impl CustomResource for Seed {
         match left.join(", ") {
             left if left.is_empty() => Ok(()),
             left => Err(Error::failed(format!(
-                "could not end the component of {}: there still is {left}, left by an interrupted run or retained on \
+                "could not finish destroying {}: there still is {left}, left by an interrupted run or retained on \
                  delete; run `pulumi up` and then this command again, or remove it by hand; to leave it where it is, run \
                  `pulumi state delete '{}'`",
                 cx.identity.name(),
@@ -76,11 +76,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What carries the seed, of the kinds that the component in the URN is made of, and why that is not known of others.
 async fn left(cx: &Context) -> (Vec<String>, Vec<Error>) {
-    let chain = cx.identity.urn.split("::").nth(2).unwrap_or_default();
+    let types = urn::parts(&cx.identity.urn).types;
     let components = crate::components::all();
     let component = components
         .iter()
-        .find(|c| chain.split('$').any(|token| token == c.token()));
+        .find(|c| types.split('$').any(|token| token == c.token()));
     let kinds = component.map(|c| c.kinds()).unwrap_or_default();
     let resources = crate::resources::all();
     let looks = resources

@@ -4,7 +4,6 @@ use super::{
     Configured, Provider,
     dependencies::{drop_children, without_children},
     engine::{EngineMonitor, channel},
-    provider::token_of,
     status,
 };
 use crate::{
@@ -18,6 +17,7 @@ use crate::{
     },
     pulumirpc::{self as rpc, resource_monitor_client::ResourceMonitorClient},
     resource::mark_secrets,
+    urn,
     value::{Properties, Value},
     wire::{UNKNOWN, from_struct, secret, to_struct},
 };
@@ -195,8 +195,7 @@ async fn stalled(
 
 /// The URN that the component will have.
 fn own_urn(request: &rpc::ConstructRequest) -> String {
-    let parent = request.parent.split("::").nth(2).unwrap_or_default();
-    let chain = match parent {
+    let chain = match urn::parts(&request.parent).types {
         "" | "pulumi:pulumi:Stack" => String::new(),
         parent => format!("{parent}$"),
     };
@@ -248,7 +247,8 @@ async fn recover_handles(client: &mut Client, table: &Table, inputs: &mut Proper
 
 /// Whether a URN is that of the component whose handle goes into `input`: a project's handle depends on the platform too.
 fn is_component(urn: &str, input: &str) -> bool {
-    token_of(urn)
+    urn::parts(urn)
+        .token()
         .strip_prefix("dbt-aws:index:Dbt")
         .is_some_and(|component| component.eq_ignore_ascii_case(input))
 }
@@ -277,7 +277,7 @@ async fn learn(
     let answer = ask(&mut client, "readStackResourceOutputs", "stackName", &name).await?;
     let mut live = Live::new();
     for (urn, found) in answer.get("outputs")?.plain().into_properties() {
-        if let Ok(resource) = provider.resource(token_of(&urn)) {
+        if let Ok(resource) = provider.resource(urn::parts(&urn).token()) {
             let outputs = found.field("outputs").into_properties();
             resource.live(seen, &urn, &outputs);
             live.insert(urn, outputs);

@@ -1,7 +1,6 @@
 //! What a component's properties depend on, in few words.
 
-use super::provider::token_of;
-use crate::{pulumirpc::ConstructRequest, wire::edit_dependencies};
+use crate::{pulumirpc::ConstructRequest, urn::parts, wire::edit_dependencies};
 
 /// Drops the children of components of ours from the lists of what the inputs depend on, where those components are in
 /// the same list. The SDKs for Node.js and Go name them all; for the engine, what depends on a component depends on its
@@ -19,19 +18,10 @@ pub(super) fn drop_children(request: &mut ConstructRequest, is_component: impl F
 
 /// Drops from a list the children of components that are in it.
 pub(super) fn without_children(urns: &mut Vec<String>, is_component: impl Fn(&str) -> bool) {
-    let components = urns.iter().filter(|urn| is_component(token_of(urn)));
-    let children: Vec<_> = components
-        .filter_map(|urn| urn.rsplit_once("::"))
-        .map(|(chain, name)| (format!("{chain}$"), format!("{name}-")))
-        .collect();
-    urns.retain(|urn| {
-        let is_child = |(chain, name): &(String, String)| {
-            let rest = urn.strip_prefix(chain.as_str());
-            rest.and_then(|rest| rest.rsplit_once("::"))
-                .is_some_and(|(_, own)| own.starts_with(name))
-        };
-        !children.iter().any(is_child)
-    });
+    let all = urns.clone();
+    let components = all.iter().map(|urn| parts(urn));
+    let components: Vec<_> = components.filter(|of| is_component(of.token())).collect();
+    urns.retain(|urn| !components.iter().any(|of| parts(urn).is_below(*of)));
 }
 
 #[cfg(test)]

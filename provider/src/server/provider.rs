@@ -13,6 +13,7 @@ use crate::{
     },
     pulumirpc::{self as rpc, resource_provider_server::ResourceProvider},
     resource::{CheckScope, DEFAULT_TAGS, GENERATION, mark_secrets},
+    urn,
     value::{Properties, Value},
     wire::{from_struct, to_struct},
 };
@@ -118,7 +119,7 @@ impl ResourceProvider for Provider {
     async fn check(&self, request: Request<rpc::CheckRequest>) -> Reply<rpc::CheckResponse> {
         let _call = self.calls.begin();
         let request = request.into_inner();
-        let resource = self.resource(token_of(&request.urn))?;
+        let resource = self.resource(urn::parts(&request.urn).token())?;
         let configured = self.configured()?;
         let (olds, news) = (from_struct(request.olds), from_struct(request.news));
         let news = resource.tables().0.without_nulls(news);
@@ -142,7 +143,7 @@ impl ResourceProvider for Provider {
     async fn diff(&self, request: Request<rpc::DiffRequest>) -> Reply<rpc::DiffResponse> {
         let _call = self.calls.begin();
         let request = request.into_inner();
-        let resource = self.resource(token_of(&request.urn))?;
+        let resource = self.resource(urn::parts(&request.urn).token())?;
         let (old_inputs, olds) = (from_struct(request.old_inputs), from_struct(request.olds));
         let news = from_struct(request.news);
         remember(&self.configured()?.seen, &request.urn, &old_inputs);
@@ -156,7 +157,7 @@ impl ResourceProvider for Provider {
     async fn create(&self, request: Request<rpc::CreateRequest>) -> Reply<rpc::CreateResponse> {
         let _call = self.calls.begin();
         let request = request.into_inner();
-        let resource = self.resource(token_of(&request.urn))?;
+        let resource = self.resource(urn::parts(&request.urn).token())?;
         let inputs = from_struct(request.properties);
         if request.preview {
             let properties = block_in_place(|| resource.preview_create(&inputs));
@@ -186,7 +187,7 @@ impl ResourceProvider for Provider {
 
     async fn read(&self, request: Request<rpc::ReadRequest>) -> Reply<rpc::ReadResponse> {
         let request = request.into_inner();
-        let resource = self.resource(token_of(&request.urn))?;
+        let resource = self.resource(urn::parts(&request.urn).token())?;
         let imported = request.inputs.is_none();
         let (inputs, state) = (from_struct(request.inputs), from_struct(request.properties));
         remember(&self.configured()?.seen, &request.urn, &inputs);
@@ -221,7 +222,7 @@ impl ResourceProvider for Provider {
     async fn update(&self, request: Request<rpc::UpdateRequest>) -> Reply<rpc::UpdateResponse> {
         let _call = self.calls.begin();
         let request = request.into_inner();
-        let resource = self.resource(token_of(&request.urn))?;
+        let resource = self.resource(urn::parts(&request.urn).token())?;
         let (old_inputs, olds) = (from_struct(request.old_inputs), from_struct(request.olds));
         let inputs = from_struct(request.news);
         let properties = if request.preview {
@@ -245,7 +246,7 @@ impl ResourceProvider for Provider {
 
     async fn delete(&self, request: Request<rpc::DeleteRequest>) -> Reply<()> {
         let request = request.into_inner();
-        let resource = self.resource(token_of(&request.urn))?;
+        let resource = self.resource(urn::parts(&request.urn).token())?;
         let (inputs, mut state) = (
             from_struct(request.old_inputs),
             from_struct(request.properties),
@@ -338,12 +339,6 @@ impl ResourceProvider for Provider {
     ) -> Reply<rpc::GetMappingsResponse> {
         Ok(Response::new(rpc::GetMappingsResponse::default()))
     }
-}
-
-/// The type token in a URN: the last part of its type chain.
-pub(super) fn token_of(urn: &str) -> &str {
-    let chain = urn.split("::").nth(2).unwrap_or_default();
-    chain.rsplit('$').next().unwrap_or_default()
 }
 
 /// The configuration in a `Configure` request: typed arguments, or text by qualified name.

@@ -105,7 +105,7 @@ impl Facts<'_> {
                 let versions = self.versions(name, set);
                 once(
                     &mut self.obstacles,
-                    format!("{name} {versions} is of no use: {reason}"),
+                    format!("{name} {versions} cannot be used: {reason}"),
                 );
             }
             _ => {}

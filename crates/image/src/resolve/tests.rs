@@ -161,7 +161,7 @@ async fn only_what_runs_on_the_target_is_taken() {
     assert!(
         shop.resolve("b==2.0")
             .await
-            .ends_with("b 2.0 is of no use: it needs Python >=3.13")
+            .ends_with("b 2.0 cannot be used: it needs Python >=3.13")
     );
 }
 
@@ -233,12 +233,12 @@ async fn broken_metadata_is_passed_over_and_named() {
     assert_eq!(shop.resolve("a").await, "a 1.0");
     let found = shop.resolve("a>1").await;
     assert!(
-        found.contains("a 2.0 is of no use: it needs \"b>=x\": "),
+        found.contains("a 2.0 cannot be used: it needs \"b>=x\": "),
         "{found}"
     );
     let found = shop.resolve("c").await;
     assert!(
-        found.ends_with("c 1.0 is of no use: it needs b from a URL"),
+        found.ends_with("c 1.0 cannot be used: it needs b from a URL"),
         "{found}"
     );
 }

@@ -139,7 +139,7 @@ async fn a_cluster_of_another_region_is_refused() {
     assert!(
         look("us-east-1")
             .await
-            .starts_with("cluster.existingArn: is of eu-west-1")
+            .starts_with("cluster.existingArn: is in eu-west-1")
     );
 }
 

@@ -134,7 +134,7 @@ fn dbt(check: &mut Check<'_>) {
 fn with_image(check: &mut Check<'_>) {
     for field in ["baseImage", "baseImageRefresh"] {
         if check.has(field) {
-            check.fail(field, "is of no use with image, which has its own base");
+            check.fail(field, "has no effect with image, which has its own base");
         }
     }
     let dbt = check
@@ -143,7 +143,7 @@ fn with_image(check: &mut Check<'_>) {
         .unwrap_or_default();
     for field in ["exclude", "requirements", "version"] {
         if !dbt.field(field).is_null() {
-            let reason = "is of no use with image, which has its own dbt";
+            let reason = "has no effect with image, which has its own dbt";
             check.fail(format!("dbt.{field}"), reason);
         }
     }

@@ -169,7 +169,7 @@ async fn a_platform_of_another_region_is_refused() {
         found.iter().map(ToString::to_string).collect::<String>()
     };
     assert_eq!(look("eu-west-1").await, "");
-    expect!["platform: is of eu-west-1, but the provider is for us-east-1; give this component a provider for eu-west-1"].assert_eq(&look("us-east-1").await);
+    expect!["platform: is in eu-west-1, but the provider is for us-east-1; give this component a provider for eu-west-1"].assert_eq(&look("us-east-1").await);
 }
 
 #[tokio::test]
@@ -464,9 +464,9 @@ fn wrong_inputs_are_refused_with_their_path() {
             all["profile"] = json!({"target": "dev"});
         },
         &expect![[r#"
-            baseImage: is of no use with image, which has its own base
-            dbt.requirements: is of no use with image, which has its own dbt
-            dbt.version: is of no use with image, which has its own dbt
+            baseImage: has no effect with image, which has its own base
+            dbt.requirements: has no effect with image, which has its own dbt
+            dbt.version: has no effect with image, which has its own dbt
             profile.name: is required with image, whose dbt_project.yml is not at hand
             profile.schema: is required with image, whose dbt_project.yml is not at hand
         "#]],

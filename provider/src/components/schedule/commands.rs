@@ -16,7 +16,7 @@ struct Facts {
     shell_operators: String,
     /// The options that a run has itself, and why they cannot work.
     own_options: BTreeMap<String, String>,
-    /// What is of no use in a run, and what to do instead.
+    /// What has no effect in a run, and what to do instead.
     advice: BTreeMap<String, String>,
 }
 
@@ -92,7 +92,7 @@ impl Run {
         match FACTS.advice.get(name) {
             Some(advice) if fails => Err(format!("dbt {name} fails in every run: {advice}")),
             Some(advice) => {
-                warnings.push(format!("dbt {name} is of no use in a run: {advice}"));
+                warnings.push(format!("dbt {name} has no effect in a run: {advice}"));
                 Ok(warnings)
             }
             None => Ok(warnings),
@@ -289,12 +289,12 @@ mod tests {
             ),
             (
                 said(&run, "dbt clean --no-clean-project-files-only", true),
-                "warning: dbt clean is of no use",
+                "warning: dbt clean has no effect",
                 "leave dbt clean out",
             ),
             (
                 said(&unknown, "dbt --quiet clean", true),
-                "warning: dbt clean is of no use",
+                "warning: dbt clean has no effect",
                 "leave dbt clean out",
             ),
             (
@@ -304,7 +304,7 @@ mod tests {
             ),
             (
                 said(&run, "dbt retry", false),
-                "warning: dbt retry is of no use",
+                "warning: dbt retry has no effect",
                 "my_model+",
             ),
             (said(&run, "dbt retry --state state", true), "", ""),

@@ -104,7 +104,7 @@ async fn a_project_of_another_region_is_refused() {
         found.iter().map(ToString::to_string).collect::<String>()
     };
     assert_eq!(look("eu-west-1").await, "");
-    expect!["project: is of eu-west-1, but the provider is for us-east-1; give this component a provider for eu-west-1"].assert_eq(&look("us-east-1").await);
+    expect!["project: is in eu-west-1, but the provider is for us-east-1; give this component a provider for eu-west-1"].assert_eq(&look("us-east-1").await);
 }
 
 #[tokio::test]

@@ -124,7 +124,7 @@ impl CustomResource for Image {
     fn check(check: &mut Check<'_>) {
         if let Some(dbt) = check.get::<ImageDbt>("dbt") {
             if dbt.requirements.is_some() && is_engine(&dbt.version) {
-                let reason = "is of no use with dbt 2, which is one program with its adapters in it; leave out requirements or version";
+                let reason = "has no effect with dbt 2, which is one program with its adapters in it; leave out requirements or version";
                 check.fail("dbt.requirements", reason);
             } else if dbt.adapter.is_none() && dbt.requirements.is_none() {
                 let reason = "is required without requirements, such as postgres";

@@ -140,7 +140,7 @@ fn what_cannot_be_built_is_refused() {
     assert_eq!(found, "dbt.exclude: has no effect without requirements");
     let found = wrong(&|all| all["dbt"] = json!({"requirements": "r.txt", "version": "2.0"}));
     assert!(
-        found.contains("dbt.requirements: is of no use with dbt 2"),
+        found.contains("dbt.requirements: has no effect with dbt 2"),
         "{found}"
     );
     let found = wrong(&|all| all["dbt"] = json!({"requirements": "nowhere.txt"}));
