@@ -89,9 +89,11 @@ fn subnets(ids: &Vec<String>) -> Result<(), String> {
     }
 }
 
-/// What tells a definition from others, however its text is written.
+/// What tells a definition from others, in whatever order its keys are.
 pub(super) fn digest(definition: &Json) -> String {
-    identity::of_document(&Value::from_json(&definition.0).to_json().to_string())
+    let mut document = definition.0.clone();
+    document.sort_all_objects();
+    identity::of_document(&document.to_string())
 }
 
 impl StateMachineDbtRun {

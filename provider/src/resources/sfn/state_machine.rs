@@ -224,8 +224,8 @@ impl CustomResource for StateMachine {
             // AWS goes on showing the old one for a moment.
             cx.wait(&format!("updating {id}"), async || {
                 let shown = Self::read(cx, id, Some(new)).await?.map(|s| s.inputs);
-                let shown = shown.map(|s| (s.digest(), s.role_arn));
-                Ok(match shown == Some((new.digest(), new.role_arn.clone())) {
+                let is_new = |s: StateMachineInputs| s.does_as(new) && s.role_arn == new.role_arn;
+                Ok(match shown.is_some_and(is_new) {
                     true => Progress::Done(()),
                     false => Progress::Pending("the old one is still shown".to_owned()),
                 })
@@ -351,11 +351,19 @@ impl StateMachineInputs {
         run.and_then(|run| run.definition_digest.clone())
             .unwrap_or_else(|| dbt_run::digest(&self.definition()))
     }
+
+    /// Whether the other does the same.
+    fn does_as(&self, other: &Self) -> bool {
+        match (&self.definition, &other.definition) {
+            (Some(own), Some(others)) => own == others,
+            _ => self.digest() == other.digest(),
+        }
+    }
 }
 
 /// Whether two machines agree in all that an update sets.
 fn same(a: &StateMachineInputs, b: &StateMachineInputs) -> bool {
-    a.digest() == b.digest()
+    a.does_as(b)
         && a.role_arn == b.role_arn
         && to_logging(a) == to_logging(b)
         && a.tracing_enabled == b.tracing_enabled

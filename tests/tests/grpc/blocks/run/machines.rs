@@ -267,6 +267,23 @@ async fn a_document_keeps_its_nulls_and_digits() {
         let shown = shown.as_str().expect("is text");
         assert!(shown.contains(kept), "{shown}");
         unchanged(&stack, &made, &inputs).await;
+        if name == "odd" {
+            // The last digit is all that changes, and as Pulumi's numbers the two are one.
+            let other = task(&big.replace("9007199254740993", "9007199254740992"));
+            let inputs = properties(&json!({"definition": other, "roleArn": role}));
+            let news = stack.provider.check(&made.urn, &made.inputs, &inputs).await;
+            let updated = stack
+                .provider
+                .update(&made, &news.expect("is right"), false)
+                .await;
+            updated.expect("updates");
+            let shown = stack.aws("stepfunctions", "describe_state_machine", &asked);
+            let shown = shown.expect("answers")["definition"].take();
+            assert!(
+                shown.as_str().is_some_and(|text| text.contains("740992")),
+                "{shown}"
+            );
+        }
     }
     let queue = stack.make("dbt-aws:sqs:Queue", "queue", json!({})).await;
     for (index, input) in ["null", "true", "1e3", "[2.0, 9007199254740993]"]
