@@ -95,7 +95,7 @@ const SHARED: &str = "dbt-aws:iam:Policy";
 impl Types {
     /// The token of a nested type: in the module of the resource whose name its own begins with, else in `index`.
     fn token(&self, name: &str) -> String {
-        let parts = |token: &'static str| token[PACKAGE.len() + 1..].split_once(':');
+        let parts = |token: &'static str| token.split_once(':')?.1.split_once(':');
         let tokens = self.tokens.iter().copied().chain([SHARED]);
         let owners = tokens
             .filter_map(parts)
