@@ -2,7 +2,7 @@
 
 use super::{
     Configured, Provider,
-    dependencies::{drop_children, without_children},
+    dependencies::drop_children,
     engine::{EngineMonitor, channel},
     status,
 };
@@ -18,7 +18,7 @@ use crate::{
     pulumirpc::{self as rpc, resource_monitor_client::ResourceMonitorClient},
     resource::mark_secrets,
     urn,
-    value::{Properties, Value},
+    value::{Properties, Urn, Value},
     wire::{UNKNOWN, from_struct, secret, to_struct},
 };
 use std::{
@@ -38,9 +38,10 @@ pub(super) async fn construct(
     mut request: rpc::ConstructRequest,
 ) -> std::result::Result<rpc::ConstructResponse, Status> {
     let _call = provider.calls.begin();
-    let is_component = |token: &str| provider.components.contains_key(token);
-    drop_children(&mut request, is_component);
-    let constructed = constructed(provider, request).await;
+    let dependencies = drop_children(&mut request, |token| {
+        provider.components.contains_key(token)
+    });
+    let constructed = constructed(provider, request, dependencies).await;
     if matches!(&constructed, Err(status) if status.code() == Code::InvalidArgument) {
         provider.calls.ended().await;
     }
@@ -50,6 +51,7 @@ pub(super) async fn construct(
 async fn constructed(
     provider: &Provider,
     request: rpc::ConstructRequest,
+    dependencies: BTreeSet<Urn>,
 ) -> std::result::Result<rpc::ConstructResponse, Status> {
     let Some(component) = provider.components.get(request.r#type.as_str()) else {
         return Err(
@@ -123,13 +125,10 @@ async fn constructed(
             .engine()
             .log(&urn, Severity::Warning, warning, false);
     }
-    let mut dependencies = request.dependencies.clone();
-    let is_component = |token: &str| provider.components.contains_key(token);
-    without_children(&mut dependencies, is_component);
     let monitor = EngineMonitor {
         client: client.clone(),
         provider: child_provider(&request, &configured),
-        dependencies: dependencies.into_iter().collect(),
+        dependencies,
         timeouts: request.custom_timeouts.clone().map(timeouts),
         live: live.clone(),
     };

@@ -1,12 +1,17 @@
 //! What a component's properties depend on, in few words.
 
-use crate::{pulumirpc::ConstructRequest, urn::parts, wire::edit_dependencies};
+use crate::{pulumirpc::ConstructRequest, urn::parts, value::Urn, wire::edit_dependencies};
+use std::collections::BTreeSet;
 
 /// Drops the children of components of ours from the lists of what the inputs depend on, where those components are in
 /// the same list. The SDKs for Node.js and Go name them all; for the engine, what depends on a component depends on its
 /// children, too, and it would keep each list with each property of each child. What the component itself depends on
-/// stays whole, since not all that the engine does follows the children (`destroy --exclude-protected`).
-pub(super) fn drop_children(request: &mut ConstructRequest, is_component: impl Fn(&str) -> bool) {
+/// stays whole, since not all that the engine does follows the children (`destroy --exclude-protected`); the answer is
+/// the same list without them, for the component's own children.
+pub(super) fn drop_children(
+    request: &mut ConstructRequest,
+    is_component: impl Fn(&str) -> bool,
+) -> BTreeSet<Urn> {
     let drop = |urns: &mut Vec<String>| without_children(urns, &is_component);
     for list in request.input_dependencies.values_mut() {
         drop(&mut list.urns);
@@ -14,10 +19,13 @@ pub(super) fn drop_children(request: &mut ConstructRequest, is_component: impl F
     if let Some(inputs) = &mut request.inputs {
         edit_dependencies(inputs, &drop);
     }
+    let mut own = request.dependencies.clone();
+    drop(&mut own);
+    own.into_iter().collect()
 }
 
 /// Drops from a list the children of components that are in it.
-pub(super) fn without_children(urns: &mut Vec<String>, is_component: impl Fn(&str) -> bool) {
+fn without_children(urns: &mut Vec<String>, is_component: impl Fn(&str) -> bool) {
     let all = urns.clone();
     let components = all.iter().map(|urn| parts(urn));
     let components: Vec<_> = components.filter(|of| is_component(of.token())).collect();
@@ -85,7 +93,8 @@ mod tests {
             inputs: Some(inputs(&all)),
             ..Default::default()
         };
-        drop_children(&mut request, is_component);
+        let own = drop_children(&mut request, is_component);
+        assert_eq!(own, kept.iter().cloned().collect());
         assert_eq!(request.dependencies, all);
         assert_eq!(request.input_dependencies["platform"].urns, kept);
         assert_eq!(request.input_dependencies["alone"].urns, children);
