@@ -21,7 +21,7 @@ test: lint
 		test-local-aws test-blocks test-engine-client test-machine
 
 test-unit:
-	python=$$(tools/venv provider/tests/requirements.txt); \
+	python=$$(tools/venv crates/framework/tests/requirements.txt); \
 	PULUMI_PYTHON=$$python $(step-of-many) "unit tests" cargo test --workspace --quiet
 
 test-local-aws:

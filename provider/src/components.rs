@@ -3,9 +3,13 @@
 mod exposure;
 pub mod platform;
 pub mod project;
+#[cfg(test)]
+pub(crate) mod recorder;
 pub mod schedule;
+#[cfg(test)]
+pub(crate) mod trial;
 
-use crate::{
+use pulumi_aws_framework::{
     component::{DynamicComponent, erase},
     identity::of_urn,
     props::Failure,

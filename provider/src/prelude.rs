@@ -1,17 +1,7 @@
 //! What a file of a resource or component needs.
 
-pub use crate::{
-    aws::During,
-    context::{Context, Progress, Tags},
-    error::{Error, Gone, Result},
-    identity::Naming,
-    output::Output,
-    props::{Cidr, Failure, Json, Payload, Property, Props, Set, check::Check},
-    resource::{CheckScope, Created, CustomResource, Form, Given, Ids, State},
-    value::{Properties, Value},
-};
 pub(crate) use crate::{
-    formats,
+    clients::Services,
     resources::sdk::{from_tags, importable, named, to_tags},
 };
-pub use std::{collections::BTreeMap, time::Duration};
+pub use pulumi_aws_framework::prelude::*;

@@ -11,15 +11,17 @@ pub mod s3;
 pub mod scheduler;
 pub(crate) mod sdk;
 pub mod secretsmanager;
-pub mod seed;
 pub mod sfn;
 pub mod sqs;
 
-use crate::resource::{Dynamic, DynamicFunction, erase, erase_function};
+use pulumi_aws_framework::{
+    function::{self, DynamicFunction},
+    resource::{DynamicResource, erase},
+};
 
 /// All resources, by module and name.
 #[must_use]
-pub fn all() -> Vec<Box<dyn Dynamic>> {
+pub fn all() -> Vec<Box<dyn DynamicResource>> {
     vec![
         erase::<ec2::elastic_ip::ElasticIp>(),
         erase::<ec2::internet_gateway::InternetGateway>(),
@@ -44,7 +46,6 @@ pub fn all() -> Vec<Box<dyn Dynamic>> {
         erase::<s3::bucket::Bucket>(),
         erase::<scheduler::schedule::Schedule>(),
         erase::<secretsmanager::secret::Secret>(),
-        erase::<seed::Seed>(),
         erase::<sfn::state_machine::StateMachine>(),
         erase::<sqs::queue::Queue>(),
     ]
@@ -54,7 +55,7 @@ pub fn all() -> Vec<Box<dyn Dynamic>> {
 #[must_use]
 pub fn functions() -> Vec<Box<dyn DynamicFunction>> {
     vec![
-        erase_function::<functions::get_availability_zones::GetAvailabilityZones>(),
-        erase_function::<functions::get_caller_identity::GetCallerIdentity>(),
+        function::erase::<functions::get_availability_zones::GetAvailabilityZones>(),
+        function::erase::<functions::get_caller_identity::GetCallerIdentity>(),
     ]
 }

@@ -2,18 +2,19 @@
 
 mod reference;
 
-use dbt_aws::props::schema::package;
+use dbt_aws::catalogue;
 use expect_test::expect_file;
+use pulumi_aws_framework::schema::package;
 
 #[test]
 fn schema_is_current() {
-    let schema = serde_json::to_string_pretty(&package()).expect("writes JSON");
+    let schema = serde_json::to_string_pretty(&package(&catalogue())).expect("writes JSON");
     expect_file!["../../schema.json"].assert_eq(&(schema + "\n"));
 }
 
 #[test]
 fn reference_is_current() {
-    let schema = package();
+    let schema = package(&catalogue());
     let page = |name| reference::component(&schema, name);
     expect_file!["../../docs/components/platform.md"].assert_eq(&page("DbtPlatform"));
     expect_file!["../../docs/components/project.md"].assert_eq(&page("DbtProject"));

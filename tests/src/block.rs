@@ -9,7 +9,7 @@ use crate::{
     provider::{Made, properties},
     stack::Stack,
 };
-use dbt_aws::{
+use pulumi_aws_framework::{
     props::Table,
     pulumirpc::diff_response::DiffChanges,
     resource::CLAIM,

@@ -1,6 +1,6 @@
 //! The engine, as far as a plugin speaks to it.
 
-use dbt_aws::pulumirpc::{
+use pulumi_aws_framework::pulumirpc::{
     self as rpc,
     engine_server::{Engine, EngineServer},
 };

@@ -1,12 +1,12 @@
 //! The provider's process, and the calls that the engine makes.
 
 use crate::messages::{Said, messages};
-use dbt_aws::{
+use prost::Message;
+use pulumi_aws_framework::{
     pulumirpc::{self as rpc, resource_provider_client::ResourceProviderClient},
     value::{Properties, Value},
     wire::{from_struct, to_struct},
 };
-use prost::Message;
 use serde_json::Value as Json;
 use std::{path::PathBuf, process::Stdio, time::Duration};
 use tokio::{

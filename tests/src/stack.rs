@@ -4,7 +4,7 @@ use crate::{
     aws,
     provider::{Made, Provider, properties},
 };
-use dbt_aws::{identity::random, value::Properties};
+use pulumi_aws_framework::{identity::random, value::Properties};
 use serde_json::{Value as Json, json};
 use std::sync::atomic::{AtomicUsize, Ordering};
 

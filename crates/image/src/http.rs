@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use outside::{Proxies, Refusal};
 use reqwest::{
     Method, RequestBuilder, Response, StatusCode, Url, header,
     redirect::{Attempt, Policy},
@@ -16,7 +17,6 @@ use reqwest::{
 use super::{
     Error, Result,
     limits::{self, Limit},
-    proxy::{self, Proxies, Refusal},
     settings,
     trust::{Trusted, Untrusted, certificates},
 };
@@ -75,7 +75,7 @@ impl Client {
             // without variables, those of the operating system's settings count
             match proxies.is_empty() {
                 true => client,
-                false => client.proxy(proxies.clone().into()),
+                false => client.proxy(through(proxies.clone())),
             }
         };
         let made = certificates(variable).and_then(|found| {
@@ -304,11 +304,20 @@ fn failure(action: &str, host: &str, error: &reqwest::Error) -> Error {
     refused(action, host, reason)
 }
 
+/// The proxies as reqwest takes them.
+fn through(proxies: Proxies) -> reqwest::Proxy {
+    reqwest::Proxy::custom(move |url| {
+        let host = url.host_str().unwrap_or_default();
+        let proxy = proxies.to(url.scheme(), host, url.port());
+        proxy.map(str::to_owned)
+    })
+}
+
 /// What the proxy to a URL says, if it is the one that refuses.
 async fn by_proxy(url: &Url) -> Option<Refusal> {
     let (proxies, host) = (Proxies::from_env(), url.host_str()?);
     let proxy = proxies.to(url.scheme(), host, url.port())?;
-    proxy::refusal(proxy, host, url.port_or_known_default()?).await
+    outside::refusal(proxy, host, url.port_or_known_default()?).await
 }
 
 /// A URL's host and port.

@@ -27,9 +27,7 @@ mod metadata;
 mod packages;
 mod page;
 mod platform;
-mod printable;
 mod project;
-mod proxy;
 mod reference;
 mod registry;
 mod requirement;
@@ -58,9 +56,7 @@ pub use self::{
     manifest::{AGAIN, again},
     packages::{PackagesLayer, Runner},
     platform::{Platform, Python},
-    printable::{printable, printable_line},
     project::{Contents, FileChanges, Fingerprint, Project, ProjectLayer},
-    proxy::{Proxies, Refusal, refusal, shown},
     reference::{Reference, ecr_registry},
     spec::{Built, DEFAULT_BASE, Dbt, Registry, Spec},
     yaml::mapping,

@@ -1,9 +1,7 @@
 //! What a program shows to more than it may mean to: said in warnings, for it may be meant.
 
-use crate::{
-    prelude::*,
-    props::{below, join_index},
-};
+use crate::prelude::*;
+use pulumi_aws_framework::props::{below, join_index};
 
 /// What words of a secret's name end with.
 const ENDINGS: [&str; 6] = [

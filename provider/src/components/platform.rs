@@ -11,16 +11,19 @@ pub use network::{NetworkExisting, NetworkMode, NetworkNatGateways, PlatformNetw
 pub use warehouse::{PlatformWarehouseChoice, WarehouseExternal, WarehousePostgres};
 
 use crate::{
-    aws::Aws,
-    component::{Component, Scope},
     components::{elsewhere, partition, project::tags},
-    output::{all, defaults},
+    keys,
     prelude::*,
     resources::{
         ecs::cluster::{Cluster, ClusterArgs, ClusterContainerInsights},
         logs::log_group::{LogGroup, LogGroupArgs},
         s3::bucket::{self, Bucket, BucketArgs, BucketLifecycleRuleArgs},
     },
+};
+use pulumi_aws_framework::{
+    aws::Aws,
+    component::{Component, Scope},
+    output::{all, defaults},
 };
 
 /// What dbt projects share: a private network, a warehouse, a cluster, a bucket for artifacts.
@@ -81,7 +84,7 @@ pub struct PlatformArtifacts {
     pub expire_runs_after_days: i32,
     /// The KMS key that encrypts the bucket, also an existing one: the roles of projects may use it. It is named by
     /// the key's own ARN, not an alias's. Default: S3's own key.
-    #[prop(check = formats::key)]
+    #[prop(check = keys::key)]
     pub kms_key_arn: Option<String>,
 }
 

@@ -16,10 +16,8 @@ use self::{
     roles::Roles,
 };
 use crate::{
-    aws::{Aws, console},
-    component::{Component, Scope},
     components::{partition, place},
-    output::all,
+    keys,
     prelude::*,
     resources::{
         ecs::task_definition::{
@@ -34,7 +32,11 @@ use crate::{
         },
         sqs::queue::{Queue, QueueArgs},
     },
-    words,
+};
+use pulumi_aws_framework::{
+    aws::{Aws, console},
+    component::{Component, Scope},
+    output::all,
 };
 
 /// One dbt project, packaged and runnable.
@@ -96,7 +98,7 @@ pub struct DbtProjectInputs {
     /// (`ARN:key::` for one key of a JSON object) or of an SSM parameter.
     pub secret_arns: Option<BTreeMap<String, String>>,
     /// The ARNs of the KMS keys that encrypt what `secretArns` names, where they are not AWS's own: of keys, not aliases.
-    #[prop(check = formats::each(formats::key))]
+    #[prop(check = formats::each(keys::key))]
     pub secret_kms_key_arns: Option<Vec<String>>,
     /// CPU units, 1024 to a virtual CPU: 256, 512, 1024, 2048, 4096, 8192 or 16384. Default: 1024.
     #[prop(default = 1024)]

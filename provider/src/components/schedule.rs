@@ -11,12 +11,8 @@ use super::project::{
     variables::{self, Told},
 };
 use crate::{
-    aws::Aws,
-    component::{Component, Scope},
     components::exposure,
-    output::all,
     prelude::*,
-    props::below,
     resources::{
         ecs,
         scheduler::{
@@ -26,6 +22,12 @@ use crate::{
         },
         sfn::dbt_run,
     },
+};
+use pulumi_aws_framework::{
+    aws::Aws,
+    component::{Component, Scope},
+    output::all,
+    props::below,
 };
 use serde_json::{Map, json};
 

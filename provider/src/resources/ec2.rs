@@ -42,20 +42,21 @@ pub mod subnet;
 pub mod vpc;
 pub mod vpc_endpoint;
 
-use crate::{
-    aws::{self, Clients, During, Zone},
-    context::{Context, Phase, Tags},
-    error::{Error, Gone, Result},
-    props::Cidr,
-    resource::{Created, CustomResource},
-    resources::sdk::to_tags,
-};
+use crate::{clients::Services, resources::sdk::to_tags};
 use aws_sdk_ec2::{
     config::retry::RetryConfig,
     types::{Filter, ResourceType, RouteTable, Tag, TagSpecification},
 };
 use ipnet::Ipv4Net;
-use std::{net::Ipv4Addr, time::Duration};
+use pulumi_aws_framework::{
+    aws::{self, Clients, During},
+    context::{Context, Phase, Tags},
+    error::{Error, Gone, Result},
+    props::Cidr,
+    resource::{Created, CustomResource},
+};
+use std::{net::Ipv4Addr, sync::Arc, time::Duration};
+use tokio::sync::OnceCell;
 
 /// The tags of a new object.
 pub(crate) fn tag_specification(kind: ResourceType, tags: Tags) -> TagSpecification {
@@ -104,7 +105,7 @@ pub(crate) async fn retag(
 /// The filter for the object that an interrupted create of this very resource and generation left.
 pub(crate) fn marked(cx: &Context) -> Filter {
     filter(
-        &format!("tag:{}", crate::identity::MARKER),
+        &format!("tag:{}", cx.identity.marker_key()),
         &cx.identity.marker(),
     )
 }
@@ -112,7 +113,7 @@ pub(crate) fn marked(cx: &Context) -> Filter {
 /// The filter for everything that was made with the same seed.
 pub(crate) fn seeded(cx: &Context) -> Filter {
     filter(
-        &format!("tag:{}", crate::identity::MARKER),
+        &format!("tag:{}", cx.identity.marker_key()),
         &cx.identity.seed_pattern(),
     )
 }
@@ -120,7 +121,7 @@ pub(crate) fn seeded(cx: &Context) -> Filter {
 /// Whether AWS goes on refusing a delete because something is in use. What the engine deletes at the same time gets a
 /// moment first.
 pub(crate) fn lingers(cx: &Context, error: &Error) -> bool {
-    error.class() == Some(aws::Class::InUse) && cx.started.elapsed() > Duration::from_secs(5)
+    error.class() == Some(aws::Class::InUse) && cx.elapsed() > Duration::from_secs(5)
 }
 
 /// The refusal of a delete with the network interfaces that are the reason, found by that filter.
@@ -159,7 +160,7 @@ pub(crate) async fn refused(cx: &Context, error: Error, within: Filter) -> Error
 /// Removes the NAT gateways that an interrupted run left in a VPC or subnet, found by that filter.
 pub(crate) async fn sweep_nat_gateways(cx: &Context, within: Filter) -> Result<()> {
     // Another resource of the program may have made what shares the seed, and keep it.
-    if cx.alone {
+    if cx.is_outside_component() {
         return Ok(());
     }
     let gateways = cx
@@ -181,7 +182,7 @@ pub(crate) async fn sweep_nat_gateways(cx: &Context, within: Filter) -> Result<(
 
 /// Removes what an interrupted run left in a VPC that AWS refuses to delete: what carries our seed, and no data.
 pub(crate) async fn sweep(cx: &Context, vpc: &str) -> Result<()> {
-    if cx.alone {
+    if cx.is_outside_component() {
         return Ok(());
     }
     sweep_nat_gateways(cx, filter("vpc-id", vpc)).await?;
@@ -350,9 +351,17 @@ where
     )))
 }
 
+/// An availability zone.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Zone {
+    pub(crate) name: String,
+    pub(crate) id: String,
+}
+
 /// The region's availability zones, sorted by name; local and wavelength zones are left out. Asked once.
-pub(crate) async fn zones(aws: &Clients) -> Result<&[Zone]> {
-    let zones = aws.zones.get_or_try_init(|| async {
+pub(crate) async fn zones(aws: &Clients) -> Result<Vec<Zone>> {
+    let known = aws.shared(|_| Arc::<OnceCell<Vec<Zone>>>::default());
+    let zones = known.get_or_try_init(|| async {
         let found = aws
             .ec2()
             .describe_availability_zones()
@@ -369,5 +378,5 @@ pub(crate) async fn zones(aws: &Clients) -> Result<&[Zone]> {
         zones.sort();
         Ok::<_, Error>(zones)
     });
-    Ok(zones.await?)
+    zones.await.cloned()
 }

@@ -13,11 +13,12 @@ pub use container::{
 
 pub(crate) use size::check_size;
 
-use crate::aws::During;
-use crate::context::{Context, Tags};
-use crate::error::Result;
-use crate::identity::Naming;
+use crate::clients::Services;
 use crate::resources::sdk::to_tags;
+use pulumi_aws_framework::aws::During;
+use pulumi_aws_framework::context::{Context, Tags};
+use pulumi_aws_framework::error::Result;
+use pulumi_aws_framework::identity::Naming;
 
 /// Brings the tags of an object from `old` to `new`.
 async fn retag(cx: &Context, arn: &str, old: Option<&Tags>, new: Option<&Tags>) -> Result<()> {

@@ -3,10 +3,11 @@
 pub mod policy;
 pub mod role;
 
-use crate::aws::During;
-use crate::context::{Context, Tags};
-use crate::error::Result;
+use crate::clients::Services;
 use crate::resources::sdk::to_tags;
+use pulumi_aws_framework::aws::During;
+use pulumi_aws_framework::context::{Context, Tags};
+use pulumi_aws_framework::error::Result;
 
 /// Brings the tags of a role from `old` to `new`.
 async fn retag(cx: &Context, role: &str, old: Option<&Tags>, new: Option<&Tags>) -> Result<()> {

@@ -5,28 +5,23 @@ pub mod expression;
 mod never;
 pub mod schedule;
 
+use pulumi_aws_framework::formats::nearest;
+
 /// What is wrong with the name of a time zone, if anything.
 ///
 /// # Errors
 /// The tz database does not have it; the nearest that it has is named.
 pub fn timezone(name: &str) -> Result<(), String> {
     let zones = jiff::tz::db();
-    let nearest = match zones.get(name) {
+    let meant = match zones.get(name) {
         Ok(zone) if zone.iana_name() == Some(name) => return Ok(()),
         Ok(zone) => zone.iana_name().map(str::to_owned),
-        Err(_) => zones
-            .available()
-            .map(|zone| {
-                (
-                    strsim::jaro_winkler(&zone.as_str().to_lowercase(), &name.to_lowercase()),
-                    zone.as_str().to_owned(),
-                )
-            })
-            .filter(|(score, _)| *score > 0.8)
-            .max_by(|a, b| a.0.total_cmp(&b.0))
-            .map(|(_, zone)| zone),
+        Err(_) => {
+            let all: Vec<_> = zones.available().map(|zone| zone.to_string()).collect();
+            nearest(name, all.iter().map(String::as_str)).map(str::to_owned)
+        }
     };
-    Err(match nearest {
+    Err(match meant {
         Some(zone) => format!("{name:?} is not a time zone; did you mean {zone}?"),
         None => format!("{name:?} is not a time zone of the tz database, such as Europe/Paris"),
     })

@@ -1,6 +1,6 @@
 //! What the SDKs of AWS's services have in common, though each has types of its own.
 
-use crate::{
+use pulumi_aws_framework::{
     aws::During,
     context::{Context, Tags},
     error::{Error, Result},

@@ -2,7 +2,7 @@
 
 use super::{Block, Life};
 use crate::{aws::Call, provider::Made};
-use dbt_aws::props::{Table, Type};
+use pulumi_aws_framework::props::{Table, Type};
 use std::collections::BTreeSet;
 
 impl Block {

@@ -2,7 +2,7 @@
 
 use super::{Life, Marked};
 use crate::provider::Made;
-use dbt_aws::{
+use pulumi_aws_framework::{
     resource::{GENERATION, SEED},
     value::Properties,
 };
@@ -36,7 +36,8 @@ impl Life<'_> {
 /// The marker of an object of this stack.
 pub(super) fn marker(urn: &str, inputs: &Properties) -> String {
     let text = |key: &str| inputs[key].as_str().unwrap_or_default().to_owned();
-    let identity = dbt_aws::identity::Identity {
+    let identity = pulumi_aws_framework::identity::Identity {
+        package: "dbt-aws",
         urn: urn.to_owned(),
         seed: text(SEED),
         generation: text(GENERATION),

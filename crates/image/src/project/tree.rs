@@ -6,6 +6,8 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
+use outside::printable_line;
+
 use super::{
     DIRECTORY,
     installed::uneven,
@@ -13,7 +15,7 @@ use super::{
     size::{bytes, largest},
     walk::{Node, Walk, unpackable},
 };
-use crate::{Error, Result, ignore::Rules, printable_line};
+use crate::{Error, Result, ignore::Rules};
 
 /// How large a `.dockerignore` may be.
 const MAX_RULES: u64 = 1 << 20;

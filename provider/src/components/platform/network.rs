@@ -2,8 +2,6 @@
 
 use super::zones::{self, NetworkZone, ZonePlace};
 use crate::{
-    component::{Child, Scope},
-    output::{all, defaults},
     prelude::*,
     resources::ec2::{
         self,
@@ -22,9 +20,12 @@ use crate::{
         vpc::{Vpc, VpcArgs},
         vpc_endpoint::{VpcEndpoint, VpcEndpointArgs},
     },
-    words,
 };
 use ipnet::Ipv4Net;
+use pulumi_aws_framework::{
+    component::{Child, Scope},
+    output::{all, defaults},
+};
 use std::net::Ipv4Addr;
 
 /// A VPC's block, where none is given.

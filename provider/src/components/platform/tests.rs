@@ -1,13 +1,13 @@
 //! What the platform expands to.
 
 use super::*;
-use crate::aws::Configuration;
-use crate::component::{
-    erase,
+use crate::components::{
     recorder::{As, each_input_in_turn, record},
     trial::{each_is_refused, every_input_is_told},
 };
 use expect_test::{ExpectFile, expect_file};
+use pulumi_aws_framework::aws::Configuration;
+use pulumi_aws_framework::component::erase;
 use serde_json::json;
 
 mod upon;
@@ -27,7 +27,7 @@ async fn check(input: serde_json::Value, how: As, expected: ExpectFile) {
     expected.assert_eq(&format!(
         "{}\noutputs\n{}",
         recording.text(),
-        crate::component::recorder::properties(&outputs)
+        crate::components::recorder::properties(&outputs)
     ));
 }
 
@@ -129,7 +129,7 @@ async fn a_secret_setting_makes_the_whole_handle_secret() {
 #[tokio::test]
 async fn a_cluster_of_another_region_is_refused() {
     let look = async |region: &str| {
-        let aws = Aws::new(Configuration::default(), region.to_owned());
+        let aws = Aws::new("dbt-aws", Configuration::default(), region.to_owned());
         let cluster = "arn:aws:ecs:eu-west-1:123456789012:cluster/c";
         let given = inputs(&json!({ "cluster": { "existingArn": cluster } }));
         let found = DbtPlatform::look(&aws, &given).await.expect("no call");

@@ -2,9 +2,8 @@
 
 use super::network::Place;
 use crate::{
-    component::Scope,
     components::{exposure, partition, project::checks::settings},
-    output::{all, defaults},
+    keys,
     prelude::*,
     resources::{
         ec2::{
@@ -21,6 +20,10 @@ use crate::{
         },
         secretsmanager::secret::{Secret, SecretArgs, SecretGenerateArgs},
     },
+};
+use pulumi_aws_framework::{
+    component::Scope,
+    output::{all, defaults},
 };
 use serde_json::json;
 
@@ -92,7 +95,7 @@ pub struct WarehousePostgres {
     pub database_insights: Option<InstanceDatabaseInsights>,
     /// The KMS key that encrypts the storage, by the key's own ARN, not an alias's. A change replaces the database with an
     /// empty one. Default: RDS's own key.
-    #[prop(check = formats::key)]
+    #[prop(check = keys::key)]
     pub kms_key_arn: Option<String>,
 }
 
@@ -108,7 +111,7 @@ pub struct WarehouseExternal {
     /// A Secrets Manager secret that holds a JSON object, merged over `settings` in the container.
     pub secret_arn: Option<String>,
     /// The customer managed KMS key that encrypts the secret, by the key's own ARN, not an alias's.
-    #[prop(check = formats::key)]
+    #[prop(check = keys::key)]
     pub secret_kms_key_arn: Option<String>,
     /// The warehouse's security group, for the outputs alone: it is not changed. Let the tasks in by a rule of your own,
     /// from the group in the output `taskSecurityGroupId`.

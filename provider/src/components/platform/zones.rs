@@ -2,11 +2,10 @@
 //! it, and it keeps it while the network has the zone, however the program says which zones there are.
 
 use crate::{
-    aws::Aws,
-    component::Scope,
     prelude::*,
     resources::ec2::{subnet::Subnet, zones},
 };
+use pulumi_aws_framework::{aws::Aws, component::Scope};
 
 /// Blocks for this many zones are reserved from the start, so that growth renumbers nothing.
 pub(super) const MOST: u32 = 6;

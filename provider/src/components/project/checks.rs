@@ -1,8 +1,9 @@
 //! What is wrong with a project's inputs, before anything is made.
 
 use super::{DbtProjectDbt, DbtProjectProfile, handle, tags, variables};
-use crate::{components::exposure, formats::is_arn, prelude::*, props::below, resources::ecs};
+use crate::{components::exposure, prelude::*, resources::ecs};
 use dbt_aws_image::{Dbt, Error, Project, Reference, ecr_registry};
+use pulumi_aws_framework::{formats::is_arn, props::below};
 
 /// The keys of a platform's handle without which no project can be made.
 const PLATFORM: [&str; 8] = [

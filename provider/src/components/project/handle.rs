@@ -1,13 +1,14 @@
 //! What joins the components: a flat map of texts.
 
-use crate::{aws::Aws, components::elsewhere, prelude::*};
+use crate::{components::elsewhere, prelude::*};
+use pulumi_aws_framework::aws::Aws;
 
 /// Some values of a handle.
 #[derive(Clone, Debug)]
 pub(crate) struct Handle(pub(crate) BTreeMap<String, String>);
 
 impl Property for Handle {
-    fn ty() -> crate::props::Type {
+    fn ty() -> pulumi_aws_framework::props::Type {
         BTreeMap::<String, String>::ty()
     }
 

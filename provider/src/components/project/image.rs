@@ -2,7 +2,6 @@
 
 use super::DbtProjectArgs;
 use crate::{
-    component::{Child, Scope},
     prelude::*,
     resources::ecr::{
         image::{Image, ImageArgs, ImageDbtArgs},
@@ -10,6 +9,7 @@ use crate::{
     },
 };
 use dbt_aws_image::AGAIN;
+use pulumi_aws_framework::component::{Child, Scope};
 use serde_json::{Value as Document, json};
 
 /// How many images a repository keeps: many more than the revisions of the task definition that stay active.

@@ -2,7 +2,6 @@
 
 use super::{Handle, ProjectOverrides, handle::pick};
 use crate::{
-    component::Scope,
     components::partition,
     prelude::*,
     resources::iam::{
@@ -10,6 +9,7 @@ use crate::{
         role::{Role, RoleArgs},
     },
 };
+use pulumi_aws_framework::component::Scope;
 use serde_json::{Value as Document, json};
 
 /// What a project's roles are made with.

@@ -1,7 +1,8 @@
 //! The tags of a project: its platform's, and its own.
 
 use super::{handle, roles::PROJECT_TAG};
-use crate::{output::all, prelude::*, props::tags::FREE};
+use crate::prelude::*;
+use pulumi_aws_framework::{output::all, props::tags::FREE};
 
 /// The key of a platform's handle that has its tags, as JSON; older ones have none.
 pub(crate) const KEY: &str = "tags";

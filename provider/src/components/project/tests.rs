@@ -1,14 +1,12 @@
 use super::DbtProject;
-use crate::{
+use crate::components::recorder::{As, Recording, each_input_in_turn, record};
+use expect_test::{Expect, expect, expect_file};
+use pulumi_aws_framework::{
     aws::{Aws, Configuration},
-    component::{
-        Component, erase,
-        recorder::{As, Recording, each_input_in_turn, record},
-    },
+    component::{Component, erase},
     props::check::failures,
     value::{Properties, Value},
 };
-use expect_test::{Expect, expect, expect_file};
 use serde_json::{Value as Document, json};
 
 mod refused;
@@ -162,7 +160,7 @@ async fn what_is_unknown_or_secret() {
 #[tokio::test]
 async fn a_platform_of_another_region_is_refused() {
     let look = async |region: &str| {
-        let aws = Aws::new(Configuration::default(), region.to_owned());
+        let aws = Aws::new("dbt-aws", Configuration::default(), region.to_owned());
         let found = DbtProject::look(&aws, &everything())
             .await
             .expect("no call");

@@ -1,7 +1,8 @@
 //! What a project's handle tells of its runs beside their variables: schedules are judged by it.
 
 use super::{DbtProjectArgs, task::Found};
-use crate::{output::all, prelude::*};
+use crate::prelude::*;
+use pulumi_aws_framework::output::all;
 
 /// The dbt that is packed, where a lock names it; the profile that is written for a run; and what fails in every run.
 pub(super) fn of(args: &DbtProjectArgs, found: &Found) -> [(&'static str, Output<String>); 4] {

@@ -1,7 +1,8 @@
 //! The environment variables of a project, and those that its runs take from a schedule.
 
 use super::handle;
-use crate::{output::all, prelude::*};
+use crate::prelude::*;
+use pulumi_aws_framework::output::all;
 use serde::Deserialize;
 use std::{collections::BTreeSet, sync::LazyLock};
 

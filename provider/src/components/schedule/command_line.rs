@@ -1,7 +1,7 @@
 //! dbt's command line, read as dbt's own parser reads it: [click](https://click.palletsprojects.com).
 
-use crate::formats::nearest;
 use jiff::civil::{Date, DateTime};
+use pulumi_aws_framework::formats::nearest;
 use serde::Deserialize;
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},

@@ -1,7 +1,7 @@
 //! dbt command lines, refused where the runner would refuse them.
 
 use super::command_line::{CommandLine, Parsed};
-use crate::formats::nearest;
+use pulumi_aws_framework::formats::nearest;
 use serde::Deserialize;
 use std::{collections::BTreeMap, sync::LazyLock};
 

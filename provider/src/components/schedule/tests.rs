@@ -1,14 +1,14 @@
 use super::DbtSchedule;
-use crate::{
-    aws::{Aws, Configuration},
-    component::{
-        Component, erase,
-        recorder::{As, Recording, each_input_in_turn, record},
-        trial::{each_is_refused, every_input_is_told},
-    },
-    value::{Properties, Value},
+use crate::components::{
+    recorder::{As, Recording, each_input_in_turn, record},
+    trial::{each_is_refused, every_input_is_told},
 };
 use expect_test::{Expect, expect};
+use pulumi_aws_framework::{
+    aws::{Aws, Configuration},
+    component::{Component, erase},
+    value::{Properties, Value},
+};
 use serde_json::{Value as Document, json};
 
 fn project() -> Document {
@@ -98,7 +98,7 @@ async fn half_a_size_goes_with_the_projects_other_half() {
 #[tokio::test]
 async fn a_project_of_another_region_is_refused() {
     let look = async |region: &str| {
-        let aws = Aws::new(Configuration::default(), region.to_owned());
+        let aws = Aws::new("dbt-aws", Configuration::default(), region.to_owned());
         let found = DbtSchedule::look(&aws, &inputs(&everything())).await;
         let found = found.expect("no call");
         found.iter().map(ToString::to_string).collect::<String>()

@@ -2,12 +2,13 @@
 //! subnets, and GuardDuty does not take them away.
 
 use super::{filter, vpc_endpoint};
-use crate::{
+use crate::clients::Services;
+use aws_sdk_ec2::types::{Filter, VpcEndpoint};
+use pulumi_aws_framework::{
     aws::{Class, During},
     context::Context,
     error::{Gone, Result},
 };
-use aws_sdk_ec2::types::{Filter, VpcEndpoint};
 
 /// What is GuardDuty's in a VPC.
 fn managed(vpc: &str) -> Vec<Filter> {

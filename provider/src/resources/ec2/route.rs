@@ -67,7 +67,12 @@ impl CustomResource for Route {
                 Some(found) if cx.identity.shares_seed(&from_tags(found.tags())) => {
                     Ok(Created::Adopted(id))
                 }
-                _ => cx.adopt(id, &format!("the route to {to} in {table}"), &Tags::new()),
+                _ => Created::adopt(
+                    cx,
+                    id,
+                    &format!("the route to {to} in {table}"),
+                    &Tags::new(),
+                ),
             },
             Err(error) => Err(error),
         }

@@ -65,7 +65,7 @@ impl CustomResource for RouteTableAssociation {
                 Some((table, _)) if cx.identity.shares_seed(&from_tags(table.tags())) => {
                     Ok(Created::Adopted(subnet.clone()))
                 }
-                _ => cx.adopt(subnet, &what, &Tags::new()),
+                _ => Created::adopt(cx, subnet, &what, &Tags::new()),
             },
             Err(error) => Err(error),
         }

@@ -3,9 +3,10 @@
 use super::{
     filter, lingers, refused, remove, retag, security_group_rule, seeded, tag_specification,
 };
-use crate::{context::Phase, prelude::*, resources::rds::held};
+use crate::{prelude::*, resources::rds::held};
 use aws_sdk_ec2::types::{Filter, IpPermission, IpRange, Ipv6Range, ResourceType};
 use aws_sdk_rds::types::DbInstance;
+use pulumi_aws_framework::context::Phase;
 use std::collections::BTreeSet;
 
 /// What may reach a network interface, and what it may reach.
@@ -118,7 +119,7 @@ impl CustomResource for SecurityGroup {
             return Err(error);
         };
         let id = group.group_id().unwrap_or_default();
-        let adopted = cx.adopt(id, &what, &from_tags(group.tags()))?;
+        let adopted = Created::adopt(cx, id, &what, &from_tags(group.tags()))?;
         close(cx, id).await?;
         Ok(adopted)
     }
@@ -220,7 +221,7 @@ async fn with_rules(cx: &Context, id: &str, error: Error) -> Result<Error> {
     let rules = rules.filter(|rule| security_group_rule::source(rule) == Some(id));
     let (ours, theirs): (Vec<_>, Vec<_>) = rules.partition(|rule| {
         // Another resource of the program may have made what shares the seed, and keep it.
-        !cx.alone && cx.identity.shares_seed(&from_tags(rule.tags()))
+        !cx.is_outside_component() && cx.identity.shares_seed(&from_tags(rule.tags()))
     });
     let ours = ours.iter().filter_map(|rule| rule.security_group_rule_id());
     remove::<security_group_rule::SecurityGroupRule>(cx, ours).await?;
@@ -230,7 +231,7 @@ async fn with_rules(cx: &Context, id: &str, error: Error) -> Result<Error> {
         Error::Aws(mut error) if !theirs.is_empty() => {
             let theirs = theirs.join(", ");
             // What the engine deletes at the same time has gone by now.
-            if cx.started.elapsed() > Duration::from_secs(60) {
+            if cx.elapsed() > Duration::from_secs(60) {
                 return Err(Error::failed(format!(
                     "could not delete {id}: rules of {theirs} name it, and nothing deletes them; delete them by hand, \
                      and then run this command again"

@@ -1,7 +1,7 @@
 //! `dbt-aws:ec2:SecurityGroupRule`.
 
 use super::{filter, retag, tag_specification};
-use crate::{prelude::*, words};
+use crate::prelude::*;
 use aws_sdk_ec2::types::{
     IpPermission, IpRange, PrefixListId, ResourceType, SecurityGroupRule as Found,
     SecurityGroupRuleRequest, SecurityGroupRuleUpdate, UserIdGroupPair,
@@ -182,7 +182,8 @@ impl CustomResource for SecurityGroupRule {
             .during(format!("look for {what}"))?;
         let mut rules = there.security_group_rules().iter();
         match rules.find(|rule| is_same(rule, inputs)) {
-            Some(rule) => cx.adopt(
+            Some(rule) => Created::adopt(
+                cx,
                 rule.security_group_rule_id().unwrap_or_default(),
                 &what,
                 &from_tags(rule.tags()),
@@ -244,7 +245,7 @@ impl CustomResource for SecurityGroupRule {
             importable(id, [("an IPv6 block", rule.cidr_ipv6().is_some())])?;
         }
         let word = rule.ip_protocol().unwrap_or_default();
-        let protocol = crate::props::Enum::from_word(word).ok_or_else(|| {
+        let protocol = pulumi_aws_framework::props::Enum::from_word(word).ok_or_else(|| {
             Error::failed(format!(
                 "{id} is of protocol {word}, which this resource does not know"
             ))
@@ -299,7 +300,7 @@ impl CustomResource for SecurityGroupRule {
 }
 
 fn protocol_word(protocol: Protocol) -> &'static str {
-    crate::props::Enum::word(protocol)
+    pulumi_aws_framework::props::Enum::word(protocol)
 }
 
 /// The rule as a create takes it. Without ports AWS expects -1.

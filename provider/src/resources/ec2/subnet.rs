@@ -1,7 +1,8 @@
 //! `dbt-aws:ec2:Subnet`.
 
+use super::Zone;
 use super::{filter, guardduty, lingers, refused, retag, sweep_nat_gateways, tag_specification};
-use crate::{aws::Zone, prelude::*};
+use crate::prelude::*;
 use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, Subnet as Found};
 
 /// A part of a VPC's addresses, in one availability zone.
@@ -134,7 +135,8 @@ impl CustomResource for Subnet {
             .await
             .during(format!("look for {what}"))?;
         match there.subnets().first() {
-            Some(subnet) => cx.adopt(
+            Some(subnet) => Created::adopt(
+                cx,
                 subnet.subnet_id().unwrap_or_default(),
                 &what,
                 &from_tags(subnet.tags()),
@@ -244,7 +246,7 @@ fn at<'a>(zones: &'a [Zone], index: i64, excluded: &[String]) -> Option<&'a Zone
 /// The name of the region's zone at that place.
 async fn zone_at(cx: &Context, index: i64, excluded: &[String]) -> Result<String> {
     let zones = super::zones(&cx.aws).await?;
-    let zone = at(zones, index, excluded);
+    let zone = at(&zones, index, excluded);
     zone.map(|zone| zone.name.clone()).ok_or_else(|| {
         let names: Vec<_> = zones.iter().map(|zone| zone.name.as_str()).collect();
         let without = match excluded {
@@ -263,7 +265,7 @@ async fn zone_at(cx: &Context, index: i64, excluded: &[String]) -> Result<String
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{identity::Seen, resource::erase};
+    use pulumi_aws_framework::{identity::Seen, resource::erase};
 
     fn properties(zone: &[(&str, Value)]) -> Properties {
         let place = [

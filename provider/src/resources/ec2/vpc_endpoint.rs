@@ -1,15 +1,14 @@
 //! `dbt-aws:ec2:VpcEndpoint`.
 
 use super::{retag, tag_specification, with_token};
-use crate::{
-    aws,
-    prelude::*,
-    props::{Text, Type},
-    resource::REGION,
-    resources::iam::policy,
-};
+use crate::{prelude::*, resources::iam::policy};
 use aws_sdk_ec2::types::{
     ResourceType, State as EndpointState, VpcEndpoint as Found, VpcEndpointType,
+};
+use pulumi_aws_framework::{
+    aws,
+    props::{Text, Type},
+    resource::REGION,
 };
 
 /// A way to S3 or DynamoDB that does not leave AWS's network.
@@ -247,7 +246,10 @@ pub(super) async fn remove(cx: &Context, id: &str) -> Result<()> {
     match answer.unsuccessful().first().and_then(|u| u.error()) {
         Some(error) => {
             let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
-            Err(aws::Error::told(what, text(error.code()), text(error.message())).into())
+            Err(
+                aws::Error::from_batch_failure(what, text(error.code()), text(error.message()))
+                    .into(),
+            )
         }
         None => Ok(()),
     }

@@ -7,15 +7,15 @@ use self::{
     age::age,
     push::{push, refuse, repository},
 };
-use crate::{
-    context::Severity, prelude::*, resources::ecs::task_definition::TaskDefinitionCpuArchitecture,
-};
+use crate::{prelude::*, resources::ecs::task_definition::TaskDefinitionCpuArchitecture};
 use aws_sdk_ecr::types::ImageIdentifier;
 use dbt_aws_image::{
     Built, Contents, DEFAULT_BASE, Dbt, Digest, Fingerprint, Images, Platform, Project, Reference,
-    Spec, is_engine, printable_line,
+    Spec, is_engine,
 };
 use jiff::{Zoned, tz::TimeZone};
+use outside::printable_line;
+use pulumi_aws_framework::context::Severity;
 use std::path::PathBuf;
 
 /// The image of a dbt project, made and pushed without Docker.

@@ -1,9 +1,10 @@
 //! `dbt-aws:ecr:Repository`.
 
-use crate::{prelude::*, props::Enum as _, words};
+use crate::{keys, prelude::*};
 use aws_sdk_ecr::types::{
     EncryptionConfiguration, EncryptionType, ImageScanningConfiguration, Repository as Found,
 };
+use pulumi_aws_framework::props::Enum as _;
 
 /// A place for a container image's versions.
 #[derive(Debug)]
@@ -33,7 +34,7 @@ pub struct RepositoryInputs {
     #[prop(default = false)]
     pub scan_on_push: bool,
     /// The ARN of the KMS key that encrypts the images, not that of an alias. Default: ECR's own AES-256.
-    #[prop(replace, check = formats::key)]
+    #[prop(replace, check = keys::key)]
     pub kms_key_arn: Option<String>,
     /// Which images expire, and when: an object of `rules`.
     ///
@@ -186,7 +187,7 @@ impl CustomResource for Repository {
                     .first()
                     .and_then(|r| r.repository_arn());
                 let tags = tags(cx, arn.unwrap_or_default()).await?;
-                cx.adopt(name, &what, &tags)
+                Created::adopt(cx, name, &what, &tags)
             }
             Err(error) => Err(error),
         }

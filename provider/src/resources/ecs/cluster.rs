@@ -1,9 +1,10 @@
 //! `dbt-aws:ecs:Cluster`.
 
 use super::retag;
-use crate::{prelude::*, props::Enum as _, words};
+use crate::prelude::*;
 use aws_sdk_ecs::types::{Cluster as Described, ClusterField, ClusterSetting, ClusterSettingName};
 use futures::future::try_join_all;
+use pulumi_aws_framework::props::Enum as _;
 
 /// A place for tasks.
 #[derive(Debug)]
@@ -61,7 +62,7 @@ impl CustomResource for Cluster {
         let made_here = Naming::is_ours(&name, &cx.identity.generation);
         let may_be_there = !made_here || !cx.is_first();
         if may_be_there && let Some(there) = describe(cx, &name).await? {
-            return cx.adopt(name, &what, &from_tags(there.tags()));
+            return Created::adopt(cx, name, &what, &from_tags(there.tags()));
         }
         cx.aws
             .ecs()

@@ -2,11 +2,12 @@
 
 pub use super::linux::*;
 
-use crate::{prelude::*, props::Enum as _, words};
+use crate::prelude::*;
 use aws_sdk_ecs::types::{
     ContainerCondition, ContainerDefinition, ContainerDependency, KeyValuePair, LinuxParameters,
     LogConfiguration, LogDriver, MountPoint, Secret, TaskDefinition, Volume,
 };
+use pulumi_aws_framework::props::Enum as _;
 
 use dbt_aws_image::{Error as ImageError, Reference};
 
@@ -126,7 +127,7 @@ pub(super) fn failures(
     }
     for (i, container) in containers.iter().enumerate() {
         let mut fail = |path: &str, reason: String| {
-            let path = crate::props::join_index(i, path);
+            let path = pulumi_aws_framework::props::join_index(i, path);
             found.push(Failure { path, reason });
         };
         if names[..i].contains(&container.name.as_str()) {

@@ -3,11 +3,7 @@
 mod revisions;
 
 use super::{container, container::TaskDefinitionContainer, retag, size::check_size};
-use crate::{
-    prelude::*,
-    props::{Enum as _, diff::differences},
-    words,
-};
+use crate::prelude::*;
 use aws_sdk_ecs::{
     config::{Builder as Config, retry::RetryConfig},
     operation::describe_task_definition::DescribeTaskDefinitionOutput,
@@ -17,6 +13,7 @@ use aws_sdk_ecs::{
         TaskDefinitionStatus, Volume,
     },
 };
+use pulumi_aws_framework::props::{Enum as _, diff::differences};
 use revisions::{erase, list, remove};
 
 /// What a task runs, on Fargate.
@@ -178,7 +175,7 @@ impl CustomResource for TaskDefinition {
         let may_be_there = !made_here || !cx.is_first();
         if may_be_there && let Some(there) = describe(cx, &family).await? {
             let what = format!("the task definition {family}");
-            return cx.adopt(family, &what, &from_tags(there.tags()));
+            return Created::adopt(cx, family, &what, &from_tags(there.tags()));
         }
         // The SDK would register a second when the answer to the first is lost.
         let once = Config::new().retry_config(RetryConfig::disabled());

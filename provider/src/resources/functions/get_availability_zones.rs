@@ -1,6 +1,7 @@
 //! `dbt-aws:index:getAvailabilityZones`.
 
-use crate::{aws::Aws, prelude::*, resource::Function, resources::ec2::zones};
+use crate::{prelude::*, resources::ec2::zones};
+use pulumi_aws_framework::{aws::Aws, function::Function};
 
 /// Looks up the availability zones of the configured region.
 #[derive(Debug)]

@@ -1,6 +1,7 @@
 //! `dbt-aws:index:getCallerIdentity`.
 
-use crate::{aws::Aws, prelude::*, resource::Function};
+use crate::prelude::*;
+use pulumi_aws_framework::{aws::Aws, function::Function};
 
 /// Looks up whose credentials the provider uses.
 #[derive(Debug)]

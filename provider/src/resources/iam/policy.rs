@@ -1,6 +1,6 @@
 //! Policy documents as typed properties, and their way to and from AWS's JSON.
 
-use crate::{prelude::*, words};
+use crate::prelude::*;
 use serde_json::{Map, Value as Document, json};
 
 words! {
@@ -286,7 +286,10 @@ impl PolicyStatement {
         let list = |set: &Option<Set<String>>| set.as_ref().map(|set| json!(set));
         let map = |by: &Option<BTreeMap<String, Set<String>>>| by.as_ref().map(|by| json!(by));
         put("Sid", self.sid.as_ref().map(|sid| json!(sid)));
-        put("Effect", Some(json!(crate::props::Enum::word(self.effect))));
+        put(
+            "Effect",
+            Some(json!(pulumi_aws_framework::props::Enum::word(self.effect))),
+        );
         put("Principal", map(&self.principals));
         put("NotPrincipal", map(&self.not_principals));
         put("Action", list(&self.actions));
@@ -418,7 +421,7 @@ fn text(document: &Document) -> String {
         (start.starts_with("arn:") && start.ends_with(":iam")).then(|| account.to_owned())
     });
     let text = account.unwrap_or(text);
-    serde_json::from_str(&text).map_or(text, |number| crate::props::digits(&number))
+    serde_json::from_str(&text).map_or(text, |number| pulumi_aws_framework::props::digits(&number))
 }
 
 #[cfg(test)]

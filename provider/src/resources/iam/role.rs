@@ -129,7 +129,10 @@ impl CustomResource for Role {
         let inline = check.value("inlinePolicies").unwrap_or_default();
         let mut known = Vec::new();
         for name in check.keys("inlinePolicies") {
-            let path = crate::props::join("inlinePolicies", &crate::props::join(&name, ""));
+            let path = pulumi_aws_framework::props::join(
+                "inlinePolicies",
+                &pulumi_aws_framework::props::join(&name, ""),
+            );
             if let Err(reason) = own.check(&name) {
                 check.fail(&path, reason);
             }
@@ -173,7 +176,7 @@ impl CustomResource for Role {
                 let there = cx.aws.iam().get_role().role_name(&name).send().await;
                 let there = there.during(format!("look at {what}"))?;
                 let tags = there.role.map(|r| from_tags(r.tags())).unwrap_or_default();
-                cx.adopt(name, &what, &tags)
+                Created::adopt(cx, name, &what, &tags)
             }
             Err(error) => Err(error),
         }
@@ -280,7 +283,7 @@ impl CustomResource for Role {
         let Err(error) = delete().await else {
             return Ok(());
         };
-        if error.class() != Some(crate::aws::Class::InUse) {
+        if error.class() != Some(pulumi_aws_framework::aws::Class::InUse) {
             return Err(error);
         }
         // Somebody else may have given it more.

@@ -1,6 +1,6 @@
 //! `dbt-aws:logs:LogGroup`.
 
-use crate::prelude::*;
+use crate::{keys, prelude::*};
 
 /// Where a program's log lines go.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub struct LogGroupInputs {
     pub retention_days: Option<i32>,
     /// The ARN of the KMS key that encrypts the lines, not that of an alias; its policy must let CloudWatch Logs use it.
     /// Default: a key of CloudWatch's own.
-    #[prop(default = None, check = formats::key)]
+    #[prop(default = None, check = keys::key)]
     pub kms_key_arn: Option<String>,
     /// Tags.
     pub tags: Option<Tags>,
@@ -92,7 +92,7 @@ impl CustomResource for LogGroup {
                 Ok(Created::Known(name.to_owned(), LogGroupOutputs { arn }))
             }
             Err(error) if error.is_already_exists() => {
-                cx.adopt(name, &what, &tags_of(cx, &arn(cx, name).await?).await?)
+                Created::adopt(cx, name, &what, &tags_of(cx, &arn(cx, name).await?).await?)
             }
             Err(error) => Err(error),
         }

@@ -6,12 +6,9 @@ mod rules;
 mod waits;
 
 use super::{add_tags, retag};
-use crate::{
-    prelude::*,
-    props::{Enum as _, diff::differences},
-    words,
-};
+use crate::{keys, prelude::*};
 use aws_sdk_rds::types::{DatabaseInsightsMode, DbInstance};
+use pulumi_aws_framework::props::{Enum as _, diff::differences};
 
 /// A database server.
 #[derive(Debug)]
@@ -55,7 +52,7 @@ pub struct InstanceInputs {
     #[prop(replace, default = true)]
     pub storage_encrypted: bool,
     /// The ARN of the KMS key that encrypts the storage, not that of an alias. Default: the account's `aws/rds`.
-    #[prop(replace, check = formats::key)]
+    #[prop(replace, check = keys::key)]
     pub kms_key_arn: Option<String>,
     /// Whether there is a standby in another Availability Zone (Multi-AZ). Default: `false`.
     #[prop(default = false)]
@@ -219,7 +216,7 @@ impl CustomResource for Instance {
         let Some(there) = waits::described(cx, id).await? else {
             return make().await.map(|()| id.into());
         };
-        let adopted = cx.adopt(id, &what, &from_tags(there.tag_list()))?;
+        let adopted = Created::adopt(cx, id, &what, &from_tags(there.tag_list()))?;
         if there.db_instance_status() == Some("deleting") {
             waits::wait_until_gone(cx, id).await?;
             return make().await.map(|()| id.into());

@@ -96,7 +96,7 @@ impl CustomResource for ParameterGroup {
             ),
             Err(error) if error.is_already_exists() => {
                 let arn = arn(cx, "pg", name).await?;
-                cx.adopt(name, &what, &tags_of(cx, &arn).await?)
+                Created::adopt(cx, name, &what, &tags_of(cx, &arn).await?)
             }
             Err(error) => Err(error),
         }

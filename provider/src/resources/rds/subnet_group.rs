@@ -85,7 +85,7 @@ impl CustomResource for SubnetGroup {
             }),
             Err(error) if error.is_already_exists() => {
                 let arn = arn(cx, "subgrp", name).await?;
-                cx.adopt(name, &what, &tags_of(cx, &arn).await?)
+                Created::adopt(cx, name, &what, &tags_of(cx, &arn).await?)
             }
             Err(error) => Err(error),
         }

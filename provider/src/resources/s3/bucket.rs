@@ -4,8 +4,9 @@ mod contents;
 mod lifecycle;
 mod settings;
 
-use crate::{aws::Class, prelude::*};
+use crate::{keys, prelude::*};
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
+use pulumi_aws_framework::aws::Class;
 use std::net::Ipv4Addr;
 
 /// A bucket of objects.
@@ -21,7 +22,7 @@ pub struct BucketInputs {
     pub bucket: Option<String>,
     /// The ARN of the KMS key that encrypts objects, with a bucket key to keep the number of KMS calls low. Default: a
     /// key of S3's own (SSE-S3).
-    #[prop(default = None, check = formats::key_or_alias)]
+    #[prop(default = None, check = keys::key_or_alias)]
     pub kms_key_arn: Option<String>,
     /// Whether older versions of objects are kept. Default: `false`.
     #[prop(default = false)]
@@ -360,7 +361,7 @@ async fn adopt(
         settings::tag(cx, name, inputs).await?;
         return Ok(Created::Adopted(name.to_owned()));
     }
-    cx.adopt(name, &format!("the bucket {name}"), &tags)
+    Created::adopt(cx, name, &format!("the bucket {name}"), &tags)
 }
 
 async fn exists(cx: &Context, name: &str) -> Result<bool> {

@@ -1,7 +1,7 @@
 //! `dbt-aws:scheduler:Schedule`.
 
 use super::{daylight, expression, never, timezone};
-use crate::{identity::MARKER, prelude::*, props::Enum as _, words};
+use crate::{keys, prelude::*};
 use aws_sdk_scheduler::{
     operation::get_schedule::GetScheduleOutput,
     types::{
@@ -10,6 +10,7 @@ use aws_sdk_scheduler::{
     },
 };
 use aws_smithy_types::{DateTime, date_time::Format};
+use pulumi_aws_framework::props::Enum as _;
 
 /// What calls a target at given times.
 #[derive(Debug)]
@@ -82,7 +83,7 @@ pub struct ScheduleInputs {
     /// What it calls.
     pub target: ScheduleTarget,
     /// The ARN of the KMS key that encrypts the input. Default: a key of AWS's.
-    #[prop(default = None, check = formats::key_or_alias)]
+    #[prop(default = None, check = keys::key_or_alias)]
     pub kms_key_arn: Option<String>,
 }
 
@@ -208,8 +209,10 @@ impl CustomResource for Schedule {
             }
             Err(error) if error.is_already_exists() => {
                 let there = get(cx, &id).await?;
-                let tags = there.map(|t| marker(t.description())).unwrap_or_default();
-                cx.adopt(id, &what, &tags)
+                let tags = there
+                    .map(|t| marker(cx, t.description()))
+                    .unwrap_or_default();
+                Created::adopt(cx, id, &what, &tags)
             }
             Err(error) => Err(error),
         }
@@ -254,7 +257,7 @@ impl CustomResource for Schedule {
         let Some(there) = get(cx, id).await? else {
             return Ok(None);
         };
-        if known.is_none() && !cx.identity.shares_seed(&marker(there.description())) {
+        if known.is_none() && !cx.identity.shares_seed(&marker(cx, there.description())) {
             importable(&format!("the schedule {id}"), foreign(&there))?;
         }
         let (group, name) = parts(id)?;
@@ -342,13 +345,14 @@ async fn get(cx: &Context, id: &str) -> Result<Option<GetScheduleOutput>> {
 
 /// The marker: a schedule has no tags, but a description.
 fn description(cx: &Context) -> String {
-    format!("{MARKER}={}", cx.identity.marker())
+    format!("{}={}", cx.identity.marker_key(), cx.identity.marker())
 }
 
-fn marker(description: Option<&str>) -> Tags {
-    let marker = description.and_then(|d| d.strip_prefix(MARKER)?.strip_prefix('='));
+fn marker(cx: &Context, description: Option<&str>) -> Tags {
+    let key = cx.identity.marker_key();
+    let marker = description.and_then(|d| d.strip_prefix(&key)?.strip_prefix('='));
     marker
-        .map(|m| (MARKER.to_owned(), m.to_owned()))
+        .map(|marker| (key.clone(), marker.to_owned()))
         .into_iter()
         .collect()
 }

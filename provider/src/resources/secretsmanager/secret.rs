@@ -1,7 +1,8 @@
 //! `dbt-aws:secretsmanager:Secret`.
 
-use crate::{aws, prelude::*};
+use crate::{keys, prelude::*};
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
+use pulumi_aws_framework::aws;
 
 /// A value kept in Secrets Manager.
 #[derive(Debug)]
@@ -17,7 +18,7 @@ pub struct SecretInputs {
     #[prop(default = None, check = description)]
     pub description: Option<String>,
     /// The ARN of the KMS key that encrypts it. Default: the account's `aws/secretsmanager`.
-    #[prop(default = None, check = formats::key_or_alias)]
+    #[prop(default = None, check = keys::key_or_alias)]
     pub kms_key_arn: Option<String>,
     /// For how many days it can be restored after it was deleted: 7 to 30, or 0 to delete it at once. Default: 0, so
     /// that a destroy leaves nothing behind.
@@ -199,7 +200,7 @@ impl CustomResource for Secret {
                  --force-delete-without-recovery --secret-id {name}`, wait, or choose another name"
             )));
         }
-        let adopted = cx.adopt(name, &what, &tags)?;
+        let adopted = Created::adopt(cx, name, &what, &tags)?;
         if waits {
             cx.aws
                 .secretsmanager()

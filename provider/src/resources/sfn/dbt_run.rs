@@ -7,11 +7,10 @@ mod input;
 
 pub(crate) use input::{LONGEST, overrides};
 
-use crate::{
+use crate::prelude::*;
+use pulumi_aws_framework::{
     aws::{console, partition},
     formats, identity,
-    prelude::*,
-    words,
 };
 use serde_json::{Value as Document, json};
 

@@ -2,7 +2,8 @@
 //!
 //! See [the Amazon States Language](https://states-language.net/spec.html).
 
-use crate::{prelude::*, props::below};
+use crate::prelude::*;
+use pulumi_aws_framework::props::below;
 use serde_json::{Map, Value as Json};
 
 type States = Map<String, Json>;

@@ -4,7 +4,7 @@ use super::{
     dbt_run::{self, StateMachineDbtRun},
     definition,
 };
-use crate::{prelude::*, props::Enum as _, words};
+use crate::prelude::*;
 use aws_sdk_sfn::{
     operation::describe_state_machine::DescribeStateMachineOutput,
     types::{
@@ -13,6 +13,7 @@ use aws_sdk_sfn::{
     },
 };
 use futures::future::try_join_all;
+use pulumi_aws_framework::props::Enum as _;
 
 /// A workflow: states and the ways between them.
 #[derive(Debug)]
@@ -169,7 +170,7 @@ impl CustomResource for StateMachine {
         if !Naming::is_ours(&name, &cx.identity.generation)
             && let Some((arn, tags)) = there(cx, &name).await?
         {
-            return cx.adopt(arn, &what, &tags);
+            return Created::adopt(cx, arn, &what, &tags);
         }
         let made = cx
             .aws
@@ -193,7 +194,7 @@ impl CustomResource for StateMachine {
             // AWS answers a create that differs in role or tags alone with the machine that an earlier one left.
             Ok(made) => Ok(Created::Adopted(made.state_machine_arn)),
             Err(error) if error.is_already_exists() => match there(cx, &name).await? {
-                Some((arn, tags)) => cx.adopt(arn, &what, &tags),
+                Some((arn, tags)) => Created::adopt(cx, arn, &what, &tags),
                 None => Err(error),
             },
             Err(error) => Err(error),

@@ -1,6 +1,6 @@
 //! `dbt-aws:sqs:Queue`.
 
-use crate::{prelude::*, resources::iam::policy};
+use crate::{keys, prelude::*, resources::iam::policy};
 use aws_sdk_sqs::types::QueueAttributeName;
 use std::time::Instant;
 
@@ -24,7 +24,7 @@ pub struct QueueInputs {
     #[prop(default = None)]
     pub sqs_managed_sse: Option<bool>,
     /// The ARN of the KMS key that encrypts messages. Excludes `sqsManagedSse`.
-    #[prop(default = None, check = formats::key_or_alias)]
+    #[prop(default = None, check = keys::key_or_alias)]
     pub kms_key_arn: Option<String>,
     /// Who may use the queue, besides its own account: a policy document.
     #[prop(default = None)]
@@ -113,7 +113,7 @@ impl CustomResource for Queue {
         let mine = Naming::is_ours(name, &cx.identity.generation);
         let url = if mine { None } else { url(cx, name).await? };
         if let Some(url) = url {
-            return cx.adopt(&url, &what, &tags_of(cx, &url).await?);
+            return Created::adopt(cx, &url, &what, &tags_of(cx, &url).await?);
         }
         let attributes = attributes(inputs)
             .into_iter()
@@ -139,7 +139,7 @@ impl CustomResource for Queue {
                 Ok(Created::Known(url.clone(), QueueOutputs { arn, url }))
             }
             Err(error) if error.is_already_exists() => match self::url(cx, name).await? {
-                Some(url) => cx.adopt(&url, &what, &tags_of(cx, &url).await?),
+                Some(url) => Created::adopt(cx, &url, &what, &tags_of(cx, &url).await?),
                 None => Err(error),
             },
             Err(error) => Err(error),

@@ -83,7 +83,7 @@ async fn the_default_security_group_is_closed() {
     let read = stack.provider.read(&vpc).await.expect("reads");
     let read = read.expect("is there");
     let closed_now = &read.outputs["closeDefaultSecurityGroup"];
-    assert_eq!(*closed_now, dbt_aws::value::Value::Bool(false));
+    assert_eq!(*closed_now, pulumi_aws_framework::value::Value::Bool(false));
     let updated = stack.provider.update(&read, &vpc.inputs, false).await;
     updated.expect("updates");
     let found = group();

@@ -1,7 +1,7 @@
 //! What the configuration says goes before the environment, and is refused where it says something wrong.
 
 use super::{always, refusal};
-use dbt_aws::{
+use pulumi_aws_framework::{
     pulumirpc as rpc,
     value::{Properties, Value},
     wire::to_struct,
@@ -78,7 +78,7 @@ async fn check(provider: &Provider, given: &Json) -> (Properties, Vec<String>) {
     };
     let answer = provider.client().check_config(request).await;
     let answer = answer.expect("checks").into_inner();
-    let inputs = dbt_aws::wire::from_struct(answer.inputs);
+    let inputs = pulumi_aws_framework::wire::from_struct(answer.inputs);
     (inputs, failures(&answer.failures))
 }
 
@@ -381,8 +381,8 @@ async fn wrong_configuration() {
     let provider = Provider::start(&[]).await;
     let role = "arn:aws:iam::111122223333:role/deployer";
     let check = async |given: &Json| {
-        let request = dbt_aws::pulumirpc::CheckRequest {
-            news: Some(dbt_aws::wire::to_struct(&properties(given))),
+        let request = pulumi_aws_framework::pulumirpc::CheckRequest {
+            news: Some(pulumi_aws_framework::wire::to_struct(&properties(given))),
             ..Default::default()
         };
         let answer = provider

@@ -1,7 +1,7 @@
 //! What the platform expands to upon what a stack has.
 
 use super::*;
-use crate::component::recorder::{Recording, record_upon};
+use crate::components::recorder::{Recording, record_upon};
 use expect_test::expect;
 
 fn from(sources: &serde_json::Value) -> Properties {
@@ -13,7 +13,7 @@ fn entrances(recording: &Recording) -> Vec<String> {
     let rules = recording.registrations.values();
     let own =
         rules.filter(|r| r.name.starts_with("shop-warehouse-from-") && !r.name.ends_with("tasks"));
-    let line = |r: &crate::component::Registration| {
+    let line = |r: &pulumi_aws_framework::component::Registration| {
         let who = |key: &str| r.inputs.get(key).map(Value::plain).unwrap_or_default();
         let who = [who("cidrBlock"), who("sourceSecurityGroupId")];
         let who: Vec<_> = who.iter().filter_map(Value::as_str).collect();

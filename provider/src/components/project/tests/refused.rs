@@ -1,7 +1,7 @@
 //! What is refused because a child would.
 
 use super::*;
-use crate::component::trial::{each_is_refused, every_input_is_told, refused};
+use crate::components::trial::{each_is_refused, every_input_is_told, refused};
 
 #[tokio::test]
 async fn what_a_child_refuses_is_refused_first() {

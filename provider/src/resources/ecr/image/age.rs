@@ -1,8 +1,8 @@
 //! The age of a base image.
 
-use crate::context::Severity;
 use dbt_aws_image::{Base, Reference};
 use jiff::civil::Date;
+use pulumi_aws_framework::context::Severity;
 
 /// How many days a base image is used without a warning.
 const OLD: i32 = 90;

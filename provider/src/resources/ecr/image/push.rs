@@ -1,12 +1,10 @@
 //! How an image comes into its repository.
 
 use super::{ImageInputs, ImageOutputs, outputs, spec};
-use crate::{
-    aws::{self, Aws, Clients},
-    prelude::*,
-};
+use crate::prelude::*;
 use aws_sdk_ecr::types::{ImageFailure, ImageFailureCode};
 use dbt_aws_image::{Built, Credentials, Images, Login, Reference, Registry, Spec, ecr_registry};
+use pulumi_aws_framework::aws::{self, Aws, Clients};
 use std::sync::Arc;
 
 /// What ECR tells of an image within an answer that succeeds. That the image is not there is no failure.
@@ -19,7 +17,7 @@ pub(super) fn refuse(what: &str, failures: &[ImageFailure]) -> Result<()> {
         None => Ok(()),
         Some((code, reason)) => {
             let reason = reason.unwrap_or_default().to_owned();
-            Err(aws::Error::told(what, code.as_str().to_owned(), reason).into())
+            Err(aws::Error::from_batch_failure(what, code.as_str().to_owned(), reason).into())
         }
     }
 }
@@ -35,11 +33,10 @@ pub(super) async fn push(
     let (login, ()) = tokio::join!(token(&cx.aws), work.connect());
     let login = login?;
     let registry = Registry {
-        host: cx
-            .aws
-            .registry_endpoint()
-            .map_or(host, |url| url.trim_end_matches('/'))
-            .to_owned(),
+        host: cx.aws.endpoint("registry").map_or_else(
+            || host.to_owned(),
+            |url| url.trim_end_matches('/').to_owned(),
+        ),
         repository: name.to_owned(),
         credentials: login.clone(),
         owner: cx.identity.generation.clone(),
@@ -54,7 +51,7 @@ pub(super) async fn push(
     };
     let made = tokio::select! {
         made = work.build_and_push(&spec, &registry, previous) => made,
-        () = cx.cancel.cancelled() => return Err(Error::Cancelled(format!("pushing to {name}"))),
+        () = cx.cancelled() => return Err(Error::Cancelled(format!("pushing to {name}"))),
     };
     let made = made
         .map_err(|e| Error::failed(format!("could not make the image of {}: {e}", inputs.path)))?;
@@ -115,7 +112,7 @@ pub(super) fn repository(url: &str) -> Result<(&str, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aws::Configuration;
+    use pulumi_aws_framework::aws::Configuration;
 
     #[test]
     fn a_failure_within_an_answer_counts_unless_the_image_is_gone() {
@@ -137,7 +134,7 @@ mod tests {
             max_retries: Some(0),
             ..Default::default()
         };
-        let aws = Arc::new(Aws::new(configuration, "eu-west-1".to_owned()));
+        let aws = Arc::new(Aws::new("dbt-aws", configuration, "eu-west-1".to_owned()));
         let own = Some(Credentials {
             username: "AWS".to_owned(),
             password: "token".to_owned(),

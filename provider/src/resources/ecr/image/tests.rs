@@ -1,5 +1,5 @@
 use super::*;
-use crate::{
+use pulumi_aws_framework::{
     identity::Seen,
     resource::{Checked, erase},
 };

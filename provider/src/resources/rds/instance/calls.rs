@@ -6,14 +6,14 @@ use super::{
     rules, state,
     waits::{described, wait, wait_until_gone, wait_until_settled},
 };
-use crate::{
-    identity::random,
-    prelude::*,
-    props::{Enum, diff::differences},
-};
+use crate::prelude::*;
 use aws_sdk_rds::{
     operation::modify_db_instance::builders::ModifyDbInstanceInputBuilder,
     types::{DatabaseInsightsMode, DbInstance},
+};
+use pulumi_aws_framework::{
+    identity::random,
+    props::{Enum, diff::differences},
 };
 
 /// For how long Performance Insights keeps what it records, in days: AWS takes nothing else with these modes.
@@ -295,7 +295,7 @@ pub(super) async fn modify(
         return Ok(());
     }
     modify
-        .send_with(cx.aws.rds())
+        .send_with(&cx.aws.rds())
         .await
         .during(format!("update the database {id}"))
         .map_err(|error| with_classes(cx, error, new))?;
@@ -427,10 +427,9 @@ mod tests {
 
     #[test]
     fn storage_grows_by_a_tenth() {
-        let mut inputs = crate::props::decode::<InstanceInputs>(&Properties::from_iter([(
-            "instanceClass".to_owned(),
-            "db.t4g.micro".into(),
-        )]));
+        let mut inputs = pulumi_aws_framework::props::decode::<InstanceInputs>(
+            &Properties::from_iter([("instanceClass".to_owned(), "db.t4g.micro".into())]),
+        );
         let inputs = inputs.as_mut().expect("decodes");
         let mut grown = |wanted, most| {
             inputs.allocated_storage = wanted;

@@ -175,10 +175,9 @@ mod tests {
 
     #[test]
     fn a_version_is_fulfilled_by_what_aws_chose() {
-        let mut inputs = crate::props::decode::<InstanceInputs>(&Properties::from_iter([(
-            "instanceClass".to_owned(),
-            "db.t4g.micro".into(),
-        )]))
+        let mut inputs = pulumi_aws_framework::props::decode::<InstanceInputs>(
+            &Properties::from_iter([("instanceClass".to_owned(), "db.t4g.micro".into())]),
+        )
         .unwrap();
         let cases = [
             ("17.2", "17", true, true),

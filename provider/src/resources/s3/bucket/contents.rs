@@ -1,8 +1,9 @@
 //! What a bucket holds.
 
-use crate::{aws, context::Phase, prelude::*};
+use crate::prelude::*;
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use futures::future::try_join_all;
+use pulumi_aws_framework::{aws, context::Phase};
 
 /// How many batches are deleted at a time; S3 lists and deletes 1000 keys in one.
 const PARALLEL: usize = 4;
@@ -19,7 +20,7 @@ pub(super) async fn remove(cx: &Context, bucket: &str) -> Result<()> {
             return Ok(());
         }
         let state = format!("{removed} objects are gone");
-        if cx.cancel.is_cancelled() {
+        if cx.is_cancelled() {
             return Err(Error::Cancelled(format!(
                 "emptying the bucket {bucket} ({state})"
             )));
@@ -73,7 +74,7 @@ async fn delete(cx: &Context, bucket: &str, batch: Vec<ObjectIdentifier>) -> Res
         let key = error.key().unwrap_or("an object");
         let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
         let what = format!("delete {key} of the bucket {bucket}");
-        Err(aws::Error::told(what, text(error.code()), text(error.message())).into())
+        Err(aws::Error::from_batch_failure(what, text(error.code()), text(error.message())).into())
     })
     .await
 }

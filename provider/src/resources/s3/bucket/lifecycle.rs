@@ -146,7 +146,7 @@ pub(super) fn foreign(rules: &[LifecycleRule]) -> Vec<(&'static str, bool)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::props::decode;
+    use pulumi_aws_framework::props::decode;
     use serde_json::json;
 
     #[test]

@@ -87,7 +87,7 @@ async fn retag(cx: &Context, bucket: &str, old: Option<&Tags>, new: Option<&Tags
 /// Takes our marker off a bucket that is kept: it is nobody's from now on.
 pub(super) async fn release(cx: &Context, bucket: &str) -> Result<()> {
     let mut tags = tags_of(cx, bucket).await?;
-    tags.remove(crate::identity::MARKER);
+    tags.remove(&cx.identity.marker_key());
     put_tags(cx, bucket, tags).await
 }
 

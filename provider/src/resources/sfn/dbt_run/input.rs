@@ -1,7 +1,8 @@
 //! What an execution is given, and what of it reaches the task.
 
 use super::{ATTEMPT, CONTAINER, PROBLEM, StateMachineDbtRun, one_line, query, text};
-use crate::{prelude::*, props::Enum as _};
+use crate::prelude::*;
+use pulumi_aws_framework::props::Enum as _;
 use serde_json::{Value as Document, json};
 
 /// The variable with an execution's own variables: the runner says which of them dbt may have.

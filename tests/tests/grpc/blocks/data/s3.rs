@@ -1,7 +1,7 @@
 //! Buckets.
 
 use super::BUCKET;
-use dbt_aws::value::Value;
+use pulumi_aws_framework::value::Value;
 use serde_json::{Value as Json, json};
 use tests::{Block, Call, Made, Marked, Stack};
 

@@ -1,7 +1,7 @@
 //! State machines, and documents in general, as AWS has them.
 
 use super::{role, trust};
-use dbt_aws::{identity::of_document, value::Value};
+use pulumi_aws_framework::{identity::of_document, value::Value};
 use serde_json::{Value as Json, json};
 use tests::{Block, Call, Made, Marked, Stack, properties};
 

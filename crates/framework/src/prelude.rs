@@ -1,0 +1,15 @@
+//! What a file of a resource or component needs.
+
+pub use crate::{
+    aws::During,
+    context::{Context, Progress, Tags},
+    error::{Error, Gone, Result},
+    formats,
+    identity::Naming,
+    output::Output,
+    props::{Cidr, Failure, Json, Payload, Property, Props, Set, check::Check},
+    resource::{CheckScope, Created, CustomResource, Form, Given, Ids, State},
+    value::{Properties, Value},
+    words,
+};
+pub use std::{collections::BTreeMap, time::Duration};

@@ -1,0 +1,396 @@
+//! The life of a resource, on one that lives in memory.
+
+mod digests;
+mod drift;
+mod failed;
+mod owned;
+
+use super::*;
+use crate::{
+    aws::{self, Class},
+    context::{Context, Tags},
+    identity::{Identity, Seen},
+    prelude::State,
+    props::{Json, Props},
+    value::Value,
+};
+use serde_json::json;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock, Mutex},
+};
+
+/// What AWS would have, by id; and what the next call fails with.
+#[derive(Default)]
+struct Cloud {
+    shelves: BTreeMap<String, (ShelfInputs, u32)>,
+    fail: Option<(&'static str, Class)>,
+    /// Whether a create's answer, or the wait for it, tells the outputs.
+    answers: bool,
+    waits: bool,
+    reads: usize,
+    /// Whether each attempt to create was a first one.
+    firsts: Vec<bool>,
+}
+
+static CLOUD: LazyLock<Mutex<BTreeMap<String, Cloud>>> = LazyLock::new(Mutex::default);
+
+fn cloud<T>(cx: &Context, f: impl FnOnce(&mut Cloud) -> T) -> T {
+    f(CLOUD
+        .lock()
+        .expect("not poisoned")
+        .entry(cx.identity.seed.clone())
+        .or_default())
+}
+
+fn failing(cx: &Context, step: &'static str) -> Result<()> {
+    let class = cloud(cx, |c| c.fail.take_if(|(at, _)| *at == step));
+    let Some((operation, class)) = class else {
+        return Ok(());
+    };
+    Err(aws::Error::new(class, operation, "no").into())
+}
+
+/// A shelf, one with `DATA` holds some.
+struct Shelf<const DATA: bool = false>;
+
+/// A shelf.
+#[derive(Clone, Debug, Props)]
+struct ShelfInputs {
+    /// The name.
+    #[prop(replace)]
+    name: Option<String>,
+    /// How deep it is.
+    #[prop(replace)]
+    depth: Option<i64>,
+    /// How wide it is.
+    width: i64,
+    /// A password.
+    password: Option<String>,
+    /// How many boards it has.
+    #[prop(default = 2)]
+    boards: i64,
+    /// Who may use it. Default: everybody.
+    #[prop(default = None)]
+    reserved: Option<String>,
+    /// How it is built.
+    #[prop(digest)]
+    plan: Option<Json>,
+    /// Tags.
+    tags: Option<Tags>,
+}
+
+/// A shelf's rest.
+#[derive(Clone, Debug, Props)]
+struct ShelfOutputs {
+    /// The ARN.
+    arn: String,
+    /// Counts changes.
+    #[prop(follows(width))]
+    revision: i64,
+}
+
+impl<const DATA: bool> CustomResource for Shelf<DATA> {
+    const DATA: bool = DATA;
+    const TOKEN: &'static str = "acme:test:Shelf";
+    const DOC: &'static str = "A shelf.";
+    const NAMING: Option<Naming> = Some(Naming {
+        field: "name",
+        longest: 40,
+        others: "-",
+        lower: true,
+    });
+    type Inputs = ShelfInputs;
+    type Outputs = ShelfOutputs;
+
+    async fn create(cx: &Context, inputs: &ShelfInputs) -> Result<Created<Self>> {
+        cloud(cx, |c| c.firsts.push(cx.is_first()));
+        failing(cx, "create")?;
+        let id = inputs.name.clone().unwrap_or_default();
+        Ok(cloud(cx, |c| match c.shelves.contains_key(&id) {
+            true => Created::Adopted(id),
+            false => {
+                c.shelves.insert(id.clone(), (inputs.clone(), 1));
+                match c.answers {
+                    true => Created::Known(id.clone(), outputs(&id, 1)),
+                    false => Created::New(id),
+                }
+            }
+        }))
+    }
+
+    async fn apply(
+        cx: &Context,
+        id: &str,
+        new: &ShelfInputs,
+        old: Option<&State<Self>>,
+    ) -> Result<()> {
+        let settings = |i: &ShelfInputs| (i.width, i.boards, i.reserved.clone(), i.plan.clone());
+        if old.is_none_or(|old| settings(&old.inputs) == settings(new)) {
+            return failing(cx, "apply");
+        }
+        cloud(cx, |c| {
+            let shelf = c.shelves.get_mut(id).expect("is there");
+            *shelf = (
+                ShelfInputs {
+                    tags: shelf.0.tags.clone(),
+                    ..new.clone()
+                },
+                shelf.1 + 1,
+            );
+        });
+        failing(cx, "apply")
+    }
+
+    async fn ready(cx: &Context, id: &str) -> Result<Option<ShelfOutputs>> {
+        Ok(cloud(cx, |c| {
+            c.waits.then(|| outputs(id, c.shelves[id].1.into()))
+        }))
+    }
+
+    async fn read(
+        cx: &Context,
+        id: &str,
+        known: Option<&ShelfInputs>,
+    ) -> Result<Option<State<Self>>> {
+        cloud(cx, |c| c.reads += 1);
+        Ok(
+            cloud(cx, |c| c.shelves.get(id).cloned()).map(|(inputs, revision)| State {
+                inputs: ShelfInputs {
+                    password: known.and_then(|k| k.password.clone()),
+                    ..inputs
+                },
+                outputs: outputs(id, revision.into()),
+            }),
+        )
+    }
+
+    fn unhealthy(outputs: &ShelfOutputs) -> Option<String> {
+        (outputs.revision == 0).then(|| "is being mounted".to_owned())
+    }
+
+    async fn delete(cx: &Context, id: &str, _: &State<Self>) -> Result<()> {
+        failing(cx, "delete")?;
+        cloud(cx, |c| c.shelves.remove(id));
+        Ok(())
+    }
+}
+
+fn outputs(id: &str, revision: i64) -> ShelfOutputs {
+    ShelfOutputs {
+        arn: format!("arn:{id}"),
+        revision,
+    }
+}
+
+const URN: &str = "urn:pulumi:dev::shop::acme:test:Shelf::wide";
+
+/// A stack of its own for each test.
+struct Stack {
+    shelf: Box<dyn DynamicResource>,
+    seed: String,
+    seen: Arc<Seen>,
+    default_tags: Tags,
+}
+
+impl Stack {
+    fn new(seed: &str) -> Self {
+        Self {
+            shelf: erase::<Shelf<false>>(),
+            seed: seed.to_owned(),
+            seen: Arc::default(),
+            default_tags: Tags::new(),
+        }
+    }
+
+    fn check(&self, olds: &Properties, news: serde_json::Value) -> Properties {
+        let scope = CheckScope {
+            urn: URN,
+            provider_id: Some(&self.seed),
+            region: "eu-west-1",
+            seen: &self.seen,
+            default_tags: &match self.default_tags.is_empty() {
+                true => Value::Null,
+                false => crate::props::Property::encode(&self.default_tags),
+            },
+            rehearsal: false,
+        };
+        let Checked {
+            inputs, failures, ..
+        } = self
+            .shelf
+            .check(&scope, olds, Value::from_json(&news).into_properties());
+        assert!(failures.is_empty(), "{failures:?}");
+        inputs
+    }
+
+    fn context(&self, inputs: &Properties) -> Context {
+        let text = |key| {
+            inputs
+                .get(key)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
+        let identity = Identity {
+            package: "acme",
+            urn: URN.into(),
+            seed: self.seed.clone(),
+            generation: text(GENERATION),
+        };
+        Context {
+            default_tags: self.default_tags.clone(),
+            seen: self.seen.clone(),
+            ..Context::offline("eu-west-1", identity)
+        }
+    }
+
+    async fn create(&self, inputs: &Properties) -> Result<(String, Properties), Partial> {
+        self.shelf
+            .create(&self.context(inputs), inputs.clone())
+            .await
+    }
+
+    fn fail_next(&self, inputs: &Properties, step: &'static str, class: Class) {
+        cloud(&self.context(inputs), |c| c.fail = Some((step, class)));
+    }
+
+    fn count(&self) -> usize {
+        cloud(&self.context(&Properties::new()), |c| c.shelves.len())
+    }
+}
+
+#[tokio::test]
+async fn a_new_default_tag_changes_what_is_there() {
+    let mut stack = Stack::new("tags");
+    let before = stack.check(&Properties::new(), json!({ "width": 3 }));
+    let (_, made) = stack.create(&before).await.expect("creates");
+    let tags = |team: &str| Tags::from([("team".to_owned(), team.to_owned())]);
+    stack.default_tags = tags("data");
+    let after = stack.check(&before, json!({ "width": 3 }));
+    let diff = stack.shelf.diff(&before, &made, &after, &[]);
+    let changed: Vec<_> = diff.changes.iter().map(|c| (c.name, c.replace)).collect();
+    assert_eq!(changed, [("tags", false)]);
+
+    let mut cx = stack.context(&after);
+    let mut found = cx.tags(None);
+    found.insert("team".to_owned(), "sales".to_owned());
+    let user = cx.user_tags(&found, None);
+    assert_eq!(cx.tag_changes(user.as_ref(), None), (tags("data"), vec![]));
+
+    found.insert("seller".to_owned(), "somebody else".to_owned());
+    let user = cx.user_tags(&found, None);
+    let removed = |cx: &Context| cx.tag_changes(user.as_ref(), None).1;
+    assert_eq!(removed(&cx), ["seller"], "what is taken over is all ours");
+    cx.memory.tagged = Some(["team".to_owned()].into());
+    assert_eq!(removed(&cx), [""; 0], "an update spares the tags of others");
+    cx.default_tags = Tags::from([("name".to_owned(), "x".to_owned())]);
+    let keys: Vec<_> = cx.tags(None).into_keys().collect();
+    assert_eq!(keys, ["acme:marker", "name"], "IAM's keys have no case");
+}
+
+#[tokio::test]
+async fn a_refresh_remembers_what_cannot_be_used_yet() {
+    let stack = Stack::new("unhealthy");
+    let inputs = stack.check(&Properties::new(), json!({ "width": 3 }));
+    let (id, state) = stack.create(&inputs).await.expect("creates");
+    let cx = stack.context(&inputs);
+    cloud(&cx, |c| c.shelves.get_mut(&id).expect("is there").1 = 0);
+    let read = stack
+        .shelf
+        .read(&cx, &id, Some(inputs.clone()), state.clone());
+    let partial = read.await.expect_err("cannot be used");
+    let said = partial.error.to_string();
+    assert_eq!(
+        said,
+        format!("{id} is being mounted; run `pulumi up` to wait for it")
+    );
+    let (_, read, kept) = partial.state.expect("what there is");
+    assert_eq!((read.get(CLAIM), kept), (state.get(CLAIM), inputs));
+}
+
+#[tokio::test]
+async fn what_a_create_tells_is_not_asked_again() {
+    for (answers, waits) in [(true, false), (false, true), (false, false)] {
+        let stack = Stack::new(&format!("told-{answers}-{waits}"));
+        let inputs = stack.check(&Properties::new(), json!({ "width": 3, "password": "p" }));
+        let cx = stack.context(&inputs);
+        cloud(&cx, |c| (c.answers, c.waits) = (answers, waits));
+        let (id, mut told) = stack.create(&inputs).await.expect("creates");
+        assert_eq!(
+            cloud(&cx, |c| c.reads),
+            usize::from(!answers && !waits),
+            "{answers} {waits}"
+        );
+        let (read, _) = stack
+            .shelf
+            .read(&cx, &id, Some(inputs.clone()), Properties::new())
+            .await
+            .expect("reads")
+            .expect("is there");
+        told.remove(CLAIM);
+        assert_eq!(told, read, "{answers} {waits}");
+        stack.create(&inputs).await.expect("takes over");
+        assert!(
+            cloud(&cx, |c| c.reads) > 2,
+            "what was there may differ, and is read"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_delete_needs_no_outputs_in_the_state() {
+    let mut stack = Stack::new("bare");
+    let inputs = stack.check(&Properties::new(), json!({ "width": 3 }));
+    let (id, _) = stack.create(&inputs).await.expect("creates");
+    // A later command is another process.
+    stack.seen = Arc::default();
+    let delete = || async {
+        let cx = stack.context(&inputs);
+        stack.shelf.delete(&cx, &id, inputs.clone()).await
+    };
+    delete().await.expect("deletes");
+    assert_eq!(stack.count(), 0);
+    delete().await.expect("is gone already");
+}
+
+#[tokio::test]
+async fn previews_and_secrets() {
+    let stack = Stack::new("preview");
+    let mut inputs = stack.check(&Properties::new(), json!({ "width": 3 }));
+    inputs.insert("password".into(), Value::secret("hush".into()));
+    let preview = stack.shelf.preview_create(&inputs);
+    assert_eq!(
+        (preview.get("arn"), preview.get("width")),
+        (Some(&Value::Unknown), Some(&Value::Number(3.0)))
+    );
+    let (_, state) = stack.create(&inputs).await.expect("creates");
+    assert_eq!(
+        state.get("password"),
+        Some(&Value::secret("hush".into())),
+        "a secret in is a secret out"
+    );
+
+    let mut news = inputs.clone();
+    news.insert("width".into(), Value::Number(4.0));
+    let preview = stack.shelf.preview_update(&inputs, &state, &news);
+    assert_eq!(preview.get("arn"), state.get("arn"));
+    assert_eq!(
+        preview.get("revision"),
+        Some(&Value::Unknown),
+        "it follows the width"
+    );
+}
+
+#[test]
+fn a_change_of_region_replaces() {
+    let stack = Stack::new("region");
+    let inputs = stack.check(&Properties::new(), json!({ "width": 3, "name": "mine" }));
+    let mut news = inputs.clone();
+    news.insert(REGION.into(), "eu-west-2".into());
+    let diff = stack.shelf.diff(&inputs, &inputs, &news, &[]);
+    assert!(
+        diff.changes[0].replace && diff.delete_before_replace,
+        "a name that was chosen stays the same"
+    );
+}

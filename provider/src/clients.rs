@@ -1,0 +1,71 @@
+//! The clients of AWS's services: one for each region, made when it is first used.
+
+use pulumi_aws_framework::{aws::Clients, client_config};
+
+macro_rules! services {
+    ($($(#[$doc:meta])* $name:ident: $sdk:ident as $service:literal,)+) => {
+        /// The clients of a region's services.
+        pub(crate) trait Services {
+            $($(#[$doc])* fn $name(&self) -> $sdk::Client;)+
+            /// S3's client.
+            fn s3(&self) -> aws_sdk_s3::Client;
+        }
+
+        impl Services for Clients {
+            $(fn $name(&self) -> $sdk::Client {
+                self.shared(|own| {
+                    $sdk::Client::from_conf(client_config!($sdk, own.sdk(), own.configuration(), $service).build())
+                })
+            })+
+
+            fn s3(&self) -> aws_sdk_s3::Client {
+                self.shared(|own| {
+                    let path_style = own.configuration().s3_use_path_style;
+                    let path_style = path_style.unwrap_or_else(|| own.endpoint("s3").is_some());
+                    let config = client_config!(aws_sdk_s3, own.sdk(), own.configuration(), "s3");
+                    aws_sdk_s3::Client::from_conf(config.force_path_style(path_style).build())
+                })
+            }
+        }
+    };
+}
+
+services! {
+    /// EC2's client.
+    ec2: aws_sdk_ec2 as "ec2",
+    /// ECR's client.
+    ecr: aws_sdk_ecr as "ecr",
+    /// ECS's client.
+    ecs: aws_sdk_ecs as "ecs",
+    /// IAM's client.
+    iam: aws_sdk_iam as "iam",
+    /// CloudWatch Logs' client.
+    logs: aws_sdk_cloudwatchlogs as "logs",
+    /// RDS's client.
+    rds: aws_sdk_rds as "rds",
+    /// EventBridge Scheduler's client.
+    scheduler: aws_sdk_scheduler as "scheduler",
+    /// Secrets Manager's client.
+    secretsmanager: aws_sdk_secretsmanager as "secretsmanager",
+    /// Step Functions' client.
+    sfn: aws_sdk_sfn as "sfn",
+    /// SQS's client.
+    sqs: aws_sdk_sqs as "sqs",
+}
+
+/// The services whose endpoint the provider's configuration can name.
+pub(crate) const SERVICES: [(&str, &str); 13] = [
+    ("ec2", ""),
+    ("ecr", ""),
+    ("ecs", ""),
+    ("iam", ""),
+    ("logs", ""),
+    ("rds", ""),
+    ("registry", "the image registry of ECR"),
+    ("s3", ""),
+    ("scheduler", ""),
+    ("secretsmanager", ""),
+    ("sfn", ""),
+    ("sqs", ""),
+    ("sts", ""),
+];
