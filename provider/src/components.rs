@@ -41,18 +41,18 @@ pub(crate) fn partition(arn: &str) -> &str {
     arn.split(':').nth(1).unwrap_or("aws")
 }
 
-/// The longest name that is a place as it is.
-const LONGEST_PLACE: usize = 128;
+/// The longest name that stays as it is.
+const LONGEST: usize = 128;
 
 /// A name as a part of a path in S3 and of a log stream's name: no two names have the same. One of letters, digits and
 /// `-_.` stays as it is; any other loses what does not fit, and a hash of all of it tells it apart.
-pub(crate) fn place(name: &str) -> String {
+pub(crate) fn log_location(name: &str) -> String {
     const HASH: &str = "--";
     let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     let looks_hashed = name
         .rsplit_once(HASH)
         .is_some_and(|(_, hash)| hash.len() == of_urn("").len());
-    if name.len() <= LONGEST_PLACE
+    if name.len() <= LONGEST
         && name.chars().all(fits)
         && name.contains(|c: char| c.is_ascii_alphanumeric())
         && !looks_hashed
@@ -62,7 +62,7 @@ pub(crate) fn place(name: &str) -> String {
     let readable: String = name
         .chars()
         .map(|c| if fits(c) { c } else { '-' })
-        .take(LONGEST_PLACE)
+        .take(LONGEST)
         .collect();
     let readable = match readable.trim_matches(['-', '.']) {
         "" => "x",
@@ -73,22 +73,22 @@ pub(crate) fn place(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::place;
+    use super::log_location;
     use std::collections::BTreeSet;
 
     #[test]
     fn no_two_names_share_a_place() {
         for name in ["shop", "my-shop", "Shop_1.2", "a-1", "shop--eu"] {
-            assert_eq!(place(name), name);
+            assert_eq!(log_location(name), name);
         }
-        let taken = place("my shop");
+        let taken = log_location("my shop");
         let long = "a".repeat(300);
         let longer = format!("{long}a");
         let names = [
             "my-shop", "my shop", "my/shop", "分析", "解析", "..", ".", "-", "", "shop eu",
             "shop/eu", &taken, &long, &longer,
         ];
-        let places: BTreeSet<_> = names.iter().map(|name| place(name)).collect();
+        let places: BTreeSet<_> = names.iter().map(|name| log_location(name)).collect();
         assert_eq!(places.len(), names.len(), "{places:?}");
         for place in &places {
             let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);

@@ -35,7 +35,7 @@ pub struct Block {
     /// Properties with a default that are not changed by hand, each with the reason.
     pub steady: Vec<(&'static str, &'static str)>,
     /// Inputs that AWS does not tell, so that an import differs in them.
-    pub untold: Vec<&'static str>,
+    pub write_only: Vec<&'static str>,
     /// Why a create with other inputs makes another object beside the one that an interrupted create left.
     pub apart: Option<&'static str>,
     /// How boto3 lists this kind.
@@ -66,7 +66,7 @@ impl Default for Block {
             unchanged: Vec::new(),
             by_hand: Vec::new(),
             steady: Vec::new(),
-            untold: Vec::new(),
+            write_only: Vec::new(),
             apart: None,
             listed: Call::new("", "", json!({}), ""),
             mentions: None,
@@ -332,7 +332,7 @@ impl Life<'_> {
             .expect("is there");
         for name in names
             .iter()
-            .filter(|name| !self.block.untold.contains(&name.as_str()))
+            .filter(|name| !self.block.write_only.contains(&name.as_str()))
         {
             let told = found.inputs.get(name);
             let default = !new.inputs.contains_key(name);
@@ -397,7 +397,7 @@ impl Life<'_> {
     async fn unchanged_but_untold(&self, imported: &Made, news: &Properties) {
         let mut diff = self.stack.provider.diff(imported, news).await;
         diff.diffs
-            .retain(|name| !self.block.untold.contains(&name.as_str()));
+            .retain(|name| !self.block.write_only.contains(&name.as_str()));
         assert_eq!(
             diff.diffs,
             Vec::<String>::new(),

@@ -74,13 +74,15 @@ impl Orphans for Catalogue {
     fn list<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, (Vec<String>, Vec<Error>)> {
         let parents = urn::parts(&cx.identity.urn).types.split('$');
         let component = parents.rev().find_map(|token| self.component(token));
-        let kinds = component.map(DynamicComponent::kinds).unwrap_or_default();
+        let kinds = component
+            .map(DynamicComponent::may_orphan)
+            .unwrap_or_default();
         let all = self.resources.iter();
         let looks = all
             .filter(|r| kinds.contains(&r.token()))
             .map(|resource| async {
                 let (_, kind) = resource.token().split_once(':').unwrap_or_default();
-                let ids = resource.left(cx).await?.into_iter();
+                let ids = resource.list_orphans(cx).await?.into_iter();
                 Ok::<_, Error>(ids.map(|id| format!("{kind} {id}")).collect::<Vec<_>>())
             });
         let looks = join_all(looks.collect::<Vec<_>>());

@@ -37,7 +37,7 @@ pub trait Component: Send + Sync + Sized + 'static {
     /// The description in the schema.
     const DOC: &'static str;
     /// The tokens of the kinds of its children that may be left over: its seed looks for them at the end.
-    const KINDS: &'static [&'static str];
+    const MAY_ORPHAN: &'static [&'static str];
     /// What a program sets.
     type Inputs: Props + Lift;
     /// What it answers.
@@ -48,7 +48,10 @@ pub trait Component: Send + Sync + Sized + 'static {
 
     /// What is wrong with checked inputs that only AWS can say; asked before anything is registered, and only about
     /// inputs that a program gives.
-    fn look(_aws: &Aws, _inputs: &Properties) -> impl Future<Output = Result<Vec<Failure>>> + Send {
+    fn check_online(
+        _aws: &Aws,
+        _inputs: &Properties,
+    ) -> impl Future<Output = Result<Vec<Failure>>> + Send {
         std::future::ready(Ok(Vec::new()))
     }
 
@@ -349,11 +352,11 @@ pub trait DynamicComponent: Send + Sync {
     /// The tables of inputs and outputs.
     fn tables(&self) -> (&'static Table, &'static Table);
     /// The tokens of the kinds of its children that may be left over.
-    fn kinds(&self) -> &'static [&'static str];
+    fn may_orphan(&self) -> &'static [&'static str];
     /// What there is to say about the inputs.
     fn check(&self, inputs: &Properties) -> Judged;
     /// What AWS says is wrong with them.
-    fn look<'a>(
+    fn check_online<'a>(
         &'a self,
         aws: &'a Aws,
         inputs: &'a Properties,
@@ -387,8 +390,8 @@ impl<C: Component> DynamicComponent for Erased<C> {
         (C::Inputs::table(), C::Outputs::table())
     }
 
-    fn kinds(&self) -> &'static [&'static str] {
-        C::KINDS
+    fn may_orphan(&self) -> &'static [&'static str] {
+        C::MAY_ORPHAN
     }
 
     fn check(&self, inputs: &Properties) -> Judged {
@@ -400,12 +403,12 @@ impl<C: Component> DynamicComponent for Erased<C> {
         }
     }
 
-    fn look<'a>(
+    fn check_online<'a>(
         &'a self,
         aws: &'a Aws,
         inputs: &'a Properties,
     ) -> BoxFuture<'a, Result<Vec<Failure>>> {
-        C::look(aws, inputs).boxed()
+        C::check_online(aws, inputs).boxed()
     }
 
     fn construct<'a>(

@@ -4,7 +4,7 @@
 use crate::{
     aws::{Aws, Class, Clients, Configuration, partition},
     error::{Error, Result},
-    identity::{Identity, Seen},
+    identity::{Identity, ProcessLedger},
     props::Property,
     value::Properties,
 };
@@ -58,7 +58,7 @@ pub struct Context {
     pub(crate) started: Instant,
     pub(crate) timeout: Duration,
     pub(crate) default_tags: Tags,
-    pub(crate) seen: Arc<Seen>,
+    pub(crate) ledger: Arc<ProcessLedger>,
     pub(crate) orphans: Arc<dyn Orphans>,
     /// See [`Context::is_outside_component`].
     pub(crate) outside_component: bool,
@@ -157,7 +157,7 @@ impl Context {
             started: Instant::now(),
             timeout: Duration::from_secs(60),
             default_tags: Tags::new(),
-            seen: Arc::default(),
+            ledger: Arc::default(),
             orphans: Arc::new(Nobody),
             outside_component: false,
             memory: Memory::default(),
@@ -179,7 +179,7 @@ impl Context {
             started: self.started,
             timeout: self.timeout,
             default_tags: self.default_tags.clone(),
-            seen: self.seen.clone(),
+            ledger: self.ledger.clone(),
             orphans: self.orphans.clone(),
             outside_component: self.outside_component,
             memory: Memory::default(),
@@ -203,6 +203,13 @@ impl Context {
     #[must_use]
     pub fn elapsed(&self) -> Duration {
         self.started.elapsed()
+    }
+
+    /// Whether AWS goes on refusing a delete because something uses the object. What the engine deletes at the same time
+    /// gets a moment first.
+    #[must_use]
+    pub fn is_still_in_use(&self, error: &Error) -> bool {
+        error.class() == Some(Class::InUse) && self.elapsed() > Duration::from_secs(5)
     }
 
     /// Whether the user has interrupted.

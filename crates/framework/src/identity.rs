@@ -246,10 +246,10 @@ impl Naming {
 /// What this process has seen of generations and claims. The engine starts a process for each provider resource and
 /// phase, so that it sees all that the engine knows.
 #[derive(Debug, Default)]
-pub struct Seen(Mutex<Known>);
+pub struct ProcessLedger(Mutex<Remembered>);
 
 #[derive(Debug, Default)]
-struct Known {
+struct Remembered {
     generations: HashMap<Urn, String>,
     claims: HashMap<(&'static str, String), String>,
     holders: HashMap<(&'static str, String), Urn>,
@@ -257,14 +257,14 @@ struct Known {
     gone: HashSet<(&'static str, String)>,
 }
 
-impl Seen {
-    fn known(&self) -> MutexGuard<'_, Known> {
+impl ProcessLedger {
+    fn remembered(&self) -> MutexGuard<'_, Remembered> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Remembers the newest generation of a URN.
     pub fn generation(&self, urn: &str, generation: &str) {
-        let mut known = self.known();
+        let mut known = self.remembered();
         let newest = known
             .generations
             .entry(urn.to_owned())
@@ -278,7 +278,7 @@ impl Seen {
     /// another URN has: a resource that was renamed keeps its own.
     #[must_use]
     pub fn fresh_generation(&self, seed: &str, urn: &str) -> String {
-        let seen = &self.known().generations;
+        let seen = &self.remembered().generations;
         let mut fresh = seen.get(urn).map_or_else(
             || first_generation(seed, urn),
             |newest| next_generation(newest),
@@ -292,49 +292,49 @@ impl Seen {
     /// Remembers which URN has the object of that type that AWS knows by that name.
     pub fn holder(&self, token: &'static str, object: &str, urn: &str) {
         let key = (token, object.to_owned());
-        self.known().holders.insert(key, urn.to_owned());
+        self.remembered().holders.insert(key, urn.to_owned());
     }
 
     /// The other URN that has an object, if the engine told of one.
     #[must_use]
     pub fn other_holder(&self, token: &'static str, object: &str, urn: &str) -> Option<Urn> {
-        let known = self.known();
+        let known = self.remembered();
         let holder = known.holders.get(&(token, object.to_owned()));
         holder.filter(|holder| *holder != urn).cloned()
     }
 
     /// Remembers a seed that this process has made.
     pub fn seed(&self, seed: &str) {
-        self.known().seeds.insert(seed.to_owned());
+        self.remembered().seeds.insert(seed.to_owned());
     }
 
     /// Whether this process has made the seed.
     #[must_use]
     pub fn has_made(&self, seed: &str) -> bool {
-        self.known().seeds.contains(seed)
+        self.remembered().seeds.contains(seed)
     }
 
     /// Remembers what this process has deleted.
     pub fn gone(&self, token: &'static str, id: &str) {
-        self.known().gone.insert((token, id.to_owned()));
+        self.remembered().gone.insert((token, id.to_owned()));
     }
 
     /// Whether this process has deleted it.
     #[must_use]
     pub fn is_gone(&self, token: &'static str, id: &str) -> bool {
-        self.known().gone.contains(&(token, id.to_owned()))
+        self.remembered().gone.contains(&(token, id.to_owned()))
     }
 
     /// Remembers who created an object of that type and id last.
     pub fn claim(&self, token: &'static str, id: &str, claim: &str) {
         let key = (token, id.to_owned());
-        self.known().claims.insert(key, claim.to_owned());
+        self.remembered().claims.insert(key, claim.to_owned());
     }
 
     /// Whether a text has the id of something that this process has made.
     #[must_use]
     pub fn has_made_in(&self, text: &str) -> bool {
-        let known = self.known();
+        let known = self.remembered();
         let mut ids = known.claims.keys().map(|(_, id)| id);
         ids.any(|id| !id.is_empty() && text.contains(id.as_str()))
     }
@@ -342,7 +342,7 @@ impl Seen {
     /// Whether a later create in this process took the id over.
     #[must_use]
     pub fn is_superseded(&self, token: &'static str, id: &str, claim: Option<&str>) -> bool {
-        let known = self.known();
+        let known = self.remembered();
         let newest = known.claims.get(&(token, id.to_owned()));
         newest.is_some_and(|newest| Some(newest.as_str()) != claim)
     }
@@ -375,7 +375,7 @@ mod tests {
             ),
             (LENGTH, 0, 1, 2)
         );
-        let seen = Seen::default();
+        let seen = ProcessLedger::default();
         assert_eq!(seen.fresh_generation("seed", "urn"), first);
         seen.generation("urn", &second);
         seen.generation("urn", &first);
@@ -387,7 +387,7 @@ mod tests {
 
     #[test]
     fn a_process_knows_the_seeds_that_it_made() {
-        let seen = Seen::default();
+        let seen = ProcessLedger::default();
         seen.seed("made");
         assert!(seen.has_made("made") && !seen.has_made("kept"));
     }

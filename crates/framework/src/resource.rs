@@ -37,7 +37,7 @@ pub trait CustomResource: Send + Sync + Sized + 'static {
     const IDS: Option<Ids> = None;
     /// The inputs that name a place for one object alone, beside which AWS makes no other: a replacement that stays
     /// there deletes first.
-    const PLACE: &'static [&'static str] = &[];
+    const EXCLUSIVE_SLOT: &'static [&'static str] = &[];
     /// Whether it holds data that only its owner may give up: what an interrupted create left is never made again.
     const DATA: bool = false;
     /// How long a create, update or delete may take, unless `customTimeouts` says otherwise.
@@ -55,7 +55,7 @@ pub trait CustomResource: Send + Sync + Sized + 'static {
     ///
     /// # Errors
     /// The property that leads to something wrong.
-    fn complete(
+    fn fill_in(
         _scope: &CheckScope<'_>,
         _inputs: &mut Properties,
         _old: &Properties,
@@ -65,7 +65,7 @@ pub trait CustomResource: Send + Sync + Sized + 'static {
     }
 
     /// Outputs that a preview can already know from the inputs and the outputs before.
-    fn foresee(_inputs: &Self::Inputs, _old: Option<&Self::Outputs>) -> Properties {
+    fn predict_outputs(_inputs: &Self::Inputs, _old: Option<&Self::Outputs>) -> Properties {
         Properties::new()
     }
 
@@ -120,7 +120,7 @@ pub trait CustomResource: Send + Sync + Sized + 'static {
 
     /// The ids of the objects that carry the seed of `cx.identity`, whichever resource's they are: what an interrupted
     /// run left, once everything that the state has is gone.
-    fn left(_cx: &Context) -> impl Future<Output = Result<Vec<String>>> + Send {
+    fn list_orphans(_cx: &Context) -> impl Future<Output = Result<Vec<String>>> + Send {
         async { Ok(Vec::new()) }
     }
 

@@ -154,7 +154,7 @@ fn made_elsewhere(check: &mut Check<'_>, part: &str, elsewhere: &str, own: &str)
 impl Component for DbtPlatform {
     const TOKEN: &'static str = "dbt-aws:index:DbtPlatform";
     const DOC: &'static str = include_str!("platform/platform.md");
-    const KINDS: &'static [&'static str] = &[
+    const MAY_ORPHAN: &'static [&'static str] = &[
         "dbt-aws:ec2:ElasticIp",
         "dbt-aws:ec2:InternetGateway",
         "dbt-aws:ec2:SecurityGroup",
@@ -177,11 +177,11 @@ impl Component for DbtPlatform {
         made_elsewhere(check, "cluster", "existingArn", "containerInsights");
     }
 
-    async fn look(aws: &Aws, inputs: &Properties) -> Result<Vec<Failure>> {
+    async fn check_online(aws: &Aws, inputs: &Properties) -> Result<Vec<Failure>> {
         let cluster = inputs.get("cluster").map(Value::plain).unwrap_or_default();
         let arn = cluster.field("existingArn");
         let region = arn.as_str().and_then(|arn| arn.split(':').nth(3));
-        let mut found = zones::look(aws, inputs).await?;
+        let mut found = zones::check_online(aws, inputs).await?;
         found.extend(elsewhere("cluster.existingArn", region, aws.region()));
         Ok(found)
     }

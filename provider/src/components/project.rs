@@ -16,7 +16,7 @@ use self::{
     roles::Roles,
 };
 use crate::{
-    components::{partition, place},
+    components::{log_location, partition},
     keys,
     prelude::*,
     resources::{
@@ -200,7 +200,7 @@ pub struct DbtProjectOutputs {
 impl Component for DbtProject {
     const TOKEN: &'static str = "dbt-aws:index:DbtProject";
     const DOC: &'static str = "One dbt project, packaged into an image and runnable in AWS: by a `DbtSchedule`, or by hand with the command in `startRunCommand`.\n\nIt makes an ECR repository and the image in it, a task definition, a state machine of which each execution is one run, the roles that these need, and a queue for runs that could not be started.";
-    const KINDS: &'static [&'static str] = &[
+    const MAY_ORPHAN: &'static [&'static str] = &[
         "dbt-aws:ecr:Repository",
         "dbt-aws:ecs:TaskDefinition",
         "dbt-aws:iam:Role",
@@ -215,8 +215,8 @@ impl Component for DbtProject {
         checks::project(check);
     }
 
-    async fn look(aws: &Aws, inputs: &Properties) -> Result<Vec<Failure>> {
-        Ok(handle::look(aws, inputs, "platform"))
+    async fn check_online(aws: &Aws, inputs: &Properties) -> Result<Vec<Failure>> {
+        Ok(handle::check_online(aws, inputs, "platform"))
     }
 
     fn construct(scope: &Scope, args: DbtProjectArgs) -> Result<DbtProjectFields, Failure> {
@@ -226,7 +226,7 @@ impl Component for DbtProject {
         let told = told::of(&args, &found);
         let profile = args.profile.clone().unwrap_or_default();
         let target = profile.fields().target;
-        let log_prefix = place(scope.name());
+        let log_prefix = log_location(scope.name());
         let name = log_prefix.clone();
         let prefix = target.map(move |target| format!("{name}/{target}"));
 

@@ -5,7 +5,7 @@ use pulumi_aws_framework::{
     catalogue::Catalogue,
     component::{DynamicComponent, Live, Monitor, Outcome, Registered, Registration, Scope},
     error::Result,
-    identity::Seen,
+    identity::ProcessLedger,
     props::{Table, Type},
     resource::{CheckScope, Checked, DynamicResource},
     value::{Properties, Urn, Value},
@@ -81,7 +81,7 @@ pub(crate) async fn record_upon(
     let recorder = Arc::new(Recorder {
         recording: Mutex::default(),
         catalogue: crate::catalogue(),
-        kinds: component.kinds(),
+        kinds: component.may_orphan(),
         created: how == As::Update,
         live: had.map(|had| {
             let of = |(token, name, outputs): &(&str, &str, Properties)| {
@@ -127,12 +127,12 @@ impl Monitor for Recorder {
                 registration.token
             );
             let urn = urn(&registration.name);
-            let seen = Seen::default();
+            let seen = ProcessLedger::default();
             let scope = CheckScope {
                 urn: &urn,
                 provider_id: None,
                 region: "eu-west-1",
-                seen: &seen,
+                ledger: &seen,
                 default_tags: &Value::Null,
                 rehearsal: false,
             };

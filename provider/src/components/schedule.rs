@@ -185,7 +185,7 @@ fn overrides(check: &mut Check<'_>) {
 impl Component for DbtSchedule {
     const TOKEN: &'static str = "dbt-aws:index:DbtSchedule";
     const DOC: &'static str = "Runs a `DbtProject` on a schedule, with EventBridge Scheduler.\n\nA scheduled time is run once, even if AWS delivers it twice. A run that failed is not tried again, and runs may overlap.";
-    const KINDS: &'static [&'static str] = &["dbt-aws:scheduler:Schedule"];
+    const MAY_ORPHAN: &'static [&'static str] = &["dbt-aws:scheduler:Schedule"];
     type Inputs = DbtScheduleInputs;
     type Outputs = DbtScheduleOutputs;
 
@@ -198,8 +198,8 @@ impl Component for DbtSchedule {
         }
     }
 
-    async fn look(aws: &Aws, inputs: &Properties) -> Result<Vec<Failure>> {
-        Ok(handle::look(aws, inputs, "project"))
+    async fn check_online(aws: &Aws, inputs: &Properties) -> Result<Vec<Failure>> {
+        Ok(handle::check_online(aws, inputs, "project"))
     }
 
     fn construct(scope: &Scope, args: DbtScheduleArgs) -> Result<DbtScheduleFields, Failure> {

@@ -20,7 +20,7 @@ macro_rules! apply_tags {
 /// `left` of what EC2 lists by tags: the call, the list and the id in its answer, and what it is.
 macro_rules! left {
     ($describe:ident, $list:ident, $id:ident, $what:literal) => {
-        async fn left(cx: &Context) -> Result<Vec<String>> {
+        async fn list_orphans(cx: &Context) -> Result<Vec<String>> {
             let found = cx.aws.ec2().$describe().filters(seeded(cx)).send().await;
             let found = found.during(concat!("look for ", $what))?;
             let ids = found.$list().iter().filter_map(|each| each.$id());
@@ -55,7 +55,7 @@ use pulumi_aws_framework::{
     props::Cidr,
     resource::{Created, CustomResource},
 };
-use std::{net::Ipv4Addr, sync::Arc, time::Duration};
+use std::{net::Ipv4Addr, sync::Arc};
 use tokio::sync::OnceCell;
 
 /// The tags of a new object.
@@ -116,12 +116,6 @@ pub(crate) fn seeded(cx: &Context) -> Filter {
         &format!("tag:{}", cx.identity.marker_key()),
         &cx.identity.seed_pattern(),
     )
-}
-
-/// Whether AWS goes on refusing a delete because something is in use. What the engine deletes at the same time gets a
-/// moment first.
-pub(crate) fn lingers(cx: &Context, error: &Error) -> bool {
-    error.class() == Some(aws::Class::InUse) && cx.elapsed() > Duration::from_secs(5)
 }
 
 /// The refusal of a delete with the network interfaces that are the reason, found by that filter.
@@ -245,7 +239,7 @@ async fn remove<R: CustomResource>(cx: &Context, ids: impl Iterator<Item = &str>
 
 /// The SDK does not repeat such a call: where AWS takes no token, a repetition of one whose answer was lost makes a
 /// second object. [`Context::retry`] looks for the first before it tries again.
-pub(crate) fn once() -> aws_sdk_ec2::config::Builder {
+pub(crate) fn without_sdk_retries() -> aws_sdk_ec2::config::Builder {
     aws_sdk_ec2::config::Builder::new().retry_config(RetryConfig::disabled())
 }
 
@@ -307,7 +301,11 @@ pub(crate) fn description(text: &str) -> Result<(), String> {
 
 /// Whether the object that AWS answered a token with lives: to a token that was used before it answers with what it
 /// made then, even when that has gone.
-async fn lives<R: CustomResource>(cx: &Context, id: &str, inputs: &R::Inputs) -> Result<bool> {
+async fn still_exists<R: CustomResource>(
+    cx: &Context,
+    id: &str,
+    inputs: &R::Inputs,
+) -> Result<bool> {
     let look = || async {
         match R::read(cx, id, Some(inputs)).await? {
             Some(_) => Ok(()),
@@ -341,7 +339,7 @@ where
             }
             made => made?,
         };
-        if cx.is_first() || lives::<R>(cx, created.id(), inputs).await? {
+        if cx.is_first() || still_exists::<R>(cx, created.id(), inputs).await? {
             return Ok(created);
         }
     }

@@ -4,7 +4,6 @@ pub mod instance;
 pub mod parameter_group;
 pub mod subnet_group;
 
-use super::ec2::lingers;
 use crate::prelude::*;
 use aws_sdk_rds::types::DbInstance;
 
@@ -28,13 +27,13 @@ pub(crate) async fn tags_of(cx: &Context, arn: &str) -> Result<Tags> {
 }
 
 /// The refusal of a delete, naming the databases that use the object and that nobody deletes: no waiting ends that.
-pub(crate) async fn held(
+pub(crate) async fn explain_in_use(
     cx: &Context,
     id: &str,
     error: Error,
     uses: impl Fn(&DbInstance) -> bool,
 ) -> Error {
-    if !lingers(cx, &error) {
+    if !cx.is_still_in_use(&error) {
         return error;
     }
     let all = cx.aws.rds().describe_db_instances().into_paginator();

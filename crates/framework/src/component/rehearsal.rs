@@ -6,7 +6,7 @@
 use super::{DynamicComponent, Live, Monitor, Outcome, Registered, Registration, Scope};
 use crate::{
     error::Error,
-    identity::Seen,
+    identity::ProcessLedger,
     props::{Failure, Table, Type, below, join_index},
     resource::{CheckScope, DynamicResource},
     value::{Properties, Value},
@@ -54,7 +54,7 @@ pub fn judge(
         urn: &child.name,
         provider_id: None,
         region,
-        seen: &Seen::default(),
+        ledger: &ProcessLedger::default(),
         default_tags,
         rehearsal: true,
     };

@@ -40,7 +40,7 @@ impl CustomResource for Seed {
 
     async fn create(cx: &Context, _inputs: &SeedInputs) -> Result<Created<Self>> {
         let id = random(10);
-        cx.seen.seed(&id);
+        cx.ledger.seed(&id);
         Ok(Created::Known(id, SeedOutputs {}))
     }
 

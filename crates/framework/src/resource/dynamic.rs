@@ -3,7 +3,7 @@
 use crate::{
     context::{Context, Severity},
     error::{Error, Result},
-    identity::Seen,
+    identity::ProcessLedger,
     props::{Failure, Table, diff::Change},
     value::{Properties, Value},
 };
@@ -19,7 +19,7 @@ pub struct CheckScope<'a> {
     /// The region that is configured.
     pub region: &'a str,
     /// What this process has seen.
-    pub seen: &'a Seen,
+    pub ledger: &'a ProcessLedger,
     /// The tags that the provider puts on everything, with their secrets; null where there are none.
     pub default_tags: &'a Value,
     /// Whether it is a rehearsal: what is wrong is asked for, and nobody takes the inputs.
@@ -130,7 +130,7 @@ pub trait DynamicResource: Send + Sync {
         olds: Properties,
     ) -> BoxFuture<'a, Result<()>>;
     /// The ids of the objects of this kind that carry the seed of `cx.identity` and are still there.
-    fn left<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<Vec<String>>>;
+    fn list_orphans<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<Vec<String>>>;
     /// Remembers a resource that the engine has in the stack.
-    fn live(&self, seen: &Seen, urn: &str, outputs: &Properties);
+    fn live(&self, ledger: &ProcessLedger, urn: &str, outputs: &Properties);
 }

@@ -39,10 +39,10 @@ pub(super) fn identify(scope: &CheckScope<'_>, olds: &Properties, news: &mut Pro
     });
     let generation = known(olds, GENERATION).or_else(|| {
         let seed = seed.as_deref()?;
-        Some(scope.seen.fresh_generation(seed, scope.urn))
+        Some(scope.ledger.fresh_generation(seed, scope.urn))
     });
     if let Some(old) = known(olds, GENERATION) {
-        scope.seen.generation(scope.urn, &old);
+        scope.ledger.generation(scope.urn, &old);
     }
     if !given {
         news.insert(OWNER.to_owned(), identity::of_urn(scope.urn).into());

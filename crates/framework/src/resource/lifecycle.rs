@@ -7,12 +7,12 @@ use super::{
     },
     import,
     secrets::{hoist_secrets, mark_secrets, veil},
-    settling::{expecting, look, make, object_of, read_settled, settle},
+    settling::{expecting, make, object_of, read_in_time, read_settled, settle},
 };
 use crate::{
     context::{Context, Phase, Severity},
     error::{Error, Gone, Result},
-    identity::{self, Naming, Seen},
+    identity::{self, Naming, ProcessLedger},
     props::{
         Props, Table,
         check::Check,
@@ -88,7 +88,7 @@ impl<R: CustomResource> DynamicResource for Erased<R> {
             name(naming, scope.urn, olds, &mut news);
         }
         if failures.is_empty()
-            && let Err(failure) = R::complete(scope, &mut news, olds, &mut warnings)
+            && let Err(failure) = R::fill_in(scope, &mut news, olds, &mut warnings)
         {
             failures.push(failure);
         }
@@ -138,7 +138,7 @@ impl<R: CustomResource> DynamicResource for Erased<R> {
             });
         }
         let replaced = found.iter().any(|c| c.replace);
-        let moved = found.iter().any(|c| R::PLACE.contains(&c.name));
+        let moved = found.iter().any(|c| R::EXCLUSIVE_SLOT.contains(&c.name));
         let kept_name = R::NAMING.is_some_and(|naming| {
             let name = |p: &Properties| p.get(naming.field).map(Value::plain);
             let generation = old_inputs
@@ -151,13 +151,14 @@ impl<R: CustomResource> DynamicResource for Erased<R> {
         });
         Diffed {
             changes: found,
-            delete_before_replace: replaced && (kept_name || !R::PLACE.is_empty() && !moved),
+            delete_before_replace: replaced
+                && (kept_name || !R::EXCLUSIVE_SLOT.is_empty() && !moved),
             remark: remark::<R>(news, olds),
         }
     }
 
     fn preview_create(&self, inputs: &Properties) -> Properties {
-        let known = self.foreseen(inputs, None);
+        let known = self.predicted(inputs, None);
         let unknown = R::Outputs::table().fields.iter().map(|f| {
             let value = inputs.get(f.name).or_else(|| known.get(f.name)).cloned();
             (f.name.to_owned(), value.unwrap_or(Value::Unknown))
@@ -175,7 +176,7 @@ impl<R: CustomResource> DynamicResource for Erased<R> {
         inputs: &Properties,
     ) -> Properties {
         let changed = self.diff(old_inputs, olds, inputs, &[]).changes;
-        let known = self.foreseen(inputs, Some(olds));
+        let known = self.predicted(inputs, Some(olds));
         let mut all = echo::<R>(inputs);
         for field in &R::Outputs::table().fields {
             let follows = field
@@ -211,11 +212,14 @@ impl<R: CustomResource> DynamicResource for Erased<R> {
             let created = make::<R>(cx, &typed).await?;
             let id = created.id().to_owned();
             let claim = identity::random(12);
-            cx.seen.claim(R::TOKEN, &id, &claim);
+            cx.ledger.claim(R::TOKEN, &id, &claim);
             match settle::<R>(cx, created, &typed).await {
                 Ok(state) => Ok((id, remember::<R>(&state, &inputs, Some(claim)))),
                 Err(error) => {
-                    let read = look::<R>(cx, &id, Some(&typed)).await.ok().flatten();
+                    let read = read_in_time::<R>(cx, &id, Some(&typed))
+                        .await
+                        .ok()
+                        .flatten();
                     let outputs = match read {
                         Some(state) => remember::<R>(&state, &inputs, Some(claim)),
                         None => {
@@ -259,7 +263,7 @@ impl<R: CustomResource> DynamicResource for Erased<R> {
         async move {
             // An import, or an old state, may lack what decoding needs: read as if nothing were known.
             let known: Option<R::Inputs> = inputs.as_ref().and_then(|i| decode(&plain(i)).ok());
-            let Some(state) = look::<R>(cx, id, known.as_ref()).await? else {
+            let Some(state) = read_in_time::<R>(cx, id, known.as_ref()).await? else {
                 return Ok(None);
             };
             let table = R::Inputs::table();
@@ -303,7 +307,7 @@ impl<R: CustomResource> DynamicResource for Erased<R> {
             }
             // Another version of the provider may have written them.
             let known: Option<R::Inputs> = decode(&plain(&known)).ok();
-            let Some(old) = look::<R>(cx, id, known.as_ref()).await? else {
+            let Some(old) = read_in_time::<R>(cx, id, known.as_ref()).await? else {
                 return Err(Error::failed(format!(
                     "could not update {}: {id} is gone; run `pulumi refresh`, then `pulumi up`",
                     cx.identity.name()
@@ -323,14 +327,18 @@ impl<R: CustomResource> DynamicResource for Erased<R> {
                 Ok(state) => return Ok(remember::<R>(&state, &inputs, claim)),
                 Err(error) => error,
             };
-            let Some(now) = look::<R>(cx, id, known.as_ref()).await.ok().flatten() else {
+            let Some(now) = read_in_time::<R>(cx, id, known.as_ref())
+                .await
+                .ok()
+                .flatten()
+            else {
                 return Err(error.into());
             };
             let now = remember::<R>(&now, &had, claim.clone());
             // Where nothing was applied the engine keeps the old inputs. What no read tells may have been.
             let untold = changes(R::Inputs::table(), &had, &inputs)
                 .iter()
-                .any(|c| is_untold::<R>(c.name));
+                .any(|c| is_write_only::<R>(c.name));
             if !untold && now == remember::<R>(&old, &had, claim) {
                 return Err(error.into());
             }
@@ -350,7 +358,7 @@ impl<R: CustomResource> DynamicResource for Erased<R> {
     ) -> BoxFuture<'a, Result<()>> {
         async move {
             if cx
-                .seen
+                .ledger
                 .is_superseded(R::TOKEN, id, olds.get(CLAIM).and_then(Value::as_str))
             {
                 let message =
@@ -364,7 +372,7 @@ impl<R: CustomResource> DynamicResource for Erased<R> {
                 (Ok(inputs), Ok(outputs)) => State::<R> { inputs, outputs },
                 (inputs, _) => {
                     let known: Option<R::Inputs> = inputs.ok();
-                    match look::<R>(cx, id, known.as_ref()).await? {
+                    match read_in_time::<R>(cx, id, known.as_ref()).await? {
                         Some(state) => state,
                         None => return Ok(()),
                     }
@@ -373,21 +381,21 @@ impl<R: CustomResource> DynamicResource for Erased<R> {
             cx.retry("deleting", Phase::Delete, || R::delete(cx, id, &state))
                 .await
                 .gone()?;
-            cx.seen.gone(R::TOKEN, id);
+            cx.ledger.gone(R::TOKEN, id);
             Ok(())
         }
         .boxed()
     }
 
-    fn left<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<Vec<String>>> {
+    fn list_orphans<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<Vec<String>>> {
         async move {
-            let found = R::left(cx).await?;
+            let found = R::list_orphans(cx).await?;
             // Lists of AWS show for a while what has gone, and SQS's reads do so too.
             let found = found
                 .into_iter()
-                .filter(|id| !cx.seen.is_gone(R::TOKEN, id));
+                .filter(|id| !cx.ledger.is_gone(R::TOKEN, id));
             let looks = found.map(|id| async move {
-                let read = look::<R>(cx, &id, None).await?;
+                let read = read_in_time::<R>(cx, &id, None).await?;
                 Ok::<_, Error>(read.map(|_| id))
             });
             let there = try_join_all(looks).await?;
@@ -396,12 +404,12 @@ impl<R: CustomResource> DynamicResource for Erased<R> {
         .boxed()
     }
 
-    fn live(&self, seen: &Seen, urn: &str, outputs: &Properties) {
+    fn live(&self, ledger: &ProcessLedger, urn: &str, outputs: &Properties) {
         if let Some(generation) = outputs.get(GENERATION).and_then(Value::as_str) {
-            seen.generation(urn, generation);
+            ledger.generation(urn, generation);
         }
         if let Some(object) = object_of(outputs, R::Outputs::table()) {
-            seen.holder(R::TOKEN, &object, urn);
+            ledger.holder(R::TOKEN, &object, urn);
         }
     }
 }
@@ -412,17 +420,17 @@ fn remark<R: CustomResource>(news: &Properties, olds: &Properties) -> Option<(Se
 }
 
 impl<R: CustomResource> Erased<R> {
-    fn foreseen(&self, inputs: &Properties, olds: Option<&Properties>) -> Properties {
+    fn predicted(&self, inputs: &Properties, olds: Option<&Properties>) -> Properties {
         let Ok(typed) = decode(&plain(inputs)) else {
             return Properties::new();
         };
         let old = olds.and_then(|olds| decode::<R::Outputs>(&plain(olds)).ok());
-        R::foresee(&typed, old.as_ref())
+        R::predict_outputs(&typed, old.as_ref())
     }
 }
 
 /// Whether no read tells the property: what AWS keeps to itself is secret, or echoed by nobody.
-fn is_untold<R: CustomResource>(name: &str) -> bool {
+fn is_write_only<R: CustomResource>(name: &str) -> bool {
     let field = R::Inputs::table().field(name);
     field.is_some_and(|field| field.secret || field.input_only)
 }

@@ -78,7 +78,7 @@ pub(super) fn expecting<R: CustomResource>(
             true => given.iter().collect(),
             false => named,
         };
-        if about.into_iter().any(|text| cx.seen.has_made_in(text)) {
+        if about.into_iter().any(|text| cx.ledger.has_made_in(text)) {
             error.class = Class::NotYet;
         }
     }
@@ -144,7 +144,7 @@ async fn read_back<R: CustomResource>(
     inputs: &R::Inputs,
 ) -> Result<State<R>> {
     let look = || async {
-        match look::<R>(cx, id, Some(inputs)).await? {
+        match read_in_time::<R>(cx, id, Some(inputs)).await? {
             Some(state) => Ok(state),
             None => Err(crate::aws::Error::not_yet(
                 format!("read {id}"),
@@ -157,7 +157,7 @@ async fn read_back<R: CustomResource>(
 }
 
 /// The object as AWS has it, `None` when it is gone, unless AWS does not answer in time.
-pub(super) async fn look<R: CustomResource>(
+pub(super) async fn read_in_time<R: CustomResource>(
     cx: &Context,
     id: &str,
     known: Option<&R::Inputs>,
@@ -170,7 +170,7 @@ pub(super) async fn look<R: CustomResource>(
 fn refuse_held<R: CustomResource>(cx: &Context, id: &str, found: &State<R>) -> Result<()> {
     let urn = &cx.identity.urn;
     let object = object_of(&encode(&found.outputs), R::Outputs::table());
-    match object.and_then(|object| cx.seen.other_holder(R::TOKEN, &object, urn)) {
+    match object.and_then(|object| cx.ledger.other_holder(R::TOKEN, &object, urn)) {
         Some(holder) => Err(Error::failed(format!(
             "could not create {}: {id} was made for it, but {holder} has it in this stack's state; remove one of the \
              two from the program, or run `pulumi state delete` for the one that is wrong",

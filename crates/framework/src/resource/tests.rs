@@ -9,7 +9,7 @@ use super::*;
 use crate::{
     aws::{self, Class},
     context::{Context, Tags},
-    identity::{Identity, Seen},
+    identity::{Identity, ProcessLedger},
     prelude::State,
     props::{Json, Props},
     value::Value,
@@ -189,7 +189,7 @@ const URN: &str = "urn:pulumi:dev::shop::acme:test:Shelf::wide";
 struct Stack {
     shelf: Box<dyn DynamicResource>,
     seed: String,
-    seen: Arc<Seen>,
+    ledger: Arc<ProcessLedger>,
     default_tags: Tags,
 }
 
@@ -198,7 +198,7 @@ impl Stack {
         Self {
             shelf: erase::<Shelf<false>>(),
             seed: seed.to_owned(),
-            seen: Arc::default(),
+            ledger: Arc::default(),
             default_tags: Tags::new(),
         }
     }
@@ -208,7 +208,7 @@ impl Stack {
             urn: URN,
             provider_id: Some(&self.seed),
             region: "eu-west-1",
-            seen: &self.seen,
+            ledger: &self.ledger,
             default_tags: &match self.default_tags.is_empty() {
                 true => Value::Null,
                 false => crate::props::Property::encode(&self.default_tags),
@@ -240,7 +240,7 @@ impl Stack {
         };
         Context {
             default_tags: self.default_tags.clone(),
-            seen: self.seen.clone(),
+            ledger: self.ledger.clone(),
             ..Context::offline("eu-west-1", identity)
         }
     }
@@ -344,7 +344,7 @@ async fn a_delete_needs_no_outputs_in_the_state() {
     let inputs = stack.check(&Properties::new(), json!({ "width": 3 }));
     let (id, _) = stack.create(&inputs).await.expect("creates");
     // A later command is another process.
-    stack.seen = Arc::default();
+    stack.ledger = Arc::default();
     let delete = || async {
         let cx = stack.context(&inputs);
         stack.shelf.delete(&cx, &id, inputs.clone()).await

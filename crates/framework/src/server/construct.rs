@@ -10,7 +10,7 @@ use crate::{
     component::{Live, Registration, Scope, judge, rehearse},
     context::{Log, Severity},
     error::Error,
-    identity::Seen,
+    identity::ProcessLedger,
     props::{
         Table,
         tags::{self, Rules},
@@ -70,7 +70,7 @@ async fn constructed(
     let configured = provider.configured()?;
     let live = configured
         .learned
-        .get_or_init(|| learn(provider, &configured.seen, client.clone(), &request))
+        .get_or_init(|| learn(provider, &configured.ledger, client.clone(), &request))
         .await;
     let table = component.tables().0;
     let mut inputs = table.without_nulls(inputs(&request));
@@ -102,7 +102,7 @@ async fn constructed(
     if !failures.is_empty() {
         return Err(refused(Error::Invalid(failures)));
     }
-    match component.look(&configured.aws, &inputs).await {
+    match component.check_online(&configured.aws, &inputs).await {
         Ok(failures) if !failures.is_empty() => return Err(refused(Error::Invalid(failures))),
         // A preview works without credentials.
         Err(error) if !request.dry_run => return Err(error.into()),
@@ -261,7 +261,7 @@ async fn handle_of(client: &mut Client, urn: &str) -> Option<Value> {
 /// refuses it is no reason to fail.
 async fn learn(
     provider: &Provider,
-    seen: &Seen,
+    ledger: &ProcessLedger,
     mut client: Client,
     request: &rpc::ConstructRequest,
 ) -> Option<Arc<Live>> {
@@ -277,7 +277,7 @@ async fn learn(
     for (urn, found) in answer.get("outputs")?.plain().into_properties() {
         if let Ok(resource) = provider.catalogue.resource(urn::parts(&urn).token()) {
             let outputs = found.field("outputs").into_properties();
-            resource.live(seen, &urn, &outputs);
+            resource.live(ledger, &urn, &outputs);
             live.insert(urn, outputs);
         }
     }

@@ -7,7 +7,7 @@ use crate::{
     component::Live,
     context::{Context, Memory},
     error::{Error, Result},
-    identity::{Identity, Seen},
+    identity::{Identity, ProcessLedger},
     props::Props,
     pulumirpc as rpc,
     resource::{GENERATION, OWNER, REGION, SEED},
@@ -38,7 +38,7 @@ pub(super) struct Configured {
     pub(super) aws: Arc<Aws>,
     /// The tags for everything, with their secrets.
     pub(super) default_tags: Value,
-    pub(super) seen: Arc<Seen>,
+    pub(super) ledger: Arc<ProcessLedger>,
     /// What the stack has, where the engine tells; `seen` holds it then.
     pub(super) learned: OnceCell<Option<Arc<Live>>>,
     pub(super) cancel: CancellationToken,
@@ -122,13 +122,13 @@ impl Provider {
                 .ok()
                 .filter(|given| !given.is_zero())
                 .unwrap_or(usual),
-            seen: configured.seen.clone(),
+            ledger: configured.ledger.clone(),
             orphans: self.catalogue.clone(),
             outside_component,
             default_tags: configured.aws.default_tags(),
             memory: Memory {
                 state: Mutex::new(state.unwrap_or_default()),
-                first: AtomicBool::new(configured.seen.has_made(&seed)),
+                first: AtomicBool::new(configured.ledger.has_made(&seed)),
                 ..Memory::default()
             },
             identity: Identity {
@@ -155,7 +155,7 @@ impl Provider {
         let configured = Configured {
             aws,
             default_tags: Configuration::default_tags(&properties),
-            seen: Arc::default(),
+            ledger: Arc::default(),
             learned: OnceCell::new(),
             cancel: CancellationToken::new(),
             constructed: Arc::default(),

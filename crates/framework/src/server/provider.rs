@@ -5,7 +5,7 @@ use crate::{
     aws::{Configuration, ambient_region, no_region, unquoted, unusable},
     context::{Log, Severity},
     error::Error,
-    identity::Seen,
+    identity::ProcessLedger,
     props::{
         Failure, Props,
         diff::{Kind, changes},
@@ -123,7 +123,7 @@ impl ResourceProvider for Provider {
             urn: &request.urn,
             provider_id: configured.id.as_deref(),
             region: configured.aws.region(),
-            seen: &configured.seen,
+            ledger: &configured.ledger,
             default_tags: &configured.default_tags,
             rehearsal: false,
         };
@@ -142,7 +142,7 @@ impl ResourceProvider for Provider {
         let resource = self.catalogue.resource(urn::parts(&request.urn).token())?;
         let (old_inputs, olds) = (from_struct(request.old_inputs), from_struct(request.olds));
         let news = from_struct(request.news);
-        remember(&self.configured()?.seen, &request.urn, &old_inputs);
+        remember(&self.configured()?.ledger, &request.urn, &old_inputs);
         let found = resource.diff(&old_inputs, &olds, &news, &request.ignore_changes);
         if let Some((severity, remark)) = &found.remark {
             self.engine().log(&request.urn, *severity, remark, false);
@@ -186,7 +186,7 @@ impl ResourceProvider for Provider {
         let resource = self.catalogue.resource(urn::parts(&request.urn).token())?;
         let imported = request.inputs.is_none();
         let (inputs, state) = (from_struct(request.inputs), from_struct(request.properties));
-        remember(&self.configured()?.seen, &request.urn, &inputs);
+        remember(&self.configured()?.ledger, &request.urn, &inputs);
         let cx = self
             .context(
                 &request.urn,
@@ -401,8 +401,8 @@ fn tagged(state: &Properties) -> BTreeSet<String> {
 }
 
 /// Remembers the generation in properties that the engine knows.
-fn remember(seen: &Seen, urn: &str, properties: &Properties) {
+fn remember(ledger: &ProcessLedger, urn: &str, properties: &Properties) {
     if let Some(generation) = properties.get(GENERATION).and_then(Value::as_str) {
-        seen.generation(urn, generation);
+        ledger.generation(urn, generation);
     }
 }

@@ -156,7 +156,7 @@ pub(super) fn check(check: &mut Check<'_>) {
 }
 
 /// Where tasks and the warehouse are.
-pub(super) struct Place {
+pub(super) struct Placement {
     pub(super) vpc_id: Output<String>,
     pub(super) task_subnets: Output<Vec<String>>,
     pub(super) private_subnets: Output<Vec<String>>,
@@ -174,7 +174,7 @@ pub(super) fn expand(
     scope: &Scope,
     network: Option<PlatformNetworkArgs>,
     tags: &Output<Tags>,
-) -> Result<Place, Failure> {
+) -> Result<Placement, Failure> {
     let network = network.map_or_else(defaults::<PlatformNetwork>, Ok)?;
     Ok(match network.existing {
         Some(existing) => found(scope, existing, tags),
@@ -182,7 +182,7 @@ pub(super) fn expand(
     })
 }
 
-fn found(scope: &Scope, existing: NetworkExistingArgs, tags: &Output<Tags>) -> Place {
+fn found(scope: &Scope, existing: NetworkExistingArgs, tags: &Output<Tags>) -> Placement {
     let NetworkExistingArgs {
         vpc_id,
         task_subnet_ids,
@@ -198,7 +198,7 @@ fn found(scope: &Scope, existing: NetworkExistingArgs, tags: &Output<Tags>) -> P
             groups
         });
     let private_subnets = warehouse_subnet_ids.or_else(&task_subnet_ids);
-    Place {
+    Placement {
         vpc_id,
         task_subnets: task_subnet_ids,
         private_subnets,
@@ -214,7 +214,7 @@ fn made(
     scope: &Scope,
     network: PlatformNetworkArgs,
     tags: &Output<Tags>,
-) -> Result<Place, Failure> {
+) -> Result<Placement, Failure> {
     let mode = network.mode.unwrap_or(NetworkMode::Nat);
     let block = network.cidr_block.or(BLOCK);
     let had = zones::had(scope);
@@ -362,7 +362,7 @@ fn made(
 
     let ids = |subnets: &[Child<Subnet>]| Output::list(subnets.iter().map(|s| s.id.clone()));
     let task_group = task_group(scope, &vpc.id, tags);
-    Ok(Place {
+    Ok(Placement {
         vpc_id: vpc.id.clone(),
         task_subnets: if mode == NetworkMode::Public {
             ids(&public)

@@ -132,7 +132,9 @@ async fn a_cluster_of_another_region_is_refused() {
         let aws = Aws::new("dbt-aws", Configuration::default(), region.to_owned());
         let cluster = "arn:aws:ecs:eu-west-1:123456789012:cluster/c";
         let given = inputs(&json!({ "cluster": { "existingArn": cluster } }));
-        let found = DbtPlatform::look(&aws, &given).await.expect("no call");
+        let found = DbtPlatform::check_online(&aws, &given)
+            .await
+            .expect("no call");
         found.iter().map(ToString::to_string).collect::<String>()
     };
     assert_eq!(look("eu-west-1").await, "");

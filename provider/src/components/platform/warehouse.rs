@@ -1,6 +1,6 @@
 //! The platform's warehouse: RDS Postgres, or one that is there already.
 
-use super::network::Place;
+use super::network::Placement;
 use crate::{
     components::{exposure, partition, project::checks::settings},
     keys,
@@ -224,7 +224,7 @@ pub(super) struct Described {
 pub(super) fn expand(
     scope: &Scope,
     choice: Option<PlatformWarehouseChoiceArgs>,
-    place: &Place,
+    place: &Placement,
     retain_data: &Output<bool>,
     tags: &Output<Tags>,
 ) -> Result<Described, Failure> {
@@ -278,7 +278,7 @@ fn described(external: WarehouseExternalArgs) -> Described {
 fn postgres_instance(
     scope: &Scope,
     postgres: WarehousePostgresArgs,
-    place: &Place,
+    place: &Placement,
     retain_data: &Output<bool>,
     tags: &Output<Tags>,
 ) -> Described {
@@ -446,7 +446,7 @@ fn former(
 }
 
 /// Where the database is. Of a network made elsewhere no subnet is known to be public: the user has chosen them.
-fn subnets(place: &Place, public: bool) -> Output<Set<String>> {
+fn subnets(place: &Placement, public: bool) -> Output<Set<String>> {
     let own = place.private_subnets.map(Set::from_iter);
     if !public {
         return own;

@@ -94,7 +94,7 @@ pub(super) fn counted(count: usize, had: &BTreeMap<u32, String>) -> Vec<NetworkZ
 }
 
 /// Asks for the region's zones where more are wanted than every region has, or some by name.
-pub(super) async fn look(aws: &Aws, inputs: &Properties) -> Result<Vec<Failure>> {
+pub(super) async fn check_online(aws: &Aws, inputs: &Properties) -> Result<Vec<Failure>> {
     let given = inputs.get("network").map(Value::plain).unwrap_or_default();
     let (count, names) = (given.field("zoneCount"), given.field("zones"));
     if names.is_null() && !matches!(count, Value::Number(n) if n > 2.0) {

@@ -59,7 +59,7 @@ pub(crate) fn known(handle: Option<&Value>, key: &str) -> Option<String> {
 }
 
 /// Refuses a handle of another region.
-pub(crate) fn look(aws: &Aws, inputs: &Properties, field: &str) -> Vec<Failure> {
+pub(crate) fn check_online(aws: &Aws, inputs: &Properties, field: &str) -> Vec<Failure> {
     let theirs = known(inputs.get(field), "region");
     elsewhere(field, theirs.as_deref(), aws.region())
         .into_iter()

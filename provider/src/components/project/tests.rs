@@ -161,7 +161,7 @@ async fn what_is_unknown_or_secret() {
 async fn a_platform_of_another_region_is_refused() {
     let look = async |region: &str| {
         let aws = Aws::new("dbt-aws", Configuration::default(), region.to_owned());
-        let found = DbtProject::look(&aws, &everything())
+        let found = DbtProject::check_online(&aws, &everything())
             .await
             .expect("no call");
         found.iter().map(ToString::to_string).collect::<String>()

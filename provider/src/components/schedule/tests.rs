@@ -99,7 +99,7 @@ async fn half_a_size_goes_with_the_projects_other_half() {
 async fn a_project_of_another_region_is_refused() {
     let look = async |region: &str| {
         let aws = Aws::new("dbt-aws", Configuration::default(), region.to_owned());
-        let found = DbtSchedule::look(&aws, &inputs(&everything())).await;
+        let found = DbtSchedule::check_online(&aws, &inputs(&everything())).await;
         let found = found.expect("no call");
         found.iter().map(ToString::to_string).collect::<String>()
     };

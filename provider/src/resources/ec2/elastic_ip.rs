@@ -1,6 +1,6 @@
 //! `dbt-aws:ec2:ElasticIp`.
 
-use super::{marked, once, retag, seeded, tag_specification};
+use super::{marked, retag, seeded, tag_specification, without_sdk_retries};
 use crate::prelude::*;
 use aws_sdk_ec2::types::{DomainType, ResourceType};
 
@@ -61,7 +61,7 @@ impl CustomResource for ElasticIp {
                 cx.tags(inputs.tags.as_ref()),
             ))
             .customize()
-            .config_override(once())
+            .config_override(without_sdk_retries())
             .send()
             .await
             .during(format!("allocate {what}"))?;

@@ -1,6 +1,6 @@
 //! `dbt-aws:ec2:InternetGateway`.
 
-use super::{marked, once, retag, seeded, tag_specification};
+use super::{marked, retag, seeded, tag_specification, without_sdk_retries};
 use crate::prelude::*;
 use aws_sdk_ec2::types::{InternetGateway as Found, ResourceType};
 
@@ -67,7 +67,7 @@ impl CustomResource for InternetGateway {
                 cx.tags(inputs.tags.as_ref()),
             ))
             .customize()
-            .config_override(once())
+            .config_override(without_sdk_retries())
             .send()
             .await
             .during(format!("create {what}"))?;

@@ -34,7 +34,7 @@ impl CustomResource for NatGateway {
     const TOKEN: &'static str = "dbt-aws:ec2:NatGateway";
     const DOC: &'static str = "A way out to the internet for subnets without public addresses. Making one takes about two minutes, and it costs by the hour.\n\nImport with the gateway's id, `nat-...`, or the ARN. See [NAT gateways](https://docs.aws.amazon.com/vpc/latest/userguide/vpc-nat-gateway.html).";
     const IDS: Option<Ids> = Some(Ids::number("nat-0123456789abcdef0", "ec2", "natgateway/"));
-    const PLACE: &'static [&'static str] = &["allocationId"];
+    const EXCLUSIVE_SLOT: &'static [&'static str] = &["allocationId"];
     type Inputs = NatGatewayInputs;
     type Outputs = NatGatewayOutputs;
 
@@ -59,7 +59,7 @@ impl CustomResource for NatGateway {
             let id = gateway.nat_gateway_id().unwrap_or_default();
             Ok(id.into())
         };
-        with_token(cx, &what, inputs, make, || left(cx, &what)).await
+        with_token(cx, &what, inputs, make, || interrupted(cx, &what)).await
     }
 
     apply_tags!(NatGatewayInputs);
@@ -163,7 +163,7 @@ async fn find(cx: &Context, id: &str) -> Result<Option<Found>> {
 }
 
 /// The gateway that an interrupted create left.
-async fn left(cx: &Context, what: &str) -> Result<Option<String>> {
+async fn interrupted(cx: &Context, what: &str) -> Result<Option<String>> {
     let found = cx
         .aws
         .ec2()

@@ -55,7 +55,7 @@ impl CustomResource for RouteTable {
             let created = Created::Known(id.to_owned(), outputs(cx, &table));
             Ok(created)
         };
-        with_token(cx, &what, inputs, make, || left(cx, &what)).await
+        with_token(cx, &what, inputs, make, || interrupted(cx, &what)).await
     }
 
     apply_tags!(RouteTableInputs);
@@ -91,7 +91,7 @@ impl CustomResource for RouteTable {
 }
 
 /// The table that an interrupted create left.
-async fn left(cx: &Context, what: &str) -> Result<Option<String>> {
+async fn interrupted(cx: &Context, what: &str) -> Result<Option<String>> {
     let found = cx
         .aws
         .ec2()

@@ -1,9 +1,7 @@
 //! `dbt-aws:ec2:SecurityGroup`.
 
-use super::{
-    filter, lingers, refused, remove, retag, security_group_rule, seeded, tag_specification,
-};
-use crate::{prelude::*, resources::rds::held};
+use super::{filter, refused, remove, retag, security_group_rule, seeded, tag_specification};
+use crate::{prelude::*, resources::rds::explain_in_use};
 use aws_sdk_ec2::types::{Filter, IpPermission, IpRange, Ipv6Range, ResourceType};
 use aws_sdk_rds::types::DbInstance;
 use pulumi_aws_framework::context::Phase;
@@ -176,12 +174,12 @@ impl CustomResource for SecurityGroup {
             .await;
         match deleted.during(format!("delete {id}")) {
             Ok(_) => Ok(()),
-            Err(error) if lingers(cx, &error) => {
+            Err(error) if cx.is_still_in_use(&error) => {
                 let uses = |i: &DbInstance| {
                     let mut groups = i.vpc_security_groups().iter();
                     groups.any(|g| g.vpc_security_group_id() == Some(id))
                 };
-                let error = held(cx, id, error, uses).await;
+                let error = explain_in_use(cx, id, error, uses).await;
                 let error = with_rules(cx, id, error).await?;
                 Err(refused(cx, error, filter("group-id", id)).await)
             }

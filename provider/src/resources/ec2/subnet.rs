@@ -1,7 +1,7 @@
 //! `dbt-aws:ec2:Subnet`.
 
 use super::Zone;
-use super::{filter, guardduty, lingers, refused, retag, sweep_nat_gateways, tag_specification};
+use super::{filter, guardduty, refused, retag, sweep_nat_gateways, tag_specification};
 use crate::prelude::*;
 use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, Subnet as Found};
 
@@ -60,7 +60,7 @@ impl CustomResource for Subnet {
     const TOKEN: &'static str = "dbt-aws:ec2:Subnet";
     const DOC: &'static str = "A part of a VPC's addresses, in one availability zone.\n\nImport with the subnet's id, `subnet-...`, or the ARN. See [subnets](https://docs.aws.amazon.com/vpc/latest/userguide/configure-subnets.html).";
     const IDS: Option<Ids> = Some(Ids::number("subnet-0123456789abcdef0", "ec2", "subnet/"));
-    const PLACE: &'static [&'static str] = &["vpcId"];
+    const EXCLUSIVE_SLOT: &'static [&'static str] = &["vpcId"];
     type Inputs = SubnetInputs;
     type Outputs = SubnetOutputs;
 
@@ -70,7 +70,7 @@ impl CustomResource for Subnet {
     }
 
     /// The zone stays: another index, or none, means the next subnet.
-    fn complete(
+    fn fill_in(
         _scope: &CheckScope<'_>,
         inputs: &mut Properties,
         old: &Properties,
@@ -212,7 +212,7 @@ impl CustomResource for Subnet {
         let deleted = cx.aws.ec2().delete_subnet().subnet_id(id).send().await;
         match deleted.during(format!("delete {id}")) {
             Ok(_) => Ok(()),
-            Err(error) if lingers(cx, &error) => {
+            Err(error) if cx.is_still_in_use(&error) => {
                 sweep_nat_gateways(cx, filter("subnet-id", id)).await?;
                 guardduty::leave_subnet(cx, &state.inputs.vpc_id, id).await?;
                 Err(refused(cx, error, filter("subnet-id", id)).await)
@@ -265,7 +265,7 @@ async fn zone_at(cx: &Context, index: i64, excluded: &[String]) -> Result<String
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pulumi_aws_framework::{identity::Seen, resource::erase};
+    use pulumi_aws_framework::{identity::ProcessLedger, resource::erase};
 
     fn properties(zone: &[(&str, Value)]) -> Properties {
         let place = [
@@ -310,11 +310,11 @@ mod tests {
                 urn: "urn:pulumi:dev::demo::dbt-aws:ec2:Subnet::a",
                 provider_id: None,
                 region: "eu-west-1",
-                seen: &Seen::default(),
+                ledger: &ProcessLedger::default(),
                 default_tags: &Value::Null,
                 rehearsal: false,
             };
-            Subnet::complete(&scope, &mut news, old, &mut Vec::new()).expect("completes");
+            Subnet::fill_in(&scope, &mut news, old, &mut Vec::new()).expect("completes");
             let found =
                 erase::<Subnet>().diff(old, &properties(std::slice::from_ref(&a)), &news, &[]);
             found

@@ -1,7 +1,8 @@
 //! `dbt-aws:ec2:Vpc`.
 
 use super::{
-    filter, guardduty, lingers, marked, once, refused, retag, seeded, sweep, tag_specification,
+    filter, guardduty, marked, refused, retag, seeded, sweep, tag_specification,
+    without_sdk_retries,
 };
 use crate::prelude::*;
 use aws_sdk_ec2::types::{
@@ -83,7 +84,7 @@ impl CustomResource for Vpc {
                 cx.tags(inputs.tags.as_ref()),
             ))
             .customize()
-            .config_override(once())
+            .config_override(without_sdk_retries())
             .send()
             .await
             .during(format!("create {what}"))?;
@@ -195,7 +196,7 @@ impl CustomResource for Vpc {
         let Err(error) = deleted.during(format!("delete {id}")) else {
             return Ok(());
         };
-        if !lingers(cx, &error) {
+        if !cx.is_still_in_use(&error) {
             return Err(error);
         }
         sweep(cx, id).await?;

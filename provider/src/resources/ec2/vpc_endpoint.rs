@@ -94,7 +94,7 @@ impl CustomResource for VpcEndpoint {
     type Inputs = VpcEndpointInputs;
     type Outputs = VpcEndpointOutputs;
 
-    fn complete(
+    fn fill_in(
         _scope: &CheckScope<'_>,
         inputs: &mut Properties,
         old: &Properties,
@@ -148,7 +148,7 @@ impl CustomResource for VpcEndpoint {
             };
             Ok(created)
         };
-        with_token(cx, &what, inputs, make, || left(cx, &what)).await
+        with_token(cx, &what, inputs, make, || interrupted(cx, &what)).await
     }
 
     async fn apply(
@@ -287,7 +287,7 @@ fn allows_everything(policy: &serde_json::Value) -> bool {
 }
 
 /// The endpoint that an interrupted create left.
-async fn left(cx: &Context, what: &str) -> Result<Option<String>> {
+async fn interrupted(cx: &Context, what: &str) -> Result<Option<String>> {
     let found = cx
         .aws
         .ec2()

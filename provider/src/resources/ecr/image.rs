@@ -141,7 +141,7 @@ impl CustomResource for Image {
         }
     }
 
-    fn complete(
+    fn fill_in(
         scope: &CheckScope<'_>,
         inputs: &mut Properties,
         old: &Properties,
@@ -186,7 +186,7 @@ impl CustomResource for Image {
         Ok(())
     }
 
-    fn foresee(inputs: &ImageInputs, old: Option<&ImageOutputs>) -> Properties {
+    fn predict_outputs(inputs: &ImageInputs, old: Option<&ImageOutputs>) -> Properties {
         let built = old.and_then(|old| built(&old.layers));
         // Reading and packing files is all it does: there is no network to wait for.
         let plan = futures::executor::block_on(

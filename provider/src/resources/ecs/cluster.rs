@@ -169,7 +169,7 @@ impl CustomResource for Cluster {
         }))
     }
 
-    async fn left(cx: &Context) -> Result<Vec<String>> {
+    async fn list_orphans(cx: &Context) -> Result<Vec<String>> {
         let all = cx.aws.ecs().list_clusters().into_paginator().items().send();
         named(cx, "list the clusters", all.try_collect(), |arn: String| {
             arn.rsplit('/').next().map(str::to_owned)

@@ -283,7 +283,7 @@ impl CustomResource for TaskDefinition {
         }))
     }
 
-    async fn left(cx: &Context) -> Result<Vec<String>> {
+    async fn list_orphans(cx: &Context) -> Result<Vec<String>> {
         let all = cx
             .aws
             .ecs()

@@ -264,7 +264,7 @@ impl CustomResource for Role {
         }))
     }
 
-    async fn left(cx: &Context) -> Result<Vec<String>> {
+    async fn list_orphans(cx: &Context) -> Result<Vec<String>> {
         let all = cx.aws.iam().list_roles().into_paginator().items().send();
         named(cx, "list the roles", all.try_collect(), |each| {
             Some(each.role_name)

@@ -189,7 +189,7 @@ impl CustomResource for Instance {
         rules::check(check);
     }
 
-    fn complete(
+    fn fill_in(
         scope: &CheckScope<'_>,
         inputs: &mut Properties,
         _old: &Properties,
@@ -282,7 +282,7 @@ impl CustomResource for Instance {
         Ok(live.map(|instance| state(cx, id, &instance, known)))
     }
 
-    async fn left(cx: &Context) -> Result<Vec<String>> {
+    async fn list_orphans(cx: &Context) -> Result<Vec<String>> {
         let all = cx
             .aws
             .rds()

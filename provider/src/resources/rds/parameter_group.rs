@@ -1,6 +1,6 @@
 //! `dbt-aws:rds:ParameterGroup`.
 
-use super::{arn, check_name, held, retag, tags_of};
+use super::{arn, check_name, explain_in_use, retag, tags_of};
 use crate::prelude::*;
 use aws_sdk_rds::types::{ApplyMethod, DbInstance, Parameter};
 use std::collections::BTreeSet;
@@ -225,7 +225,7 @@ impl CustomResource for ParameterGroup {
         }))
     }
 
-    async fn left(cx: &Context) -> Result<Vec<String>> {
+    async fn list_orphans(cx: &Context) -> Result<Vec<String>> {
         let all = cx
             .aws
             .rds()
@@ -249,7 +249,7 @@ impl CustomResource for ParameterGroup {
             let mut groups = i.db_parameter_groups().iter();
             groups.any(|g| g.db_parameter_group_name() == Some(id))
         };
-        Err(held(cx, id, error, uses).await)
+        Err(explain_in_use(cx, id, error, uses).await)
     }
 }
 

@@ -1,6 +1,6 @@
 //! `dbt-aws:rds:SubnetGroup`.
 
-use super::{arn, check_name, held, retag, tags_of};
+use super::{arn, check_name, explain_in_use, retag, tags_of};
 use crate::prelude::*;
 use aws_sdk_rds::types::{DbInstance, DbSubnetGroup};
 
@@ -159,7 +159,7 @@ impl CustomResource for SubnetGroup {
         }))
     }
 
-    async fn left(cx: &Context) -> Result<Vec<String>> {
+    async fn list_orphans(cx: &Context) -> Result<Vec<String>> {
         let all = cx
             .aws
             .rds()
@@ -184,7 +184,7 @@ impl CustomResource for SubnetGroup {
                 .db_subnet_group_name()
                 .map(str::to_owned)
         };
-        Err(held(cx, id, error, |i| group(i).as_deref() == Some(id)).await)
+        Err(explain_in_use(cx, id, error, |i| group(i).as_deref() == Some(id)).await)
     }
 }
 

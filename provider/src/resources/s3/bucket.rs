@@ -253,7 +253,7 @@ impl CustomResource for Bucket {
         }))
     }
 
-    async fn left(cx: &Context) -> Result<Vec<String>> {
+    async fn list_orphans(cx: &Context) -> Result<Vec<String>> {
         let all = cx.aws.s3().list_buckets().into_paginator().items().send();
         let all: Vec<_> = all.try_collect().await.during("list the buckets")?;
         let mut left = Vec::new();

@@ -291,7 +291,7 @@ impl CustomResource for Schedule {
         }))
     }
 
-    async fn left(cx: &Context) -> Result<Vec<String>> {
+    async fn list_orphans(cx: &Context) -> Result<Vec<String>> {
         let all = cx
             .aws
             .scheduler()

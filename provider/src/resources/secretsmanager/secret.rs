@@ -323,7 +323,7 @@ impl CustomResource for Secret {
         }))
     }
 
-    async fn left(cx: &Context) -> Result<Vec<String>> {
+    async fn list_orphans(cx: &Context) -> Result<Vec<String>> {
         let all = cx
             .aws
             .secretsmanager()

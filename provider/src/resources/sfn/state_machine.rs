@@ -142,7 +142,7 @@ impl CustomResource for StateMachine {
         }
     }
 
-    fn complete(
+    fn fill_in(
         _scope: &CheckScope<'_>,
         inputs: &mut Properties,
         _old: &Properties,
@@ -302,7 +302,7 @@ impl CustomResource for StateMachine {
         }))
     }
 
-    async fn left(cx: &Context) -> Result<Vec<String>> {
+    async fn list_orphans(cx: &Context) -> Result<Vec<String>> {
         let all = cx
             .aws
             .sfn()

@@ -96,7 +96,7 @@ impl CustomResource for Queue {
         check.at_most_one(&["kmsKeyArn", "sqsManagedSse"]);
     }
 
-    fn complete(
+    fn fill_in(
         _scope: &CheckScope<'_>,
         inputs: &mut Properties,
         old: &Properties,
@@ -263,7 +263,7 @@ impl CustomResource for Queue {
         }))
     }
 
-    async fn left(cx: &Context) -> Result<Vec<String>> {
+    async fn list_orphans(cx: &Context) -> Result<Vec<String>> {
         // Without a size of its pages SQS stops after the first.
         let all = cx.aws.sqs().list_queues().max_results(1_000);
         let all = all.into_paginator().items().send();

@@ -41,7 +41,7 @@ async fn vpc_lives() {
                 json!({"closeDefaultSecurityGroup": true}),
             ],
             steady: vec![("closeDefaultSecurityGroup", "off, it is not looked at")],
-            untold: vec!["closeDefaultSecurityGroup"],
+            write_only: vec!["closeDefaultSecurityGroup"],
             replaces: vec![("cidrBlock", json!("10.1.0.0/16"))],
             by_hand: ["enableDnsHostnames", "enableDnsSupport"]
                 .map(|name| {
@@ -147,7 +147,7 @@ async fn subnet_lives() {
                     json!({"SubnetId": "{id}", "MapPublicIpOnLaunch": {"Value": true}}),
                 ),
             )],
-            untold: vec!["availabilityZone", "zoneIndex", "excludedZones"],
+            write_only: vec!["availabilityZone", "zoneIndex", "excludedZones"],
             listed: Call::new("ec2", "describe_subnets", json!({}), "Subnets[]"),
             ..Block::default()
         })

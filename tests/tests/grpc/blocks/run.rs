@@ -160,7 +160,7 @@ async fn repository_lives() {
                 ),
             ],
             steady: vec![("forceDelete", "AWS does not have it")],
-            untold: vec!["forceDelete"],
+            write_only: vec!["forceDelete"],
             listed: Call::new("ecr", "describe_repositories", json!({}), "repositories[]"),
             mentions: Some("tested-".to_owned()),
             marked: Marked::Nowhere,

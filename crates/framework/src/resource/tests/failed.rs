@@ -38,7 +38,7 @@ async fn what_this_process_has_made_is_waited_for() {
         expecting::<Shelf>(&cx, &typed, error.into()).class()
     };
     assert_eq!(class("vpc-11111 does not exist"), Some(Class::NotFound));
-    stack.seen.claim("acme:ec2:Vpc", "vpc-11111", "claim");
+    stack.ledger.claim("acme:ec2:Vpc", "vpc-11111", "claim");
     assert_eq!(class("vpc-11111 does not exist"), Some(Class::NotYet));
     assert_eq!(class("it does not exist"), Some(Class::NotYet));
     assert_eq!(class("vpc-22222 does not exist"), Some(Class::NotFound));

@@ -56,7 +56,7 @@ async fn what_another_resource_of_the_stack_has_is_not_taken_over() {
     let stack = Stack::new("held");
     let inputs = stack.check(&Properties::new(), json!({ "width": 3 }));
     let (id, made) = stack.create(&inputs).await.expect("creates");
-    stack.shelf.live(&stack.seen, "urn:imported", &made);
+    stack.shelf.live(&stack.ledger, "urn:imported", &made);
     let refused = stack.create(&inputs).await.expect_err("refuses");
     let expected = format!("{id} was made for it, but urn:imported has it in this stack's state");
     let said = refused.error.to_string();

@@ -1,6 +1,6 @@
 use super::*;
 use pulumi_aws_framework::{
-    identity::Seen,
+    identity::ProcessLedger,
     resource::{Checked, erase},
 };
 use serde_json::json;
@@ -23,7 +23,7 @@ fn scoped<T>(rehearsal: bool, run: impl FnOnce(&CheckScope<'_>) -> T) -> T {
         urn: "urn:pulumi:dev::demo::dbt-aws:ecr:Image::shop",
         provider_id: Some("seed"),
         region: "eu-west-1",
-        seen: &Seen::default(),
+        ledger: &ProcessLedger::default(),
         default_tags: &Value::Null,
         rehearsal,
     })
@@ -103,7 +103,7 @@ fn what_is_not_known_yet_is_not_guessed() {
     given.insert("dbt".to_owned(), Value::Unknown);
     let old = Properties::new();
     scoped(false, |scope| {
-        Image::complete(scope, &mut given, &old, &mut vec![]).expect("no failure");
+        Image::fill_in(scope, &mut given, &old, &mut vec![]).expect("no failure");
     });
     assert_eq!(
         (&given["project"], &given["packages"]),

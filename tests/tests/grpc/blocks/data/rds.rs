@@ -215,7 +215,7 @@ async fn instance_lives() {
                 ("skipFinalSnapshot", "AWS does not have it"),
             ],
             // What AWS chooses where the program does not, and what only a delete or an update uses.
-            untold: vec![
+            write_only: vec![
                 "applyImmediately",
                 "caCertificateIdentifier",
                 "finalSnapshotIdentifier",

@@ -54,7 +54,7 @@ async fn bucket_lives() {
                 ("forceDestroy", "AWS does not have it"),
                 ("retainNonEmpty", "AWS does not have it"),
             ],
-            untold: vec!["retainNonEmpty", "forceDestroy"],
+            write_only: vec!["retainNonEmpty", "forceDestroy"],
             listed: Call::new("s3", "list_buckets", json!({}), "Buckets[]"),
             mentions: Some("tested-".to_owned()),
             marked: Marked::Call(Call::new(

@@ -36,7 +36,7 @@ async fn secret_lives() {
                 ("description", "moto cannot take it away"),
                 ("recoveryWindowDays", "AWS does not have it"),
             ],
-            untold: vec!["secretString", "recoveryWindowDays"],
+            write_only: vec!["secretString", "recoveryWindowDays"],
             listed: Call::new("secretsmanager", "list_secrets", json!({}), "SecretList[]"),
             ..Block::default()
         })
