@@ -1,5 +1,6 @@
 """A project's state machine, as the provider defines it, run with a stand-in for the runner."""
 import json
+import re
 import time
 import unittest
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import test_true_to_aws as local
 from test_true_to_aws import ROLE, until
 
-DEFINITION = Path(__file__).parent.parent / "provider/src/resources/sfn/dbt_run.json"
+RUN = Path(__file__).parent.parent / "provider/src/run"
 
 # What the runner's contract asks for: outcome.json in its place, and dbt's exit code.
 RUNNER = """
@@ -30,6 +31,16 @@ sys.exit(code)
 """
 
 
+def definition(**config):
+    """The state machine as the provider makes it, with these in its config."""
+    expression = lambda name: "{% " + (RUN / f"expressions/{name[1]}.jsonata").read_text() + " %}"
+    text = (RUN / "machine.asl.json").read_text().replace("${partition}", "aws")
+    text = re.sub(r'"{% include (\w+) %}"', lambda name: json.dumps(expression(name)), text)
+    machine = json.loads(text)
+    machine["States"]["Begin"]["Assign"]["config"] = {**json.loads((RUN / "config.example.json").read_text()), **config}
+    return machine
+
+
 class StateMachine(unittest.TestCase):
     """Each way that a run can end."""
 
@@ -48,13 +59,13 @@ class StateMachine(unittest.TestCase):
                                    "environment": [{"name": "BUCKET", "value": self.name}], **more}])
         self.addCleanup(self.ecs.deregister_task_definition, taskDefinition=answer["taskDefinition"]["taskDefinitionArn"])
 
-    def machine(self, state="Run dbt", **changes):
-        """The state machine, with other values for what a state of it has."""
-        text = DEFINITION.read_text().replace("BUCKET", self.name).replace("CLUSTER", self.name).replace("FAMILY", self.family)
-        definition = json.loads(text)
-        definition["States"][state].update(changes)
-        arn = self.states.create_state_machine(
-            name=self.family, definition=json.dumps(definition), roleArn=ROLE)["stateMachineArn"]
+    def machine(self, state="Run dbt", config=None, **changes):
+        """The state machine, with other values for what its config and a state of it have."""
+        arn = "arn:aws:ecs:us-east-1:000000000000:"
+        made = definition(**{"artifactsBucket": self.name, "clusterArn": f"{arn}cluster/{self.name}",
+                             "taskDefinitionArn": f"{arn}task-definition/{self.family}", **(config or {})})
+        made["States"][state].update(changes)
+        arn = self.states.create_state_machine(name=self.family, definition=json.dumps(made), roleArn=ROLE)["stateMachineArn"]
         self.addCleanup(self.states.delete_state_machine, stateMachineArn=arn)
         return arn
 
@@ -126,7 +137,7 @@ class StateMachine(unittest.TestCase):
         self.assertEqual(self.tasks(), 0)
 
     def test_where_an_execution_may_change_nothing_a_schedule_still_counts(self):
-        machine = self.machine("Begin", Assign=self.begin(overrides="none"))
+        machine = self.machine(config={"overrides": "none"})
         end = self.run_to_the_end(machine, commands=["dbt test"])
         self.assertEqual((end["status"], end["error"]), ("FAILED", "InputRefused"), end)
         self.assertIn("commands is not for an execution to change: overrides of the project is none", end["cause"])
@@ -144,10 +155,6 @@ class StateMachine(unittest.TestCase):
         end = self.run_to_the_end(machine, **forged, scheduleArn=ours + "-none")
         self.assertIn("the schedule in scheduleArn could not be read: Scheduler.ResourceNotFoundException: ", end["cause"])
 
-    def begin(self, **changes):
-        """What the first state assigns, with other values."""
-        return {**json.loads(DEFINITION.read_text())["States"]["Begin"]["Assign"], **changes}
-
     def schedule(self, name, machine, given):
         """A schedule that does not run by itself; its ARN."""
         name = f"{self.family[:40]}-{name}"
@@ -158,19 +165,13 @@ class StateMachine(unittest.TestCase):
         return arn
 
     def test_no_such_task_definition(self):
-        machine = self.machine()
-        definition = json.loads(self.states.describe_state_machine(stateMachineArn=machine)["definition"])
-        definition["States"]["Run dbt"]["Arguments"]["TaskDefinition"] += "-none"
-        self.states.update_state_machine(stateMachineArn=machine, definition=json.dumps(definition))
-        end = self.run_to_the_end(machine)
+        end = self.run_to_the_end(self.machine(config={"taskDefinitionArn": f"{self.family}/none"}))
         self.assertEqual((end["status"], end["error"]), ("FAILED", "TaskNotStarted"), end)
 
     def test_an_answer_with_failures_is_tried_again(self):
-        state = json.loads(DEFINITION.read_text())["States"]["Run dbt"]
-        state["Arguments"]["NetworkConfiguration"]["AwsvpcConfiguration"]["Subnets"] = ["subnet-full"]
-        retry = [{**each, "IntervalSeconds": 1, "MaxAttempts": 1, "JitterStrategy": "NONE"} for each in state["Retry"]]
-        arguments = json.loads(json.dumps(state["Arguments"]).replace("CLUSTER", self.name).replace("FAMILY", self.family))
-        machine = self.machine(Arguments=arguments, Retry=retry)
+        retry = definition()["States"]["Run dbt"]["Retry"]
+        retry = [{**each, "IntervalSeconds": 1, "MaxAttempts": 1, "JitterStrategy": "NONE"} for each in retry]
+        machine = self.machine(config={"subnetIds": ["subnet-full"]}, Retry=retry)
         started = time.monotonic()
         end = self.run_to_the_end(machine)
         self.assertEqual((end["status"], end["error"]), ("FAILED", "TaskNotStarted"), end)
@@ -190,7 +191,7 @@ class StateMachine(unittest.TestCase):
         self.assertIn("without saying how the run went (exit code 137): by a person; start the run again", end["cause"])
 
     def test_out_of_time(self):
-        end = self.run_to_the_end(self.machine(TimeoutSeconds=3), commands=["dbt debug"])
+        end = self.run_to_the_end(self.machine(TimeoutSeconds="{% 3 %}"), commands=["dbt debug"])
         self.assertEqual((end["status"], end["error"]), ("FAILED", "Timeout"), end)
         until(lambda: not self.ecs.list_tasks(cluster=self.name, family=self.family, desiredStatus="RUNNING")["taskArns"])
 

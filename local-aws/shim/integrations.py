@@ -16,6 +16,7 @@ def install():
     states._poll_ecs_tasks = wait_for_task
     run_task = "arn:aws:states:::ecs:runTask"
     states._SERVICE_DISPATCH[run_task] = with_failures(states._SERVICE_DISPATCH[run_task])
+    states._execute_task = with_timeout_queries(states._execute_task)
     states._invoke_resource_with_timeout = stopping_at_timeout(states._invoke_resource_with_timeout)
     states._invoke_aws_sdk_integration = with_schedules(with_s3_objects(states._invoke_aws_sdk_integration))
     for action in ("_create_state_machine", "_update_state_machine"):
@@ -79,6 +80,18 @@ def with_tracing(original):
         return answer
 
     return change
+
+
+def with_timeout_queries(original):
+    """The timeout of a task's state may be a query; the emulator takes it as it is written."""
+
+    def execute(state, data, execution, context):
+        if isinstance(state.get("TimeoutSeconds"), str):
+            seconds = states._jsonata_state_field(state, "TimeoutSeconds", "number", data, context)
+            state = {**state, "TimeoutSeconds": seconds}
+        return original(state, data, execution, context)
+
+    return execute
 
 
 def stopping_at_timeout(original):

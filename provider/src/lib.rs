@@ -5,6 +5,7 @@ pub mod components;
 pub(crate) mod keys;
 pub mod prelude;
 pub mod resources;
+pub mod run;
 #[cfg(test)]
 mod tests;
 

@@ -1,6 +1,7 @@
 """What the emulators found of the provider's requests, and cfn-lint's word on the policies and definitions in them."""
 import json
 import logging
+import re
 import urllib.request
 from collections import Counter
 
@@ -18,6 +19,7 @@ BESIDES = {
     "AWS::ECR::Repository": {},
     "AWS::StepFunctions::StateMachine": {"RoleArn": "arn:aws:iam::123456789012:role/name"},
 }
+TIMEOUT = re.compile(r'"TimeoutSeconds": ?"{%[^"]*%}"')
 # Documents that cfn-lint must refuse: a check that lets them pass would let all pass.
 REFUSED = [
     ("AWS::IAM::RolePolicy", "PolicyDocument",
@@ -37,7 +39,8 @@ def linted(documents):
     from cfnlint.api import ManualArgs, lint  # it takes its time
     resources, texts = {}, {}
     for number, (kind, name, text) in enumerate(documents):
-        value = text if name == "DefinitionString" else json.loads(text)
+        # cfn-lint does not know that a timeout may be a query.
+        value = TIMEOUT.sub('"TimeoutSeconds":1', text) if name == "DefinitionString" else json.loads(text)
         besides = json.loads(json.dumps(BESIDES[kind]).replace("{}", str(number)))
         resources[f"Document{number}"] = {"Type": kind, "Properties": {**besides, name: value}}
         texts[f"Document{number}"] = text

@@ -2,9 +2,10 @@
 "use strict";
 const assert = require("node:assert/strict");
 const { test } = require("node:test");
+const { CONFIG, definition } = require("./definition");
 const { evaluated } = require("./interpreter");
 
-const { States } = require("../../provider/src/resources/sfn/dbt_run.json");
+const { States } = definition();
 const ARN = "arn:aws:scheduler:us-east-1:000000000000:schedule/default/nightly";
 const SECRET = "arn:aws:secretsmanager:us-east-1:000000000000:secret:kms-timeout-AbCdEf";
 const PULL = "ResourceInitializationError: unable to pull secrets or registry auth: ";
@@ -12,13 +13,13 @@ const ASM = `${PULL}execution resource retrieval failed: unable to retrieve secr
 
 /** Refuses an input for these reasons. */
 async function refuses(input, expected = [], overrides = "all") {
-  const found = await evaluated(States["Check the input"].Assign.refused, { states: { input }, overrides });
+  const found = await evaluated(States["Check the input"].Assign.refused, { states: { input }, config: { ...CONFIG, overrides } });
   assert.equal(found, expected.join("; "), JSON.stringify(input));
 }
 
 /** Names that advice for that reason of ECS's. */
 async function advises(reason, advice) {
-  const cause = await evaluated(States.TaskNotStarted.Cause, { task: { reason }, problem: "States.TaskFailed" });
+  const cause = await evaluated(States.TaskNotStarted.Cause, { config: CONFIG, task: { reason }, problem: "States.TaskFailed" });
   const start = `the task did not start: ${reason}; `;
   assert.ok(cause.startsWith(start), cause);
   assert.ok(cause.slice(start.length).includes(advice), cause);
@@ -132,15 +133,17 @@ test("each reason has its advice", async () => {
 
 test("without a reason the error is one", async () => {
   for (const task of [{}, { reason: "" }]) {
-    const cause = await evaluated(States.TaskNotStarted.Cause, { task, problem: "AmazonECS.Unknown" });
+    const cause = await evaluated(States.TaskNotStarted.Cause, { config: CONFIG, task, problem: "AmazonECS.Unknown" });
     assert.ok(cause.startsWith("the task did not start: AmazonECS.Unknown; "), cause);
   }
 });
 
 /** What is kept of a failed task's description. */
 async function kept(cause) {
-  const { Assign } = States["Run dbt"].Catch.find(({ ErrorEquals }) => ErrorEquals[0] === "States.ALL");
-  return evaluated(Assign.task, { states: { errorOutput: { Error: "States.TaskFailed", ...cause } } });
+  const { Output } = States["Run dbt"].Catch.find(({ ErrorEquals }) => ErrorEquals[0] === "States.ALL");
+  const input = await evaluated(Output, { states: { errorOutput: { Error: "States.TaskFailed", ...cause } } });
+  const { exited, said, links, ...task } = await evaluated(States["Describe the task"].Assign.task, { states: { input }, config: CONFIG });
+  return task;
 }
 
 test("a task's description is in the cause", async () => {

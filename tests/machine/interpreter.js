@@ -5,6 +5,7 @@ const jsonata = require("jsonata");
 // What Step Functions keeps of a cause, and what a variable may hold.
 const LONGEST_CAUSE = 32768;
 const LARGEST_VARIABLE = 256 * 1024;
+const LONGEST_TIMEOUT = 99999999;
 const MACHINE = "arn:aws:states:us-east-1:000000000000:stateMachine:shop";
 // No catcher has these.
 const TERMINAL = ["States.DataLimitExceeded", "States.Runtime"];
@@ -133,7 +134,11 @@ class Execution {
       const input = this.data;
       try {
         const given = await this.filled(state.Arguments, { input }, `${at}/Arguments`);
-        const result = this.answer(at, given);
+        const seconds = await this.filled(state.TimeoutSeconds ?? LONGEST_TIMEOUT, { input }, `${at}/TimeoutSeconds`);
+        if (!Number.isInteger(seconds) || seconds < 1 || seconds > LONGEST_TIMEOUT) {
+          throw new Failed("States.QueryEvaluationError", `${at}/TimeoutSeconds: ${seconds}`);
+        }
+        const result = this.answer(at, given, seconds);
         await this.leave(at, state, { input, result }, result);
         return this.go(at, state.Next);
       } catch (failure) {
@@ -164,8 +169,8 @@ class Execution {
   }
 
   /** The next answer to a state's call; the last one comes again and again. */
-  answer(at, given) {
-    this.calls.push([at, given]);
+  answer(at, given, seconds) {
+    this.calls.push([at, given, seconds]);
     const all = [this.answers[at]].flat();
     const number = this.calls.filter(([name]) => name === at).length;
     const answer = all[Math.min(number, all.length) - 1];

@@ -1,12 +1,11 @@
 // Each way through a project's state machine, as the provider defines it.
 "use strict";
 const assert = require("node:assert/strict");
-const { readFileSync } = require("node:fs");
 const { after, test } = require("node:test");
+const { CONFIG, definition } = require("./definition");
 const { Execution, ways, MACHINE } = require("./interpreter");
 const { exception, failed, noObject, object, outcome, refused, task, unstarted, TASK } = require("./answers");
 
-const TEXT = readFileSync(`${__dirname}/../../provider/src/resources/sfn/dbt_run.json`, "utf8");
 const taken = new Set();
 const EXECUTION = `${MACHINE.replace(":stateMachine:", ":execution:")}:run-1`;
 const SCHEDULED = {
@@ -22,10 +21,8 @@ const held = exception("S3", "S3Exception", "At least one of the pre-conditions 
 const theirs = EXECUTION.replace("run-1", "run-0");
 
 /** How an execution ends, and what it called. */
-async function run({ overrides = "all", input = {}, answers = {} }) {
-  const definition = JSON.parse(TEXT);
-  definition.States.Begin.Assign.overrides = overrides;
-  const execution = new Execution(definition, { input, answers: { ...good, ...answers }, taken });
+async function run({ config = {}, input = {}, answers = {} }) {
+  const execution = new Execution(definition(config), { input, answers: { ...good, ...answers }, taken });
   const end = await execution.end();
   const states = execution.calls.map(([state]) => state);
   const count = (state) => states.filter((each) => each === state).length;
@@ -79,6 +76,27 @@ test("what a run is given", async () => {
   assert.equal(named(await run({ input: { environment: {} } }), "DBT_AWS_ENVIRONMENT"), undefined);
   const one = await run({ input: { environment: { A: "1" } } });
   assert.deepEqual(JSON.parse(named(one, "DBT_AWS_ENVIRONMENT")), { A: "1" });
+});
+
+test("what a deployment has", async () => {
+  const network = (given) => Object.values(given.NetworkConfiguration.AwsvpcConfiguration);
+  const one = (await run({})).given("Run dbt");
+  const { clusterArn } = CONFIG;
+  assert.deepEqual([one.Cluster, one.TaskDefinition, one.Group], [clusterArn, "FAMILY", "run-1"]);
+  assert.deepEqual(network(one), [["subnet-1"], ["sg-1"], "DISABLED"]);
+  const more = { assignPublicIp: true, subnetIds: ["subnet-1", "subnet-2"], securityGroupIds: ["sg-1", "sg-2"] };
+  const other = await run({ config: { ...more, timeoutMinutes: 5 }, answers: { ...timeout, ...found, ...lost } });
+  assert.deepEqual(network(other.given("Run dbt")), [more.subnetIds, more.securityGroupIds, "ENABLED"]);
+  assert.deepEqual(other.execution.calls[0][2], 15 * 60);
+  assert.match(other.cause, /^the task had not ended after 15 min, 10 min more than timeoutMinutes, and was stopped; /);
+  assert.deepEqual(other.given("List the tasks"), { Cluster: clusterArn, Family: "FAMILY" });
+});
+test("where the log and the artifacts are", async () => {
+  const china = { clusterArn: CONFIG.clusterArn.replace("us-east-1", "cn-north-1"), consoleUrl: "https://console.amazonaws.cn" };
+  const { cause } = await run({ config: china, answers: { "Read the outcome": outcome("failed-nodes", 1) } });
+  assert.equal(cause, "dbt build: failed-nodes (exit code 1); the log is at https://console.amazonaws.cn/cloudwatch/home?region=cn-north-1"
+    + "#logsV2:log-groups/log-group/$252Fdbt$252Fanalytics/log-events/shop$252Fdbt$252F0f9de17a6465404e8b1b2356dc13c2f8"
+    + ` and the artifacts are in ${artifacts}`);
 });
 
 // The runner says how it went.
@@ -218,17 +236,17 @@ fails("no claim can be read", "ClaimFailed", ["did not hold", "nor could the cla
 
 // What an execution may say.
 fails("an unknown key", "InputRefused", "did you mean commands?", { input: { command: [] } });
-fails("what the project does not let it change", "InputRefused", "overrides of the project is none", { overrides: "none", input: { cpu: 1 } });
+fails("what the project does not let it change", "InputRefused", "overrides of the project is none", { config: { overrides: "none" }, input: { cpu: 1 } });
 const schedule = (Arn, given = {}) => ({ result: { Name: "nightly", Target: { Arn, RoleArn: "r", Input: JSON.stringify({ ...SCHEDULED, ...given }) } } });
-const asked = { ...time, overrides: "none" };
+const asked = { ...time, config: { overrides: "none" } };
 test("a schedule's values are read from itself", async () => {
   const answers = { ...claim, "Read the schedule": schedule(MACHINE, { commands: ["dbt seed"], cpu: 512 }) };
-  const end = await run({ overrides: "none", input: { ...SCHEDULED, commands: ["dbt ls"], memory: 1 }, answers });
+  const end = await run({ config: { overrides: "none" }, input: { ...SCHEDULED, commands: ["dbt ls"], memory: 1 }, answers });
   assert.deepEqual(end.given("Read the schedule"), { GroupName: "default", Name: "nightly" });
   const { Cpu, Memory, ContainerOverrides } = end.given("Run dbt").Overrides;
   assert.deepEqual([Cpu, Memory, ContainerOverrides[0].Environment.at(-1).Value], ["512", undefined, '["dbt seed"]']);
 });
-succeeds("no time of the schedule", { class: "success" }, { overrides: "none", input: { scheduleArn: SCHEDULED.scheduleArn }, answers: { "Read the schedule": schedule(MACHINE) } });
+succeeds("no time of the schedule", { class: "success" }, { config: { overrides: "none" }, input: { scheduleArn: SCHEDULED.scheduleArn }, answers: { "Read the schedule": schedule(MACHINE) } });
 succeeds("a scheduler that is busy at first", { class: "success" }, {
   ...asked, answers: { ...claim, "Read the schedule": [exception("Scheduler", "ThrottlingException", "Rate exceeded", 429), schedule(MACHINE)] },
 });
@@ -238,6 +256,6 @@ fails("no such schedule", "InputRefused", "the schedule in scheduleArn could not
 });
 
 after(() => {
-  const left = [...ways(JSON.parse(TEXT))].filter((way) => !taken.has(way));
+  const left = [...ways(definition())].filter((way) => !taken.has(way));
   assert.deepEqual(left, [], "no test takes these ways");
 });

@@ -26,12 +26,10 @@ use crate::{
         },
         iam::policy::{Policy, PolicyStatement},
         secretsmanager::secret::{Secret, SecretArgs},
-        sfn::{
-            dbt_run::{StateMachineDbtRunArgs, StateMachineDbtRunOverrides},
-            state_machine::{StateMachine, StateMachineArgs},
-        },
+        sfn::state_machine::{StateMachine, StateMachineArgs},
         sqs::queue::{Queue, QueueArgs},
     },
+    run::{StateMachineDbtRunArgs, StateMachineDbtRunOverrides},
 };
 use pulumi_aws_framework::{
     aws::{Aws, console},

@@ -20,8 +20,8 @@ use crate::{
             schedule::{Schedule, ScheduleArgs, ScheduleStatus, ScheduleTargetArgs, moment},
             timezone,
         },
-        sfn::dbt_run,
     },
+    run::{LONGEST_OVERRIDES, overrides_length},
 };
 use pulumi_aws_framework::{
     aws::Aws,
@@ -164,18 +164,17 @@ fn overrides(check: &mut Check<'_>) {
         check.get::<Option<BTreeMap<String, String>>>("environment"),
     ) {
         let environment = environment.unwrap_or_default();
-        let length = dbt_run::overrides(commands.as_deref(), &environment);
-        if length > dbt_run::LONGEST {
-            let own = dbt_run::overrides(commands.as_deref(), &BTreeMap::new());
+        let length = overrides_length(commands.as_deref(), &environment);
+        if length > LONGEST_OVERRIDES {
+            let own = overrides_length(commands.as_deref(), &BTreeMap::new());
             let field = if own > length / 2 {
                 "commands"
             } else {
                 "environment"
             };
             let reason = format!(
-                "commands and environment make overrides of {length} characters as JSON, and ECS takes {} at most; move \
-                 variables to the project's environment",
-                dbt_run::LONGEST
+                "commands and environment make overrides of {length} characters as JSON, and ECS takes \
+                 {LONGEST_OVERRIDES} at most; move variables to the project's environment"
             );
             check.fail(field, reason);
         }

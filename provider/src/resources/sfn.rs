@@ -1,5 +1,4 @@
 //! State machines.
 
-pub mod dbt_run;
-mod definition;
+pub(crate) mod definition;
 pub mod state_machine;

@@ -1,10 +1,7 @@
 //! The task of a project: the runner's container and its environment.
 
 use super::{Handle, variables::RESERVED};
-use crate::{
-    prelude::*,
-    resources::{ecs::container::*, sfn::dbt_run::CONTAINER},
-};
+use crate::{prelude::*, resources::ecs::container::*, run::CONTAINER};
 use dbt_aws_image::Project;
 use serde_json::{Map, Value as Document, json};
 

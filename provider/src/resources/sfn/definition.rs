@@ -1,9 +1,9 @@
-//! What AWS would refuse of a state machine's definition.
+//! The definition of a state machine: what AWS would refuse of it, and what tells it from others.
 //!
 //! See [the Amazon States Language](https://states-language.net/spec.html).
 
 use crate::prelude::*;
-use pulumi_aws_framework::props::below;
+use pulumi_aws_framework::{identity, props::below};
 use serde_json::{Map, Value as Json};
 
 type States = Map<String, Json>;
@@ -13,7 +13,7 @@ const TYPES: [&str; 8] = [
 ];
 
 /// What is wrong with a definition, each with its path inside it.
-pub(super) fn failures(definition: &Json) -> Vec<Failure> {
+pub(crate) fn failures(definition: &Json) -> Vec<Failure> {
     let mut found = Found {
         failures: Vec::new(),
         names: Set::new(),
@@ -25,6 +25,13 @@ pub(super) fn failures(definition: &Json) -> Vec<Failure> {
     }
     found.machine(definition, "");
     found.failures
+}
+
+/// What tells a definition from others, in whatever order its keys are.
+pub(super) fn digest(definition: &Json) -> String {
+    let mut document = definition.clone();
+    document.sort_all_objects();
+    identity::of_document(&document.to_string())
 }
 
 struct Found {

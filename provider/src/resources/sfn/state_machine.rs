@@ -1,10 +1,7 @@
 //! `dbt-aws:sfn:StateMachine`.
 
-use super::{
-    dbt_run::{self, StateMachineDbtRun},
-    definition,
-};
-use crate::prelude::*;
+use super::definition;
+use crate::{prelude::*, run::StateMachineDbtRun};
 use aws_sdk_sfn::{
     operation::describe_state_machine::DescribeStateMachineOutput,
     types::{
@@ -152,7 +149,9 @@ impl CustomResource for StateMachine {
             let plain = run.plain();
             let digest = match plain.has_unknown() {
                 true => Value::Unknown,
-                false => StateMachineDbtRun::decode(&plain)?.digest().into(),
+                false => {
+                    definition::digest(&StateMachineDbtRun::decode(&plain)?.definition().0).into()
+                }
             };
             *run = run.child(|run| {
                 let mut filled = run.clone().into_properties();
@@ -282,7 +281,7 @@ impl CustomResource for StateMachine {
             })?;
         let dbt_run = known.and_then(|k| k.dbt_run.as_ref());
         let is_as_made = |run: &&StateMachineDbtRun| {
-            run.definition_digest.as_deref() == Some(&dbt_run::digest(&definition))
+            run.definition_digest.as_deref() == Some(&definition::digest(&definition.0))
         };
         let dbt_run = dbt_run.filter(is_as_made);
         let own = known.and_then(|k| k.tags.as_ref());
@@ -350,7 +349,7 @@ impl StateMachineInputs {
     fn digest(&self) -> String {
         let run = self.dbt_run.as_ref();
         run.and_then(|run| run.definition_digest.clone())
-            .unwrap_or_else(|| dbt_run::digest(&self.definition()))
+            .unwrap_or_else(|| definition::digest(&self.definition().0))
     }
 
     /// Whether the other does the same.

@@ -80,15 +80,15 @@ async fn a_dbt_run_is_a_definition_of_the_providers_own() {
     let inputs = |minutes| dbt_run(&stack, &role, minutes);
     let token = "dbt-aws:sfn:StateMachine";
     let made = stack.make(token, "run", inputs(60)).await;
-    let seconds = |arn: &str| {
+    let minutes = |arn: &str| {
         let asked = json!({"stateMachineArn": arn});
         let shown = stack.aws("stepfunctions", "describe_state_machine", &asked);
         let shown = shown.expect("answers")["definition"].take();
         let definition: Json =
             serde_json::from_str(shown.as_str().expect("is text")).expect("is JSON");
-        definition["States"]["Run dbt"]["TimeoutSeconds"].as_i64()
+        definition["States"]["Begin"]["Assign"]["config"]["timeoutMinutes"].as_i64()
     };
-    assert_eq!(seconds(&made.id), Some(70 * 60));
+    assert_eq!(minutes(&made.id), Some(60));
     assert!(!made.inputs.contains_key("definition"));
     unchanged(&stack, &made, &inputs(60)).await;
 
@@ -102,7 +102,7 @@ async fn a_dbt_run_is_a_definition_of_the_providers_own() {
         .update(&made, &news, false)
         .await
         .expect("updates");
-    assert_eq!(seconds(&made.id), Some(100 * 60));
+    assert_eq!(minutes(&made.id), Some(90));
     unchanged(&stack, &made, &inputs(90)).await;
 
     // A change by hand is told, and undone.
@@ -127,7 +127,7 @@ async fn a_dbt_run_is_a_definition_of_the_providers_own() {
         .update(&read, &news.expect("is right"), false)
         .await
         .expect("updates");
-    assert_eq!(seconds(&made.id), Some(100 * 60));
+    assert_eq!(minutes(&made.id), Some(90));
     unchanged(&stack, &made, &inputs(90)).await;
 
     // Another version of the provider made another definition of the same run: it is no drift, and replaced.
@@ -150,7 +150,7 @@ async fn a_dbt_run_is_a_definition_of_the_providers_own() {
     assert_eq!(stack.provider.diff(&read, &news).await.diffs, ["dbtRun"]);
     let made = stack.provider.update(&read, &news, false).await;
     let made = made.expect("updates");
-    assert_eq!(seconds(&made.id), Some(100 * 60));
+    assert_eq!(minutes(&made.id), Some(90));
     unchanged(&stack, &made, &inputs(90)).await;
 
     // Before there was `dbtRun`, the state had the definition.
@@ -167,7 +167,7 @@ async fn a_dbt_run_is_a_definition_of_the_providers_own() {
     );
     let made = stack.provider.update(&made, &news, false).await;
     let made = made.expect("updates");
-    assert_eq!(seconds(&made.id), Some(70 * 60));
+    assert_eq!(minutes(&made.id), Some(60));
     unchanged(&stack, &made, &inputs(60)).await;
 }
 
@@ -189,6 +189,10 @@ async fn a_dbt_run_that_cannot_be_is_refused() {
         (
             json!({"subnetIds": []}),
             "dbtRun.subnetIds: must be 1 to 16 subnets, not 0",
+        ),
+        (
+            json!({"artifactsPrefix": "{% $uuid() %}"}),
+            "dbtRun.artifactsPrefix: \"{% $uuid() %}\" begins with {%: Step Functions would evaluate it",
         ),
         (
             json!({"definitionDigest": "a"}),

@@ -1,0 +1,53 @@
+//! How long `expressions/overrides.jsonata` may come out.
+
+use super::CONTAINER;
+use crate::prelude::*;
+use serde_json::{Value as Document, json};
+
+/// The most characters that ECS takes of overrides.
+pub(crate) const LONGEST_OVERRIDES: usize = 8_192;
+
+/// How many characters ECS counts of a run's overrides, of which it takes [`LONGEST_OVERRIDES`].
+pub(crate) fn overrides_length(
+    commands: Option<&[String]>,
+    environment: &BTreeMap<String, String>,
+) -> usize {
+    let container = json!({"name": CONTAINER, "environment": variables(commands, environment)});
+    let overrides = json!({"containerOverrides": [container], "cpu": "16384", "memory": "122880"});
+    overrides.to_string().chars().count()
+}
+
+fn variables(commands: Option<&[String]>, environment: &BTreeMap<String, String>) -> Vec<Document> {
+    let pair = |name: &str, value: &str| json!({"name": name, "value": value});
+    // The longest name that an execution can have.
+    let mut all = vec![
+        pair("DBT_AWS_RUN_ID", &"x".repeat(80)),
+        pair("DBT_AWS_ATTEMPT", "1"),
+    ];
+    all.extend(commands.map(|commands| pair("DBT_AWS_COMMANDS", &json!(commands).to_string())));
+    if !environment.is_empty() {
+        all.push(pair("DBT_AWS_ENVIRONMENT", &json!(environment).to_string()));
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_expression_has_the_same_variables() {
+        let text = include_str!("expressions/overrides.jsonata");
+        let environment = [("TEAM".to_owned(), "sales".to_owned())].into();
+        let all = variables(Some(&["dbt build".to_owned()]), &environment);
+        let names: Vec<_> = all
+            .iter()
+            .filter_map(|pair| pair["name"].as_str())
+            .collect();
+        let theirs: Vec<_> = text.split("'Name': '").skip(1).collect();
+        for (name, theirs) in names.into_iter().chain([CONTAINER]).zip(&theirs) {
+            assert!(theirs.starts_with(&format!("{name}'")), "{theirs}");
+        }
+        assert_eq!(theirs.len(), all.len() + 1);
+    }
+}
