@@ -73,7 +73,7 @@ def bounded():
     """Refuses what a role of a project may do and the boundary does not allow, but for what only some inputs need."""
     statements = documents()[1]["Statement"]
     allowed = {action for statement in statements for action in listed(statement["Action"])}
-    source = (ROOT / "provider/src/components/project/roles.rs").read_text()
+    source = (ROOT / "provider/src/components/project/policies.rs").read_text()
     keys = {"aws:SourceAccount", "aws:SourceArn", "ecs:CreateAction", "iam:PassedToService", "kms:ViaService"}
     made = set(re.findall(r'"([a-z0-9]+:[A-Z][A-Za-z]+)"', source)) - keys
     if missing := made - allowed - OF_INPUTS:

@@ -12,6 +12,7 @@ pub mod context;
 pub mod error;
 pub mod formats;
 pub mod function;
+pub mod handle;
 pub mod identity;
 pub mod output;
 pub mod package;

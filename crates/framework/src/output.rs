@@ -98,7 +98,7 @@ impl<T> Output<T> {
         self.cast()
     }
 
-    fn cast<U>(&self) -> Output<U> {
+    pub(crate) fn cast<U>(&self) -> Output<U> {
         Output {
             node: self.node.clone(),
             of: PhantomData,

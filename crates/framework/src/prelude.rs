@@ -5,6 +5,7 @@ pub use crate::{
     context::{Context, Progress, Tags},
     error::{Error, Gone, Result},
     formats,
+    handle::Handle,
     identity::Naming,
     output::Output,
     props::{Cidr, Failure, Json, Payload, Property, Props, Set, check::Check},

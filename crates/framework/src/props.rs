@@ -109,6 +109,8 @@ pub enum Type {
     Map(Box<Type>),
     /// An object with known keys.
     Object(&'static Table),
+    /// The handle of another component: a map of texts.
+    Handle(HandleType),
 }
 
 impl Field {
@@ -143,6 +145,17 @@ impl Type {
             (_, value) => value,
         }
     }
+}
+
+/// The handle of a component.
+#[derive(Clone, Copy, Debug)]
+pub struct HandleType {
+    /// The component's type token.
+    pub component: &'static str,
+    /// The version that it must have.
+    pub version: &'static str,
+    /// Its keys; it may have others, of a later version of the component.
+    pub table: &'static Table,
 }
 
 /// A form of text.

@@ -199,6 +199,9 @@ impl Types<'_> {
                 json!({ "type": "array", "items": self.spec(item) })
             }
             Type::Map(item) => json!({ "type": "object", "additionalProperties": self.spec(item) }),
+            Type::Handle(_) => {
+                json!({ "type": "object", "additionalProperties": { "type": "string" } })
+            }
             Type::Object(table) => {
                 let token = self.token(table.name);
                 if !self.met.contains_key(&token) {

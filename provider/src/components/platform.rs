@@ -1,5 +1,6 @@
 //! `dbt-aws:index:DbtPlatform`: what projects share.
 
+pub mod handle;
 mod network;
 mod warehouse;
 mod zones;
@@ -10,8 +11,9 @@ mod tests;
 pub use network::{NetworkExisting, NetworkMode, NetworkNatGateways, PlatformNetwork};
 pub use warehouse::{PlatformWarehouseChoice, WarehouseExternal, WarehousePostgres};
 
+use self::handle::{AssignPublicIp, PlatformHandle, PlatformHandleArgs, TagsText};
 use crate::{
-    components::{elsewhere, partition, project::tags},
+    components::{elsewhere, partition},
     keys,
     prelude::*,
     resources::{
@@ -23,7 +25,8 @@ use crate::{
 use pulumi_aws_framework::{
     aws::Aws,
     component::{Component, Scope},
-    output::{all, defaults},
+    handle::{Handed, Joined},
+    output::{Fields, all, defaults},
 };
 
 /// What dbt projects share: a private network, a warehouse, a cluster, a bucket for artifacts.
@@ -93,7 +96,7 @@ pub struct PlatformArtifacts {
 pub struct DbtPlatformOutputs {
     /// All that a project needs of the platform: pass it as `platform`. Do not make the platform the `parent` of that
     /// project: a program in TypeScript or Go would never end. Holds no secret.
-    pub handle: BTreeMap<String, String>,
+    pub handle: Handle<PlatformHandle>,
     /// The VPC's id.
     pub vpc_id: String,
     /// The subnets that tasks run in.
@@ -204,37 +207,35 @@ impl Component for DbtPlatform {
         };
         let logs = scope.child::<LogGroup>("logs", logs);
 
-        let list = |ids: &Output<Vec<String>>| ids.map(|ids| ids.join(","));
         let arn_part = |index: usize| {
             cluster_arn.map(move |arn| arn.split(':').nth(index).unwrap_or_default().to_owned())
         };
-        let assign = |on| if on { "ENABLED" } else { "DISABLED" }.to_owned();
         let bucket_arn = all((cluster_arn.clone(), bucket.clone()))
             .map(|(cluster, name)| format!("arn:{}:s3:::{name}", partition(&cluster)));
-        let handle = Output::dictionary([
-            ("version", "1".into()),
-            ("name", scope.name().into()),
-            ("region", arn_part(3)),
-            ("accountId", arn_part(4)),
-            ("vpcId", place.vpc_id.clone()),
-            ("taskSubnetIds", list(&place.task_subnets)),
-            ("assignPublicIp", place.assign_public_ip.map(assign)),
-            ("taskSecurityGroupIds", list(&place.task_groups)),
-            ("clusterArn", cluster_arn.clone()),
-            ("artifactsBucket", bucket.clone()),
-            ("artifactsBucketArn", bucket_arn),
-            ("artifactsKmsKeyArn", artifacts_key),
-            ("logGroupName", logs.id.clone()),
-            ("logGroupArn", logs.arn.clone()),
-            ("permissionsBoundaryArn", args.permissions_boundary_arn),
-            ("adapter", warehouse.adapter.clone()),
-            ("warehouseSettings", warehouse.settings),
-            ("warehouseSecretArn", warehouse.secret_arn.clone()),
-            ("warehouseSecretKmsKeyArn", warehouse.secret_kms_key_arn),
-            (tags::KEY, tags::told(tags)),
-        ]);
+        let handle = PlatformHandleArgs {
+            version: PlatformHandle::VERSION.into(),
+            name: scope.name().into(),
+            region: arn_part(3),
+            account_id: arn_part(4),
+            vpc_id: place.vpc_id.clone(),
+            task_subnet_ids: place.task_subnets.map(Joined),
+            assign_public_ip: place.assign_public_ip.map(AssignPublicIp::from),
+            task_security_group_ids: place.task_groups.map(Joined),
+            cluster_arn: cluster_arn.clone(),
+            artifacts_bucket: bucket.clone(),
+            artifacts_bucket_arn: bucket_arn,
+            artifacts_kms_key_arn: artifacts_key,
+            log_group_name: logs.id.clone(),
+            log_group_arn: logs.arn.clone(),
+            permissions_boundary_arn: args.permissions_boundary_arn,
+            adapter: warehouse.adapter.clone(),
+            warehouse_settings: warehouse.settings,
+            warehouse_secret_arn: warehouse.secret_arn.clone(),
+            warehouse_secret_kms_key_arn: warehouse.secret_kms_key_arn,
+            tags: tags.map(TagsText),
+        };
         Ok(DbtPlatformFields {
-            handle,
+            handle: Handle::collect(handle),
             vpc_id: place.vpc_id,
             task_subnet_ids: place.task_subnets,
             public_subnet_ids: place.public_subnets,

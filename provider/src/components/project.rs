@@ -1,8 +1,10 @@
 //! `dbt-aws:index:DbtProject`.
 
 pub(crate) mod checks;
+mod expansion;
 pub(crate) mod handle;
 mod image;
+mod policies;
 mod roles;
 pub(crate) mod tags;
 mod task;
@@ -12,29 +14,23 @@ mod told;
 pub(crate) mod variables;
 
 use self::{
-    handle::{Handle, pick},
-    roles::Roles,
+    expansion::Expansion,
+    handle::{ProjectHandle, ProjectHandleArgs},
 };
+use super::platform::handle::PlatformHandle;
 use crate::{
-    components::{log_location, partition},
+    components::elsewhere,
     keys,
     prelude::*,
     resources::{
-        ecs::task_definition::{
-            TaskDefinition, TaskDefinitionArgs, TaskDefinitionCpuArchitecture,
-            TaskDefinitionRuntimePlatformArgs, TaskDefinitionVolume,
-        },
-        iam::policy::{Policy, PolicyStatement},
-        secretsmanager::secret::{Secret, SecretArgs},
-        sfn::state_machine::{StateMachine, StateMachineArgs},
-        sqs::queue::{Queue, QueueArgs},
+        ecs::task_definition::TaskDefinitionCpuArchitecture, iam::policy::PolicyStatement,
     },
-    run::{StateMachineDbtRunArgs, StateMachineDbtRunOverrides},
 };
 use pulumi_aws_framework::{
     aws::{Aws, console},
     component::{Component, Scope},
-    output::all,
+    handle::{Digits, Handed},
+    output::{Fields, all},
 };
 
 /// One dbt project, packaged and runnable.
@@ -58,7 +54,7 @@ words! {
 pub struct DbtProjectInputs {
     /// The platform that it runs on: the `handle` of a `DbtPlatform`, in TypeScript and Go not
     /// that of the project's `parent`.
-    pub platform: BTreeMap<String, String>,
+    pub platform: Handle<PlatformHandle>,
     /// The directory that holds `dbt_project.yml`, relative to the program's. The provider packs it into an image and
     /// needs no Docker, with the directories and local packages beside it that the project names. What `.dockerignore`
     /// names stays out; so do `target/`, `logs/`, `profiles.yml`, virtual environments, what tools leave behind
@@ -174,7 +170,7 @@ pub struct DbtProjectProfile {
 pub struct DbtProjectOutputs {
     /// What a `DbtSchedule` takes as `project`. Do not make the project the `parent` of that schedule: a program in
     /// TypeScript or Go would never end.
-    pub handle: BTreeMap<String, String>,
+    pub handle: Handle<ProjectHandle>,
     /// The URL of the repository that holds the images; none with `image`.
     pub repository_url: Option<String>,
     /// The URI of the image: by digest, unless `image` says otherwise.
@@ -214,265 +210,75 @@ impl Component for DbtProject {
     }
 
     async fn check_online(aws: &Aws, inputs: &Properties) -> Result<Vec<Failure>> {
-        Ok(handle::check_online(aws, inputs, "platform"))
+        let platform = Handle::<PlatformHandle>::given(inputs, "platform");
+        let region = platform.region.now();
+        let found = elsewhere("platform", region.as_deref(), aws.region());
+        Ok(found.into_iter().collect())
     }
 
     fn construct(scope: &Scope, args: DbtProjectArgs) -> Result<DbtProjectFields, Failure> {
-        let platform = &args.platform;
-        let tags = &tags::of(platform, &args.tags);
-        let found = task::found(args.path.as_deref())?;
-        let told = told::of(&args, &found);
-        let profile = args.profile.clone().unwrap_or_default();
-        let target = profile.fields().target;
-        let log_prefix = log_location(scope.name());
-        let name = log_prefix.clone();
-        let prefix = target.map(move |target| format!("{name}/{target}"));
-
-        let packed = args
-            .path
-            .as_ref()
-            .map(|path| image::pack(scope, path, &args, tags));
+        let project = &Expansion::new(scope, &args)?;
+        let packed = args.path.as_ref().map(|path| image::pack(project, path));
         let image_uri = match (&packed, &args.image) {
             (Some((_, image)), _) => image.image_uri.clone(),
             (None, Some(image)) => image.clone(),
             (None, None) => Output::default(),
         };
-
-        let mut secrets: BTreeMap<String, Output<String>> = BTreeMap::new();
-        for (key, value) in args.secrets.iter().flatten() {
-            let secret = scope.child::<Secret>(
-                &format!("secret-{key}"),
-                SecretArgs {
-                    description: format!("{key} of the dbt project {}", scope.name()).into(),
-                    secret_string: value.secret(),
-                    tags: tags.clone(),
-                    ..Default::default()
-                },
-            );
-            secrets.insert(key.clone(), secret.arn.clone());
-        }
-        secrets.insert(
-            "DBT_AWS_WAREHOUSE_SECRET".to_owned(),
-            platform.key("warehouseSecretArn"),
-        );
-        let secrets = all((Output::dictionary(secrets), args.secret_arns.optional()))
-            .map(|(made, given)| made.into_iter().chain(given.unwrap_or_default()).collect());
-
-        let roles = Roles {
-            scope,
-            platform,
-            tags,
-        };
-        let repository = match &packed {
+        let repository_arn = match &packed {
             Some((repository, _)) => repository.arn.optional(),
-            None => all((image_uri.clone(), platform.key::<String>("clusterArn")))
-                .map(|(image, cluster)| checks::ecr_arn(&image, partition(&cluster))),
+            None => project.repository_of(&image_uri),
         };
-        let prefix_of_log = log_prefix.clone();
-        let execution_role = roles.make(
-            "execution-role",
-            // ECS sends no source account with this one.
-            Policy::trusting("ecs-tasks.amazonaws.com").into(),
-            all((
-                pick(platform, ["logGroupArn", "warehouseSecretKmsKeyArn"]),
-                repository,
-                secrets.clone(),
-                args.secret_kms_key_arns.optional(),
-            ))
-            .map(move |(platform, repository, secrets, keys)| {
-                let mut keys = keys.unwrap_or_default();
-                keys.extend(platform.0.get("warehouseSecretKmsKeyArn").cloned());
-                roles::execution(
-                    &platform,
-                    &prefix_of_log,
-                    repository.as_deref(),
-                    &secrets,
-                    &keys,
-                )
-            }),
-        );
-        let task_role = roles.make_with(
-            "task-role",
-            roles.trust("ecs-tasks.amazonaws.com", "*"),
-            all((
-                pick(platform, ["artifactsBucketArn", "artifactsKmsKeyArn"]),
-                prefix.clone(),
-            ))
-            .map(|(platform, prefix)| roles::task(&platform, &prefix)),
-            args.policy_statements.filled().under("statements"),
-        );
-
-        let artifacts_uri = all((platform.key::<String>("artifactsBucket"), prefix.clone()))
-            .map(|(bucket, prefix)| format!("s3://{bucket}/{prefix}"));
-        let profile = match (&args.profile, &args.path) {
-            (None, None) => Output::default(),
-            _ => all((
-                profile.optional(),
-                args.dbt.fields().adapter.optional(),
-                pick(platform, ["adapter", "warehouseSettings"]),
-            ))
-            .try_map(move |(own, adapter, platform)| {
-                let own = own.map_or_else(
-                    || DbtProjectProfile::decode(&Value::Object(Properties::new())),
-                    Ok,
-                )?;
-                let adapter = adapter.or_else(|| platform.0.get("adapter").cloned());
-                let warehouse = platform.0.get("warehouseSettings").map(String::as_str);
-                Ok(task::profile(&found, &own, adapter.as_deref(), warehouse))
-            }),
-        };
-        let profile_variables = variables::of_profile(&profile);
+        let (secrets, profile) = (project.secrets(), task::profile(project));
+        let execution_role = &roles::execution(project, repository_arn, &secrets);
+        let task_role = &roles::task(project);
+        let roles = [execution_role, task_role];
+        let task = task::definition(project, &image_uri, &secrets, roles, &profile);
+        let machine_role = roles::machine(project, &task.family_arn, roles);
+        let machine = project.state_machine(&task.family_arn, machine_role);
+        let dead_letters = project.dead_letters();
+        let scheduler_role = roles::scheduler(project, &machine.arn, &dead_letters.arn);
         // What another image reads is not known.
-        let own_variables = packed
+        let variables = packed
             .as_ref()
             .map(|(_, image)| variables::own(&image.variables, &args.environment));
-        let environment = all((
-            args.environment.optional(),
-            artifacts_uri.clone(),
-            profile.optional(),
-            args.timeout_minutes.clone(),
-            args.fail_if_nothing_selected.clone(),
-            secrets.clone(),
-        ))
-        .map(|(own, artifacts, profile, timeout, fail, secrets)| {
-            task::environment(own, &artifacts, profile, timeout, fail, &secrets)
-        });
-        let prefix_of_log = log_prefix.clone();
-        let log = pick(platform, ["logGroupName", "region"])
-            .map(move |platform| task::log_options(&platform, &prefix_of_log));
-        // An image made elsewhere names its own user.
-        let user = match &packed {
-            Some(_) => task::USER.into(),
-            None => Output::default(),
+        let handle = ProjectHandleArgs {
+            version: ProjectHandle::VERSION.into(),
+            name: scope.name().into(),
+            region: project.platform.region.clone(),
+            account_id: project.platform.account_id.clone(),
+            state_machine_arn: machine.arn.clone(),
+            scheduler_role_arn: scheduler_role,
+            dead_letter_arn: dead_letters.arn.clone(),
+            artifacts_uri: project.artifacts_uri(),
+            cpu: args.cpu.map(Digits),
+            memory: args.memory.map(Digits),
+            secret_names: variables::of_secrets(args.secrets.as_ref(), &args.secret_arns),
+            profile_variables: variables::of_profile(&profile),
+            variables: variables.unwrap_or_default(),
+            ..told::of_runs(project)
         };
-        let container = task::container(image_uri.clone(), user, environment, secrets, log);
-        let task_definition = scope.child::<TaskDefinition>(
-            "task",
-            TaskDefinitionArgs {
-                cpu: args.cpu.clone(),
-                memory: args.memory.clone(),
-                container_definitions: Output::list([container]),
-                volumes: Set::from([TaskDefinitionVolume {
-                    name: task::VOLUME.to_owned(),
-                }])
-                .into(),
-                execution_role_arn: execution_role.clone(),
-                task_role_arn: task_role.clone(),
-                runtime_platform: TaskDefinitionRuntimePlatformArgs {
-                    cpu_architecture: args.architecture.clone(),
-                    ..Default::default()
-                }
-                .into(),
-                tags: tags::of_task(tags, &prefix),
-                ..Default::default()
-            },
-        );
-
-        let machine_role = roles.make(
-            "machine-role",
-            roles.trust("states.amazonaws.com", "stateMachine:*"),
-            all((
-                pick(
-                    platform,
-                    [
-                        "accountId",
-                        "artifactsBucketArn",
-                        "artifactsKmsKeyArn",
-                        "clusterArn",
-                        "region",
-                    ],
-                ),
-                prefix.clone(),
-                task_definition.family_arn.clone(),
-                execution_role,
-                task_role.clone(),
-                args.overrides.clone(),
-            ))
-            .map(|(platform, prefix, family, execution, task, overrides)| {
-                roles::machine(&platform, &prefix, &family, [&execution, &task], overrides)
-            }),
-        );
-        let state_machine = scope.child::<StateMachine>(
-            "state-machine",
-            StateMachineArgs {
-                dbt_run: StateMachineDbtRunArgs {
-                    cluster_arn: platform.key("clusterArn"),
-                    task_definition_arn: task_definition.family_arn.clone(),
-                    subnet_ids: handle::list(platform, "taskSubnetIds"),
-                    security_group_ids: handle::list(platform, "taskSecurityGroupIds"),
-                    assign_public_ip: pick(platform, ["assignPublicIp"])
-                        .map(|platform| platform.text("assignPublicIp") == "ENABLED"),
-                    artifacts_bucket: platform.key("artifactsBucket"),
-                    artifacts_prefix: prefix,
-                    log_group_name: platform.key("logGroupName"),
-                    log_stream_prefix: log_prefix.into(),
-                    timeout_minutes: args.timeout_minutes.clone(),
-                    overrides: args.overrides.map(|overrides| match overrides {
-                        ProjectOverrides::All => StateMachineDbtRunOverrides::All,
-                        ProjectOverrides::Commands => StateMachineDbtRunOverrides::Commands,
-                        ProjectOverrides::None => StateMachineDbtRunOverrides::None,
-                    }),
-                    ..Default::default()
-                }
-                .into(),
-                role_arn: machine_role,
-                tags: tags.clone(),
-                ..Default::default()
-            },
-        );
-
-        let dead_letters = scope.child::<Queue>(
-            "dead-letters",
-            QueueArgs {
-                message_retention_seconds: 1_209_600.into(),
-                tags: tags.clone(),
-                ..Default::default()
-            },
-        );
-        let scheduler_role = roles.make(
-            "scheduler-role",
-            // Scheduler names the group, which is all that a role may be made for.
-            roles.trust("scheduler.amazonaws.com", "schedule-group/*"),
-            all((state_machine.arn.clone(), dead_letters.arn.clone()))
-                .map(|(machine, dead_letters)| roles::scheduler(&machine, &dead_letters)),
-        );
-
-        let secret_names = variables::of_secrets(args.secrets.as_ref(), &args.secret_arns);
-        let region = platform.key::<String>("region");
-        let number = |n: &Output<i32>| n.map(|n| n.to_string());
-        let own = [
-            ("version", "1".into()),
-            ("name", scope.name().into()),
-            ("region", region.clone()),
-            ("accountId", platform.key("accountId")),
-            ("stateMachineArn", state_machine.arn.clone()),
-            ("schedulerRoleArn", scheduler_role),
-            ("deadLetterArn", dead_letters.arn.clone()),
-            ("artifactsUri", artifacts_uri.clone()),
-            ("cpu", number(&args.cpu)),
-            ("memory", number(&args.memory)),
-            ("secretNames", secret_names),
-            ("profileVariables", profile_variables),
-            ("variables", own_variables.unwrap_or_default()),
-        ];
-        let handle = Output::dictionary(own.into_iter().chain(told));
-        let place = all((region, state_machine.arn.clone()));
+        let at = all((project.platform.region.clone(), machine.arn.clone()));
+        let repository_url = packed.map(|(repository, _)| repository.repository_url.clone());
         Ok(DbtProjectFields {
-            handle,
-            repository_url: packed.map(|(repository, _)| repository.repository_url.clone()).unwrap_or_default(),
+            handle: Handle::collect(handle),
+            repository_url: repository_url.unwrap_or_default(),
             image_uri,
-            task_definition_arn: task_definition.arn.clone(),
-            state_machine_arn: state_machine.arn.clone(),
-            task_role_arn: task_role,
-            artifacts_uri,
-            start_run_command: place.map(|(region, machine)| {
-                format!("aws stepfunctions start-execution --region {region} --state-machine-arn {machine}")
-            }),
+            task_definition_arn: task.arn.clone(),
+            state_machine_arn: machine.arn.clone(),
+            task_role_arn: task_role.clone(),
+            artifacts_uri: project.artifacts_uri(),
+            start_run_command: at.map(|(region, machine)| start_run_command(&region, &machine)),
             dead_letter_queue_url: dead_letters.url.clone(),
-            console_url: place.map(|(region, machine)| {
-                let console = console(&region);
-                format!("{console}/states/home?region={region}#/statemachines/view/{machine}")
-            }),
+            console_url: at.map(|(region, machine)| console_url(&region, &machine)),
         })
     }
+}
+
+fn start_run_command(region: &str, machine: &str) -> String {
+    format!("aws stepfunctions start-execution --region {region} --state-machine-arn {machine}")
+}
+
+fn console_url(region: &str, machine: &str) -> String {
+    let console = console(region);
+    format!("{console}/states/home?region={region}#/statemachines/view/{machine}")
 }

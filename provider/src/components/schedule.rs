@@ -7,11 +7,11 @@ mod tests;
 
 use self::commands::Run;
 use super::project::{
-    handle,
+    handle::ProjectHandle,
     variables::{self, Told},
 };
 use crate::{
-    components::exposure,
+    components::{elsewhere, exposure},
     prelude::*,
     resources::{
         ecs,
@@ -26,6 +26,7 @@ use crate::{
 use pulumi_aws_framework::{
     aws::Aws,
     component::{Component, Scope},
+    handle::Digits,
     output::all,
     props::below,
 };
@@ -40,7 +41,7 @@ pub struct DbtSchedule;
 pub struct DbtScheduleInputs {
     /// The project that it runs: the `handle` of a `DbtProject`, in TypeScript and Go not that of the
     /// schedule's `parent`.
-    pub project: BTreeMap<String, String>,
+    pub project: Handle<ProjectHandle>,
     /// When: six fields, minutes, hours, day of month, month, day of week, year, such as `30 6 * * ? *`. One of
     /// the two days is `?`. Give exactly one of `cron`, `rate` and `at`.
     ///
@@ -107,9 +108,6 @@ pub struct DbtScheduleOutputs {
     pub schedule_name: String,
 }
 
-/// The keys of a project's handle without which no schedule can be made.
-const PROJECT: [&str; 3] = ["deadLetterArn", "schedulerRoleArn", "stateMachineArn"];
-
 fn between(value: i32, least: i32, most: i32) -> Result<(), String> {
     if (least..=most).contains(&value) {
         Ok(())
@@ -127,19 +125,18 @@ fn some_commands(commands: &[String]) -> Result<(), String> {
 
 /// Refuses what no run could take over the project's own.
 fn overrides(check: &mut Check<'_>) {
-    let project = check.value("project");
-    let theirs = |key: &str| handle::known(project.as_ref(), key);
-    let told = Told::by(project.as_ref());
+    let project = Handle::<ProjectHandle>::checked(check, "project");
+    let told = Told::by(&project);
     for name in check.keys("environment") {
         if let Err(reason) = variables::name(&name).and_then(|()| told.refusal(&name)) {
             check.fail(below("environment", &name), reason);
         }
     }
     let run = Run {
-        version: theirs("dbtVersion"),
-        profile: theirs("profileName"),
-        target: theirs("profileTarget"),
-        failing: theirs("failingCommands").unwrap_or_default(),
+        version: project.dbt_version.now(),
+        profile: project.profile_name.now(),
+        target: project.profile_target.now(),
+        failing: project.failing_commands.now().unwrap_or_default().0,
     };
     if let Some(Value::List(lines)) = check.value("commands").as_ref().map(Value::peel) {
         for (index, line) in lines.iter().enumerate() {
@@ -153,11 +150,11 @@ fn overrides(check: &mut Check<'_>) {
             }
         }
     }
-    let size = |name| match check.get::<Option<i32>>(name)? {
-        None => theirs(name)?.parse().ok(),
+    let size = |name, theirs: Output<Digits<i32>>| match check.get::<Option<i32>>(name)? {
+        None => Some(theirs.now()?.0),
         own => own,
     };
-    let (cpu, memory) = (size("cpu"), size("memory"));
+    let (cpu, memory) = (size("cpu", project.cpu), size("memory", project.memory));
     ecs::check_size(check, cpu, memory);
     if let (Some(commands), Some(environment)) = (
         check.get::<Option<Vec<String>>>("commands"),
@@ -189,7 +186,6 @@ impl Component for DbtSchedule {
     type Outputs = DbtScheduleOutputs;
 
     fn check(check: &mut Check<'_>) {
-        handle::check(check, "project", "DbtProject", &PROJECT);
         check.exactly_one(&["cron", "rate", "at"]);
         overrides(check);
         for field in ["environment", "commands"] {
@@ -198,7 +194,10 @@ impl Component for DbtSchedule {
     }
 
     async fn check_online(aws: &Aws, inputs: &Properties) -> Result<Vec<Failure>> {
-        Ok(handle::check_online(aws, inputs, "project"))
+        let project = Handle::<ProjectHandle>::given(inputs, "project");
+        let region = project.region.now();
+        let found = elsewhere("project", region.as_deref(), aws.region());
+        Ok(found.into_iter().collect())
     }
 
     fn construct(scope: &Scope, args: DbtScheduleArgs) -> Result<DbtScheduleFields, Failure> {
@@ -210,14 +209,15 @@ impl Component for DbtSchedule {
             .into_iter()
             .find_map(|(kind, text)| Some(wrap(kind, text?)));
         // Fargate takes pairs: who gives one of them gets the project's other.
-        let size = |own: Option<Output<i32>>, other: bool, key: &str| match own {
-            Some(own) => own.map(|n| n.to_string()),
-            None if other => args.project.key(key),
+        let project = args.project.fields();
+        let size = |own: Option<Output<i32>>, other: bool, theirs: Output<Digits<i32>>| match own {
+            Some(own) => own.map(Digits),
+            None if other => theirs,
             None => Output::default(),
         };
         let (has_cpu, has_memory) = (args.cpu.is_some(), args.memory.is_some());
-        let cpu = size(args.cpu, has_memory, "cpu");
-        let memory = size(args.memory, has_cpu, "memory");
+        let cpu = size(args.cpu, has_memory, project.cpu);
+        let memory = size(args.memory, has_cpu, project.memory);
         let input = all((
             args.commands.optional(),
             args.environment.optional(),
@@ -231,8 +231,8 @@ impl Component for DbtSchedule {
             };
             put("commands", commands.map(|c| json!(c)));
             put("environment", environment.map(|e| json!(e)));
-            put("cpu", cpu.map(|n| json!(n)));
-            put("memory", memory.map(|n| json!(n)));
+            put("cpu", cpu.map(|n| json!(n.0.to_string())));
+            put("memory", memory.map(|n| json!(n.0.to_string())));
             put("scheduleArn", Some(json!("<aws.scheduler.schedule-arn>")));
             put(
                 "scheduledTime",
@@ -254,9 +254,9 @@ impl Component for DbtSchedule {
                     false => ScheduleStatus::Disabled,
                 }),
                 target: ScheduleTargetArgs {
-                    arn: args.project.key("stateMachineArn"),
-                    role_arn: args.project.key("schedulerRoleArn"),
-                    dead_letter_arn: args.project.key("deadLetterArn"),
+                    arn: project.state_machine_arn,
+                    role_arn: project.scheduler_role_arn,
+                    dead_letter_arn: project.dead_letter_arn,
                     input,
                     maximum_age_seconds: delivery.maximum_age_minutes.map(|minutes| minutes * 60),
                     maximum_retry_attempts: delivery.maximum_retry_attempts,

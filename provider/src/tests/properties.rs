@@ -86,6 +86,14 @@ fn refuses(ty: &'static Type, path: &str, check: &dyn Fn(Value) -> Vec<String>) 
         Type::Payload => (number, "must be an object or text, not a number"),
         Type::List(_) | Type::Set(_) => (text, "must be a list, not text"),
         Type::Map(_) => (text, "must be a map, not text"),
+        Type::Handle(kind) => {
+            for field in &kind.table.fields {
+                let ty = &field.ty;
+                let is_text = matches!(ty, Type::String | Type::Text(_) | Type::Enum(_));
+                assert!(is_text, "{path}.{} is no text on the wire", field.name);
+            }
+            (text, "must be the handle of a ")
+        }
         Type::Object(_) => (text, "must be an object, not text"),
     };
     let found = check(wrong);

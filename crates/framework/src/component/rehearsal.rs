@@ -127,6 +127,9 @@ fn marked(ty: &Type, value: &Value, path: String) -> Value {
             };
             Value::Object(entries.iter().map(of).collect())
         }
+        (Type::Handle(_), Value::Object(_)) => {
+            return marked(&Type::Map(Box::new(Type::String)), value, path);
+        }
         (Type::List(item) | Type::Set(item), Value::List(items)) => {
             let of =
                 |(index, value)| marked(item, value, format!("{path}{}", join_index(index, "")));

@@ -1,6 +1,8 @@
 //! Checks properties against their table, collecting every failure with its path.
 
-use super::{Failure, Field, Property, Table, Type, below, join_index, json::unsafe_number, tags};
+use super::{
+    Failure, Field, HandleType, Property, Table, Type, below, join_index, json::unsafe_number, tags,
+};
 use crate::{
     formats::nearest,
     value::{Properties, UNSAFE, Value},
@@ -272,6 +274,7 @@ fn check_type(ty: &Type, value: &Value, path: &str, found: &mut Vec<Failure>) {
             }
         }
         (Type::Object(table), Value::Object(fields)) => check_object(table, fields, path, found),
+        (Type::Handle(kind), value) => check_handle(*kind, value, path, found),
         (Type::String | Type::Text(_), Value::Number(number)) if number.abs() >= UNSAFE => fail(
             format!("must be text, not a number; {number} may have lost digits: put it in quotes"),
         ),
@@ -280,6 +283,46 @@ fn check_type(ty: &Type, value: &Value, path: &str, found: &mut Vec<Failure>) {
             describe(ty),
             describe_value(value)
         )),
+    }
+}
+
+fn check_handle(kind: HandleType, value: &Value, path: &str, found: &mut Vec<Failure>) {
+    let name = kind.component.rsplit(':').next().unwrap_or_default();
+    let handle = format!("the handle of a {name}, such as `{path}.handle`");
+    let mut fail = |reason: String| {
+        found.push(Failure {
+            path: path.to_owned(),
+            reason,
+        });
+    };
+    let given = match value {
+        Value::Object(given) if given.contains_key("handle") => {
+            return fail(format!("must be {handle}, not all that it answers"));
+        }
+        Value::Opaque(_) => return fail(format!("must be {handle}, not the component itself")),
+        Value::Object(given) => given,
+        _ => return fail(format!("must be {handle}")),
+    };
+    let is_missing = |f: &&Field| f.required && given.get(f.name).is_none_or(Value::is_null);
+    if let Some(missing) = kind.table.fields.iter().find(is_missing) {
+        return fail(format!("has no {}: give {handle}", missing.name));
+    }
+    match given.get("version").and_then(Value::as_str) {
+        Some(version) if version != kind.version => {
+            return fail(format!(
+                "has the form {version} of {handle}, and this version of the provider takes the form {}; use the same \
+                 version of the provider for both",
+                kind.version
+            ));
+        }
+        _ => {}
+    }
+    for (key, value) in given {
+        let path = below(path, key);
+        match kind.table.field(key) {
+            Some(field) => check_field(field, value, &path, found),
+            None => check_type(&Type::String, value, &path, found),
+        }
     }
 }
 
@@ -302,7 +345,7 @@ fn describe(ty: &Type) -> &'static str {
         Type::Json => "an object or JSON text",
         Type::Payload => "an object or text",
         Type::List(_) | Type::Set(_) => "a list",
-        Type::Map(_) => "a map",
+        Type::Map(_) | Type::Handle(_) => "a map",
         Type::Object(_) => "an object",
     }
 }

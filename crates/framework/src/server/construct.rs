@@ -12,7 +12,7 @@ use crate::{
     error::Error,
     identity::ProcessLedger,
     props::{
-        Table,
+        Table, Type,
         tags::{self, Rules},
     },
     pulumirpc::{self as rpc, resource_monitor_client::ResourceMonitorClient},
@@ -230,25 +230,18 @@ fn inputs(request: &rpc::ConstructRequest) -> Properties {
 /// In a preview, SDKs make another component's handle wholly unknown when a part of it is. The engine knows the rest.
 async fn recover_handles(client: &mut Client, table: &Table, inputs: &mut Properties) {
     for (key, value) in inputs.iter_mut() {
-        let is_handle = table
-            .field(key)
-            .is_some_and(|f| matches!(f.ty, crate::props::Type::Map(_)));
+        let Some(Type::Handle(kind)) = table.field(key).map(|field| &field.ty) else {
+            continue;
+        };
+        // One component's handle may depend on the platform too.
         let dependencies = value.dependencies();
-        let component = dependencies.iter().find(|urn| is_component(urn, key));
-        if let (true, true, Some(urn)) = (is_handle, value.is_unknown(), component)
+        let is_its = |urn: &&Urn| urn::parts(urn).token() == kind.component;
+        if let (true, Some(urn)) = (value.is_unknown(), dependencies.iter().find(is_its))
             && let Some(handle) = handle_of(client, urn).await
         {
             *value = Value::depending(handle, dependencies);
         }
     }
-}
-
-/// Whether a URN is that of the component whose handle goes into `input`: a project's handle depends on the platform too.
-fn is_component(urn: &str, input: &str) -> bool {
-    urn::parts(urn)
-        .token()
-        .strip_prefix("dbt-aws:index:Dbt")
-        .is_some_and(|component| component.eq_ignore_ascii_case(input))
 }
 
 async fn handle_of(client: &mut Client, urn: &str) -> Option<Value> {

@@ -1,24 +1,15 @@
 //! What is wrong with a project's inputs, before anything is made.
 
-use super::{DbtProjectDbt, DbtProjectProfile, handle, tags, variables};
-use crate::{components::exposure, prelude::*, resources::ecs};
+use super::{DbtProjectDbt, DbtProjectProfile, tags, variables};
+use crate::{
+    components::{exposure, platform::handle::PlatformHandle},
+    prelude::*,
+    resources::ecs,
+};
 use dbt_aws_image::{Dbt, Error, Project, Reference, ecr_registry};
 use pulumi_aws_framework::{formats::is_arn, props::below};
 
-/// The keys of a platform's handle without which no project can be made.
-const PLATFORM: [&str; 8] = [
-    "accountId",
-    "artifactsBucket",
-    "artifactsBucketArn",
-    "clusterArn",
-    "logGroupArn",
-    "logGroupName",
-    "region",
-    "taskSubnetIds",
-];
-
 pub(super) fn project(check: &mut Check<'_>) {
-    handle::check(check, "platform", "DbtPlatform", &PLATFORM);
     check.exactly_one(&["path", "image"]);
     let path = check.get::<Option<String>>("path").flatten();
     if let Some(path) = &path {
@@ -100,10 +91,8 @@ fn dbt(check: &mut Check<'_>) {
         Ok,
     );
     let Ok(own) = own else { return };
-    let platform = check.value("platform");
-    let adapter = own
-        .adapter
-        .or_else(|| handle::known(platform.as_ref(), "adapter"));
+    let platform = Handle::<PlatformHandle>::checked(check, "platform");
+    let adapter = own.adapter.or_else(|| platform.adapter.now());
     let (path, dbt) = match (own.requirements, adapter) {
         (Some(path), adapter) => (
             "dbt.requirements",

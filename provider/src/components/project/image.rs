@@ -1,6 +1,6 @@
 //! The image of a project, and the repository that it is in.
 
-use super::DbtProjectArgs;
+use super::Expansion;
 use crate::{
     prelude::*,
     resources::ecr::{
@@ -9,48 +9,41 @@ use crate::{
     },
 };
 use dbt_aws_image::AGAIN;
-use pulumi_aws_framework::component::{Child, Scope};
+use pulumi_aws_framework::component::Child;
 use serde_json::{Value as Document, json};
 
 /// How many images a repository keeps: many more than the revisions of the task definition that stay active.
 const IMAGES: u32 = 50;
 
 /// The repository and the image in it.
-pub(super) fn pack(
-    scope: &Scope,
-    path: &str,
-    args: &DbtProjectArgs,
-    tags: &Output<Tags>,
-) -> (Child<Repository>, Child<Image>) {
+pub(super) fn pack(project: &Expansion<'_>, path: &str) -> (Child<Repository>, Child<Image>) {
+    let (scope, args) = (project.scope, project.args);
     let repository = scope.child::<Repository>(
         "repository",
         RepositoryArgs {
             force_delete: true.into(),
             scan_on_push: true.into(),
             lifecycle_policy: Json(lifecycle()).into(),
-            tags: tags.clone(),
+            tags: project.tags.clone(),
             ..Default::default()
         },
     );
     let dbt = args.dbt.fields();
-    let adapter = dbt.adapter.or_else(&args.platform.key("adapter"));
+    let dbt = ImageDbtArgs {
+        version: dbt.version,
+        adapter: dbt.adapter.or_else(&project.platform.adapter),
+        requirements: dbt.requirements,
+        exclude: dbt.exclude,
+    };
+    let base_image = args.base_image.optional();
+    let base_image = base_image.map(|base| base.filter(|base| !base.is_empty()));
     let image = scope.child::<Image>(
         "image",
         ImageArgs {
             repository_url: repository.repository_url.clone(),
             path: path.into(),
-            dbt: ImageDbtArgs {
-                version: dbt.version,
-                adapter,
-                requirements: dbt.requirements,
-                exclude: dbt.exclude,
-            }
-            .into(),
-            base_image: args
-                .base_image
-                .optional()
-                .map(|base| base.filter(|base| !base.is_empty()))
-                .flatten(),
+            dbt: dbt.into(),
+            base_image: base_image.flatten(),
             base_image_refresh: args.base_image_refresh.clone(),
             architecture: args.architecture.clone(),
             ..Default::default()

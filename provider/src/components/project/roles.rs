@@ -1,283 +1,132 @@
-//! What each role of a project may do, and no more.
+//! The roles of a project.
 
-use super::{Handle, ProjectOverrides, handle::pick};
+use super::{
+    Expansion,
+    policies::{self, Artifacts, ArtifactsArgs, Location, LocationArgs},
+};
 use crate::{
-    components::partition,
     prelude::*,
     resources::iam::{
-        policy::{Policy, PolicyStatement},
+        policy::Policy,
         role::{Role, RoleArgs},
     },
 };
-use pulumi_aws_framework::component::Scope;
-use serde_json::{Value as Document, json};
+use pulumi_aws_framework::output::all;
 
-/// What a project's roles are made with.
-pub(super) struct Roles<'a> {
-    pub(super) scope: &'a Scope,
-    pub(super) platform: &'a Output<BTreeMap<String, String>>,
-    pub(super) tags: &'a Output<Tags>,
-}
-
-impl Roles<'_> {
-    /// Lets a service take a role, for what has such an ARN.
-    pub(super) fn trust(&self, service: &'static str, source: &'static str) -> Output<Policy> {
-        pick(self.platform, ["accountId", "clusterArn", "region"])
-            .map(move |platform| trust(service, &platform, source))
-    }
-
-    /// A role that may do this.
-    pub(super) fn make(
-        &self,
-        name: &str,
-        trust: Output<Policy>,
-        policy: Output<Policy>,
-    ) -> Output<String> {
-        self.make_with(name, trust, policy, Output::default())
-    }
-
-    /// The same with a second policy, of which parts may be known while nothing is of the first.
-    pub(super) fn make_with(
-        &self,
-        name: &str,
-        trust: Output<Policy>,
-        policy: Output<Policy>,
-        own: Output<Policy>,
-    ) -> Output<String> {
-        let role = self.scope.child::<Role>(
-            name,
-            RoleArgs {
-                assume_role_policy: trust,
-                inline_policies: Output::dictionary([("dbt", policy), ("own", own)]),
-                permissions_boundary: self.platform.key("permissionsBoundaryArn"),
-                tags: self.tags.clone(),
-                ..Default::default()
-            },
-        );
-        role.arn.clone()
-    }
-}
-
-/// The tag that tells a project's tasks from others of the cluster: where its artifacts are.
-pub(super) const PROJECT_TAG: &str = "dbt-aws-project";
-
-/// The trust policy of a role that a service assumes for this account alone, and there for what has such an ARN.
-pub(super) fn trust(service: &str, platform: &Handle, source: &str) -> Policy {
-    let mut policy = Policy::trusting(service);
-    let (account, region) = (platform.text("accountId"), platform.text("region"));
-    let arn = format!(
-        "arn:{}:{}:{region}:{account}:{source}",
-        partition(&platform.text("clusterArn")),
-        source_service(service),
-    );
-    let condition = json!({
-        "StringEquals": {"aws:SourceAccount": account},
-        "ArnLike": {"aws:SourceArn": arn},
-    });
-    for statement in &mut policy.statements {
-        statement.conditions = Some(Json(condition.clone()));
-    }
-    policy
-}
-
-/// What the ARNs of what works in a service's name have.
-fn source_service(principal: &str) -> &str {
-    match principal.split('.').next().unwrap_or_default() {
-        "ecs-tasks" => "ecs",
-        service => service,
-    }
-}
-
-fn allow<R: Into<String>>(
-    actions: &[&str],
-    resources: impl IntoIterator<Item = R>,
-) -> PolicyStatement {
-    PolicyStatement::allow(actions.iter().copied(), resources)
-}
-
-fn when(statement: PolicyStatement, condition: Document) -> PolicyStatement {
-    PolicyStatement {
-        conditions: Some(Json(condition)),
-        ..statement
-    }
-}
-
-/// What ECS does before the container runs: pull the image, open the log, read the secrets.
+/// The role with which ECS starts the task.
 pub(super) fn execution(
-    platform: &Handle,
-    log_prefix: &str,
-    repository: Option<&str>,
-    secrets: &BTreeMap<String, String>,
-    kms_keys: &[String],
-) -> Policy {
-    let group = platform.text("logGroupArn");
-    // Where GuardDuty watches tasks, ECS adds its agent to them, from a repository of AWS's own in each region.
-    let region = group.split(':').nth(3).unwrap_or("*");
-    let agent = format!(
-        "arn:{}:ecr:{region}:*:repository/aws-guardduty-agent-fargate",
-        partition(&group)
-    );
-    let mut statements = vec![
-        allow(
-            &[
-                "ecr:BatchCheckLayerAvailability",
-                "ecr:BatchGetImage",
-                "ecr:GetDownloadUrlForLayer",
-            ],
-            repository.into_iter().chain([agent.as_str()]),
-        ),
-        // A token is for the whole registry: AWS takes no other resource.
-        allow(&["ecr:GetAuthorizationToken"], ["*"]),
-    ];
-    let group = group.trim_end_matches(":*");
-    statements.push(allow(
-        &["logs:CreateLogStream", "logs:PutLogEvents"],
-        [format!("{group}:log-stream:{log_prefix}/*")],
-    ));
-    let of = |service: &str| -> Vec<&str> {
-        let service = format!(":{service}:");
-        secrets
-            .values()
-            .filter(|arn| arn.contains(&service))
-            .map(|arn| without_key(arn))
-            .collect()
-    };
-    for (service, action) in [
-        ("secretsmanager", "secretsmanager:GetSecretValue"),
-        ("ssm", "ssm:GetParameters"),
-    ] {
-        let arns = of(service);
-        if !arns.is_empty() {
-            statements.push(allow(&[action], arns));
-        }
-    }
-    if !kms_keys.is_empty() {
-        // ECS itself has no use of the keys: what it reads does.
-        statements.push(when(
-            allow(&["kms:Decrypt"], kms_keys),
-            json!({"StringLike": {"kms:ViaService": ["secretsmanager.*", "ssm.*"]}}),
-        ));
-    }
-    Policy::new(statements)
-}
-
-/// A secret's ARN without the key, version stage and version that a task definition may add.
-fn without_key(arn: &str) -> &str {
-    match arn.match_indices(':').nth(6) {
-        Some((end, _)) if arn.contains(":secretsmanager:") => &arn[..end],
-        _ => arn,
-    }
-}
-
-/// What the runner does: keep artifacts, and restore the last parse.
-pub(super) fn task(platform: &Handle, prefix: &str) -> Policy {
-    let place = format!("{}/{prefix}", platform.text("artifactsBucketArn"));
-    let mut statements = vec![
-        allow(
-            &["s3:PutObject"],
-            ["runs", "latest", "partial_parse"].map(|part| format!("{place}/{part}/*")),
-        ),
-        allow(&["s3:PutObjectTagging"], [format!("{place}/runs/*")]),
-        // What is missing is forbidden too: to list for it would be to list the bucket.
-        allow(&["s3:GetObject"], [format!("{place}/partial_parse/*")]),
-    ];
-    statements.extend(use_of_key(platform));
-    Policy::new(statements)
-}
-
-/// What S3 does in the name of whoever reads and writes a bucket that a KMS key encrypts.
-fn use_of_key(platform: &Handle) -> Option<PolicyStatement> {
-    let key = platform.0.get("artifactsKmsKeyArn")?;
-    Some(when(
-        allow(&["kms:Decrypt", "kms:GenerateDataKey"], [key]),
-        json!({"StringLike": {"kms:ViaService": "s3.*"}}),
+    project: &Expansion<'_>,
+    repository_arn: Output<Option<String>>,
+    secrets: &Output<BTreeMap<String, String>>,
+) -> Output<String> {
+    let (platform, log_prefix) = (&project.platform, project.log_prefix.clone());
+    let policy = all((
+        platform.log_group_arn.clone(),
+        platform.warehouse_secret_kms_key_arn.optional(),
+        repository_arn,
+        secrets.clone(),
+        project.args.secret_kms_key_arns.optional(),
     ))
+    .map(move |(group, warehouse_key, repository, secrets, keys)| {
+        let mut keys = keys.unwrap_or_default();
+        keys.extend(warehouse_key);
+        policies::execution(&group, &log_prefix, repository.as_deref(), &secrets, &keys)
+    });
+    // ECS sends no source account with this one.
+    let trust = Policy::trusting("ecs-tasks.amazonaws.com").into();
+    make(project, "execution-role", trust, policy)
 }
 
-/// What the state machine does: claim a time, run the task, follow it, stop it, and read its outcome.
+/// The role that dbt has.
+pub(super) fn task(project: &Expansion<'_>) -> Output<String> {
+    let trust = trust(project, "ecs-tasks.amazonaws.com", "*");
+    let policy = artifacts(project).map(|artifacts| policies::task(&artifacts));
+    let own = project.args.policy_statements.filled().under("statements");
+    make_with(project, "task-role", trust, policy, own)
+}
+
+/// The role of the state machine.
 pub(super) fn machine(
-    platform: &Handle,
-    prefix: &str,
-    family: &str,
-    roles: [&str; 2],
-    overrides: ProjectOverrides,
-) -> Policy {
-    let cluster = platform.text("clusterArn");
-    let on_cluster = json!({"ArnEquals": {"ecs:cluster": cluster}});
-    let (account, region) = (platform.text("accountId"), platform.text("region"));
-    let partition = partition(&cluster);
-    let tasks = cluster.replacen(":cluster/", ":task/", 1) + "/*";
-    let rule = format!(
-        "arn:{partition}:events:{region}:{account}:rule/StepFunctionsGetEventsForECSTaskRule"
-    );
-    let place = format!("{}/{prefix}", platform.text("artifactsBucketArn"));
-    let mut statements = vec![
-        when(
-            allow(&["ecs:RunTask"], [family.to_owned(), format!("{family}:*")]),
-            on_cluster.clone(),
-        ),
-        when(
-            allow(&["ecs:TagResource"], [tasks.as_str()]),
-            json!({"StringEquals": {"ecs:CreateAction": "RunTask"}}),
-        ),
-        when(
-            allow(&["ecs:DescribeTasks"], [tasks.as_str()]),
-            on_cluster.clone(),
-        ),
-        when(
-            allow(&["ecs:StopTask"], [tasks]),
-            json!({
-                "ArnEquals": {"ecs:cluster": cluster},
-                "StringEquals": {format!("aws:ResourceTag/{PROJECT_TAG}"): prefix},
-            }),
-        ),
-        // Tasks are listed by cluster and family: AWS takes no other resource.
-        when(allow(&["ecs:ListTasks"], ["*"]), on_cluster),
-        allow(
-            &["events:DescribeRule", "events:PutRule", "events:PutTargets"],
-            [rule],
-        ),
-        when(
-            allow(&["iam:PassRole"], roles),
-            json!({"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}),
-        ),
-        allow(
-            &["s3:GetObject", "s3:PutObject", "s3:PutObjectTagging"],
-            [format!("{place}/claims/*")],
-        ),
-        allow(&["s3:GetObject"], [format!("{place}/runs/*")]),
-        // Without it, S3 answers that what is missing is forbidden. The read of one object has no prefix to compare.
-        when(
-            allow(&["s3:ListBucket"], [platform.text("artifactsBucketArn")]),
-            json!({"StringLikeIfExists": {"s3:prefix": format!("{prefix}/*")}}),
-        ),
-    ];
-    if overrides != ProjectOverrides::All {
-        let schedules = format!("arn:{partition}:scheduler:{region}:{account}:schedule/default/*");
-        statements.push(allow(&["scheduler:GetSchedule"], [schedules]));
-    }
-    statements.extend(use_of_key(platform));
-    Policy::new(statements)
+    project: &Expansion<'_>,
+    family_arn: &Output<String>,
+    [execution, task]: [&Output<String>; 2],
+) -> Output<String> {
+    let trust = trust(project, "states.amazonaws.com", "stateMachine:*");
+    let policy = all((
+        location(project),
+        artifacts(project),
+        family_arn.clone(),
+        execution.clone(),
+        task.clone(),
+        project.args.overrides.clone(),
+    ))
+    .map(|(at, artifacts, family, execution, task, overrides)| {
+        policies::machine(&at, &artifacts, &family, [&execution, &task], overrides)
+    });
+    make(project, "machine-role", trust, policy)
 }
 
-/// What schedules do: start the state machine, and leave what could not be started.
-pub(super) fn scheduler(machine: &str, dead_letters: &str) -> Policy {
-    Policy::new(vec![
-        allow(&["states:StartExecution"], [machine]),
-        allow(&["sqs:SendMessage"], [dead_letters]),
-    ])
+/// The role of schedules.
+pub(super) fn scheduler(
+    project: &Expansion<'_>,
+    machine_arn: &Output<String>,
+    dead_letters_arn: &Output<String>,
+) -> Output<String> {
+    // Scheduler names the group, which is all that a role may be made for.
+    let trust = trust(project, "scheduler.amazonaws.com", "schedule-group/*");
+    let policy = all((machine_arn.clone(), dead_letters_arn.clone()))
+        .map(|(machine, dead_letters)| policies::scheduler(&machine, &dead_letters));
+    make(project, "scheduler-role", trust, policy)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::without_key;
+/// Lets a service take a role, for what has such an ARN.
+fn trust(project: &Expansion<'_>, service: &'static str, source: &'static str) -> Output<Policy> {
+    location(project).map(move |at| policies::trust(service, &at, source))
+}
 
-    #[test]
-    fn a_policy_names_the_secret_itself() {
-        let secret = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:api-AbCdEf";
-        assert_eq!(without_key(secret), secret);
-        assert_eq!(without_key(&format!("{secret}:token::")), secret);
-        let parameter = "arn:aws:ssm:eu-west-1:111122223333:parameter/api/token";
-        assert_eq!(without_key(parameter), parameter);
-    }
+fn location(project: &Expansion<'_>) -> Output<Location> {
+    let platform = &project.platform;
+    let at = LocationArgs {
+        account_id: platform.account_id.clone(),
+        region: platform.region.clone(),
+        cluster_arn: platform.cluster_arn.clone(),
+    };
+    at.into()
+}
+
+fn artifacts(project: &Expansion<'_>) -> Output<Artifacts> {
+    let platform = &project.platform;
+    let artifacts = ArtifactsArgs {
+        bucket_arn: platform.artifacts_bucket_arn.clone(),
+        kms_key_arn: platform.artifacts_kms_key_arn.clone(),
+        prefix: project.artifacts_prefix.clone(),
+    };
+    artifacts.into()
+}
+
+fn make(
+    project: &Expansion<'_>,
+    name: &str,
+    trust: Output<Policy>,
+    policy: Output<Policy>,
+) -> Output<String> {
+    make_with(project, name, trust, policy, Output::default())
+}
+
+/// The same with a second policy, of which parts may be known while nothing is of the first.
+fn make_with(
+    project: &Expansion<'_>,
+    name: &str,
+    trust: Output<Policy>,
+    policy: Output<Policy>,
+    own: Output<Policy>,
+) -> Output<String> {
+    let args = RoleArgs {
+        assume_role_policy: trust,
+        inline_policies: Output::dictionary([("dbt", policy), ("own", own)]),
+        permissions_boundary: project.platform.permissions_boundary_arn.clone(),
+        tags: project.tags.clone(),
+        ..Default::default()
+    };
+    project.scope.child::<Role>(name, args).arn.clone()
 }

@@ -1,40 +1,21 @@
 //! The tags of a project: its platform's, and its own.
 
-use super::{handle, roles::PROJECT_TAG};
-use crate::prelude::*;
+use super::policies::PROJECT_TAG;
+use crate::{
+    components::platform::handle::{PlatformHandle, TagsText},
+    prelude::*,
+};
 use pulumi_aws_framework::{output::all, props::tags::FREE};
-
-/// The key of a platform's handle that has its tags, as JSON; older ones have none.
-pub(crate) const KEY: &str = "tags";
 
 /// One is the tasks' own.
 const MOST: usize = FREE - 1;
 
-/// The tags as a handle has them.
-pub(crate) fn told(tags: &Output<Tags>) -> Output<String> {
-    tags.map(|tags| serde_json::json!(tags).to_string())
-}
-
-fn of_platform(text: &str) -> Result<Tags, Failure> {
-    let refused = |e| {
-        let reason = format!("must be a JSON object of texts: {e}");
-        Failure::here(reason).under(KEY).under("platform")
-    };
-    serde_json::from_str(text).map_err(refused)
-}
-
 /// The tags of everything that a project makes.
-pub(super) fn of(platform: &Output<BTreeMap<String, String>>, own: &Output<Tags>) -> Output<Tags> {
-    let platform: Output<String> = platform.key(KEY);
+pub(super) fn of(platform: &Output<TagsText>, own: &Output<Tags>) -> Output<Tags> {
     all((platform.optional(), own.optional()))
-        .try_map(|(platform, own)| {
-            let Some(platform) = platform else {
-                return Ok(own);
-            };
-            Ok(Some(merged(
-                of_platform(&platform)?,
-                own.unwrap_or_default(),
-            )))
+        .map(|(platform, own)| match platform {
+            Some(TagsText(platform)) => Some(merged(platform, own.unwrap_or_default())),
+            None => own,
         })
         .flatten()
 }
@@ -60,11 +41,8 @@ fn merged(mut platform: Tags, own: Tags) -> Tags {
 
 /// Refuses more tags than fit on a task.
 pub(super) fn check(check: &mut Check<'_>) {
-    let platform = handle::known(check.value("platform").as_ref(), KEY);
-    let platform = match platform.map(|text| of_platform(&text)).transpose() {
-        Ok(platform) => platform.unwrap_or_default(),
-        Err(failure) => return check.fail(failure.path, failure.reason),
-    };
+    let platform = Handle::<PlatformHandle>::checked(check, "platform").tags;
+    let platform = platform.now().unwrap_or_default().0;
     let Some(own) = check.get::<Option<Tags>>("tags") else {
         return;
     };

@@ -1,29 +1,68 @@
 //! The task of a project: the runner's container and its environment.
 
-use super::{Handle, variables::RESERVED};
-use crate::{prelude::*, resources::ecs::container::*, run::CONTAINER};
+use super::{DbtProjectProfile, Expansion, tags, variables::RESERVED};
+use crate::{
+    prelude::*,
+    resources::ecs::{container::*, task_definition::*},
+    run::CONTAINER,
+};
 use dbt_aws_image::Project;
+use pulumi_aws_framework::{component::Child, output::all};
 use serde_json::{Map, Value as Document, json};
 
 /// From SIGTERM until the container is killed: the longest that Fargate gives.
 const STOP_SECONDS: i32 = 120;
 
+/// The volume that dbt writes to, since the rest of the file system is read-only.
 const TMP: &str = "tmp";
 
 /// The user of the images that are made here: nobody, by number, since it needs no name.
-pub(super) const USER: &str = "65534:65534";
+const USER: &str = "65534:65534";
 
-/// The volume that dbt writes to, since the rest of the file system is read-only.
-pub(super) const VOLUME: &str = TMP;
+/// The task definition, whose container has that image, secrets, roles of ECS and of dbt, and profile.
+pub(super) fn definition(
+    project: &Expansion<'_>,
+    image: &Output<String>,
+    secrets: &Output<BTreeMap<String, String>>,
+    [execution, task]: [&Output<String>; 2],
+    profile: &Output<String>,
+) -> Child<TaskDefinition> {
+    let args = project.args;
+    let container = container(project, image, secrets, profile);
+    let runtime_platform = TaskDefinitionRuntimePlatformArgs {
+        cpu_architecture: args.architecture.clone(),
+        ..Default::default()
+    };
+    let volume = TaskDefinitionVolume {
+        name: TMP.to_owned(),
+    };
+    project.scope.child::<TaskDefinition>(
+        "task",
+        TaskDefinitionArgs {
+            cpu: args.cpu.clone(),
+            memory: args.memory.clone(),
+            container_definitions: Output::list([container]),
+            volumes: Set::from([volume]).into(),
+            execution_role_arn: execution.clone(),
+            task_role_arn: task.clone(),
+            runtime_platform: runtime_platform.into(),
+            tags: tags::of_task(&project.tags, &project.artifacts_prefix),
+            ..Default::default()
+        },
+    )
+}
 
-/// The container.
-pub(super) fn container(
-    image: Output<String>,
-    user: Output<String>,
-    environment: Output<BTreeMap<String, String>>,
-    secrets: Output<BTreeMap<String, String>>,
-    log: Output<BTreeMap<String, String>>,
+fn container(
+    project: &Expansion<'_>,
+    image: &Output<String>,
+    secrets: &Output<BTreeMap<String, String>>,
+    profile: &Output<String>,
 ) -> Output<TaskDefinitionContainer> {
+    // An image made elsewhere names its own user.
+    let user = match project.args.path {
+        Some(_) => USER.into(),
+        None => Output::default(),
+    };
     let tmp = TaskDefinitionMountPoint {
         source_volume: TMP.to_owned(),
         container_path: "/tmp".to_owned(),
@@ -31,9 +70,9 @@ pub(super) fn container(
     };
     TaskDefinitionContainerArgs {
         name: CONTAINER.into(),
-        image,
-        environment,
-        secrets,
+        image: image.clone(),
+        environment: environment(project, secrets, profile),
+        secrets: secrets.clone(),
         readonly_root_filesystem: true.into(),
         user,
         linux_parameters: TaskDefinitionLinuxParametersArgs {
@@ -47,7 +86,7 @@ pub(super) fn container(
         .into(),
         stop_timeout: STOP_SECONDS.into(),
         log_configuration: TaskDefinitionLogConfigurationArgs {
-            options: log,
+            options: log_options(project),
             ..Default::default()
         }
         .into(),
@@ -58,19 +97,38 @@ pub(super) fn container(
 }
 
 /// The options of the log driver. Its defaults may drop lines sooner.
-pub(super) fn log_options(platform: &Handle, prefix: &str) -> BTreeMap<String, String> {
-    let options = [
-        ("awslogs-group", platform.text("logGroupName")),
-        ("awslogs-region", platform.text("region")),
-        ("awslogs-stream-prefix", prefix.to_owned()),
-        ("mode", "non-blocking".to_owned()),
-        ("max-buffer-size", "25m".to_owned()),
-    ];
-    options.map(|(k, v)| (k.to_owned(), v)).into()
+fn log_options(project: &Expansion<'_>) -> Output<BTreeMap<String, String>> {
+    let text = |text: &str| text.to_owned().into();
+    Output::dictionary([
+        ("awslogs-group", project.platform.log_group_name.clone()),
+        ("awslogs-region", project.platform.region.clone()),
+        ("awslogs-stream-prefix", text(&project.log_prefix)),
+        ("mode", text("non-blocking")),
+        ("max-buffer-size", text("25m")),
+    ])
 }
 
 /// The environment: the user's variables and the runner's.
-pub(super) fn environment(
+fn environment(
+    project: &Expansion<'_>,
+    secrets: &Output<BTreeMap<String, String>>,
+    profile: &Output<String>,
+) -> Output<BTreeMap<String, String>> {
+    let args = project.args;
+    let known = all((
+        args.environment.optional(),
+        project.artifacts_uri(),
+        profile.optional(),
+        args.timeout_minutes.clone(),
+        args.fail_if_nothing_selected.clone(),
+        secrets.clone(),
+    ));
+    known.map(|(own, artifacts, profile, timeout, fail, secrets)| {
+        variables_of(own, &artifacts, profile, timeout, fail, &secrets)
+    })
+}
+
+fn variables_of(
     own: Option<BTreeMap<String, String>>,
     artifacts: &str,
     profile: Option<String>,
@@ -127,10 +185,37 @@ pub(super) fn found(path: Option<&str>) -> Result<Found, Failure> {
     })
 }
 
-/// The profile that the runner writes, as it takes it.
-pub(super) fn profile(
+/// The profile that the runner writes; none into an image made elsewhere, unless it is asked for.
+pub(super) fn profile(project: &Expansion<'_>) -> Output<String> {
+    let args = project.args;
+    if args.profile.is_none() && args.path.is_none() {
+        return Output::default();
+    }
+    let (found, platform) = (project.found.clone(), &project.platform);
+    all((
+        args.profile.clone().unwrap_or_default().optional(),
+        args.dbt
+            .fields()
+            .adapter
+            .or_else(&platform.adapter)
+            .optional(),
+        platform.warehouse_settings.optional(),
+    ))
+    .try_map(move |(own, adapter, warehouse)| {
+        let nothing = Value::Object(Properties::new());
+        let own = own.map_or_else(|| DbtProjectProfile::decode(&nothing), Ok)?;
+        Ok(written(
+            &found,
+            &own,
+            adapter.as_deref(),
+            warehouse.as_deref(),
+        ))
+    })
+}
+
+fn written(
     found: &Found,
-    own: &super::DbtProjectProfile,
+    own: &DbtProjectProfile,
     adapter: Option<&str>,
     warehouse: Option<&str>,
 ) -> String {

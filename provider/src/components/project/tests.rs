@@ -370,9 +370,14 @@ fn wrong_inputs_are_refused_with_their_path() {
             json!({"version": "1", "stateMachineArn": "arn"}),
         ),
         &expect![[r#"
-        platform: has no accountId: give the handle of a DbtPlatform, such as `platform.handle`
-    "#]],
+            platform: has no region: give the handle of a DbtPlatform, such as `platform.handle`
+        "#]],
     );
+    let mut later = platform();
+    later["version"] = "2".into();
+    wrong(set("platform", later), &expect![[r#"
+        platform: has the form 2 of the handle of a DbtPlatform, such as `platform.handle`, and this version of the provider takes the form 1; use the same version of the provider for both
+    "#]]);
     wrong(
         set("pathh", json!("x")),
         &expect![[r#"

@@ -1,11 +1,12 @@
 //! What a project's handle tells of its runs beside their variables: schedules are judged by it.
 
-use super::{DbtProjectArgs, task::Found};
+use super::{Expansion, handle::ProjectHandleArgs};
 use crate::prelude::*;
-use pulumi_aws_framework::output::all;
+use pulumi_aws_framework::{handle::Joined, output::all};
 
 /// The dbt that is packed, where a lock names it; the profile that is written for a run; and what fails in every run.
-pub(super) fn of(args: &DbtProjectArgs, found: &Found) -> [(&'static str, Output<String>); 4] {
+pub(super) fn of_runs(project: &Expansion<'_>) -> ProjectHandleArgs {
+    let (args, found) = (project.args, &project.found);
     let is_packed = args.path.is_some();
     let dbt = args.dbt.fields();
     let version = all((dbt.version, dbt.requirements.optional()));
@@ -18,11 +19,14 @@ pub(super) fn of(args: &DbtProjectArgs, found: &Found) -> [(&'static str, Output
     };
     let is_written = is_packed || args.profile.is_some();
     let written = |text: Output<String>| if is_written { text } else { Output::default() };
-    let failing = found.clean_fails.then(|| "clean".into());
-    [
-        ("dbtVersion", version.flatten()),
-        ("profileName", written(name)),
-        ("profileTarget", written(profile.target)),
-        ("failingCommands", failing.unwrap_or_default()),
-    ]
+    let failing = found
+        .clean_fails
+        .then(|| Joined(vec!["clean".to_owned()]).into());
+    ProjectHandleArgs {
+        dbt_version: version.flatten(),
+        profile_name: written(name),
+        profile_target: written(profile.target),
+        failing_commands: failing.unwrap_or_default(),
+        ..Default::default()
+    }
 }

@@ -1,8 +1,8 @@
 //! The environment variables of a project, and those that its runs take from a schedule.
 
-use super::handle;
+use super::handle::ProjectHandleArgs;
 use crate::prelude::*;
-use pulumi_aws_framework::output::all;
+use pulumi_aws_framework::{handle::Joined, output::all};
 use serde::Deserialize;
 use std::{collections::BTreeSet, sync::LazyLock};
 
@@ -42,17 +42,17 @@ pub(crate) fn name(name: &str) -> Result<(), String> {
 pub(super) fn of_secrets(
     made: Option<&BTreeMap<String, Output<String>>>,
     given: &Output<BTreeMap<String, String>>,
-) -> Output<String> {
+) -> Output<Joined> {
     let made: Vec<_> = made.into_iter().flat_map(BTreeMap::keys).cloned().collect();
     let names = given.keys().map(move |given| {
-        let names: Vec<_> = made.iter().chain(&given).map(String::as_str).collect();
-        Some(names.join(",")).filter(|names| !names.is_empty())
+        let names: Vec<_> = made.into_iter().chain(given).collect();
+        Some(Joined(names)).filter(|names| !names.0.is_empty())
     });
     names.flatten()
 }
 
 /// The words of the profile's templates, for the handle.
-pub(super) fn of_profile(profile: &Output<String>) -> Output<String> {
+pub(super) fn of_profile(profile: &Output<String>) -> Output<Joined> {
     profile.map(|text| listed(words_of_templates(&text)))
 }
 
@@ -60,38 +60,37 @@ pub(super) fn of_profile(profile: &Output<String>) -> Output<String> {
 pub(super) fn own(
     read: &Output<Vec<String>>,
     declared: &Output<BTreeMap<String, String>>,
-) -> Output<String> {
+) -> Output<Joined> {
     all((read.clone(), declared.keys()))
         .map(|(read, declared)| listed(read.iter().chain(&declared).map(String::as_str).collect()))
 }
 
-fn listed(names: BTreeSet<&str>) -> String {
-    names.into_iter().collect::<Vec<_>>().join(",")
+fn listed(names: BTreeSet<&str>) -> Joined {
+    Joined(names.into_iter().map(str::to_owned).collect())
 }
 
 /// What a project's handle tells of its variables; what it does not tell is not judged.
 #[derive(Debug, Default)]
 pub(crate) struct Told {
-    secrets: Option<String>,
-    profile: Option<String>,
-    own: Option<String>,
+    secrets: Option<Joined>,
+    profile: Option<Joined>,
+    own: Option<Joined>,
 }
 
 impl Told {
     /// What a handle tells.
-    pub(crate) fn by(handle: Option<&Value>) -> Self {
-        let told = |key| handle::known(handle, key);
+    pub(crate) fn by(handle: &ProjectHandleArgs) -> Self {
         Self {
-            secrets: told("secretNames"),
-            profile: told("profileVariables"),
-            own: told("variables"),
+            secrets: handle.secret_names.now(),
+            profile: handle.profile_variables.now(),
+            own: handle.variables.now(),
         }
     }
 
     /// Why no run takes a variable from a schedule: the runner's rule.
     pub(crate) fn refusal(&self, name: &str) -> Result<(), String> {
-        let is_in = |names: &Option<String>| {
-            let mut names = names.iter().flat_map(|names| names.split(','));
+        let is_in = |names: &Option<Joined>| {
+            let mut names = names.iter().flat_map(|names| &names.0);
             names.any(|other| other == name)
         };
         let (older, upper) = (older_name(name), older_name(&name.to_uppercase()));
@@ -154,10 +153,11 @@ mod tests {
 
     #[test]
     fn a_run_takes_what_the_project_reads_or_declares() {
+        let names = |all: &[&str]| Some(Joined(all.iter().map(|&name| name.to_owned()).collect()));
         let told = Told {
-            secrets: Some("API_KEY".to_owned()),
-            profile: Some("HOST,env_var".to_owned()),
-            own: Some("LABEL,HOST,API_KEY,PATH".to_owned()),
+            secrets: names(&["API_KEY"]),
+            profile: names(&["HOST", "env_var"]),
+            own: names(&["LABEL", "HOST", "API_KEY", "PATH"]),
         };
         for (name, said) in [
             ("LABEL", None),

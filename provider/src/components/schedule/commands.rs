@@ -33,8 +33,8 @@ pub(super) struct Run {
     /// The name of the profile that is written for it, and its only target.
     pub(super) profile: Option<String>,
     pub(super) target: Option<String>,
-    /// The commands that fail in every run, with commas between.
-    pub(super) failing: String,
+    /// The commands that fail in every run.
+    pub(super) failing: Vec<String>,
 }
 
 impl Run {
@@ -82,7 +82,7 @@ impl Run {
         let fails = match name {
             "clean" => {
                 !parsed.has("--no-clean-project-files-only")
-                    && self.failing.split(',').any(|f| f == name)
+                    && self.failing.iter().any(|f| f == name)
             }
             "deps" => true,
             "init" => !parsed.has("--skip-profile-setup"),
@@ -262,7 +262,7 @@ mod tests {
     #[test]
     fn what_fails_in_every_run_is_refused() {
         let run = Run {
-            failing: "clean".to_owned(),
+            failing: vec!["clean".to_owned()],
             ..Run::default()
         };
         let said = |run: &Run, line: &str, is_first| match run.judge(line, is_first) {

@@ -149,8 +149,8 @@ fn wrong_inputs_are_refused_with_their_path() {
     wrong(
         set("project", json!({"version": "1"})),
         &expect![[r#"
-        project: has no deadLetterArn: give the handle of a DbtProject, such as `project.handle`
-    "#]],
+            project: has no stateMachineArn: give the handle of a DbtProject, such as `project.handle`
+        "#]],
     );
     wrong(
         set("cron", json!(null)),

@@ -1,0 +1,260 @@
+//! What each role of a project may do, and no more.
+
+use super::ProjectOverrides;
+use crate::{
+    components::partition,
+    prelude::*,
+    resources::iam::policy::{Policy, PolicyStatement},
+};
+use serde_json::{Value as Document, json};
+
+/// The tag that tells a project's tasks from others of the cluster: where its artifacts are.
+pub(super) const PROJECT_TAG: &str = "dbt-aws-project";
+
+/// Where a project's objects are.
+#[derive(Clone, Debug, Props)]
+pub(super) struct Location {
+    /// The account.
+    pub(super) account_id: String,
+    /// The region.
+    pub(super) region: String,
+    /// The cluster, whose ARN also tells the partition.
+    pub(super) cluster_arn: String,
+}
+
+impl Location {
+    fn arn(&self, service: &str, object: &str) -> String {
+        let (partition, region, account) =
+            (partition(&self.cluster_arn), &self.region, &self.account_id);
+        format!("arn:{partition}:{service}:{region}:{account}:{object}")
+    }
+}
+
+/// The bucket for artifacts, and the project's part of it.
+#[derive(Clone, Debug, Props)]
+pub(super) struct Artifacts {
+    /// The bucket's ARN.
+    pub(super) bucket_arn: String,
+    /// The key that encrypts it, if it is a key of its own.
+    pub(super) kms_key_arn: Option<String>,
+    /// What the names of the project's objects begin with.
+    pub(super) prefix: String,
+}
+
+impl Artifacts {
+    fn place(&self) -> String {
+        format!("{}/{}", self.bucket_arn, self.prefix)
+    }
+
+    /// What S3 does in the name of whoever reads and writes a bucket that a KMS key encrypts.
+    fn use_of_key(&self) -> Option<PolicyStatement> {
+        let key = self.kms_key_arn.as_ref()?;
+        Some(when(
+            allow(&["kms:Decrypt", "kms:GenerateDataKey"], [key]),
+            json!({"StringLike": {"kms:ViaService": "s3.*"}}),
+        ))
+    }
+}
+
+/// The trust policy of a role that a service assumes for this account alone, and there for what has such an ARN.
+pub(super) fn trust(service: &str, at: &Location, source: &str) -> Policy {
+    let mut policy = Policy::trusting(service);
+    let account = &at.account_id;
+    let arn = at.arn(source_service(service), source);
+    let condition = json!({
+        "StringEquals": {"aws:SourceAccount": account},
+        "ArnLike": {"aws:SourceArn": arn},
+    });
+    for statement in &mut policy.statements {
+        statement.conditions = Some(Json(condition.clone()));
+    }
+    policy
+}
+
+/// What the ARNs of what works in a service's name have.
+fn source_service(principal: &str) -> &str {
+    match principal.split('.').next().unwrap_or_default() {
+        "ecs-tasks" => "ecs",
+        service => service,
+    }
+}
+
+fn allow<R: Into<String>>(
+    actions: &[&str],
+    resources: impl IntoIterator<Item = R>,
+) -> PolicyStatement {
+    PolicyStatement::allow(actions.iter().copied(), resources)
+}
+
+fn when(statement: PolicyStatement, condition: Document) -> PolicyStatement {
+    PolicyStatement {
+        conditions: Some(Json(condition)),
+        ..statement
+    }
+}
+
+/// What ECS does before the container runs: pull the image, open the log, read the secrets.
+pub(super) fn execution(
+    group: &str,
+    log_prefix: &str,
+    repository: Option<&str>,
+    secrets: &BTreeMap<String, String>,
+    kms_keys: &[String],
+) -> Policy {
+    // Where GuardDuty watches tasks, ECS adds its agent to them, from a repository of AWS's own in each region.
+    let region = group.split(':').nth(3).unwrap_or("*");
+    let agent = format!(
+        "arn:{}:ecr:{region}:*:repository/aws-guardduty-agent-fargate",
+        partition(group)
+    );
+    let mut statements = vec![
+        allow(
+            &[
+                "ecr:BatchCheckLayerAvailability",
+                "ecr:BatchGetImage",
+                "ecr:GetDownloadUrlForLayer",
+            ],
+            repository.into_iter().chain([agent.as_str()]),
+        ),
+        // A token is for the whole registry: AWS takes no other resource.
+        allow(&["ecr:GetAuthorizationToken"], ["*"]),
+    ];
+    let group = group.trim_end_matches(":*");
+    statements.push(allow(
+        &["logs:CreateLogStream", "logs:PutLogEvents"],
+        [format!("{group}:log-stream:{log_prefix}/*")],
+    ));
+    let of = |service: &str| -> Vec<&str> {
+        let service = format!(":{service}:");
+        secrets
+            .values()
+            .filter(|arn| arn.contains(&service))
+            .map(|arn| without_key(arn))
+            .collect()
+    };
+    for (service, action) in [
+        ("secretsmanager", "secretsmanager:GetSecretValue"),
+        ("ssm", "ssm:GetParameters"),
+    ] {
+        let arns = of(service);
+        if !arns.is_empty() {
+            statements.push(allow(&[action], arns));
+        }
+    }
+    if !kms_keys.is_empty() {
+        // ECS itself has no use of the keys: what it reads does.
+        statements.push(when(
+            allow(&["kms:Decrypt"], kms_keys),
+            json!({"StringLike": {"kms:ViaService": ["secretsmanager.*", "ssm.*"]}}),
+        ));
+    }
+    Policy::new(statements)
+}
+
+/// A secret's ARN without the key, version stage and version that a task definition may add.
+fn without_key(arn: &str) -> &str {
+    match arn.match_indices(':').nth(6) {
+        Some((end, _)) if arn.contains(":secretsmanager:") => &arn[..end],
+        _ => arn,
+    }
+}
+
+/// What the runner does: keep artifacts, and restore the last parse.
+pub(super) fn task(artifacts: &Artifacts) -> Policy {
+    let place = artifacts.place();
+    let mut statements = vec![
+        allow(
+            &["s3:PutObject"],
+            ["runs", "latest", "partial_parse"].map(|part| format!("{place}/{part}/*")),
+        ),
+        allow(&["s3:PutObjectTagging"], [format!("{place}/runs/*")]),
+        // What is missing is forbidden too: to list for it would be to list the bucket.
+        allow(&["s3:GetObject"], [format!("{place}/partial_parse/*")]),
+    ];
+    statements.extend(artifacts.use_of_key());
+    Policy::new(statements)
+}
+
+/// What the state machine does: claim a time, run the task, follow it, stop it, and read its outcome.
+pub(super) fn machine(
+    at: &Location,
+    artifacts: &Artifacts,
+    family: &str,
+    roles: [&str; 2],
+    overrides: ProjectOverrides,
+) -> Policy {
+    let (cluster, prefix) = (&at.cluster_arn, &artifacts.prefix);
+    let on_cluster = json!({"ArnEquals": {"ecs:cluster": cluster}});
+    let tasks = cluster.replacen(":cluster/", ":task/", 1) + "/*";
+    let rule = at.arn("events", "rule/StepFunctionsGetEventsForECSTaskRule");
+    let place = artifacts.place();
+    let mut statements = vec![
+        when(
+            allow(&["ecs:RunTask"], [family.to_owned(), format!("{family}:*")]),
+            on_cluster.clone(),
+        ),
+        when(
+            allow(&["ecs:TagResource"], [tasks.as_str()]),
+            json!({"StringEquals": {"ecs:CreateAction": "RunTask"}}),
+        ),
+        when(
+            allow(&["ecs:DescribeTasks"], [tasks.as_str()]),
+            on_cluster.clone(),
+        ),
+        when(
+            allow(&["ecs:StopTask"], [tasks]),
+            json!({
+                "ArnEquals": {"ecs:cluster": cluster},
+                "StringEquals": {format!("aws:ResourceTag/{PROJECT_TAG}"): prefix},
+            }),
+        ),
+        // Tasks are listed by cluster and family: AWS takes no other resource.
+        when(allow(&["ecs:ListTasks"], ["*"]), on_cluster),
+        allow(
+            &["events:DescribeRule", "events:PutRule", "events:PutTargets"],
+            [rule],
+        ),
+        when(
+            allow(&["iam:PassRole"], roles),
+            json!({"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}),
+        ),
+        allow(
+            &["s3:GetObject", "s3:PutObject", "s3:PutObjectTagging"],
+            [format!("{place}/claims/*")],
+        ),
+        allow(&["s3:GetObject"], [format!("{place}/runs/*")]),
+        // Without it, S3 answers that what is missing is forbidden. The read of one object has no prefix to compare.
+        when(
+            allow(&["s3:ListBucket"], [artifacts.bucket_arn.as_str()]),
+            json!({"StringLikeIfExists": {"s3:prefix": format!("{prefix}/*")}}),
+        ),
+    ];
+    if overrides != ProjectOverrides::All {
+        let schedules = at.arn("scheduler", "schedule/default/*");
+        statements.push(allow(&["scheduler:GetSchedule"], [schedules]));
+    }
+    statements.extend(artifacts.use_of_key());
+    Policy::new(statements)
+}
+
+/// What schedules do: start the state machine, and leave what could not be started.
+pub(super) fn scheduler(machine: &str, dead_letters: &str) -> Policy {
+    Policy::new(vec![
+        allow(&["states:StartExecution"], [machine]),
+        allow(&["sqs:SendMessage"], [dead_letters]),
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_key;
+
+    #[test]
+    fn a_policy_names_the_secret_itself() {
+        let secret = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:api-AbCdEf";
+        assert_eq!(without_key(secret), secret);
+        assert_eq!(without_key(&format!("{secret}:token::")), secret);
+        let parameter = "arn:aws:ssm:eu-west-1:111122223333:parameter/api/token";
+        assert_eq!(without_key(parameter), parameter);
+    }
+}
