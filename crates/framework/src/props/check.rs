@@ -310,8 +310,8 @@ fn check_handle(kind: HandleType, value: &Value, path: &str, found: &mut Vec<Fai
     match given.get("version").and_then(Value::as_str) {
         Some(version) if version != kind.version => {
             return fail(format!(
-                "has the form {version} of {handle}, and this version of the provider takes the form {}; use the same \
-                 version of the provider for both",
+                "has version {version}, and this version of the provider takes handles of version {}; use the same version \
+                 of the provider for both components",
                 kind.version
             ));
         }

@@ -375,9 +375,12 @@ fn wrong_inputs_are_refused_with_their_path() {
     );
     let mut later = platform();
     later["version"] = "2".into();
-    wrong(set("platform", later), &expect![[r#"
-        platform: has the form 2 of the handle of a DbtPlatform, such as `platform.handle`, and this version of the provider takes the form 1; use the same version of the provider for both
-    "#]]);
+    wrong(
+        set("platform", later),
+        &expect![[r#"
+            platform: has version 2, and this version of the provider takes handles of version 1; use the same version of the provider for both components
+        "#]],
+    );
     wrong(
         set("pathh", json!("x")),
         &expect![[r#"
