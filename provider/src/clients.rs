@@ -1,6 +1,6 @@
 //! The clients of AWS's services: one for each region, made when it is first used.
 
-use pulumi_aws_framework::{aws::Clients, client_config};
+use pulumi_aws_framework::aws::Clients;
 
 macro_rules! services {
     ($($(#[$doc:meta])* $name:ident: $sdk:ident as $service:literal,)+) => {
@@ -14,7 +14,7 @@ macro_rules! services {
         impl Services for Clients {
             $(fn $name(&self) -> $sdk::Client {
                 self.shared(|own| {
-                    $sdk::Client::from_conf(client_config!($sdk, own.sdk(), own.configuration(), $service).build())
+                    $sdk::Client::new(&own.sdk_for($service))
                 })
             })+
 
@@ -22,7 +22,7 @@ macro_rules! services {
                 self.shared(|own| {
                     let path_style = own.configuration().s3_use_path_style;
                     let path_style = path_style.unwrap_or_else(|| own.endpoint("s3").is_some());
-                    let config = client_config!(aws_sdk_s3, own.sdk(), own.configuration(), "s3");
+                    let config = aws_sdk_s3::config::Builder::from(&own.sdk_for("s3"));
                     aws_sdk_s3::Client::from_conf(config.force_path_style(path_style).build())
                 })
             }

@@ -2,6 +2,12 @@
 //!
 //! A kind of resource is a type that implements [`resource::CustomResource`]; a kind of component implements
 //! [`component::Component`]. A [`catalogue::Catalogue`] has all of a package, and [`server::run`] serves it.
+//!
+//! A whole provider, of one resource:
+//!
+//! ```ignore
+#![doc = include_str!("../example/src/main.rs")]
+//! ```
 
 extern crate self as pulumi_aws_framework;
 

@@ -16,6 +16,7 @@ use aws_credential_types::{
     provider::{ProvideCredentials, error::CredentialsError},
 };
 use aws_sdk_sts::{error::ProvideErrorMetadata, operation::assume_role::AssumeRoleError};
+use aws_types::origin::Origin;
 use std::{
     any::{Any, TypeId},
     collections::HashMap,
@@ -23,18 +24,6 @@ use std::{
     time::Duration,
 };
 use tokio::sync::OnceCell;
-
-/// The configuration of a service's client, with the endpoint that the provider's configuration names for it.
-#[macro_export]
-macro_rules! client_config {
-    ($sdk:ident, $config:expr, $own:expr, $service:expr) => {{
-        let mut builder = $sdk::config::Builder::from($config);
-        if let Some(url) = $own.endpoint($service) {
-            builder = builder.endpoint_url(url);
-        }
-        builder
-    }};
-}
 
 /// AWS as one provider configuration sees it.
 pub struct Aws {
@@ -162,8 +151,8 @@ impl Aws {
         if let Err(error) = provider.provide_credentials().await {
             return Err(missing(self.why_no_credentials(&error)).into());
         }
-        let config = client_config!(aws_sdk_sts, sdk, self.configuration, "sts").build();
-        let who = aws_sdk_sts::Client::from_conf(config)
+        let config = with_endpoint(sdk, &self.configuration, "sts");
+        let who = aws_sdk_sts::Client::new(&config)
             .get_caller_identity()
             .send()
             .await
@@ -279,16 +268,11 @@ impl Aws {
         let Some(role) = &own.assume_role else {
             return sdk;
         };
-        let mut sts = sdk.to_builder();
-        sts.set_endpoint_url(
-            own.endpoint("sts")
-                .map(str::to_owned)
-                .or_else(|| sdk.endpoint_url().map(str::to_owned)),
-        );
+        let sts = with_endpoint(&sdk, own, "sts");
         let usual = format!("pulumi-{}", self.package);
         let own_name = role.session_name.as_deref().unwrap_or(&usual);
         let mut provider = AssumeRoleProvider::builder(&role.role_arn)
-            .configure(&sts.build())
+            .configure(&sts)
             .session_name(own_name)
             .session_length(Duration::from_secs(
                 role.duration_seconds
@@ -343,10 +327,10 @@ impl Clients {
         &self.configuration
     }
 
-    /// What a client of a service is made of.
+    /// What the client of a service is made of.
     #[must_use]
-    pub fn sdk(&self) -> &SdkConfig {
-        &self.sdk
+    pub fn sdk_for(&self, service: &str) -> SdkConfig {
+        with_endpoint(&self.sdk, &self.configuration, service)
     }
 
     /// The endpoint that is named for a service, in the provider's configuration, in `AWS_ENDPOINT_URL_<SERVICE>` or for
@@ -370,4 +354,14 @@ impl Clients {
         made.insert(TypeId::of::<T>(), Box::new(new.clone()));
         new
     }
+}
+
+fn with_endpoint(sdk: &SdkConfig, own: &Configuration, service: &str) -> SdkConfig {
+    let mut sdk = sdk.to_builder();
+    if let Some(url) = own.endpoint(service) {
+        sdk.set_endpoint_url(Some(url.to_owned()));
+        // What the configuration says goes before the environment.
+        sdk.insert_origin("endpoint_url", Origin::shared_config());
+    }
+    sdk.build()
 }
