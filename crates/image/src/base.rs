@@ -13,7 +13,7 @@ use super::{
     Cache, Digest, Error, Python, Result,
     cache::Entry,
     digest::Hasher,
-    http,
+    host, http,
     layer::Layer,
     limits::{self, Limit},
     packages,
@@ -279,7 +279,7 @@ async fn find_python(
         let mut out = tokio::fs::File::from_std(file);
         let action = format!("reading {}", layer.digest);
         let response = repository.blob_stream(layer.digest).await?;
-        let host = http::host(response.url());
+        let host = host::host(response.url());
         let limit = Limit {
             bytes: layer.size.min(limits::LAYER.bytes),
             ..limits::LAYER

@@ -6,8 +6,8 @@ use pep508_rs::ExtraName;
 use reqwest::Url;
 
 use super::{
-    Platform, Python, Reference, base, layer::Archive, lock, metadata, page, project,
-    requirement::Requirement, requirements::Requirements, resolve, settings, wheel,
+    Platform, Python, Reference, base, layer::Archive, lock, metadata, page, pip, project,
+    requirement::Requirement, requirements::Requirements, resolve, settings, versions, wheel,
 };
 
 /// A reader of inputs from outside, which must come to an end with any, and never panic.
@@ -92,7 +92,7 @@ fn requirement(input: &[u8]) {
     };
     let extras: Vec<ExtraName> = requirement.extras.clone();
     let _ = requirement.applies(&environment, &extras);
-    let _ = resolve::runs_on(&requirement.specifiers(), PYTHON);
+    let _ = versions::runs_on(&requirement.specifiers(), PYTHON);
 }
 
 fn requirements(input: &[u8]) {
@@ -116,9 +116,9 @@ fn scan(input: &[u8]) {
 /// pip's configuration file and a netrc.
 fn settings(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
-    let options = settings::parse_ini(&text);
+    let options = pip::parse_ini(&text);
     let _ = settings::select(|_| None, &options, &text);
-    let _ = settings::trusted(
+    let _ = pip::trusted(
         |name| (name == "UV_INSECURE_HOST").then(|| text.to_string()),
         &options,
     );

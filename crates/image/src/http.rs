@@ -16,8 +16,9 @@ use reqwest::{
 
 use super::{
     Error, Result,
+    host::host,
     limits::{self, Limit},
-    settings,
+    pip,
     trust::{Trusted, Untrusted, certificates},
 };
 
@@ -57,7 +58,7 @@ impl Client {
     }
 
     fn with(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self, String> {
-        let trusted = Trusted::of(settings::trusted_indexes());
+        let trusted = Trusted::of(pip::trusted_indexes());
         let proxies = Proxies::from_env();
         // a second caller finds the first one's provider, which is the same
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -105,8 +106,8 @@ impl Client {
     /// The same for registries, of which pip knows nothing.
     pub(super) fn of_registries(self) -> Self {
         Self {
-            trusted: Trusted::of(settings::trusted_registries()),
-            setting: settings::TRUSTED,
+            trusted: Trusted::of(pip::trusted_registries()),
+            setting: pip::TRUSTED,
             ..self
         }
     }
@@ -318,23 +319,6 @@ async fn by_proxy(url: &Url) -> Option<Refusal> {
     let (proxies, host) = (Proxies::from_env(), url.host_str()?);
     let proxy = proxies.to(url.scheme(), host, url.port())?;
     outside::refusal(proxy, host, url.port_or_known_default()?).await
-}
-
-/// A URL's host and port.
-pub(super) fn host(url: &Url) -> String {
-    let name = url.host_str().unwrap_or_default();
-    url.port()
-        .map_or_else(|| name.to_owned(), |port| format!("{name}:{port}"))
-}
-
-/// Whether a host (with or without port) is this machine.
-pub(super) fn is_loopback(host: &str) -> bool {
-    let name = host
-        .strip_prefix('[')
-        .and_then(|rest| rest.split(']').next());
-    let name = name.unwrap_or_else(|| host.split(':').next().unwrap_or_default());
-    let address: Option<std::net::IpAddr> = name.parse().ok();
-    name == "localhost" || address.is_some_and(|address| address.is_loopback())
 }
 
 fn is_transient(status: StatusCode) -> bool {

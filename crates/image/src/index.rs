@@ -16,6 +16,7 @@ use super::{
     Cache, Credentials, Digest, Error, Python, Result,
     cache::Entry,
     digest::Hasher,
+    host,
     http::{self, Client},
     limits,
     lock::Locked,
@@ -65,7 +66,7 @@ impl Index {
 
 /// The names of the indexes' hosts, for errors.
 pub(super) fn hosts(indexes: &[Index]) -> String {
-    let hosts: Vec<String> = indexes.iter().map(|index| http::host(&index.url)).collect();
+    let hosts: Vec<String> = indexes.iter().map(|index| host::host(&index.url)).collect();
     hosts.join(", ")
 }
 
@@ -150,7 +151,7 @@ impl Finder {
         let kind = kind.and_then(|value| value.to_str().ok());
         let json = kind.is_some_and(|kind| kind.contains("json"));
         let body = http::read(&action, response, limits::PAGE).await?;
-        let host = http::host(&base);
+        let host = host::host(&base);
         let read = super::waiting::blocking(move || {
             Ok(match json {
                 true => json_page(&body, &base),

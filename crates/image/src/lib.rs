@@ -7,6 +7,7 @@
 //! Packages are not compiled to bytecode, for which Python would be needed.
 
 mod base;
+mod bundled;
 mod cache;
 mod credentials;
 mod digest;
@@ -14,6 +15,7 @@ mod error;
 #[cfg(any(test, feature = "fuzz"))]
 #[doc(hidden)]
 pub mod fuzz;
+mod host;
 mod html;
 mod http;
 mod ignore;
@@ -26,6 +28,7 @@ mod manifest;
 mod metadata;
 mod packages;
 mod page;
+mod pip;
 mod platform;
 mod project;
 mod reference;
@@ -38,12 +41,14 @@ mod server;
 mod settings;
 mod spec;
 mod trust;
+mod versions;
 mod waiting;
 mod wheel;
 mod yaml;
 
 pub use self::{
     base::Base,
+    bundled::is_engine,
     cache::Cache,
     credentials::Login,
     digest::Digest,
@@ -52,7 +57,7 @@ pub use self::{
     images::Images,
     index::Index,
     layer::Layer,
-    lock::{Resolved, is_engine},
+    lock::Resolved,
     manifest::{AGAIN, again},
     packages::{PackagesLayer, Runner},
     platform::{Platform, Python},

@@ -16,7 +16,7 @@ use super::{
     Digest, Error, Index, Result,
     cache::Entry,
     digest::Hasher,
-    http,
+    host, http,
     index::Finder,
     limits::{self, Limit},
     page::{self, Beside, Candidate},
@@ -85,7 +85,7 @@ impl Finder {
         match candidate.metadata {
             Beside::Hashed(told) if told != Digest::of(&text) => {
                 let reason = "its SHA-256 is not the one that the index tells";
-                Err(http::refused(&action, &http::host(&url), reason))
+                Err(http::refused(&action, &host::host(&url), reason))
             }
             _ => Ok(Some(String::from_utf8_lossy(&text).into_owned())),
         }

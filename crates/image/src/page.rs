@@ -12,7 +12,7 @@ use reqwest::Url;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Digest, Python, html, limits, resolve};
+use super::{Digest, Python, html, limits, versions};
 
 /// A file that an index has of a package.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,7 +93,7 @@ impl Candidate {
     /// Whether it is for this Python, as far as its index tells.
     pub(super) fn runs_on(&self, python: Python) -> bool {
         let specifiers = self.requires_python.as_deref().and_then(pythons);
-        specifiers.is_none_or(|specifiers| resolve::runs_on(&specifiers, python))
+        specifiers.is_none_or(|specifiers| versions::runs_on(&specifiers, python))
     }
 }
 

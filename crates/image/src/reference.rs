@@ -2,7 +2,7 @@
 
 use std::{fmt, net::Ipv6Addr, str::FromStr};
 
-use super::{Digest, Error, http::is_loopback};
+use super::{Digest, Error, host::is_loopback};
 
 /// Where an image is, in the words of `docker pull`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use std::{
 use pep440_rs::VersionSpecifiers;
 use pep508_rs::PackageName;
 
-use super::{Digest, Error, Result, limits, lock, requirement::Requirement};
+use super::{Digest, Error, Result, bundled, limits, requirement::Requirement};
 
 /// The packages of dbt that are no adapters.
 const DBT: &[&str] = &[
@@ -158,7 +158,7 @@ impl Requirements {
         adapter: Option<&str>,
     ) -> Result<()> {
         let packages: BTreeSet<&str> = packages.collect();
-        let bundled = adapter.filter(|adapter| lock::bundles(adapter));
+        let bundled = adapter.filter(|adapter| bundled::bundles(adapter));
         let is_adapter = |name: &&&str| {
             name.contains("dbt")
                 && !DBT.contains(*name)

@@ -15,7 +15,7 @@ use std::{
 use futures::{FutureExt, StreamExt, future::BoxFuture};
 use pep440_rs::Version;
 use pep508_rs::{ExtraName, MarkerEnvironment, PackageName};
-use pubgrub::{PubGrubError, Ranges};
+use pubgrub::PubGrubError;
 
 use super::{
     Error, Index, Python, Result,
@@ -27,20 +27,14 @@ use super::{
     platform::Platform,
     requirement::Requirement,
     requirements::{Line, Requirements},
+    versions::{Range, is_exact, range},
     wheel::WheelName,
 };
 
 mod conflict;
 mod solver;
-mod versions;
 
-pub(super) use self::versions::runs_on;
-use self::{
-    solver::Solver,
-    versions::{is_exact, range},
-};
-
-type Range = Ranges<Version>;
+use self::solver::Solver;
 
 /// The packages that a requirements file installs on a platform, by name: of each the newest
 /// version that all others bear, and the hash of its best wheel.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Base, Credentials, Digest, Login, PackagesLayer, Platform, Project, ProjectLayer, Resolved,
-    Result, Runner, lock, requirements::Requirements,
+    Result, Runner, bundled, requirements::Requirements,
 };
 
 /// The base of whoever names none: CPython on Debian, for both platforms, from where AWS mirrors Docker's images.
@@ -79,7 +79,7 @@ impl Dbt {
     pub fn refusal(&self, project: &Project) -> Option<String> {
         match self {
             Self::Locked { version, adapter }
-                if lock::is_engine(version) && !PYTHON_MODELS.contains(&adapter.as_str()) =>
+                if bundled::is_engine(version) && !PYTHON_MODELS.contains(&adapter.as_str()) =>
             {
                 project.python_model().map(|path| {
                     format!(
@@ -101,7 +101,7 @@ impl Dbt {
         match self {
             Self::Locked { version, adapter } => {
                 let name = format!("the lock of dbt {version} with {adapter}");
-                Requirements::parse(&name, lock::embedded(version, adapter)?)
+                Requirements::parse(&name, bundled::embedded(version, adapter)?)
             }
             Self::Requirements { path, exclude, .. } => Requirements::read(path)?.without(exclude),
         }

@@ -21,7 +21,7 @@ use rustls::{
 };
 
 use super::{
-    http::{host, is_loopback},
+    host::{host, is_loopback},
     limits,
 };
 

@@ -21,7 +21,7 @@ pub(super) struct Installed {
     seen: String,
     /// The path of the link, where it is one.
     link: Option<PathBuf>,
-    ignored: bool,
+    pub(super) ignored: bool,
     settings: Option<Settings>,
 }
 
@@ -201,20 +201,6 @@ impl Reading {
         }
         Ok(())
     }
-}
-
-/// What is wrong where as many packages must be installed as are named, which dbt wants from 1.12 on.
-pub(super) fn uneven(
-    install: &Named,
-    packages: &Packages,
-    installed: &[Installed],
-) -> Option<String> {
-    let there = installed.iter().filter(|package| !package.ignored).count();
-    let wanted = packages.wanted;
-    let is_known = packages.named.is_some() && !install.is_template();
-    (is_known && there != wanted).then(|| {
-        format!("its packages.yml and package-lock.yml come to {wanted} packages, and {} holds {there} folders", install.path)
-    })
 }
 
 /// The packages that a package names.

@@ -265,6 +265,15 @@ pub(super) struct Packages {
 }
 
 impl Packages {
+    /// What is wrong where there are so many folders of packages, and dbt wants another number of them, from 1.12 on.
+    pub(super) fn uneven(&self, install: &Named, there: usize) -> Option<String> {
+        let wanted = self.wanted;
+        let is_known = self.named.is_some() && !install.is_template();
+        (is_known && there != wanted).then(|| {
+            format!("its packages.yml and package-lock.yml come to {wanted} packages, and {} holds {there} folders", install.path)
+        })
+    }
+
     /// What the project in a directory names, by dbt's rule of which file counts.
     pub(super) fn read(directory: &Path) -> Result<Self> {
         let read = |file: &'static str| {

@@ -10,7 +10,6 @@ use outside::printable_line;
 
 use super::{
     DIRECTORY,
-    installed::uneven,
     settings::{Named, PROJECT, Packages, Reads, Settings},
     size::{bytes, largest},
     walk::{Node, Walk, unpackable},
@@ -109,7 +108,8 @@ pub(super) fn read(path: &Path) -> Result<Tree> {
         ));
     }
     reading.are_installed(&settings.install, &packages, &installed)?;
-    reading.uneven = uneven(&settings.install, &packages, &installed);
+    let counted = installed.iter().filter(|package| !package.ignored).count();
+    reading.uneven = packages.uneven(&settings.install, counted);
     reading.tree(settings)
 }
 

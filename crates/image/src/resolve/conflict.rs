@@ -4,8 +4,11 @@ use std::collections::HashSet;
 
 use pubgrub::{DerivationTree, External};
 
-use super::{Known, Node, Obstacle, Range, Rules, is_exact};
-use crate::index;
+use super::{Known, Node, Obstacle, Rules};
+use crate::{
+    index,
+    versions::{Range, is_exact},
+};
 use pep440_rs::Version;
 use pep508_rs::{ExtraName, PackageName};
 

@@ -11,8 +11,9 @@ use pep440_rs::Version;
 use pep508_rs::PackageName;
 use pubgrub::{Dependencies, DependencyProvider, PackageResolutionStatistics, Ranges};
 
-use super::{Known, Missing, Node, Range, Rules, is_exact, runs_on};
+use super::{Known, Missing, Node, Rules};
 use crate::limits;
+use crate::versions::{Range, is_exact, runs_on};
 
 /// One attempt, on what is known.
 pub(super) struct Solver<'a> {

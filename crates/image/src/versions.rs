@@ -3,8 +3,9 @@
 use pep440_rs::{Operator, Version, VersionSpecifiers};
 use pubgrub::Ranges;
 
-use super::Range;
-use crate::Python;
+use super::Python;
+
+pub(super) type Range = Ranges<Version>;
 
 /// The versions that specifiers allow. A version stands for its local ones too, such as `1.0+cpu`.
 pub(super) fn range(specifiers: &VersionSpecifiers) -> Range {
