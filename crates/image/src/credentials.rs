@@ -10,9 +10,9 @@ use super::{Credentials, Result};
 
 /// Registry credentials, resolved on the first challenge.
 #[derive(Clone)]
-pub struct Login(Arc<Known>);
+pub struct Login(Arc<Question>);
 
-struct Known {
+struct Question {
     ask: Box<dyn Fn() -> BoxFuture<'static, Result<Option<Credentials>>> + Send + Sync>,
     answer: OnceCell<Option<Credentials>>,
 }
@@ -23,7 +23,7 @@ impl Login {
     where
         F: Future<Output = Result<Option<Credentials>>> + Send + 'static,
     {
-        Self(Arc::new(Known {
+        Self(Arc::new(Question {
             ask: Box::new(move || Box::pin(ask())),
             answer: OnceCell::new(),
         }))

@@ -45,7 +45,7 @@ impl Beside {
             "" | "true" => Ok(Self::Yes),
             text => match text.split_once('=') {
                 Some(("sha256", digits)) => {
-                    told(digits).map(|digest| digest.map_or(Self::Yes, Self::Hashed))
+                    stated_digest(digits).map(|digest| digest.map_or(Self::Yes, Self::Hashed))
                 }
                 _ => Ok(Self::Yes),
             },
@@ -54,7 +54,7 @@ impl Beside {
 }
 
 /// The SHA-256 that an index tells; an empty one is none.
-fn told(digits: &str) -> Result<Option<Digest>, String> {
+fn stated_digest(digits: &str) -> Result<Option<Digest>, String> {
     match (digits, Digest::from_hex(digits)) {
         ("", _) => Ok(None),
         (_, None) => Err("it tells a SHA-256 that is not 64 hexadecimal digits".to_owned()),
@@ -120,7 +120,7 @@ pub(super) fn json_page(body: &[u8], base: &Url) -> Result<Vec<Candidate>, Strin
         dist_info_metadata: Value,
     }
     let page: Page = serde_json::from_slice(body).map_err(|error| error.to_string())?;
-    let sha256 = |digits: Option<&str>| told(digits.unwrap_or_default());
+    let sha256 = |digits: Option<&str>| stated_digest(digits.unwrap_or_default());
     let beside = |value: &Value| match value {
         Value::Null | Value::Bool(false) => Ok(Beside::No),
         value => {
@@ -161,7 +161,7 @@ pub(super) fn html_page(body: &str, base: &Url) -> Result<Vec<Candidate>, String
             Ok(Candidate {
                 file,
                 url,
-                sha256: told(fragment.strip_prefix("sha256=").unwrap_or_default())?,
+                sha256: stated_digest(fragment.strip_prefix("sha256=").unwrap_or_default())?,
                 requires_python: attributes.get("data-requires-python").cloned(),
                 yanked: attributes.contains_key("data-yanked"),
                 metadata: beside

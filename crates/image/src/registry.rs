@@ -159,7 +159,7 @@ impl Repository {
                 }
             };
             let request = self.client.request(Method::PUT, place.clone());
-            let request = authorized(request, self.held(&place));
+            let request = authorized(request, self.authorization_for(&place));
             let request = request
                 .header(header::CONTENT_TYPE, "application/octet-stream")
                 .header(header::CONTENT_LENGTH, size)
@@ -277,7 +277,7 @@ impl Repository {
             let request = || authorized(request(url.clone()), authorization.clone());
             self.client.send(action, request).await
         };
-        let sent = self.held(&url);
+        let sent = self.authorization_for(&url);
         let response = send(sent.clone()).await?;
         if response.status() != StatusCode::UNAUTHORIZED {
             return Ok(response);
@@ -300,7 +300,7 @@ impl Repository {
     }
 
     /// The authorization for a URL: none for another host's.
-    fn held(&self, url: &Url) -> Option<String> {
+    fn authorization_for(&self, url: &Url) -> Option<String> {
         let ours = url.as_str().starts_with(&format!("{}/", self.endpoint));
         let held = self.authorization.lock().ok()?;
         held.clone().filter(|_| ours)

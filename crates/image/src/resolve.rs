@@ -65,7 +65,7 @@ pub(super) async fn packages(
         });
     }
     let started = Instant::now();
-    let mut known = Known::new();
+    let mut known = Releases::new();
     let chosen = loop {
         let reason = match rules.attempt_apart(&known) {
             Attempt::Chosen(chosen) => break chosen,
@@ -137,7 +137,7 @@ struct Rules<'a> {
 }
 
 /// What the indexes have answered so far.
-type Known = HashMap<PackageName, Package>;
+type Releases = HashMap<PackageName, Package>;
 
 /// A package in the first index that has it.
 #[derive(Default)]
@@ -197,7 +197,7 @@ impl Package {
 
 impl Rules<'_> {
     /// An attempt on a stack that is large enough to drop the longest proof that there is no solution.
-    fn attempt_apart(&self, known: &Known) -> Attempt {
+    fn attempt_apart(&self, known: &Releases) -> Attempt {
         thread::scope(|scope| {
             let builder = thread::Builder::new().stack_size(limits::STACK);
             let thread = builder.spawn_scoped(scope, || self.attempt(known));
@@ -206,7 +206,7 @@ impl Rules<'_> {
         })
     }
 
-    fn attempt(&self, known: &Known) -> Attempt {
+    fn attempt(&self, known: &Releases) -> Attempt {
         let solver = Solver {
             rules: self,
             known,
@@ -232,7 +232,7 @@ impl Rules<'_> {
     }
 
     /// Ask the indexes for what was missing.
-    async fn learn(&self, known: &mut Known, missing: Missing) -> Result<()> {
+    async fn learn(&self, known: &mut Releases, missing: Missing) -> Result<()> {
         // boxed, or the compiler could not tell that they are `Send`
         let mut tasks: Vec<BoxFuture<'_, Result<Learned>>> = Vec::new();
         for (name, range) in missing.packages {

@@ -246,7 +246,7 @@ impl<'a> Scan<'a> {
         if self.afresh.is_some() {
             return self.afresh;
         }
-        let known = Known::new(&self.macros);
+        let known = MacrosByName::new(&self.macros);
         for name in IMPLICIT {
             if let Some(first) = known.named(name).first() {
                 let file = self.macros[*first].file.clone();
@@ -312,9 +312,9 @@ fn variants(name: &str) -> impl Iterator<Item = &str> + Clone {
 }
 
 /// The macros by the names that reach them.
-struct Known<'a>(HashMap<&'a str, Vec<usize>>);
+struct MacrosByName<'a>(HashMap<&'a str, Vec<usize>>);
 
-impl<'a> Known<'a> {
+impl<'a> MacrosByName<'a> {
     fn new(macros: &'a [Macro]) -> Self {
         let mut by_name: HashMap<&str, Vec<usize>> = HashMap::new();
         for (at, own) in macros.iter().enumerate() {

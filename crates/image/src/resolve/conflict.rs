@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use pubgrub::{DerivationTree, External};
 
-use super::{Known, Node, Obstacle, Rules};
+use super::{Node, Obstacle, Releases, Rules};
 use crate::{
     index,
     versions::{Range, is_exact},
@@ -18,7 +18,7 @@ const MOST: usize = 12;
 /// What there is against every solution.
 struct Facts<'a> {
     rules: &'a Rules<'a>,
-    known: &'a Known,
+    known: &'a Releases,
     /// Who asks for what: the user's own lines first.
     asked: (Vec<String>, Vec<String>),
     /// What stands in the way of a version that would do.
@@ -28,7 +28,7 @@ struct Facts<'a> {
 /// The requirements that disagree, in words.
 pub(super) fn explain(
     rules: &Rules<'_>,
-    known: &Known,
+    known: &Releases,
     tree: &DerivationTree<Node, Range, String>,
 ) -> String {
     let mut facts = Facts {
@@ -78,7 +78,7 @@ impl Facts<'_> {
             External::FromDependencyOf(Node::Root, _, Node::Package(name, _), _) => {
                 let lines = self.rules.direct.iter();
                 for line in lines.filter(|line| line.requirement.name == *name) {
-                    once(
+                    push_once(
                         &mut self.asked.0,
                         format!("{line} wants {}", line.requirement),
                     );
@@ -91,7 +91,7 @@ impl Facts<'_> {
                 _,
             ) if name != other => {
                 let wants = self.wants(name, extra.as_ref(), set, other);
-                once(&mut self.asked.1, wants);
+                push_once(&mut self.asked.1, wants);
             }
             External::NoVersions(Node::Package(name, _), set) => {
                 let is = |node: &Node| matches!(node, Node::Package(other, _) if other == name);
@@ -101,12 +101,12 @@ impl Facts<'_> {
                     _ => false,
                 });
                 if let Some(obstacle) = self.obstacle(name, set, tried) {
-                    once(&mut self.obstacles, obstacle);
+                    push_once(&mut self.obstacles, obstacle);
                 }
             }
             External::Custom(Node::Package(name, _), set, reason) => {
                 let versions = self.versions(name, set);
-                once(
+                push_once(
                     &mut self.obstacles,
                     format!("{name} {versions} cannot be used: {reason}"),
                 );
@@ -194,7 +194,7 @@ impl Facts<'_> {
     }
 }
 
-fn once(facts: &mut Vec<String>, fact: String) {
+fn push_once(facts: &mut Vec<String>, fact: String) {
     if !facts.contains(&fact) {
         facts.push(fact);
     }

@@ -11,14 +11,14 @@ use pep440_rs::Version;
 use pep508_rs::PackageName;
 use pubgrub::{Dependencies, DependencyProvider, PackageResolutionStatistics, Ranges};
 
-use super::{Known, Missing, Node, Rules};
+use super::{Missing, Node, Releases, Rules};
 use crate::limits;
 use crate::versions::{Range, is_exact, runs_on};
 
 /// One attempt, on what is known.
 pub(super) struct Solver<'a> {
     pub(super) rules: &'a Rules<'a>,
-    pub(super) known: &'a Known,
+    pub(super) known: &'a Releases,
     pub(super) missing: RefCell<Missing>,
     /// Which package was mentioned first.
     pub(super) order: RefCell<HashMap<PackageName, usize>>,
@@ -33,7 +33,7 @@ pub(super) struct NotYet;
 
 impl Solver<'_> {
     /// Note what will be needed of a package.
-    fn foresee(&self, name: &PackageName, range: &Range) {
+    fn prefetch(&self, name: &PackageName, range: &Range) {
         let mut missing = self.missing.borrow_mut();
         let Some(package) = self.known.get(name) else {
             let packages = &mut missing.packages;
@@ -81,7 +81,7 @@ impl DependencyProvider for Solver<'_> {
         let Node::Package(name, _) = node else {
             return (true, u32::MAX, Reverse(0));
         };
-        self.foresee(name, range);
+        self.prefetch(name, range);
         let order = self.order.borrow().get(name).copied();
         (
             is_exact(range),
@@ -101,7 +101,7 @@ impl DependencyProvider for Solver<'_> {
             return Ok(Some(Version::new([0])));
         };
         let Some(package) = self.known.get(name) else {
-            self.foresee(name, range);
+            self.prefetch(name, range);
             return Err(NotYet);
         };
         let best = self.rules.allowed(name, package, range).next();
@@ -121,7 +121,7 @@ impl DependencyProvider for Solver<'_> {
             Node::Package(name, extra) => {
                 let package = self.known.get(name);
                 let Some(needs) = package.and_then(|package| package.needs.get(version)) else {
-                    self.foresee(name, &Ranges::singleton(version.clone()));
+                    self.prefetch(name, &Ranges::singleton(version.clone()));
                     return Err(NotYet);
                 };
                 match needs {

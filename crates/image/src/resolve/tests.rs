@@ -321,7 +321,7 @@ async fn the_order_of_the_answers_changes_nothing() {
 #[tokio::test]
 async fn a_proof_of_many_steps_is_told_on_a_small_stack() {
     let shop = Shop::new().await;
-    let rules = |known: &mut Known| {
+    let rules = |known: &mut Releases| {
         let mut releases = BTreeMap::new();
         let mut needs = HashMap::new();
         let mut others = BTreeMap::new();
@@ -355,7 +355,7 @@ async fn a_proof_of_many_steps_is_told_on_a_small_stack() {
         known.insert("a".parse().unwrap(), package(releases, needs));
         known.insert("b".parse().unwrap(), package(others, HashMap::new()));
     };
-    let mut known = Known::new();
+    let mut known = Releases::new();
     rules(&mut known);
     let requirements = Requirements::parse("r.txt", "a").unwrap();
     let python = Python { minor: 12 };
