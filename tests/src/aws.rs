@@ -108,7 +108,8 @@ impl Call {
     }
 }
 
-fn pick(answer: Json, path: &str) -> Vec<Json> {
+/// What is at that path of an answer.
+pub(crate) fn pick(answer: Json, path: &str) -> Vec<Json> {
     let steps = path.split('.').filter(|step| !step.is_empty());
     steps.fold(vec![answer], |found, step| {
         let below = |item: &Json| item[step.trim_end_matches("[]")].clone();

@@ -2,6 +2,9 @@
 
 mod by_hand;
 mod marks;
+mod shows;
+
+pub use self::shows::{Shown, shown};
 
 use self::marks::marker;
 use crate::{
@@ -40,10 +43,18 @@ pub struct Block {
     pub apart: Option<&'static str>,
     /// How boto3 lists this kind.
     pub listed: Call,
-    /// Text by which an item of the list is the object; without it, the marker.
+    /// Text by which an item of the list is the object, with `{name}` for the URN's; without it, the marker.
     pub mentions: Option<String>,
     /// Where the tags are.
     pub marked: Marked,
+    /// Where AWS shows each property.
+    pub shows: Vec<Shown>,
+    /// What describes the object, for `shows`; without it, the item of the list.
+    pub described: Option<Call>,
+    /// Properties that AWS does not show, each with the reason.
+    pub unseen: Vec<(&'static str, &'static str)>,
+    /// What is merged over the inputs for objects of their own, such as values that only a replacement brings.
+    pub anew: Vec<Json>,
 }
 
 /// Where an object's tags are to be seen.
@@ -71,6 +82,10 @@ impl Default for Block {
             listed: Call::new("", "", json!({}), ""),
             mentions: None,
             marked: Marked::Item,
+            shows: Vec::new(),
+            described: None,
+            unseen: Vec::new(),
+            anew: Vec::new(),
         }
     }
 }
@@ -85,7 +100,8 @@ fn merged(base: &Json, over: &Json) -> Json {
 
 impl Stack {
     /// Takes a building block through its life: preview, create, create again, read, changes by hand, updates,
-    /// replacements, import, delete, delete again; then one that an interrupted create of another program left.
+    /// replacements, import, delete, delete again; then one with other values, and one that an interrupted create of
+    /// another program left.
     pub async fn test(&self, block: Block) {
         let resources = dbt_aws::resources::all();
         let kind = resources
@@ -94,9 +110,11 @@ impl Stack {
             .expect("a known token");
         let (table, outputs) = kind.tables();
         block.covers(table);
+        block.covers_values(table);
         let life = Life {
             stack: self,
             block: &block,
+            inputs: table,
             outputs,
             urn: self.urn(block.token, "tested"),
         };
@@ -118,6 +136,10 @@ impl Stack {
         life.replacements(&made, &inputs).await;
         life.import(&made, &inputs).await;
         life.deletion(&made).await;
+        for (index, change) in block.anew.iter().enumerate() {
+            let urn = self.urn(block.token, &format!("anew-{index}"));
+            Life { urn, ..life }.anew(change).await;
+        }
         if let (Some(change), None) = (block.updates.first(), block.apart) {
             let urn = self.urn(block.token, "taken-over");
             Life { urn, ..life }.taken_over(change).await;
@@ -154,6 +176,7 @@ impl Block {
 struct Life<'a> {
     stack: &'a Stack,
     block: &'a Block,
+    inputs: &'static Table,
     outputs: &'static Table,
     urn: String,
 }
@@ -170,12 +193,17 @@ impl Life<'_> {
 
     /// The objects that are this resource's, by an independent client.
     fn objects(&self, id: &str, inputs: &Properties) -> Vec<Json> {
-        let mention = self
-            .block
-            .mentions
-            .clone()
-            .unwrap_or_else(|| marker(&self.urn, inputs));
-        let mut items = self.block.listed.items(self.stack.region, id);
+        self.mine(&self.block.listed, id, inputs)
+    }
+
+    /// Those of a list that are this resource's.
+    fn mine(&self, listed: &Call, id: &str, inputs: &Properties) -> Vec<Json> {
+        let name = self.urn.rsplit("::").next().unwrap_or_default();
+        let mention = match &self.block.mentions {
+            Some(text) => text.replace("{name}", name),
+            None => marker(&self.urn, inputs),
+        };
+        let mut items = listed.items(self.stack.region, id);
         items.retain(|item| item.to_string().contains(&mention));
         items
     }
@@ -261,7 +289,20 @@ impl Life<'_> {
             .await;
         self.fresh(&again).await;
         self.marked(&again);
+        self.witness(&again, &self.block.inputs);
         again
+    }
+
+    /// Another object, with what no update gives.
+    async fn anew(&self, change: &Json) {
+        let provider = &self.stack.provider;
+        let inputs = merged(&self.block.inputs, change);
+        let checked = self.check(&Properties::new(), &inputs).await;
+        let made = provider.create(&self.urn, &checked, false).await;
+        let made = made.unwrap_or_else(|status| panic!("{}: {}", self.urn, status.message()));
+        self.fresh(&made).await;
+        self.witness(&made, &inputs);
+        provider.delete(&made).await.expect("deletes");
     }
 
     /// What an interrupted create left is brought to what the program has become since.
@@ -273,9 +314,8 @@ impl Life<'_> {
             made.unwrap_or_else(|status| panic!("{}: {change}: {}", self.urn, status.message()))
         };
         let left = create(&inputs).await;
-        let news = self
-            .check(&inputs, &merged(&self.block.inputs, change))
-            .await;
+        let changed = merged(&self.block.inputs, change);
+        let news = self.check(&inputs, &changed).await;
         let made = create(&news).await;
         assert_eq!(made.id, left.id, "{} made twice", self.urn);
         self.fresh(&made).await;
@@ -284,6 +324,7 @@ impl Life<'_> {
         let found = found.expect("is there");
         self.unchanged_but_untold(&found, &news).await;
         self.marked(&made);
+        self.witness(&made, &changed);
         provider.delete(&made).await.expect("deletes");
         assert_eq!(
             self.alive(&made),
@@ -347,6 +388,7 @@ impl Life<'_> {
         self.unchanged(&new, &self.check(&new.inputs, inputs).await)
             .await;
         self.marked(&new);
+        self.witness(&new, inputs);
         new
     }
 

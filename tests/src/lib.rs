@@ -16,6 +16,8 @@
 //!         replaces: vec![("cidrBlock", json!("10.1.0.0/16"))],
 //!         // How boto3 lists this kind. The items that mention the marker (or `mentions`) are the test's.
 //!         listed: Call::new("ec2", "describe_vpcs", json!({}), "Vpcs[]"),
+//!         // Where boto3 finds each property's value there.
+//!         shows: vec![shown("cidrBlock", "CidrBlock")],
 //!         ..Block::default()
 //!     }).await;
 //! }
@@ -32,6 +34,6 @@ mod provider;
 mod stack;
 
 pub use aws::Call;
-pub use block::{Block, Marked};
+pub use block::{Block, Marked, Shown, shown};
 pub use provider::{Made, Provider, failures, init_failed, properties};
 pub use stack::{Stack, moto};

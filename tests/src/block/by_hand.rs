@@ -61,6 +61,7 @@ impl Life<'_> {
         assert_eq!(repaired.inputs, made.inputs, "{}: {path}", self.urn);
         self.fresh(&repaired).await;
         self.unchanged(&repaired, &news).await;
+        self.witness(&repaired, &self.block.inputs);
         repaired
     }
 }

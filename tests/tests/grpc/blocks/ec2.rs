@@ -4,7 +4,7 @@ mod security_groups;
 mod ways;
 
 use serde_json::json;
-use tests::{Block, Call, Made, Stack};
+use tests::{Block, Call, Made, Stack, shown};
 
 async fn vpc(stack: &Stack) -> Made {
     stack
@@ -30,6 +30,13 @@ async fn group(stack: &Stack, vpc: &Made, name: &str) -> Made {
 #[tokio::test]
 async fn vpc_lives() {
     let stack = Stack::new("vpc").await;
+    let attribute = |name: &str| {
+        let asked = json!({"VpcId": "{id}", "Attribute": name});
+        Call::new("ec2", "describe_vpc_attribute", asked, "")
+    };
+    let default_group = json!({"Filters": [
+        {"Name": "vpc-id", "Values": ["{id}"]}, {"Name": "group-name", "Values": ["default"]},
+    ]});
     stack
         .test(Block {
             token: "dbt-aws:ec2:Vpc",
@@ -51,6 +58,21 @@ async fn vpc_lives() {
                 })
                 .into(),
             listed: Call::new("ec2", "describe_vpcs", json!({}), "Vpcs[]"),
+            shows: vec![
+                shown("cidrBlock", "CidrBlock"),
+                shown("enableDnsHostnames", "EnableDnsHostnames.Value")
+                    .by(attribute("enableDnsHostnames")),
+                shown("enableDnsSupport", "EnableDnsSupport.Value")
+                    .by(attribute("enableDnsSupport")),
+                shown("closeDefaultSecurityGroup", "IpPermissionsEgress")
+                    .by(Call::new(
+                        "ec2",
+                        "describe_security_groups",
+                        default_group,
+                        "SecurityGroups[]",
+                    ))
+                    .read(|rules| json!(*rules == json!([]))),
+            ],
             ..Block::default()
         })
         .await;
@@ -119,7 +141,7 @@ async fn an_excluded_zone_is_passed_over() {
 async fn subnet_lives() {
     let stack = Stack::new("subnet").await;
     let vpc = vpc(&stack).await;
-    let zone = format!("{}c", stack.region);
+    let zone = |letter: &str| format!("{}{letter}", stack.region);
     stack
         .test(Block {
             token: "dbt-aws:ec2:Subnet",
@@ -133,7 +155,7 @@ async fn subnet_lives() {
                 ("cidrBlock", json!("10.0.2.0/24")),
                 (
                     "availabilityZone",
-                    json!({"availabilityZone": zone, "zoneIndex": null}),
+                    json!({"availabilityZone": zone("c"), "zoneIndex": null}),
                 ),
             ],
             unchanged: ["zoneIndex", "excludedZones"]
@@ -149,6 +171,17 @@ async fn subnet_lives() {
             )],
             write_only: vec!["availabilityZone", "zoneIndex", "excludedZones"],
             listed: Call::new("ec2", "describe_subnets", json!({}), "Subnets[]"),
+            shows: vec![
+                shown("vpcId", "VpcId"),
+                shown("cidrBlock", "CidrBlock"),
+                shown("availabilityZone", "AvailabilityZone").or(zone("b")),
+                shown("mapPublicIpOnLaunch", "MapPublicIpOnLaunch"),
+            ],
+            unseen: vec![
+                ("zoneIndex", "AWS shows the zone that it leads to"),
+                ("excludedZones", "AWS shows the zone that it leads to"),
+            ],
+            anew: vec![json!({"availabilityZone": zone("c"), "zoneIndex": null})],
             ..Block::default()
         })
         .await;

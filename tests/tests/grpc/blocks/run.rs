@@ -5,7 +5,7 @@
 mod machines;
 
 use serde_json::{Value as Json, json};
-use tests::{Block, Call, Marked, Stack};
+use tests::{Block, Call, Marked, Stack, shown};
 
 fn trust(service: &str) -> Json {
     json!({"statements": [
@@ -25,9 +25,34 @@ async fn role(stack: &Stack) -> String {
         .get("arn")
 }
 
+/// A policy document as a program writes it.
+fn in_our_words(document: &Json) -> Json {
+    let statement = |statement: &Json| {
+        json!({
+            "effect": statement["Effect"], "actions": statement["Action"], "resources": statement["Resource"],
+            "principals": statement["Principal"],
+        })
+    };
+    let statements = document["Statement"].as_array().into_iter().flatten();
+    json!({"statements": statements.map(statement).collect::<Json>()})
+}
+
+fn by_name(policies: &Json) -> Json {
+    let policies = policies.as_array().into_iter().flatten();
+    let name = |policy: &Json| policy["PolicyName"].as_str().map(str::to_owned);
+    let named = policies.map(|p| {
+        (
+            name(p).unwrap_or_default(),
+            in_our_words(&p["PolicyDocument"]),
+        )
+    });
+    Json::Object(named.collect())
+}
+
 #[tokio::test]
 async fn role_lives() {
     let stack = Stack::new("role").await;
+    let get_role = || Call::new("iam", "get_role", json!({"RoleName": "{id}"}), "Role");
     stack
         .test(Block {
             token: "dbt-aws:iam:Role",
@@ -66,9 +91,26 @@ async fn role_lives() {
                 ("assumeRolePolicy.version", "moto takes no older one"),
             ],
             listed: Call::new("iam", "list_roles", json!({}), "Roles[]"),
-            mentions: Some("tested-".to_owned()),
+            mentions: Some("{name}-".to_owned()),
             marked: Marked::Call(Call::new("iam", "list_role_tags", json!({"RoleName": "{id}"}), "Tags")),
-            ..Block::default()
+            described: Some(Call::new(
+                "iam",
+                "get_account_authorization_details",
+                json!({"Filter": ["Role"]}),
+                "RoleDetailList[]",
+            )),
+            shows: vec![
+                shown("name", "RoleName"),
+                shown("path", "Path"),
+                shown("description", "Description").by(get_role()),
+                shown("assumeRolePolicy", "AssumeRolePolicyDocument").read(in_our_words),
+                shown("inlinePolicies", "RolePolicyList").read(by_name),
+                shown("managedPolicyArns", "AttachedManagedPolicies[].PolicyArn"),
+                shown("permissionsBoundary", "PermissionsBoundary.PermissionsBoundaryArn").by(get_role()),
+                shown("maxSessionDuration", "MaxSessionDuration").by(get_role()),
+            ],
+            anew: vec![json!({"name": "anew-0-mine", "path": "/dbt/"})],
+..Block::default()
         })
         .await;
 }
@@ -103,14 +145,26 @@ async fn cluster_lives() {
                 ),
             ],
             listed: Call::new("ecs", "list_clusters", json!({}), "clusterArns[]"),
-            mentions: Some("tested-".to_owned()),
+            mentions: Some("{name}-".to_owned()),
             marked: Marked::Call(Call::new(
                 "ecs",
                 "describe_clusters",
                 json!({"clusters": ["{id}"], "include": ["TAGS"]}),
                 "clusters[]",
             )),
-            ..Block::default()
+            described: Some(Call::new(
+                "ecs",
+                "describe_clusters",
+                json!({"clusters": ["{id}"], "include": ["SETTINGS"]}),
+                "clusters[]",
+            )),
+            shows: vec![
+                shown("name", "clusterName"),
+                shown("containerInsights", "settings[].value"),
+                shown("capacityProviders", "capacityProviders[]"),
+            ],
+            anew: vec![json!({"name": "anew-0-mine"})],
+..Block::default()
         })
         .await;
 }
@@ -162,9 +216,23 @@ async fn repository_lives() {
             steady: vec![("forceDelete", "AWS does not have it")],
             write_only: vec!["forceDelete"],
             listed: Call::new("ecr", "describe_repositories", json!({}), "repositories[]"),
-            mentions: Some("tested-".to_owned()),
+            mentions: Some("{name}-".to_owned()),
             marked: Marked::Nowhere,
-            ..Block::default()
+            shows: vec![
+                shown("name", "repositoryName"),
+                shown("imageTagMutability", "imageTagMutability"),
+                shown("scanOnPush", "imageScanningConfiguration.scanOnPush"),
+                shown("kmsKeyArn", "encryptionConfiguration.kmsKey"),
+                shown("lifecyclePolicy", "lifecyclePolicyText").by(Call::new(
+                    "ecr",
+                    "get_lifecycle_policy",
+                    json!({"repositoryName": "{id}"}),
+                    "",
+                )),
+            ],
+            unseen: vec![("forceDelete", "AWS does not have it")],
+            anew: vec![json!({"name": "anew-0-mine", "kmsKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/mine"})],
+..Block::default()
         })
         .await;
 }
@@ -253,8 +321,43 @@ async fn schedule_lives() {
                 ("kmsKeyArn", "moto does not keep it"),
             ],
             listed: Call::new("scheduler", "list_schedules", json!({}), "Schedules[]"),
-            mentions: Some("tested-".to_owned()),
+            mentions: Some("{name}-".to_owned()),
             marked: Marked::Nowhere,
+            described: Some(Call::new(
+                "scheduler",
+                "get_schedule",
+                json!({"GroupName": "default", "Name": "{name}"}),
+                "",
+            )),
+            shows: vec![
+                shown("name", "Name"),
+                shown("scheduleExpression", "ScheduleExpression"),
+                shown("timezone", "ScheduleExpressionTimezone"),
+                shown(
+                    "flexibleWindowMinutes",
+                    "FlexibleTimeWindow.MaximumWindowInMinutes",
+                ),
+                shown("state", "State"),
+                shown("target.arn", "Target.Arn"),
+                shown("target.roleArn", "Target.RoleArn"),
+                shown("target.input", "Target.Input"),
+                shown("target.deadLetterArn", "Target.DeadLetterConfig.Arn"),
+                shown(
+                    "target.maximumAgeSeconds",
+                    "Target.RetryPolicy.MaximumEventAgeInSeconds",
+                ),
+                shown(
+                    "target.maximumRetryAttempts",
+                    "Target.RetryPolicy.MaximumRetryAttempts",
+                ),
+            ],
+            unseen: vec![
+                ("groupName", "the schedule is looked for in its group"),
+                ("start", "moto answers another time zone"),
+                ("end", "moto answers another time zone"),
+                ("kmsKeyArn", "moto does not keep it"),
+            ],
+            anew: vec![json!({"name": "anew-0-mine"})],
             ..Block::default()
         })
         .await;

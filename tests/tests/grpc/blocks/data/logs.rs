@@ -2,7 +2,7 @@
 
 use super::arn;
 use serde_json::json;
-use tests::{Block, Call, Marked, Stack};
+use tests::{Block, Call, Marked, Stack, shown};
 
 #[tokio::test]
 async fn log_group_lives() {
@@ -29,13 +29,19 @@ async fn log_group_lives() {
             )],
             steady: vec![("kmsKeyArn", "moto cannot change it")],
             listed: Call::new("logs", "describe_log_groups", json!({}), "logGroups[]"),
-            mentions: Some("tested-".to_owned()),
+            mentions: Some("{name}-".to_owned()),
             marked: Marked::Call(Call::new(
                 "logs",
                 "list_tags_for_resource",
                 json!({"resourceArn": arn}),
                 "tags",
             )),
+            shows: vec![
+                shown("name", "logGroupName"),
+                shown("retentionDays", "retentionInDays"),
+                shown("kmsKeyArn", "kmsKeyId"),
+            ],
+            anew: vec![json!({"name": "/dbt/anew-0-mine"})],
             ..Block::default()
         })
         .await;

@@ -3,7 +3,7 @@
 use super::BUCKET;
 use pulumi_aws_framework::value::Value;
 use serde_json::{Value as Json, json};
-use tests::{Block, Call, Made, Marked, Stack};
+use tests::{Block, Call, Made, Marked, Stack, shown};
 
 #[tokio::test]
 async fn bucket_lives() {
@@ -12,6 +12,13 @@ async fn bucket_lives() {
     let by_hand = |operation: &'static str, mut arguments: Json| {
         arguments["Bucket"] = "{id}".into();
         Call::bare("s3", operation, arguments)
+    };
+    let by = |operation: &'static str, items: &'static str| {
+        Call::new("s3", operation, json!({"Bucket": "{id}"}), items)
+    };
+    let blocked = |property: &'static str, path: &'static str| {
+        let block = by("get_public_access_block", "PublicAccessBlockConfiguration");
+        shown(property, path).by(block)
     };
     let kms = json!({"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}});
     let expires = json!({"ID": "a", "Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 1}});
@@ -26,6 +33,7 @@ async fn bucket_lives() {
                 json!({"tlsOnly": false}),
                 json!({"tlsOnly": null}),
                 json!({"publicAccessBlock": {"blockPublicPolicy": false, "restrictPublicBuckets": false}}),
+                json!({"publicAccessBlock": {"restrictPublicBuckets": false, "blockPublicAcls": false}}),
                 json!({"publicAccessBlock": null}),
                 json!({"lifecycleRules": [rule("b", 3), rule("a", 90)]}),
                 json!({"lifecycleRules": [{"id": "a", "prefix": "runs/", "noncurrentDays": 2, "abortIncompleteMultipartDays": 1}]}),
@@ -56,16 +64,66 @@ async fn bucket_lives() {
             ],
             write_only: vec!["retainNonEmpty", "forceDestroy"],
             listed: Call::new("s3", "list_buckets", json!({}), "Buckets[]"),
-            mentions: Some("tested-".to_owned()),
+            mentions: Some("{name}-".to_owned()),
             marked: Marked::Call(Call::new(
                 "s3",
                 "get_bucket_tagging",
                 json!({"Bucket": "{id}"}),
                 "TagSet[]",
             )),
-            ..Block::default()
+            shows: vec![
+                shown("bucket", "Name"),
+                shown("kmsKeyArn", "Rules[].ApplyServerSideEncryptionByDefault.KMSMasterKeyID")
+                    .by(by("get_bucket_encryption", "ServerSideEncryptionConfiguration")),
+                shown("versioning", "Status")
+                    .by(by("get_bucket_versioning", ""))
+                    .read(|status| json!(*status == "Enabled")),
+                blocked("publicAccessBlock.blockPublicAcls", "BlockPublicAcls"),
+                blocked("publicAccessBlock.ignorePublicAcls", "IgnorePublicAcls"),
+                blocked("publicAccessBlock.blockPublicPolicy", "BlockPublicPolicy"),
+                blocked("publicAccessBlock.restrictPublicBuckets", "RestrictPublicBuckets"),
+                shown("tlsOnly", "Policy").by(by("get_bucket_policy", "")).read(refuses_http),
+                shown("lifecycleRules", "Rules")
+                    .by(by("get_bucket_lifecycle_configuration", ""))
+                    .read(lifecycle_rules),
+            ],
+            unseen: vec![
+                ("forceDestroy", "AWS does not have it"),
+                ("retainNonEmpty", "AWS does not have it"),
+            ],
+            anew: vec![
+                json!({"bucket": "anew-0-mine"}),
+                json!({"publicAccessBlock": {"blockPublicAcls": false, "ignorePublicAcls": false}}),
+            ],
+..Block::default()
         })
         .await;
+}
+
+fn refuses_http(policy: &Json) -> Json {
+    let policy = policy.as_str().unwrap_or_default();
+    let policy: Json = serde_json::from_str(policy).unwrap_or_default();
+    let statements = policy["Statement"].as_array().into_iter().flatten();
+    let http = json!({"Bool": {"aws:SecureTransport": "false"}});
+    let mut refusals = statements.filter(|s| s["Effect"] == "Deny" && s["Condition"] == http);
+    json!(refusals.any(|s| s["Principal"] == "*" && s["Action"] == "s3:*"))
+}
+
+fn lifecycle_rules(rules: &Json) -> Json {
+    let rules = rules.as_array().into_iter().flatten();
+    let rule = |rule: &Json| {
+        json!({
+            "id": rule["ID"],
+            "prefix": rule["Filter"]["Prefix"],
+            "expirationDays": rule["Expiration"]["Days"],
+            "noncurrentDays": rule["NoncurrentVersionExpiration"]["NoncurrentDays"],
+            "abortIncompleteMultipartDays": rule["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"],
+        })
+    };
+    rules
+        .filter(|each| each["Status"] == "Enabled")
+        .map(rule)
+        .collect()
 }
 
 /// Puts more than one page of objects, one of them twice, and a delete marker into a bucket that keeps versions.

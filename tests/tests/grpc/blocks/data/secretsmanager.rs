@@ -2,7 +2,7 @@
 
 use super::SECRET;
 use serde_json::{Value as Json, json};
-use tests::{Block, Call, Stack};
+use tests::{Block, Call, Stack, shown};
 
 #[tokio::test]
 async fn secret_lives() {
@@ -38,7 +38,23 @@ async fn secret_lives() {
             ],
             write_only: vec!["secretString", "recoveryWindowDays"],
             listed: Call::new("secretsmanager", "list_secrets", json!({}), "SecretList[]"),
-            ..Block::default()
+            shows: vec![
+                shown("name", "Name"),
+                shown("description", "Description"),
+                shown("kmsKeyArn", "KmsKeyId"),
+                shown("secretString", "SecretString").by(Call::new(
+                    "secretsmanager",
+                    "get_secret_value",
+                    json!({"SecretId": "{id}"}),
+                    "",
+                )),
+            ],
+            unseen: vec![
+                ("recoveryWindowDays", "AWS does not have it"),
+                ("generate", "AWS has the value only, which a test of its own looks at"),
+            ],
+            anew: vec![json!({"name": "mine"})],
+..Block::default()
         })
         .await;
 }

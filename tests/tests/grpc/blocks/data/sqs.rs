@@ -1,7 +1,24 @@
 //! Queues.
 
-use serde_json::json;
-use tests::{Block, Call, Marked, Stack};
+use serde_json::{Value as Json, json};
+use tests::{Block, Call, Marked, Stack, shown};
+
+fn as_it_was_put(policy: &Json) -> Json {
+    let text = policy.as_str().unwrap_or_default();
+    let text = text.replace("arn:aws:iam::123456789012:root", "123456789012");
+    json!(text.replace(r#""Version": "2008-10-17", "#, ""))
+}
+
+/// It is on unless there is a key, where nobody says otherwise.
+fn managed_sse(attributes: &Json) -> Json {
+    let default = attributes["KmsMasterKeyId"].is_null().to_string();
+    let on = &attributes["SqsManagedSseEnabled"];
+    if *on == *default {
+        Json::Null
+    } else {
+        on.clone()
+    }
+}
 
 #[tokio::test]
 async fn queue_lives() {
@@ -50,14 +67,30 @@ async fn queue_lives() {
                 by_hand("redrivePolicy", json!({"RedrivePolicy": redrive.to_string()})),
             ],
             listed: Call::new("sqs", "list_queues", json!({}), "QueueUrls[]"),
-            mentions: Some("tested-".to_owned()),
+            mentions: Some("{name}-".to_owned()),
             marked: Marked::Call(Call::new(
                 "sqs",
                 "list_queue_tags",
                 json!({"QueueUrl": "{id}"}),
                 "Tags",
             )),
-            ..Block::default()
+            described: Some(Call::new(
+                "sqs",
+                "get_queue_attributes",
+                json!({"QueueUrl": "{id}", "AttributeNames": ["All"]}),
+                "Attributes",
+            )),
+            shows: vec![
+                shown("name", "QueueArn").read(|arn| json!(arn.as_str().and_then(|arn| arn.rsplit(':').next()))),
+                shown("messageRetentionSeconds", "MessageRetentionPeriod"),
+                shown("visibilityTimeoutSeconds", "VisibilityTimeout"),
+                shown("sqsManagedSse", "").read(managed_sse),
+                shown("kmsKeyArn", "KmsMasterKeyId"),
+                shown("policy", "Policy").read(as_it_was_put),
+                shown("redrivePolicy", "RedrivePolicy"),
+            ],
+            anew: vec![json!({"name": "anew-0-mine"})],
+..Block::default()
         })
         .await;
 }

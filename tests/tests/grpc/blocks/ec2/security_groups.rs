@@ -1,8 +1,8 @@
 //! Security groups and their rules.
 
 use super::{group, vpc};
-use serde_json::json;
-use tests::{Block, Call, Made, Stack};
+use serde_json::{Value as Json, json};
+use tests::{Block, Call, Made, Stack, shown};
 
 #[tokio::test]
 async fn security_group_lives() {
@@ -24,6 +24,12 @@ async fn security_group_lives() {
                 json!({}),
                 "SecurityGroups[]",
             ),
+            shows: vec![
+                shown("vpcId", "VpcId"),
+                shown("name", "GroupName"),
+                shown("description", "Description"),
+            ],
+            anew: vec![json!({"name": "another", "description": "Another"})],
             ..Block::default()
         })
         .await;
@@ -100,7 +106,7 @@ async fn what_is_left_of_a_component_does_not_hold_its_security_group() {
             "sourceSecurityGroupId": named.id,
         })
     };
-    let make = async |token: &str, name: &str, mut inputs: serde_json::Value| {
+    let make = async |token: &str, name: &str, mut inputs: Json| {
         inputs["__seed"] = "a-component".into();
         stack.make(token, name, inputs).await
     };
@@ -156,6 +162,15 @@ async fn what_is_left_of_a_component_does_not_hold_its_security_group() {
     second.expect("deletes");
 }
 
+/// A rule for every protocol has -1 for its ports.
+fn port(port: &Json) -> Json {
+    if *port == -1 {
+        Json::Null
+    } else {
+        port.clone()
+    }
+}
+
 #[tokio::test]
 async fn security_group_rule_lives() {
     let stack = Stack::new("rule").await;
@@ -164,6 +179,23 @@ async fn security_group_rule_lives() {
         group(&stack, &vpc, "one").await,
         group(&stack, &vpc, "other").await,
     );
+    let list = json!({"PrefixListName": "theirs", "MaxEntries": 1, "AddressFamily": "IPv4"});
+    let list = stack.aws("ec2", "create_managed_prefix_list", &list);
+    let list = list.expect("makes")["PrefixList"]["PrefixListId"].take();
+    let shows = || {
+        vec![
+            shown("securityGroupId", "GroupId"),
+            shown("type", "IsEgress")
+                .read(|egress| json!(if *egress == true { "egress" } else { "ingress" })),
+            shown("protocol", "IpProtocol"),
+            shown("fromPort", "FromPort").read(port),
+            shown("toPort", "ToPort").read(port),
+            shown("cidrBlock", "CidrIpv4"),
+            shown("sourceSecurityGroupId", "ReferencedGroupInfo.GroupId"),
+            shown("prefixListId", "PrefixListId"),
+            shown("description", "Description"),
+        ]
+    };
     let listed = || {
         let every = "SecurityGroupRules[]";
         Call::new("ec2", "describe_security_group_rules", json!({}), every)
@@ -203,7 +235,12 @@ async fn security_group_rule_lives() {
                 replaces: replaces(back),
                 steady: vec![("description", "moto keeps one that a change leaves out")],
                 listed: listed(),
-                ..Block::default()
+                shows: shows(),
+                anew: vec![
+                    json!({"cidrBlock": null, "sourceSecurityGroupId": other.id}),
+                    json!({"cidrBlock": null, "prefixListId": list}),
+                ],
+..Block::default()
             })
             .await;
         stack
@@ -218,7 +255,12 @@ async fn security_group_rule_lives() {
                 steady: vec![("description", "moto keeps those of blocks only")],
                 apart: Some("a rule with other ports is another rule to AWS"),
                 listed: listed(),
-                ..Block::default()
+                shows: shows(),
+                anew: vec![
+                    json!({"sourceSecurityGroupId": null, "cidrBlock": "10.1.0.0/16"}),
+                    json!({"sourceSecurityGroupId": null, "prefixListId": list}),
+                ],
+..Block::default()
             })
             .await;
     }

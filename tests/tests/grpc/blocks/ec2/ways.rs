@@ -1,8 +1,8 @@
 //! Ways out of the network: gateways, routes, addresses and endpoints.
 
 use super::{subnet, vpc};
-use serde_json::json;
-use tests::{Block, Call, Made, Marked, Stack};
+use serde_json::{Value as Json, json};
+use tests::{Block, Call, Made, Marked, Stack, shown};
 
 #[tokio::test]
 async fn internet_gateway_lives() {
@@ -19,6 +19,7 @@ async fn internet_gateway_lives() {
                 json!({}),
                 "InternetGateways[]",
             ),
+            shows: vec![shown("vpcId", "Attachments[].VpcId")],
             ..Block::default()
         })
         .await;
@@ -67,6 +68,7 @@ async fn route_table_lives() {
             inputs: json!({"vpcId": vpc.id}),
             replaces: vec![("vpcId", json!("vpc-2"))],
             listed: Call::new("ec2", "describe_route_tables", json!({}), "RouteTables[]"),
+            shows: vec![shown("vpcId", "VpcId")],
             ..Block::default()
         })
         .await;
@@ -113,7 +115,13 @@ async fn route_lives() {
             ),
             mentions: Some("\"0.0.0.0/0\"".to_owned()),
             marked: Marked::Nowhere,
-            ..Block::default()
+            shows: vec![
+                shown("destinationCidrBlock", "DestinationCidrBlock"),
+                shown("gatewayId", "GatewayId"),
+                shown("natGatewayId", "NatGatewayId"),
+            ],
+            unseen: vec![("routeTableId", "the list is that table's")],
+..Block::default()
         })
         .await;
 }
@@ -177,6 +185,10 @@ async fn route_table_association_lives() {
             ),
             mentions: Some(subnet.id.clone()),
             marked: Marked::Nowhere,
+            shows: vec![
+                shown("subnetId", "SubnetId"),
+                shown("routeTableId", "RouteTableId"),
+            ],
             ..Block::default()
         })
         .await;
@@ -219,13 +231,17 @@ async fn nat_gateway_lives() {
                 ("subnetId", json!("subnet-2")),
             ],
             listed: Call::new("ec2", "describe_nat_gateways", json!({}), "NatGateways[]"),
+            shows: vec![
+                shown("allocationId", "NatGatewayAddresses[].AllocationId"),
+                shown("subnetId", "SubnetId"),
+            ],
             ..Block::default()
         })
         .await;
 }
 
 /// A token that was used for what has gone leads to another object, not to the one that has gone.
-async fn made_again(stack: &Stack, token: &str, inputs: serde_json::Value) {
+async fn made_again(stack: &Stack, token: &str, inputs: Json) {
     let first = stack.make(token, "one", inputs).await;
     stack.provider.delete(&first).await.expect("deletes");
     let second = stack
@@ -261,6 +277,10 @@ async fn a_deleted_nat_gateway_is_made_again() {
     made_again(&stack, "dbt-aws:ec2:NatGateway", inputs).await;
 }
 
+fn after_the_last_dot(name: &Json) -> Json {
+    json!(name.as_str().and_then(|name| name.rsplit('.').next()))
+}
+
 #[tokio::test]
 async fn vpc_endpoint_lives() {
     let stack = Stack::new("endpoint").await;
@@ -273,6 +293,9 @@ async fn vpc_endpoint_lives() {
         .await;
     let policy = json!({"Version": "2012-10-17", "Statement": [
         {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "*"},
+    ]});
+    let everything = json!({"Version": "2008-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"},
     ]});
     stack
         .test(Block {
@@ -300,6 +323,12 @@ async fn vpc_endpoint_lives() {
             )],
             steady: vec![("routeTableIds", "the inputs give it")],
             listed: Call::new("ec2", "describe_vpc_endpoints", json!({}), "VpcEndpoints[]"),
+            shows: vec![
+                shown("vpcId", "VpcId"),
+                shown("serviceName", "ServiceName").read(after_the_last_dot),
+                shown("routeTableIds", "RouteTableIds[]"),
+                shown("policy", "PolicyDocument").or(everything),
+            ],
             ..Block::default()
         })
         .await;
@@ -324,7 +353,7 @@ async fn what_guardduty_adds_goes_with_the_vpc() {
     });
     let group = stack.aws("ec2", "create_security_group", &group);
     let group = group.expect("makes")["GroupId"].take();
-    let endpoint = |subnets: &[&Made], tags: serde_json::Value| {
+    let endpoint = |subnets: &[&Made], tags: Json| {
         let subnets: Vec<_> = subnets.iter().map(|subnet| &subnet.id).collect();
         let service = format!("com.amazonaws.{}.guardduty-data", stack.region);
         let endpoint = json!({
@@ -334,7 +363,7 @@ async fn what_guardduty_adds_goes_with_the_vpc() {
         let made = stack.aws("ec2", "create_vpc_endpoint", &endpoint);
         made.expect("makes")["VpcEndpoint"]["VpcEndpointId"].take()
     };
-    let state = |id: &serde_json::Value| {
+    let state = |id: &Json| {
         let found = stack.aws(
             "ec2",
             "describe_vpc_endpoints",

@@ -3,7 +3,7 @@
 use super::{role, trust};
 use pulumi_aws_framework::{identity::of_document, value::Value};
 use serde_json::{Value as Json, json};
-use tests::{Block, Call, Made, Marked, Stack, properties};
+use tests::{Block, Call, Made, Marked, Stack, properties, shown};
 
 #[tokio::test]
 async fn state_machine_lives() {
@@ -61,14 +61,35 @@ async fn state_machine_lives() {
                 json!({}),
                 "stateMachines[]",
             ),
-            mentions: Some("tested-".to_owned()),
+            mentions: Some("{name}-".to_owned()),
             marked: Marked::Call(Call::new(
                 "stepfunctions",
                 "list_tags_for_resource",
                 json!({"resourceArn": "{id}"}),
                 "tags",
             )),
-            ..Block::default()
+            described: Some(Call::new(
+                "stepfunctions",
+                "describe_state_machine",
+                json!({"stateMachineArn": "{id}"}),
+                "",
+            )),
+            shows: vec![
+                shown("name", "name"),
+                shown("definition", "definition"),
+                shown("roleArn", "roleArn"),
+                shown("type", "type"),
+                shown("logging.level", "loggingConfiguration.level"),
+                shown("logging.logGroupArn", "loggingConfiguration.destinations[].cloudWatchLogsLogGroup.logGroupArn"),
+                shown("logging.includeExecutionData", "loggingConfiguration.includeExecutionData").read(|with| json!(*with == true)),
+                shown("tracingEnabled", "tracingConfiguration.enabled"),
+            ],
+            unseen: vec![("dbtRun", "AWS has the definition, which a test of its own looks at")],
+            anew: vec![
+                json!({"name": "anew-0-mine", "type": "EXPRESS"}),
+                json!({"logging": {"level": "ALL", "logGroupArn": group, "includeExecutionData": true}}),
+            ],
+..Block::default()
         })
         .await;
 }
