@@ -21,3 +21,11 @@ fn reference_is_current() {
     expect_file!["../../docs/components/schedule.md"].assert_eq(&page("DbtSchedule"));
     expect_file!["../../docs/building-blocks.md"].assert_eq(&reference::building_blocks(&schema));
 }
+
+#[test]
+fn permissions_are_current() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/permissions.md");
+    let page = std::fs::read_to_string(page).expect("is there");
+    let written = reference::permissions(&catalogue(), &page);
+    expect_file!["../../docs/permissions.md"].assert_eq(&written);
+}

@@ -433,7 +433,6 @@ def updated(aws, disturbance, points, *answered):
 
 def permitted(aws):
     """The policies of docs/permissions.md are enough for a whole life, and for nothing of another name."""
-    permissions.complete()
     permissions.bounded()
     stack = aws.stack()
     stack.environment |= permissions.deployer(aws.client("iam"))

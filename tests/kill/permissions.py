@@ -3,30 +3,21 @@ import json
 import re
 from fnmatch import fnmatchcase
 
-from stack import HERE, REGION, Wrong
+from declared import ACTIONS, PAGE
+from stack import REGION, Wrong
 
-ROOT = HERE.parent.parent
 # The most characters that a managed policy has, without white space.
 LONGEST = 6144
-# S3's actions that are not named as its calls.
-NAMES = {
-    "DeleteBucketEncryption": "PutEncryptionConfiguration", "DeleteBucketLifecycle": "PutLifecycleConfiguration",
-    "DeleteObjects": "DeleteObject", "GetBucketEncryption": "GetEncryptionConfiguration",
-    "GetBucketLifecycleConfiguration": "GetLifecycleConfiguration", "GetPublicAccessBlock": "GetBucketPublicAccessBlock",
-    "HeadBucket": "ListBucket", "ListBuckets": "ListAllMyBuckets", "ListObjectVersions": "ListBucketVersions",
-    "PutBucketEncryption": "PutEncryptionConfiguration", "PutBucketLifecycleConfiguration": "PutLifecycleConfiguration",
-    "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
-}
-# What only building blocks used alone do.
-ALONE = {"logs:AssociateKmsKey", "logs:DisassociateKmsKey", "kms:DescribeKey"}
-SERVICES = {"sfn": "states"}
+# What the life of the components does not show: the kinds, the actions, why.
+UNSEEN = [
+]
 # What the roles of projects may do only with some inputs, which the page names beside the boundary.
 OF_INPUTS = {"kms:Decrypt", "kms:GenerateDataKey", "ssm:GetParameters"}
 
 
 def documents():
     """The policies of the page, for the emulator's account and region: those of the deploying identity, and the boundary."""
-    blocks = re.findall(r"```json\n(.*?)```", (ROOT / "docs/permissions.md").read_text(), re.DOTALL)
+    blocks = re.findall(r"```json\n(.*?)```", PAGE.read_text(), re.DOTALL)
     texts = [block.replace("111122223333", "123456789012").replace("eu-west-1", REGION) for block in blocks]
     *deploying, boundary = [policy for policy in map(json.loads, texts) if "Version" in policy]
     return deploying, boundary
@@ -73,21 +64,16 @@ def bounded():
     """Refuses what a role of a project may do and the boundary does not allow, but for what only some inputs need."""
     statements = documents()[1]["Statement"]
     allowed = {action for statement in statements for action in listed(statement["Action"])}
-    source = (ROOT / "provider/src/components/project/policies.rs").read_text()
+    source = (PAGE.parent.parent / "provider/src/components/project/policies.rs").read_text()
     keys = {"aws:SourceAccount", "aws:SourceArn", "ecs:CreateAction", "iam:PassedToService", "kms:ViaService"}
     made = set(re.findall(r'"([a-z0-9]+:[A-Z][A-Za-z]+)"', source)) - keys
     if missing := made - allowed - OF_INPUTS:
         raise Wrong(f"the boundary in docs/permissions.md lacks {sorted(missing)}")
 
 
-def complete():
-    """Refuses a call in the provider's source that the policies do not allow."""
-    allowed = {action for statement in statements() for action in listed(statement["Action"])}
-    call = re.compile(r"aws\.(ec2|ecr|ecs|iam|logs|rds|s3|scheduler|secretsmanager|sfn|sqs)\(\)\.([a-z0-9_]+)\(")
-    missing = set()
-    for path in (ROOT / "provider/src").rglob("*.rs"):
-        for service, method in call.findall(re.sub(r"\s+", "", path.read_text())):
-            name = "".join(part.capitalize() for part in method.split("_")).replace("Db", "DB")
-            missing.add(f"{SERVICES.get(service, service)}:{NAMES.get(name, name) if service == 's3' else name}")
-    if missing := missing - allowed - ALONE:
-        raise Wrong(f"docs/permissions.md lacks {sorted(missing)}")
+def idle(needed):
+    """What is declared though no call of a life of all components needs it."""
+    for kind, actions in ACTIONS.items():
+        known = {action for kinds, unseen, _ in UNSEEN if re.fullmatch(kinds, kind) for action in unseen.split()}
+        if idle := actions - {action for of, action in needed if of == kind} - known:
+            yield f"{kind} declares {sorted(idle)} and calls nothing that needs them"

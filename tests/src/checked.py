@@ -5,6 +5,7 @@ import re
 import threading
 from collections import Counter
 
+from declared import action, kind_of, undeclared
 from models import NotInModel, check
 from refusal import refusal
 
@@ -40,7 +41,8 @@ class Checked:
 
     def __init__(self, app):
         self.app, self.lock = app, threading.Lock()
-        self.operations, self.documents, self.refused, self.seen = Counter(), set(), [], set()
+        self.operations, self.documents, self.refused, self.seen = Counter(), set(), [], {}
+        self.needed = set()
 
     def __call__(self, environ, start_response):
         path, agent = environ["PATH_INFO"], environ.get("HTTP_USER_AGENT", "")
@@ -54,33 +56,39 @@ class Checked:
         environ["wsgi.input"] = io.BytesIO(body)
         headers = {key[5:].replace("_", "-").lower(): value for key, value in environ.items() if key.startswith("HTTP_")}
         headers["content-type"] = environ.get("CONTENT_TYPE", "")
-        if not (reason := self.reason(environ, headers, body)):
+        if not (reason := self.reason(environ, headers, body, kind_of(agent))):
             return self.app(environ, start_response)
         status, more, content = refusal(headers, body, 400, "NotInModel", reason)
         start_response(f"{status} Bad Request", list(more.items()))
         return [content.encode()]
 
-    def reason(self, environ, headers, body):
-        """Why AWS's models do not allow a request; none where they do."""
+    def reason(self, environ, headers, body, kind):
+        """Why AWS's models, or what the provider declares for that kind, do not allow a request; none where they do."""
         method, target = environ["REQUEST_METHOD"], environ.get("RAW_URI") or environ["PATH_INFO"]
         scope = headers.get("authorization", "").partition(",")[0]
         key = hash((method, target, scope, headers.get("x-amz-target"), body))
         with self.lock:
-            if key in self.seen:
-                return None
+            needed = self.seen.get(key)
         try:
-            service, operation, parameters = check(method, target, headers, body)
+            if not needed:
+                service, operation, parameters = check(method, target, headers, body)
+                needed = action(service, operation)
+                with self.lock:
+                    self.seen[key] = needed
+                    self.operations[f"{service} {operation}"] += 1
+                    self.documents.update(documents(service, operation, parameters))
+            if kind and (wrong := undeclared(kind, needed)):
+                raise NotInModel(wrong)
         except NotInModel as wrong:
             with self.lock:
                 self.refused.append(str(wrong))
             return str(wrong)
         with self.lock:
-            self.seen.add(key)
-            self.operations[f"{service} {operation}"] += 1
-            self.documents.update(documents(service, operation, parameters))
+            self.needed.add((kind, needed))
         return None
 
     def report(self):
         """What was checked, what was refused, and the documents."""
         with self.lock:
-            return {"operations": self.operations, "refused": self.refused, "documents": sorted(self.documents)}
+            return {"operations": self.operations, "refused": self.refused, "documents": sorted(self.documents),
+                    "needed": sorted(each for each in self.needed if each[0])}

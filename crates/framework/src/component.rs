@@ -12,7 +12,7 @@ pub use rehearsal::{judge, rehearse};
 
 use self::seed::{Seed, SeedArgs};
 use crate::{
-    aws::Aws,
+    aws::{Aws, calls_of},
     error::{Error, Result},
     output::{Any, Fields, Lift, Output},
     props::{Failure, Props, Table, check::Check},
@@ -38,6 +38,8 @@ pub trait Component: Send + Sync + Sized + 'static {
     const DOC: &'static str;
     /// The tokens of the kinds of its children that may be left over: its seed looks for them at the end.
     const MAY_ORPHAN: &'static [&'static str];
+    /// The IAM actions that its check needs beside those of its children.
+    const ACTIONS: &'static [&'static str] = &[];
     /// What a program sets.
     type Inputs: Props + Lift;
     /// What it answers.
@@ -353,6 +355,8 @@ pub trait DynamicComponent: Send + Sync {
     fn tables(&self) -> (&'static Table, &'static Table);
     /// The tokens of the kinds of its children that may be left over.
     fn may_orphan(&self) -> &'static [&'static str];
+    /// The IAM actions that its check needs.
+    fn actions(&self) -> &'static [&'static str];
     /// What there is to say about the inputs.
     fn check(&self, inputs: &Properties) -> Judged;
     /// What AWS says is wrong with them.
@@ -394,6 +398,10 @@ impl<C: Component> DynamicComponent for Erased<C> {
         C::MAY_ORPHAN
     }
 
+    fn actions(&self) -> &'static [&'static str] {
+        C::ACTIONS
+    }
+
     fn check(&self, inputs: &Properties) -> Judged {
         let mut check = Check::new(C::Inputs::table(), inputs);
         C::check(&mut check);
@@ -408,7 +416,7 @@ impl<C: Component> DynamicComponent for Erased<C> {
         aws: &'a Aws,
         inputs: &'a Properties,
     ) -> BoxFuture<'a, Result<Vec<Failure>>> {
-        C::check_online(aws, inputs).boxed()
+        calls_of(C::TOKEN, C::check_online(aws, inputs)).boxed()
     }
 
     fn construct<'a>(

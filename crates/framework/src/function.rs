@@ -1,7 +1,7 @@
 //! Functions of the package, over values.
 
 use crate::{
-    aws::Aws,
+    aws::{Aws, calls_of},
     error::Result,
     props::{Failure, Property, Props, Table, check::Check, decode},
     value::{Properties, Value},
@@ -15,6 +15,8 @@ pub trait Function: Send + Sync + Sized + 'static {
     const TOKEN: &'static str;
     /// The description in the schema.
     const DOC: &'static str;
+    /// The IAM actions that it needs.
+    const ACTIONS: &'static [&'static str] = &[];
     /// What it is asked with.
     type Inputs: Props;
     /// What it answers.
@@ -31,6 +33,8 @@ pub trait DynamicFunction: Send + Sync {
     fn token(&self) -> &'static str;
     /// The description.
     fn doc(&self) -> &'static str;
+    /// The IAM actions that it needs.
+    fn actions(&self) -> &'static [&'static str];
     /// The tables of inputs and outputs.
     fn tables(&self) -> (&'static Table, &'static Table);
     /// The answer, or what is wrong with the question.
@@ -58,6 +62,10 @@ impl<F: Function> DynamicFunction for ErasedFunction<F> {
         F::DOC
     }
 
+    fn actions(&self) -> &'static [&'static str] {
+        F::ACTIONS
+    }
+
     fn tables(&self) -> (&'static Table, &'static Table) {
         (F::Inputs::table(), F::Outputs::table())
     }
@@ -78,7 +86,8 @@ impl<F: Function> DynamicFunction for ErasedFunction<F> {
                     .map(|(k, v)| (k.clone(), Value::plain(v)))
                     .collect(),
             )?;
-            Ok(Ok(F::call(aws, &typed).await?.encode().into_properties()))
+            let answer = calls_of(F::TOKEN, F::call(aws, &typed)).await?;
+            Ok(Ok(answer.encode().into_properties()))
         }
         .boxed()
     }

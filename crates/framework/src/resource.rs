@@ -31,6 +31,8 @@ pub trait CustomResource: Send + Sync + Sized + 'static {
     const TOKEN: &'static str;
     /// The description in the schema.
     const DOC: &'static str;
+    /// The IAM actions that its calls need.
+    const ACTIONS: &'static [&'static str] = &[];
     /// How its physical name is made when none is given.
     const NAMING: Option<Naming> = None;
     /// What an import may name it by; `None` where there is nothing to import.

@@ -170,6 +170,7 @@ impl Component for DbtPlatform {
         "dbt-aws:s3:Bucket",
         "dbt-aws:secretsmanager:Secret",
     ];
+    const ACTIONS: &'static [&'static str] = &["ec2:DescribeAvailabilityZones"];
     type Inputs = DbtPlatformInputs;
     type Outputs = DbtPlatformOutputs;
 

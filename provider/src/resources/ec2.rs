@@ -49,7 +49,7 @@ use aws_sdk_ec2::{
 };
 use ipnet::Ipv4Net;
 use pulumi_aws_framework::{
-    aws::{self, Clients, During},
+    aws::{self, Clients, During, calls_of},
     context::{Context, Phase, Tags},
     error::{Error, Gone, Result},
     props::Cidr,
@@ -226,8 +226,9 @@ pub(crate) async fn sweep(cx: &Context, vpc: &str) -> Result<()> {
 /// Removes objects by their ids. One that is still in use is left for the next time.
 async fn remove<R: CustomResource>(cx: &Context, ids: impl Iterator<Item = &str>) -> Result<()> {
     for id in ids {
-        if let Some(state) = R::read(cx, id, None).await.gone()?.flatten() {
-            match R::delete(cx, id, &state).await.gone() {
+        let read = calls_of(R::TOKEN, R::read(cx, id, None)).await;
+        if let Some(state) = read.gone()?.flatten() {
+            match calls_of(R::TOKEN, R::delete(cx, id, &state)).await.gone() {
                 Ok(Some(())) => cx.say(&format!("removed {id}, which an interrupted run left")),
                 Err(error) if error.class() != Some(aws::Class::InUse) => return Err(error),
                 _ => {}

@@ -1,5 +1,9 @@
 //! The reference pages of the user's documentation, written from the package schema.
 
+mod permissions;
+
+pub(crate) use permissions::permissions;
+
 use serde_json::{Map, Value};
 use std::{collections::BTreeSet, fmt::Write};
 

@@ -92,7 +92,8 @@ struct Connectors {
 }
 
 impl HttpConnector for Connectors {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+    fn call(&self, mut request: HttpRequest) -> HttpConnectorFuture {
+        super::calls::name(&mut request);
         let uri: Uri = request.uri().parse().unwrap_or_default();
         let (scheme, host) = (
             uri.scheme_str().unwrap_or_default(),

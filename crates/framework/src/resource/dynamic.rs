@@ -69,6 +69,8 @@ pub trait DynamicResource: Send + Sync {
     fn token(&self) -> &str;
     /// The description.
     fn doc(&self) -> &'static str;
+    /// The IAM actions that its calls need.
+    fn actions(&self) -> &'static [&'static str];
     /// The tables of inputs and outputs.
     fn tables(&self) -> (&'static Table, &'static Table);
     /// How long an operation may take.

@@ -10,6 +10,7 @@ use super::{
     settling::{expecting, make, object_of, read_in_time, read_settled, settle},
 };
 use crate::{
+    aws::calls_of,
     context::{Context, Phase, Severity},
     error::{Error, Gone, Result},
     identity::{self, Naming, ProcessLedger},
@@ -57,6 +58,10 @@ impl<R: CustomResource> DynamicResource for Erased<R> {
 
     fn doc(&self) -> &'static str {
         R::DOC
+    }
+
+    fn actions(&self) -> &'static [&'static str] {
+        R::ACTIONS
     }
 
     fn tables(&self) -> (&'static Table, &'static Table) {
@@ -207,7 +212,7 @@ impl<R: CustomResource> DynamicResource for Erased<R> {
         cx: &'a Context,
         inputs: Properties,
     ) -> BoxFuture<'a, Result<(String, Properties), Partial>> {
-        async move {
+        calls_of(R::TOKEN, async move {
             let typed: R::Inputs = decode(&plain(&inputs)).map_err(Error::from)?;
             let created = make::<R>(cx, &typed).await?;
             let id = created.id().to_owned();
@@ -234,7 +239,7 @@ impl<R: CustomResource> DynamicResource for Erased<R> {
                     })
                 }
             }
-        }
+        })
         .boxed()
     }
 
@@ -243,13 +248,13 @@ impl<R: CustomResource> DynamicResource for Erased<R> {
         cx: &'a Context,
         given: &'a str,
     ) -> BoxFuture<'a, Result<Option<String>>> {
-        async move {
+        calls_of(R::TOKEN, async move {
             let found = cx.in_time(
                 "reading",
                 Box::pin(import::identify::<R>(cx, &self.token, given)),
             );
             Ok(found.await.gone()?.flatten())
-        }
+        })
         .boxed()
     }
 
@@ -260,7 +265,7 @@ impl<R: CustomResource> DynamicResource for Erased<R> {
         inputs: Option<Properties>,
         olds: Properties,
     ) -> BoxFuture<'a, Result<Option<(Properties, Properties)>, Partial>> {
-        async move {
+        calls_of(R::TOKEN, async move {
             // An import, or an old state, may lack what decoding needs: read as if nothing were known.
             let known: Option<R::Inputs> = inputs.as_ref().and_then(|i| decode(&plain(i)).ok());
             let Some(state) = read_in_time::<R>(cx, id, known.as_ref()).await? else {
@@ -285,7 +290,7 @@ impl<R: CustomResource> DynamicResource for Erased<R> {
                     state: Some((id.to_owned(), properties, projected)),
                 }),
             }
-        }
+        })
         .boxed()
     }
 
@@ -297,7 +302,7 @@ impl<R: CustomResource> DynamicResource for Erased<R> {
         olds: Properties,
         inputs: Properties,
     ) -> BoxFuture<'a, Result<Properties, Partial>> {
-        async move {
+        calls_of(R::TOKEN, async move {
             let claim = olds.get(CLAIM).and_then(Value::as_str).map(str::to_owned);
             let new: R::Inputs = decode(&plain(&inputs)).map_err(Error::from)?;
             let had = applied::<R>(&old_inputs, &olds);
@@ -346,7 +351,7 @@ impl<R: CustomResource> DynamicResource for Erased<R> {
                 error,
                 state: Some((id.to_owned(), now, inputs)),
             })
-        }
+        })
         .boxed()
     }
 
@@ -356,7 +361,7 @@ impl<R: CustomResource> DynamicResource for Erased<R> {
         id: &'a str,
         olds: Properties,
     ) -> BoxFuture<'a, Result<()>> {
-        async move {
+        calls_of(R::TOKEN, async move {
             if cx
                 .ledger
                 .is_superseded(R::TOKEN, id, olds.get(CLAIM).and_then(Value::as_str))
@@ -383,12 +388,12 @@ impl<R: CustomResource> DynamicResource for Erased<R> {
                 .gone()?;
             cx.ledger.gone(R::TOKEN, id);
             Ok(())
-        }
+        })
         .boxed()
     }
 
     fn list_orphans<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<Vec<String>>> {
-        async move {
+        calls_of(R::TOKEN, async move {
             let found = R::list_orphans(cx).await?;
             // Lists of AWS show for a while what has gone, and SQS's reads do so too.
             let found = found
@@ -400,7 +405,7 @@ impl<R: CustomResource> DynamicResource for Erased<R> {
             });
             let there = try_join_all(looks).await?;
             Ok(there.into_iter().flatten().collect())
-        }
+        })
         .boxed()
     }
 

@@ -27,6 +27,13 @@ pub struct ElasticIpOutputs {
 impl CustomResource for ElasticIp {
     const TOKEN: &'static str = "dbt-aws:ec2:ElasticIp";
     const DOC: &'static str = "A public IPv4 address that stays.\n\nImport with the allocation's id, `eipalloc-...`, or the ARN. See [elastic IP addresses](https://docs.aws.amazon.com/vpc/latest/userguide/vpc-eips.html).";
+    const ACTIONS: &'static [&'static str] = &[
+        "ec2:AllocateAddress",
+        "ec2:CreateTags",
+        "ec2:DeleteTags",
+        "ec2:DescribeAddresses",
+        "ec2:ReleaseAddress",
+    ];
     const IDS: Option<Ids> = Some(Ids::number(
         "eipalloc-0123456789abcdef0",
         "ec2",

@@ -30,6 +30,15 @@ pub struct InternetGatewayOutputs {
 impl CustomResource for InternetGateway {
     const TOKEN: &'static str = "dbt-aws:ec2:InternetGateway";
     const DOC: &'static str = "A VPC's way to the internet.\n\nImport with the gateway's id, `igw-...`, or the ARN. See [internet gateways](https://docs.aws.amazon.com/vpc/latest/userguide/VPC_Internet_Gateway.html).";
+    const ACTIONS: &'static [&'static str] = &[
+        "ec2:AttachInternetGateway",
+        "ec2:CreateInternetGateway",
+        "ec2:CreateTags",
+        "ec2:DeleteInternetGateway",
+        "ec2:DeleteTags",
+        "ec2:DescribeInternetGateways",
+        "ec2:DetachInternetGateway",
+    ];
     const IDS: Option<Ids> = Some(Ids::number(
         "igw-0123456789abcdef0",
         "ec2",

@@ -33,6 +33,13 @@ pub struct NatGatewayOutputs {
 impl CustomResource for NatGateway {
     const TOKEN: &'static str = "dbt-aws:ec2:NatGateway";
     const DOC: &'static str = "A way out to the internet for subnets without public addresses. Making one takes about two minutes, and it costs by the hour.\n\nImport with the gateway's id, `nat-...`, or the ARN. See [NAT gateways](https://docs.aws.amazon.com/vpc/latest/userguide/vpc-nat-gateway.html).";
+    const ACTIONS: &'static [&'static str] = &[
+        "ec2:CreateNatGateway",
+        "ec2:CreateTags",
+        "ec2:DeleteNatGateway",
+        "ec2:DeleteTags",
+        "ec2:DescribeNatGateways",
+    ];
     const IDS: Option<Ids> = Some(Ids::number("nat-0123456789abcdef0", "ec2", "natgateway/"));
     const EXCLUSIVE_SLOT: &'static [&'static str] = &["allocationId"];
     type Inputs = NatGatewayInputs;

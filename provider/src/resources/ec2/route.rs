@@ -30,6 +30,12 @@ pub struct RouteOutputs {}
 impl CustomResource for Route {
     const TOKEN: &'static str = "dbt-aws:ec2:Route";
     const DOC: &'static str = "Where a route table sends packets for some addresses.\n\nImport with the table's id and the addresses, `rtb-..._0.0.0.0/0`. See [routes](https://docs.aws.amazon.com/vpc/latest/userguide/RouteTables.html#route-table-routes).";
+    const ACTIONS: &'static [&'static str] = &[
+        "ec2:CreateRoute",
+        "ec2:DeleteRoute",
+        "ec2:DescribeRouteTables",
+        "ec2:ReplaceRoute",
+    ];
     const IDS: Option<Ids> = Some(Ids {
         form: Form::Other(|id| {
             let parts = id.split_once('_');

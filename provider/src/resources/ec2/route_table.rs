@@ -30,6 +30,13 @@ pub struct RouteTableOutputs {
 impl CustomResource for RouteTable {
     const TOKEN: &'static str = "dbt-aws:ec2:RouteTable";
     const DOC: &'static str = "Where packets that leave a subnet go. Its routes are `Route` resources, its subnets `RouteTableAssociation` resources.\n\nImport with the table's id, `rtb-...`, or the ARN. See [route tables](https://docs.aws.amazon.com/vpc/latest/userguide/VPC_Route_Tables.html).";
+    const ACTIONS: &'static [&'static str] = &[
+        "ec2:CreateRouteTable",
+        "ec2:CreateTags",
+        "ec2:DeleteRouteTable",
+        "ec2:DeleteTags",
+        "ec2:DescribeRouteTables",
+    ];
     const IDS: Option<Ids> = Some(Ids::number("rtb-0123456789abcdef0", "ec2", "route-table/"));
     type Inputs = RouteTableInputs;
     type Outputs = RouteTableOutputs;

@@ -30,6 +30,12 @@ pub struct RouteTableAssociationOutputs {
 impl CustomResource for RouteTableAssociation {
     const TOKEN: &'static str = "dbt-aws:ec2:RouteTableAssociation";
     const DOC: &'static str = "Which route table a subnet uses, instead of its VPC's main one.\n\nImport with the subnet's id, `subnet-...`, or the association's, `rtbassoc-...`. See [subnet route tables](https://docs.aws.amazon.com/vpc/latest/userguide/subnet-route-tables.html).";
+    const ACTIONS: &'static [&'static str] = &[
+        "ec2:AssociateRouteTable",
+        "ec2:DescribeRouteTables",
+        "ec2:DisassociateRouteTable",
+        "ec2:ReplaceRouteTableAssociation",
+    ];
     const IDS: Option<Ids> = Some(Ids {
         form: Form::Other(|id| {
             ["subnet", "rtbassoc"]

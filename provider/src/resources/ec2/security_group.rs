@@ -54,6 +54,17 @@ fn name(name: &str) -> Result<(), String> {
 impl CustomResource for SecurityGroup {
     const TOKEN: &'static str = "dbt-aws:ec2:SecurityGroup";
     const DOC: &'static str = "What may reach a network interface, and what it may reach. Its rules are `SecurityGroupRule` resources and nothing else: the rule that lets everything out, which AWS adds to a new group, is removed.\n\nImport with the group's id, `sg-...`, or the ARN. See [security groups](https://docs.aws.amazon.com/vpc/latest/userguide/vpc-security-groups.html).";
+    const ACTIONS: &'static [&'static str] = &[
+        "ec2:CreateSecurityGroup",
+        "ec2:CreateTags",
+        "ec2:DeleteSecurityGroup",
+        "ec2:DeleteTags",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeSecurityGroupRules",
+        "ec2:DescribeSecurityGroups",
+        "ec2:RevokeSecurityGroupEgress",
+        "rds:DescribeDBInstances",
+    ];
     const IDS: Option<Ids> = Some(Ids::number(
         "sg-0123456789abcdef0",
         "ec2",

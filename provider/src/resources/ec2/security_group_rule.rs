@@ -89,6 +89,16 @@ fn port(port: &i32) -> Result<(), String> {
 impl CustomResource for SecurityGroupRule {
     const TOKEN: &'static str = "dbt-aws:ec2:SecurityGroupRule";
     const DOC: &'static str = "An ingress or egress rule of a security group.\n\nImport with the rule's id, `sgr-...`, or the ARN. See [security group rules](https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html).";
+    const ACTIONS: &'static [&'static str] = &[
+        "ec2:AuthorizeSecurityGroupEgress",
+        "ec2:AuthorizeSecurityGroupIngress",
+        "ec2:CreateTags",
+        "ec2:DeleteTags",
+        "ec2:DescribeSecurityGroupRules",
+        "ec2:ModifySecurityGroupRules",
+        "ec2:RevokeSecurityGroupEgress",
+        "ec2:RevokeSecurityGroupIngress",
+    ];
     const IDS: Option<Ids> = Some(Ids::number(
         "sgr-0123456789abcdef0",
         "ec2",

@@ -59,6 +59,20 @@ fn not_negative(index: &i64) -> Result<(), String> {
 impl CustomResource for Subnet {
     const TOKEN: &'static str = "dbt-aws:ec2:Subnet";
     const DOC: &'static str = "A part of a VPC's addresses, in one availability zone.\n\nImport with the subnet's id, `subnet-...`, or the ARN. See [subnets](https://docs.aws.amazon.com/vpc/latest/userguide/configure-subnets.html).";
+    const ACTIONS: &'static [&'static str] = &[
+        "ec2:CreateSubnet",
+        "ec2:CreateTags",
+        "ec2:DeleteSubnet",
+        "ec2:DeleteTags",
+        "ec2:DeleteVpcEndpoints",
+        "ec2:DescribeAvailabilityZones",
+        "ec2:DescribeNatGateways",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeSubnets",
+        "ec2:DescribeVpcEndpoints",
+        "ec2:ModifySubnetAttribute",
+        "ec2:ModifyVpcEndpoint",
+    ];
     const IDS: Option<Ids> = Some(Ids::number("subnet-0123456789abcdef0", "ec2", "subnet/"));
     const EXCLUSIVE_SLOT: &'static [&'static str] = &["vpcId"];
     type Inputs = SubnetInputs;

@@ -45,6 +45,27 @@ pub struct VpcOutputs {
 impl CustomResource for Vpc {
     const TOKEN: &'static str = "dbt-aws:ec2:Vpc";
     const DOC: &'static str = "A virtual private cloud: a network of its own.\n\nImport with the VPC's id, `vpc-...`, or the ARN. See [VPCs](https://docs.aws.amazon.com/vpc/latest/userguide/configure-your-vpc.html).";
+    const ACTIONS: &'static [&'static str] = &[
+        "ec2:CreateTags",
+        "ec2:CreateVpc",
+        "ec2:DeleteSecurityGroup",
+        "ec2:DeleteTags",
+        "ec2:DeleteVpc",
+        "ec2:DeleteVpcEndpoints",
+        "ec2:DescribeInternetGateways",
+        "ec2:DescribeNatGateways",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeRouteTables",
+        "ec2:DescribeSecurityGroupRules",
+        "ec2:DescribeSecurityGroups",
+        "ec2:DescribeSubnets",
+        "ec2:DescribeVpcAttribute",
+        "ec2:DescribeVpcEndpoints",
+        "ec2:DescribeVpcs",
+        "ec2:ModifyVpcAttribute",
+        "ec2:RevokeSecurityGroupEgress",
+        "ec2:RevokeSecurityGroupIngress",
+    ];
     const IDS: Option<Ids> = Some(Ids::number("vpc-0123456789abcdef0", "ec2", "vpc/"));
     type Inputs = VpcInputs;
     type Outputs = VpcOutputs;

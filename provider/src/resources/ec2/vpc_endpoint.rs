@@ -86,6 +86,14 @@ impl Property for ServiceName {
 impl CustomResource for VpcEndpoint {
     const TOKEN: &'static str = "dbt-aws:ec2:VpcEndpoint";
     const DOC: &'static str = "A gateway endpoint: a way to S3 or DynamoDB that does not leave AWS's network and costs nothing.\n\nImport with the endpoint's id, `vpce-...`, or the ARN. See [gateway endpoints](https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html).";
+    const ACTIONS: &'static [&'static str] = &[
+        "ec2:CreateTags",
+        "ec2:CreateVpcEndpoint",
+        "ec2:DeleteTags",
+        "ec2:DeleteVpcEndpoints",
+        "ec2:DescribeVpcEndpoints",
+        "ec2:ModifyVpcEndpoint",
+    ];
     const IDS: Option<Ids> = Some(Ids::number(
         "vpce-0123456789abcdef0",
         "ec2",

@@ -117,6 +117,17 @@ const FILES: &str = "__files";
 impl CustomResource for Image {
     const TOKEN: &'static str = "dbt-aws:ecr:Image";
     const DOC: &'static str = "The image of a dbt project, made and pushed by the provider itself, without Docker.\n\nIt holds Python, a locked dbt, the runner and the project, and is the same for the same input on every machine. A change is pushed beside the images before it. It cannot be imported.";
+    const ACTIONS: &'static [&'static str] = &[
+        "ecr:BatchCheckLayerAvailability",
+        "ecr:BatchDeleteImage",
+        "ecr:BatchGetImage",
+        "ecr:CompleteLayerUpload",
+        "ecr:GetAuthorizationToken",
+        "ecr:GetDownloadUrlForLayer",
+        "ecr:InitiateLayerUpload",
+        "ecr:PutImage",
+        "ecr:UploadLayerPart",
+    ];
     const TIMEOUT: Duration = Duration::from_secs(30 * 60);
     type Inputs = ImageInputs;
     type Outputs = ImageOutputs;

@@ -137,6 +137,19 @@ fn lifecycle(policy: &Json) -> Result<(), String> {
 impl CustomResource for Repository {
     const TOKEN: &'static str = "dbt-aws:ecr:Repository";
     const DOC: &'static str = "A place for a container image's versions.\n\nImport with the name or the ARN.\n\nSee [repositories](https://docs.aws.amazon.com/AmazonECR/latest/userguide/Repositories.html).";
+    const ACTIONS: &'static [&'static str] = &[
+        "ecr:CreateRepository",
+        "ecr:DeleteLifecyclePolicy",
+        "ecr:DeleteRepository",
+        "ecr:DescribeRepositories",
+        "ecr:GetLifecyclePolicy",
+        "ecr:ListTagsForResource",
+        "ecr:PutImageScanningConfiguration",
+        "ecr:PutImageTagMutability",
+        "ecr:PutLifecyclePolicy",
+        "ecr:TagResource",
+        "ecr:UntagResource",
+    ];
     const IDS: Option<Ids> = Some(Ids::name("team/shop", "ecr", "repository/"));
     const NAMING: Option<Naming> = Some(Naming {
         field: "name",

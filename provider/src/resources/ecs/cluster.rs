@@ -50,6 +50,19 @@ pub struct ClusterOutputs {
 impl CustomResource for Cluster {
     const TOKEN: &'static str = "dbt-aws:ecs:Cluster";
     const DOC: &'static str = "A place for tasks.\n\nImport with the name or the ARN. Deleting the cluster stops the tasks that still run in it.\n\nSee [clusters](https://docs.aws.amazon.com/AmazonECS/latest/developerguide/clusters.html).";
+    const ACTIONS: &'static [&'static str] = &[
+        "ecs:CreateCluster",
+        "ecs:DeleteCluster",
+        "ecs:DescribeClusters",
+        "ecs:ListClusters",
+        "ecs:ListTasks",
+        "ecs:PutClusterCapacityProviders",
+        "ecs:StopTask",
+        "ecs:TagResource",
+        "ecs:UntagResource",
+        "ecs:UpdateCluster",
+        "iam:CreateServiceLinkedRole",
+    ];
     const IDS: Option<Ids> = Some(Ids::name("analytics", "ecs", "cluster/"));
     const NAMING: Option<Naming> = Some(super::NAME);
     type Inputs = ClusterInputs;

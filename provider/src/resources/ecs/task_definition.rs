@@ -118,6 +118,17 @@ const ACTIVE: usize = 3;
 impl CustomResource for TaskDefinition {
     const TOKEN: &'static str = "dbt-aws:ecs:TaskDefinition";
     const DOC: &'static str = "What a task runs, on Fargate.\n\nA change registers a new revision. The two revisions before it stay active, older ones are removed.\n\nImport with the family, or the ARN of a revision.\n\nSee [task definitions](https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definitions.html).";
+    const ACTIONS: &'static [&'static str] = &[
+        "ecs:DeleteTaskDefinitions",
+        "ecs:DeregisterTaskDefinition",
+        "ecs:DescribeTaskDefinition",
+        "ecs:ListTaskDefinitionFamilies",
+        "ecs:ListTaskDefinitions",
+        "ecs:RegisterTaskDefinition",
+        "ecs:TagResource",
+        "ecs:UntagResource",
+        "iam:PassRole",
+    ];
     const IDS: Option<Ids> = Some(Ids {
         // A revision's number follows: the resource is all of them.
         of: |given| {

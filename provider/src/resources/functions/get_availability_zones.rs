@@ -23,6 +23,7 @@ pub struct GetAvailabilityZonesOutputs {
 impl Function for GetAvailabilityZones {
     const TOKEN: &'static str = "dbt-aws:index:getAvailabilityZones";
     const DOC: &'static str = "Looks up the availability zones of the configured region.\n\nSee [regions and zones](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/using-regions-availability-zones.html).";
+    const ACTIONS: &'static [&'static str] = &["ec2:DescribeAvailabilityZones"];
     type Inputs = GetAvailabilityZonesInputs;
     type Outputs = GetAvailabilityZonesOutputs;
 

@@ -97,6 +97,26 @@ fn length<'a>(policies: impl IntoIterator<Item = &'a Policy>) -> usize {
 impl CustomResource for Role {
     const TOKEN: &'static str = "dbt-aws:iam:Role";
     const DOC: &'static str = "An identity that services, tasks and people assume.\n\nImport with the name or the ARN. Deleting the role first removes its inline policies and detaches its managed ones, whoever attached them; AWS refuses to delete a role that an instance profile holds.\n\nSee [roles](https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles.html).";
+    const ACTIONS: &'static [&'static str] = &[
+        "iam:AttachRolePolicy",
+        "iam:CreateRole",
+        "iam:DeleteRole",
+        "iam:DeleteRolePermissionsBoundary",
+        "iam:DeleteRolePolicy",
+        "iam:DetachRolePolicy",
+        "iam:GetRole",
+        "iam:GetRolePolicy",
+        "iam:ListAttachedRolePolicies",
+        "iam:ListInstanceProfilesForRole",
+        "iam:ListRolePolicies",
+        "iam:ListRoles",
+        "iam:PutRolePermissionsBoundary",
+        "iam:PutRolePolicy",
+        "iam:TagRole",
+        "iam:UntagRole",
+        "iam:UpdateAssumeRolePolicy",
+        "iam:UpdateRole",
+    ];
     const IDS: Option<Ids> = Some(Ids {
         // The path comes first.
         of: |given| {

@@ -64,6 +64,18 @@ fn retention(days: &i32) -> Result<(), String> {
 impl CustomResource for LogGroup {
     const TOKEN: &'static str = "dbt-aws:logs:LogGroup";
     const DOC: &'static str = "Where a program's log lines go.\n\nImport with the name or the ARN. See [log groups](https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/Working-with-log-groups-and-streams.html).";
+    const ACTIONS: &'static [&'static str] = &[
+        "logs:AssociateKmsKey",
+        "logs:CreateLogGroup",
+        "logs:DeleteLogGroup",
+        "logs:DeleteRetentionPolicy",
+        "logs:DescribeLogGroups",
+        "logs:DisassociateKmsKey",
+        "logs:ListTagsForResource",
+        "logs:PutRetentionPolicy",
+        "logs:TagResource",
+        "logs:UntagResource",
+    ];
     const IDS: Option<Ids> = Some(Ids {
         of: |given| given.text().trim_end_matches(":*").to_owned(),
         ..Ids::name("/dbt/shop", "logs", "log-group:")

@@ -173,6 +173,19 @@ pub struct InstanceOutputs {
 impl CustomResource for Instance {
     const TOKEN: &'static str = "dbt-aws:rds:Instance";
     const DOC: &'static str = "A database server.\n\nImport with the identifier or the ARN. See [Amazon RDS](https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Overview.DBInstance.html).";
+    const ACTIONS: &'static [&'static str] = &[
+        "iam:CreateServiceLinkedRole",
+        "rds:AddTagsToResource",
+        "rds:CreateDBInstance",
+        "rds:CreateDBSnapshot",
+        "rds:DeleteDBInstance",
+        "rds:DescribeDBInstances",
+        "rds:DescribeDBSnapshots",
+        "rds:ModifyDBInstance",
+        "rds:RemoveTagsFromResource",
+        "rds:RestoreDBInstanceFromDBSnapshot",
+        "secretsmanager:GetSecretValue",
+    ];
     const IDS: Option<Ids> = Some(Ids::name("analytics", "rds", "db:"));
     const DATA: bool = true;
     const NAMING: Option<Naming> = Some(Naming {

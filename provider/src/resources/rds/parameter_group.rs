@@ -60,6 +60,18 @@ fn family(family: &str) -> Result<(), String> {
 impl CustomResource for ParameterGroup {
     const TOKEN: &'static str = "dbt-aws:rds:ParameterGroup";
     const DOC: &'static str = "The settings of a database engine.\n\nImport with the name or the ARN. See [DB parameter groups](https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_WorkingWithParamGroups.html).";
+    const ACTIONS: &'static [&'static str] = &[
+        "rds:AddTagsToResource",
+        "rds:CreateDBParameterGroup",
+        "rds:DeleteDBParameterGroup",
+        "rds:DescribeDBInstances",
+        "rds:DescribeDBParameterGroups",
+        "rds:DescribeDBParameters",
+        "rds:ListTagsForResource",
+        "rds:ModifyDBParameterGroup",
+        "rds:RemoveTagsFromResource",
+        "rds:ResetDBParameterGroup",
+    ];
     const IDS: Option<Ids> = Some(Ids::name("analytics", "rds", "pg:"));
     const NAMING: Option<Naming> = Some(Naming {
         field: "name",

@@ -54,6 +54,16 @@ fn two(ids: &Set<String>) -> Result<(), String> {
 impl CustomResource for SubnetGroup {
     const TOKEN: &'static str = "dbt-aws:rds:SubnetGroup";
     const DOC: &'static str = "The subnets that a database may be in.\n\nImport with the name or the ARN. See [DB subnet groups](https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_VPC.WorkingWithRDSInstanceinaVPC.html#USER_VPC.Subnets).";
+    const ACTIONS: &'static [&'static str] = &[
+        "rds:AddTagsToResource",
+        "rds:CreateDBSubnetGroup",
+        "rds:DeleteDBSubnetGroup",
+        "rds:DescribeDBInstances",
+        "rds:DescribeDBSubnetGroups",
+        "rds:ListTagsForResource",
+        "rds:ModifyDBSubnetGroup",
+        "rds:RemoveTagsFromResource",
+    ];
     const IDS: Option<Ids> = Some(Ids::name("analytics", "rds", "subgrp:"));
     const NAMING: Option<Naming> = Some(Naming {
         field: "name",

@@ -154,6 +154,29 @@ fn days(days: &i32) -> Result<(), String> {
 impl CustomResource for Bucket {
     const TOKEN: &'static str = "dbt-aws:s3:Bucket";
     const DOC: &'static str = "A bucket of objects, in the provider's region.\n\nImport with the name or the ARN. See [buckets](https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingBucket.html).";
+    const ACTIONS: &'static [&'static str] = &[
+        "s3:CreateBucket",
+        "s3:DeleteBucket",
+        "s3:DeleteBucketPolicy",
+        "s3:DeleteObject",
+        "s3:DeleteObjectVersion",
+        "s3:GetBucketPolicy",
+        "s3:GetBucketPublicAccessBlock",
+        "s3:GetBucketTagging",
+        "s3:GetBucketVersioning",
+        "s3:GetEncryptionConfiguration",
+        "s3:GetLifecycleConfiguration",
+        "s3:ListAllMyBuckets",
+        "s3:ListBucket",
+        "s3:ListBucketVersions",
+        "s3:PutBucketPolicy",
+        "s3:PutBucketPublicAccessBlock",
+        "s3:PutBucketTagging",
+        "s3:PutBucketVersioning",
+        "s3:PutEncryptionConfiguration",
+        "s3:PutLifecycleConfiguration",
+        "s3:TagResource",
+    ];
     const IDS: Option<Ids> = Some(Ids {
         of: |given| {
             let name = given.text().trim_start_matches("s3://");

@@ -120,6 +120,14 @@ pub(crate) fn moment(text: &str) -> Result<(), String> {
 impl CustomResource for Schedule {
     const TOKEN: &'static str = "dbt-aws:scheduler:Schedule";
     const DOC: &'static str = "What calls a target at given times.\n\nImport with the group's and its own name, `default/nightly`, or the ARN. A schedule has no tags: its description says which resource made it.\n\nSee [schedules](https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule.html).";
+    const ACTIONS: &'static [&'static str] = &[
+        "iam:PassRole",
+        "scheduler:CreateSchedule",
+        "scheduler:DeleteSchedule",
+        "scheduler:GetSchedule",
+        "scheduler:ListSchedules",
+        "scheduler:UpdateSchedule",
+    ];
     const IDS: Option<Ids> = Some(Ids {
         form: Form::Other(|id| {
             let parts = id.split_once('/');

@@ -121,6 +121,18 @@ fn object(template: &Json) -> Result<(), String> {
 impl CustomResource for Secret {
     const TOKEN: &'static str = "dbt-aws:secretsmanager:Secret";
     const DOC: &'static str = "A value kept in Secrets Manager, given or made here.\n\nImport with the name or the ARN. See [secrets](https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html).";
+    const ACTIONS: &'static [&'static str] = &[
+        "secretsmanager:CreateSecret",
+        "secretsmanager:DeleteSecret",
+        "secretsmanager:DescribeSecret",
+        "secretsmanager:GetSecretValue",
+        "secretsmanager:ListSecrets",
+        "secretsmanager:PutSecretValue",
+        "secretsmanager:RestoreSecret",
+        "secretsmanager:TagResource",
+        "secretsmanager:UntagResource",
+        "secretsmanager:UpdateSecret",
+    ];
     const IDS: Option<Ids> = Some(Ids {
         // AWS adds six characters.
         of: |given| match given {

@@ -104,6 +104,19 @@ const NAME: Naming = Naming {
 impl CustomResource for StateMachine {
     const TOKEN: &'static str = "dbt-aws:sfn:StateMachine";
     const DOC: &'static str = "A workflow: states and the ways between them.\n\nImport with the name or the ARN. Deleting the state machine stops the executions that still run.\n\nSee [state machines](https://docs.aws.amazon.com/step-functions/latest/dg/concepts-statemachines.html).";
+    const ACTIONS: &'static [&'static str] = &[
+        "iam:PassRole",
+        "states:CreateStateMachine",
+        "states:DeleteStateMachine",
+        "states:DescribeStateMachine",
+        "states:ListExecutions",
+        "states:ListStateMachines",
+        "states:ListTagsForResource",
+        "states:StopExecution",
+        "states:TagResource",
+        "states:UntagResource",
+        "states:UpdateStateMachine",
+    ];
     const IDS: Option<Ids> = Some(Ids::name("nightly", "states", "stateMachine:"));
     const NAMING: Option<Naming> = Some(NAME);
     type Inputs = StateMachineInputs;

@@ -83,6 +83,17 @@ fn name(name: &str) -> Result<(), String> {
 impl CustomResource for Queue {
     const TOKEN: &'static str = "dbt-aws:sqs:Queue";
     const DOC: &'static str = "A standard queue.\n\nImport with the URL, the name or the ARN. See [Amazon SQS queues](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues.html).";
+    const ACTIONS: &'static [&'static str] = &[
+        "sqs:CreateQueue",
+        "sqs:DeleteQueue",
+        "sqs:GetQueueAttributes",
+        "sqs:GetQueueUrl",
+        "sqs:ListQueueTags",
+        "sqs:ListQueues",
+        "sqs:SetQueueAttributes",
+        "sqs:TagQueue",
+        "sqs:UntagQueue",
+    ];
     const IDS: Option<Ids> = Some(Ids {
         // A FIFO queue is named to be refused for what it is.
         form: Form::Other(|id| is_url(id) || NAME.check(id.trim_end_matches(FIFO)).is_ok()),
