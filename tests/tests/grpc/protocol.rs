@@ -91,8 +91,8 @@ fn refusal(code: &str) -> &'static str {
 /// Nobody is asked before something must be made, and then once, with an error that says what to do.
 #[tokio::test]
 async fn credentials_that_are_missing_expired_or_wrong() {
-    let advice = "; give valid credentials, for example with `aws sso login`, AWS_PROFILE, or `pulumi config set \
-                  dbt-aws:profile`";
+    let advice = "; give valid credentials, for example with `aws sso login`, AWS_PROFILE, or the provider's \
+                  `profile`";
     let keys = [
         ("AWS_ACCESS_KEY_ID", "test"),
         ("AWS_SECRET_ACCESS_KEY", "test"),
