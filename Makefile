@@ -14,11 +14,15 @@ step-of-many = env -u MAKEFLAGS -u MFLAGS tools/step
 ## test: everything that can be checked on this machine
 # A fresh clone is built once, and gains nothing from what a next build could use.
 test: export CARGO_INCREMENTAL ?= 0
+test: export DBT_AWS_CALLS := $(CARGO_TARGET_DIR)/calls
 test: lint
+	rm -rf "$$DBT_AWS_CALLS"
+	mkdir -p "$$DBT_AWS_CALLS"
 	$(step) "the provider and all tests built" tools/provider
 	@echo "all suites, four at a time: each prints what it did when it ends"
 	$(MAKE) --no-print-directory --jobs=4 --output-sync=target test-runner test-interruptions test-demo test-examples test-unit \
 		test-local-aws test-blocks test-engine-client test-machine
+	$(step) "the IAM actions that are declared and called" python3 tests/src/declared.py
 
 test-unit:
 	python=$$(tools/venv crates/framework/tests/requirements.txt); \

@@ -3,14 +3,11 @@ import json
 import re
 from fnmatch import fnmatchcase
 
-from declared import ACTIONS, PAGE
+from declared import PAGE
 from stack import REGION, Wrong
 
 # The most characters that a managed policy has, without white space.
 LONGEST = 6144
-# What the life of the components does not show: the kinds, the actions, why.
-UNSEEN = [
-]
 # What the roles of projects may do only with some inputs, which the page names beside the boundary.
 OF_INPUTS = {"kms:Decrypt", "kms:GenerateDataKey", "ssm:GetParameters"}
 
@@ -69,11 +66,3 @@ def bounded():
     made = set(re.findall(r'"([a-z0-9]+:[A-Z][A-Za-z]+)"', source)) - keys
     if missing := made - allowed - OF_INPUTS:
         raise Wrong(f"the boundary in docs/permissions.md lacks {sorted(missing)}")
-
-
-def idle(needed):
-    """What is declared though no call of a life of all components needs it."""
-    for kind, actions in ACTIONS.items():
-        known = {action for kinds, unseen, _ in UNSEEN if re.fullmatch(kinds, kind) for action in unseen.split()}
-        if idle := actions - {action for of, action in needed if of == kind} - known:
-            yield f"{kind} declares {sorted(idle)} and calls nothing that needs them"

@@ -37,6 +37,7 @@ from werkzeug.test import run_wsgi_app
 import enforced  # noqa: F401 changes moto
 import in_use  # noqa: F401 changes moto
 from checked import Checked
+from declared import record
 
 
 # moto finds these out anew for each request.
@@ -283,12 +284,12 @@ class Orderly:
 def start():
     """Starts moto and returns its address."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    app = Checked(Orderly(DomainDispatcherApplication(create_backend_app)))
-    server = make_server("127.0.0.1", 0, app, threaded=True)
+    server = make_server("127.0.0.1", 0, checked, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return f"http://127.0.0.1:{server.port}"
 
 
+checked = Checked(Orderly(DomainDispatcherApplication(create_backend_app)))
 url = os.environ.get("DBT_AWS_TEST_ENDPOINT") or start()
 print(url, flush=True)
 
@@ -317,4 +318,5 @@ for line in sys.stdin:
     except Exception as error:  # a wrong request must not end the server
         answer = {"broken": repr(error)}
     print(json.dumps(answer, default=str), flush=True)
+record(checked.needed)
 os._exit(0)

@@ -83,12 +83,12 @@ class Checked:
             with self.lock:
                 self.refused.append(str(wrong))
             return str(wrong)
-        with self.lock:
-            self.needed.add((kind, needed))
+        if kind:
+            with self.lock:
+                self.needed.add((kind, needed))
         return None
 
     def report(self):
         """What was checked, what was refused, and the documents."""
         with self.lock:
-            return {"operations": self.operations, "refused": self.refused, "documents": sorted(self.documents),
-                    "needed": sorted(each for each in self.needed if each[0])}
+            return {"operations": self.operations, "refused": self.refused, "documents": sorted(self.documents)}
