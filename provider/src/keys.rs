@@ -6,7 +6,7 @@ use pulumi_aws_framework::formats::{arn, is_arn};
 pub(crate) fn key(text: &str) -> Result<(), String> {
     match text.starts_with("alias/") || is_arn(text, "kms", "alias/") {
         true => Err(format!(
-            "{text:?} is an alias; give the ARN of the key that it stands for"
+            "{text:?} is an alias; give the ARN of the key that the alias refers to"
         )),
         false => arn("kms", "key/")(text),
     }

@@ -89,7 +89,7 @@ def trouble(error, version):
         return str(error), "dbt-error"
     if any(kind.__module__.split(".")[0].startswith("dbt") for kind in type(error).__mro__):
         return str(error), "dbt-error"
-    return f"dbt {version} ended with an error that is none of its own: {last_line(error)}", "internal"
+    return f"dbt {version} failed with an unexpected exception: {last_line(error)}", "internal"
 
 
 def last_line(error):

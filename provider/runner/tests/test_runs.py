@@ -340,7 +340,7 @@ def test_a_dbt_that_breaks_is_said_so(run):
     result = run({**OK, "dbt_project.yml": PROJECT.replace("{shop: {", "{shop: {off: {+enabled: false}, ")})
     assert result.code == 70
     assert result.outcome["class"] == "internal"
-    assert f"dbt {version('dbt-core')} ended with an error that is none of its own: AttributeError: 'bool'" in result.outcome["message"]
+    assert f"dbt {version('dbt-core')} failed with an unexpected exception: AttributeError: 'bool'" in result.outcome["message"]
 
 
 def test_an_image_without_dbt_is_said_so(run, tmp_path):

@@ -76,7 +76,7 @@ def test_a_long_command_does_not_hide_why_it_failed():
 @pytest.mark.parametrize("command, kind, exit_code", [("build", "internal", 70), ("deps", "dbt-error", 2)])
 def test_an_error_that_is_none_of_dbts_own(command, kind, exit_code):
     error, found = dbt_results.trouble(OSError(30, "Read-only", "m.sql"), "1.11.16")
-    assert error == "dbt 1.11.16 ended with an error that is none of its own: OSError: [Errno 30] Read-only: 'm.sql'"
+    assert error == "dbt 1.11.16 failed with an unexpected exception: OSError: [Errno 30] Read-only: 'm.sql'"
     end = ended([command], error, found)
     assert (end.kind, end.exit_code) == (kind, exit_code)
 

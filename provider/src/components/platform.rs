@@ -56,10 +56,10 @@ pub struct DbtPlatformInputs {
     /// 1827, 2192, 2557, 2922, 3288 or 3653. Default: 30.
     #[prop(default = 30)]
     pub log_retention_days: i32,
-    /// The ARN of a managed policy that bounds every role that is made here and in projects.
+    /// The ARN of a managed policy: the permissions boundary of every role of the platform and its projects.
     #[prop(check = formats::arn("iam", "policy/"))]
     pub permissions_boundary_arn: Option<String>,
-    /// Tags for everything, also what projects on the platform make: runs' tasks above all.
+    /// Tags for the platform and all its projects, including the tasks of runs.
     pub tags: Option<Tags>,
 }
 
@@ -91,7 +91,7 @@ pub struct PlatformArtifacts {
     pub kms_key_arn: Option<String>,
 }
 
-/// What a platform answers.
+/// The outputs of a platform.
 #[derive(Clone, Debug, Props)]
 pub struct DbtPlatformOutputs {
     /// All that a project needs of the platform: pass it as `platform`. Do not make the platform the `parent` of that

@@ -49,11 +49,11 @@ words! {
     }
 }
 
-/// What a project is made from.
+/// The inputs of a project.
 #[derive(Clone, Debug, Props)]
 pub struct DbtProjectInputs {
-    /// The platform that it runs on: the `handle` of a `DbtPlatform`, in TypeScript and Go not
-    /// that of the project's `parent`.
+    /// The `handle` of the `DbtPlatform` to run on. In TypeScript and Go that platform must not be the project's
+    /// `parent`.
     pub platform: Handle<PlatformHandle>,
     /// The directory that holds `dbt_project.yml`, relative to the program's. The provider packs it into an image and
     /// needs no Docker, with the directories and local packages beside it that the project names. What `.dockerignore`
@@ -109,7 +109,7 @@ pub struct DbtProjectInputs {
     /// fails. Default: 60.
     #[prop(default = 60, check = checks::timeout)]
     pub timeout_minutes: i64,
-    /// Whether a run fails in which a command that selects nodes selected none. Default: `false`, which warns.
+    /// Whether a run fails when a command selects no nodes. Default: `false`, which only warns.
     #[prop(default = false)]
     pub fail_if_nothing_selected: bool,
     /// What the input of an execution may change of a run. With `commands` and `none`, a schedule's values are read from
@@ -118,8 +118,8 @@ pub struct DbtProjectInputs {
     pub overrides: ProjectOverrides,
     /// What else dbt may do in AWS, besides keeping its artifacts.
     pub policy_statements: Option<Vec<PolicyStatement>>,
-    /// Tags, on everything of this project that can carry them, its tasks too. They come on top of the platform's, and
-    /// go before those whose keys differ in case at most.
+    /// Tags for everything in this project, including its tasks. They are added to the platform's and override those with
+    /// the same key, whatever its case.
     pub tags: Option<Tags>,
 }
 
@@ -165,7 +165,7 @@ pub struct DbtProjectProfile {
     pub settings: Option<Json>,
 }
 
-/// What a project answers.
+/// The outputs of a project.
 #[derive(Clone, Debug, Props)]
 pub struct DbtProjectOutputs {
     /// What a `DbtSchedule` takes as `project`. Do not make the project the `parent` of that schedule: a program in
@@ -179,7 +179,7 @@ pub struct DbtProjectOutputs {
     pub task_definition_arn: String,
     /// The ARN of the state machine: one execution is one run.
     pub state_machine_arn: String,
-    /// The ARN of the role that dbt has in AWS.
+    /// The ARN of the IAM role that dbt uses: the task role.
     pub task_role_arn: String,
     /// Where runs leave their artifacts: `s3://BUCKET/PROJECT/TARGET`.
     pub artifacts_uri: String,

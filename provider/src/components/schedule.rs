@@ -36,11 +36,10 @@ use serde_json::{Map, json};
 #[derive(Debug)]
 pub struct DbtSchedule;
 
-/// What a schedule is made from.
+/// The inputs of a schedule.
 #[derive(Clone, Debug, Props)]
 pub struct DbtScheduleInputs {
-    /// The project that it runs: the `handle` of a `DbtProject`, in TypeScript and Go not that of the
-    /// schedule's `parent`.
+    /// The `handle` of the `DbtProject` to run. In TypeScript and Go that project must not be the schedule's `parent`.
     pub project: Handle<ProjectHandle>,
     /// When: six fields, minutes, hours, day of month, month, day of week, year, such as `30 6 * * ? *`. One of
     /// the two days is `?`. Give exactly one of `cron`, `rate` and `at`.
@@ -72,7 +71,7 @@ pub struct DbtScheduleInputs {
     /// Memory of these runs, in MiB. Default: the project's.
     #[prop(given)]
     pub memory: Option<i32>,
-    /// Whether it runs. Default: `true`.
+    /// Whether the schedule is enabled. Default: `true`.
     #[prop(default = true)]
     pub enabled: bool,
     /// Before this time it does not run, as RFC 3339 text such as `2026-01-31T00:00:00Z`.
@@ -94,12 +93,12 @@ pub struct DbtScheduleDelivery {
     /// For how many minutes: 1 to 1440. Default: 60.
     #[prop(default = 60, check = (|minutes: &i32| between(*minutes, 1, 1440)))]
     pub maximum_age_minutes: i32,
-    /// How often it is tried again: 0 to 185. Default: 10.
+    /// How many retries: 0 to 185. Default: 10.
     #[prop(default = 10, check = (|attempts: &i32| between(*attempts, 0, 185)))]
     pub maximum_retry_attempts: i32,
 }
 
-/// What a schedule answers.
+/// The outputs of a schedule.
 #[derive(Clone, Debug, Props)]
 pub struct DbtScheduleOutputs {
     /// The ARN of the schedule.

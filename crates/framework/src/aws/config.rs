@@ -273,7 +273,9 @@ impl Configuration {
                 let all = services.join(", ");
                 check.fail(
                     "endpoints",
-                    format!("{service:?} is not a service here; there are {all}"),
+                    format!(
+                        "{service:?} is not a service of this provider; the services are {all}"
+                    ),
                 );
             }
         }

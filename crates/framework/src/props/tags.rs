@@ -84,7 +84,11 @@ pub fn failures(
         } else {
             ""
         };
-        let reason = format!("has {} tags{beside}, at most {} fit", all.len(), FREE);
+        let reason = format!(
+            "has {} tags{beside}; at most {} are allowed",
+            all.len(),
+            FREE
+        );
         let path = path.to_owned();
         found.push(Failure { path, reason });
     }
@@ -191,13 +195,15 @@ mod tests {
             Rules::Other,
             &many(0, 40),
             &many(30, 49),
-            &expect![["tags: has 49 tags with the provider's default tags, at most 48 fit"]],
+            &expect![[
+                "tags: has 49 tags with the provider's default tags; at most 48 are allowed"
+            ]],
         );
         check(
             Rules::Other,
             &many(0, 49),
             &json!(null),
-            &expect![["tags: has 49 tags, at most 48 fit"]],
+            &expect![["tags: has 49 tags; at most 48 are allowed"]],
         );
     }
 }

@@ -44,7 +44,7 @@ impl Reading {
             let unknown = format!("{} of {PROJECT} is a template", install.key);
             self.unknown.get_or_insert(unknown);
             if !packages.is_empty() {
-                self.notes.push(format!("packages-install-path is {:?}, a template that only dbt can read: whether the packages are installed was not looked at", install.path));
+                self.notes.push(format!("packages-install-path is {:?}, a template that only dbt can read: the preview did not check that the packages are installed", install.path));
             }
             return Ok(vec![]);
         }
@@ -113,7 +113,7 @@ impl Reading {
             }
             if is_too_much(real) {
                 let reason = format!(
-                    "it is a symbolic link to all of {}; give the package a directory of its own",
+                    "it is a symbolic link to all of {}; put the package in a separate directory",
                     real.display()
                 );
                 return Err(unpackable(link, reason));

@@ -409,7 +409,7 @@ fn packages_are_where_the_project_says() {
     let project = repository(&[packages, ("dbt/dbt_project.yml", &template)]);
     let notes = read(&project).unwrap().notes;
     assert!(
-        notes[0].ends_with("whether the packages are installed was not looked at"),
+        notes[0].ends_with("the preview did not check that the packages are installed"),
         "{notes:?}"
     );
     let elsewhere = tempfile::tempdir().unwrap();

@@ -362,18 +362,18 @@ fn wrong_inputs() {
         }),
         expect![[r#"
             artifacts.bucket: ':' cannot be in a bucket's name; use lower-case letters, digits, dots and hyphens
-            artifacts.kmsKeyArn: "arn:aws:kms:eu-west-1:123456789012:alias/a" is an alias; give the ARN of the key that it stands for
+            artifacts.kmsKeyArn: "arn:aws:kms:eu-west-1:123456789012:alias/a" is an alias; give the ARN of the key that the alias refers to
             cluster.existingArn: "arn:aws:ecs:eu-west-1:123456789012:service/c" is not an ARN such as arn:aws:ecs:eu-west-1:111122223333:cluster/...
             network.existing.securityGroupIds: "s" is not an id such as sg-0123456789abcdef0
             network.existing.taskSubnetIds: "sg-1" is not an id such as subnet-0123456789abcdef0
             network.existing.vpcId: "v" is not an id such as vpc-0123456789abcdef0
             permissionsBoundaryArn: "boundary" is not an ARN such as arn:aws:iam::111122223333:policy/...
-            warehouse.postgres.kmsKeyArn: "arn:aws:kms:eu-west-1:123456789012:alias/a" is an alias; give the ARN of the key that it stands for"#]],
+            warehouse.postgres.kmsKeyArn: "arn:aws:kms:eu-west-1:123456789012:alias/a" is an alias; give the ARN of the key that the alias refers to"#]],
     );
     check(
         json!({ "warehouse": { "external": { "adapter": "a", "settings": [], "secretKmsKeyArn": alias, "securityGroupId": "s" } } }),
         expect![[r#"
-            warehouse.external.secretKmsKeyArn: "arn:aws:kms:eu-west-1:123456789012:alias/a" is an alias; give the ARN of the key that it stands for
+            warehouse.external.secretKmsKeyArn: "arn:aws:kms:eu-west-1:123456789012:alias/a" is an alias; give the ARN of the key that the alias refers to
             warehouse.external.securityGroupId: "s" is not an id such as sg-0123456789abcdef0
             warehouse.external.settings: must be an object of the adapter's settings"#]],
     );

@@ -55,7 +55,7 @@ pub(super) fn check(check: &mut Check<'_>) {
     let count = merged(platform, own).len();
     if count > MOST {
         let reason = format!(
-            "has {count} tags{theirs}, at most {MOST} fit beside the one that tells the project's tasks"
+            "has {count} tags{theirs}, at most {MOST} are allowed, besides the one that marks the project's tasks"
         );
         check.fail(field, reason);
     }

@@ -361,7 +361,7 @@ fn wrong_inputs_are_refused_with_their_path() {
             json!(["arn:aws:kms:eu-west-1:111122223333:alias/dbt"]),
         ),
         &expect![[r#"
-            secretKmsKeyArns: "arn:aws:kms:eu-west-1:111122223333:alias/dbt" is an alias; give the ARN of the key that it stands for
+            secretKmsKeyArns: "arn:aws:kms:eu-west-1:111122223333:alias/dbt" is an alias; give the ARN of the key that the alias refers to
         "#]],
     );
     wrong(

@@ -201,7 +201,7 @@ impl CommandLine {
         if !choice.takes_value() {
             if let Some(value) = value {
                 return Err(format!(
-                    "has {spelled}={value}, and {spelled} takes no value; leave ={value} out"
+                    "has {spelled}={value}, and {spelled} takes no value; remove ={value}"
                 ));
             }
         } else {
@@ -438,7 +438,7 @@ mod tests {
             ),
             (
                 "run --full-refresh=true",
-                "has --full-refresh=true, and --full-refresh takes no value; leave =true out",
+                "has --full-refresh=true, and --full-refresh takes no value; remove =true",
             ),
             (
                 "run --threads four",

@@ -362,7 +362,7 @@ async fn default_tags_count_beside_a_resource_s_own() {
                 json!({"cidrBlock": "10.0.0.0/16", "tags": own})
             )
             .await,
-        ["tags: has 49 tags with the provider's default tags, at most 48 fit"]
+        ["tags: has 49 tags with the provider's default tags; at most 48 are allowed"]
     );
     let own = json!({"team": "x", "a,b": "R&D (EU)"});
     assert_eq!(
@@ -465,7 +465,7 @@ async fn wrong_configuration() {
         ),
         (
             json!({"region": "eu-west-1", "endpoints": {"ec3": "http://localhost"}}),
-            "endpoints: \"ec3\" is not a service here; there are ec2, ecr, ecs, iam, logs, rds, registry, s3, scheduler, \
+            "endpoints: \"ec3\" is not a service of this provider; the services are ec2, ecr, ecs, iam, logs, rds, registry, s3, scheduler, \
              secretsmanager, sfn, sqs, sts",
         ),
         (

@@ -118,7 +118,7 @@ async fn are_refused() {
         (
             "logs:LogGroup",
             json!({"kmsKeyArn": "arn:aws:kms:eu-west-1:123456789012:alias/mine"}),
-            "kmsKeyArn: \"arn:aws:kms:eu-west-1:123456789012:alias/mine\" is an alias; give the ARN of the key that it stands for",
+            "kmsKeyArn: \"arn:aws:kms:eu-west-1:123456789012:alias/mine\" is an alias; give the ARN of the key that the alias refers to",
         ),
         (
             "secretsmanager:Secret",
@@ -188,7 +188,7 @@ async fn are_refused() {
         (
             "rds:Instance",
             instance(json!({"kmsKeyArn": "alias/mine"})),
-            "kmsKeyArn: \"alias/mine\" is an alias; give the ARN of the key that it stands for",
+            "kmsKeyArn: \"alias/mine\" is an alias; give the ARN of the key that the alias refers to",
         ),
         (
             "rds:Instance",

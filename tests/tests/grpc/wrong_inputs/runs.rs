@@ -137,7 +137,7 @@ async fn are_refused() {
         (
             "ecr:Repository",
             json!({"kmsKeyArn": "arn:aws:kms:eu-west-1:123456789012:alias/mine"}),
-            "kmsKeyArn: \"arn:aws:kms:eu-west-1:123456789012:alias/mine\" is an alias; give the ARN of the key that it stands for",
+            "kmsKeyArn: \"arn:aws:kms:eu-west-1:123456789012:alias/mine\" is an alias; give the ARN of the key that the alias refers to",
         ),
         (
             "ecr:Repository",

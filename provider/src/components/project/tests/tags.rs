@@ -46,17 +46,17 @@ async fn tags_are_counted_with_the_platforms() {
         (
             json!({}),
             many(0, 48),
-            "tags: has 48 tags, at most 47 fit beside the one that tells the project's tasks",
+            "tags: has 48 tags, at most 47 are allowed, besides the one that marks the project's tasks",
         ),
         (
             many(0, 40),
             many(30, 50),
-            "tags: has 50 tags with the platform's, at most 47 fit beside the one that tells the project's tasks",
+            "tags: has 50 tags with the platform's, at most 47 are allowed, besides the one that marks the project's tasks",
         ),
         (
             many(0, 48),
             json!({}),
-            "platform: has 48 tags of the platform, at most 47 fit beside the one that tells the project's tasks",
+            "platform: has 48 tags of the platform, at most 47 are allowed, besides the one that marks the project's tasks",
         ),
     ] {
         let given = inputs(&with(&platform, &own));
