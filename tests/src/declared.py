@@ -32,7 +32,7 @@ UNSEEN = [
     ("rds:ParameterGroup", "rds:ResetDBParameterGroup", "moto does not have it"),
     ("ecs:Cluster", "ecs:StopTask", "moto has no task that keeps a cluster"),
     ("ecs:TaskDefinition", "ecs:TagResource ecs:UntagResource", "a change of tags alone needs them"),
-    ("ec2:Subnet", "ec2:DeleteVpcEndpoints", "moto has no endpoint that is in one subnet alone"),
+    ("ec2:(Subnet|Vpc)", "ec2:DeleteVpcEndpoints", "GuardDuty's endpoint goes with whichever of them finds it first"),
     ("DbtPlatform", "ec2:DescribeAvailabilityZones", "a platform in three zones or in some by name needs it"),
 ]
 KIND = re.compile(r"md/kind#dbt-aws\.(\S+)")
