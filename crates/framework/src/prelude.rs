@@ -9,7 +9,9 @@ pub use crate::{
     identity::Naming,
     output::Output,
     props::{Cidr, Failure, Json, Payload, Property, Props, Set, check::Check},
-    resource::{CheckScope, Created, CustomResource, Form, Given, Ids, State},
+    resource::{
+        CheckScope, Created, CustomResource, Form, Given, Ids, State, Tagged, Tagging, Untagged,
+    },
     value::{Properties, Value},
     words,
 };

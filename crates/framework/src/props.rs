@@ -15,7 +15,10 @@ pub use json::{Json, Payload};
 pub use pulumi_aws_framework_derive::Props;
 pub use types::{Cidr, Enum, Set};
 
-use crate::value::{Properties, Value};
+use crate::{
+    context::Tags,
+    value::{Properties, Value},
+};
 
 /// The fields of one struct of properties.
 #[derive(Debug)]
@@ -197,6 +200,12 @@ pub trait Property: Clone + Send + Sync + Sized + 'static {
 pub trait Props: Property {
     /// The struct's table.
     fn table() -> &'static Table;
+    /// The tags, where it has a property `tags` of the type `Option<Tags>`.
+    fn tags(&self) -> Option<&Tags> {
+        None
+    }
+    /// Sets the tags, where it has such a property.
+    fn set_tags(&mut self, _tags: Option<Tags>) {}
 }
 
 /// What is wrong with a property.

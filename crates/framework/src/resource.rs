@@ -48,6 +48,8 @@ pub trait CustomResource: Send + Sync + Sized + 'static {
     type Inputs: Fields + Clone;
     /// What AWS adds.
     type Outputs: Fields;
+    /// How its tags are changed.
+    type Tagging: Tagging;
 
     /// Rules over several properties. Those of one property are in the table.
     fn check(_check: &mut Check<'_>) {}
@@ -82,7 +84,7 @@ pub trait CustomResource: Send + Sync + Sized + 'static {
         inputs: &Self::Inputs,
     ) -> impl Future<Output = Result<Created<Self>>> + Send;
 
-    /// Gives the object the settings of `new` that a create does not or that changed since `old`. Follows a create
+    /// Gives the object the settings of `new`, but its tags, that a create does not or that changed since `old`. Follows a create
     /// (without `old`) and is the update.
     fn apply(
         _cx: &Context,
@@ -106,7 +108,7 @@ pub trait CustomResource: Send + Sync + Sized + 'static {
         async { Ok(Some(id)) }
     }
 
-    /// The object as AWS has it, `None` when it is gone. `known` holds the inputs, but for an import; what AWS does
+    /// The object as AWS has it, with all its tags, `None` when it is gone. `known` holds the inputs, but for an import; what AWS does
     /// not tell is taken from there.
     fn read(
         cx: &Context,
@@ -132,6 +134,36 @@ pub trait CustomResource: Send + Sync + Sized + 'static {
         id: &str,
         state: &State<Self>,
     ) -> impl Future<Output = Result<()>> + Send;
+}
+
+/// How the tags of a service's objects are changed; written once a service.
+pub trait Tagging: Send + Sync + 'static {
+    /// Sets some tags of an object and removes others.
+    fn change(
+        cx: &Context,
+        object: Tagged<'_>,
+        set: Tags,
+        removed: Vec<String>,
+    ) -> impl Future<Output = Result<()>> + Send;
+}
+
+/// An object whose tags change.
+#[derive(Clone, Copy, Debug)]
+pub struct Tagged<'a> {
+    /// Its id.
+    pub id: &'a str,
+    /// The output `arn`, empty where there is none.
+    pub arn: &'a str,
+}
+
+/// What has no tags.
+#[derive(Debug)]
+pub struct Untagged;
+
+impl Tagging for Untagged {
+    async fn change(_: &Context, _: Tagged<'_>, _: Tags, _: Vec<String>) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// A resource as AWS has it.

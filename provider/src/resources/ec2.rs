@@ -1,22 +1,5 @@
 //! The network: a VPC and what is in it.
 
-/// `apply` of what has nothing to change but its tags.
-macro_rules! apply_tags {
-    ($inputs:ty) => {
-        async fn apply(
-            cx: &Context,
-            id: &str,
-            new: &$inputs,
-            old: Option<&State<Self>>,
-        ) -> Result<()> {
-            match old {
-                Some(old) => retag(cx, id, old.inputs.tags.as_ref(), new.tags.as_ref()).await,
-                None => Ok(()),
-            }
-        }
-    };
-}
-
 /// `left` of what EC2 lists by tags: the call, the list and the id in its answer, and what it is.
 macro_rules! left {
     ($describe:ident, $list:ident, $id:ident, $what:literal) => {
@@ -53,7 +36,7 @@ use pulumi_aws_framework::{
     context::{Context, Phase, Tags},
     error::{Error, Gone, Result},
     props::Cidr,
-    resource::{Created, CustomResource},
+    resource::{Created, CustomResource, Tagged, Tagging},
 };
 use std::{net::Ipv4Addr, sync::Arc};
 use tokio::sync::OnceCell;
@@ -66,40 +49,31 @@ pub(crate) fn tag_specification(kind: ResourceType, tags: Tags) -> TagSpecificat
         .build()
 }
 
-/// Brings the tags of an object from `old` to `new`.
-pub(crate) async fn retag(
-    cx: &Context,
-    id: &str,
-    old: Option<&Tags>,
-    new: Option<&Tags>,
-) -> Result<()> {
-    let (set, removed) = cx.tag_changes(old, new);
-    if !set.is_empty() {
-        let tags = Some(to_tags(set));
-        cx.aws
-            .ec2()
-            .create_tags()
-            .resources(id)
-            .set_tags(tags)
-            .send()
-            .await
-            .during(format!("tag {id}"))?;
+/// The tags of EC2's objects.
+#[derive(Debug)]
+pub struct Retag;
+
+impl Tagging for Retag {
+    async fn change(
+        cx: &Context,
+        object: Tagged<'_>,
+        set: Tags,
+        removed: Vec<String>,
+    ) -> Result<()> {
+        if !set.is_empty() {
+            let tags = cx.aws.ec2().create_tags().resources(object.id);
+            let tags = tags.set_tags(Some(to_tags(set))).send().await;
+            tags.during(format!("tag {}", object.id))?;
+        }
+        if !removed.is_empty() {
+            let key = |key| Tag::builder().key(key).build();
+            let keys = removed.into_iter().map(key).collect();
+            let tags = cx.aws.ec2().delete_tags().resources(object.id);
+            let tags = tags.set_tags(Some(keys)).send().await;
+            tags.during(format!("untag {}", object.id))?;
+        }
+        Ok(())
     }
-    if !removed.is_empty() {
-        let tags = removed
-            .into_iter()
-            .map(|key| Tag::builder().key(key).build())
-            .collect();
-        cx.aws
-            .ec2()
-            .delete_tags()
-            .resources(id)
-            .set_tags(Some(tags))
-            .send()
-            .await
-            .during(format!("untag {id}"))?;
-    }
-    Ok(())
 }
 
 /// The filter for the object that an interrupted create of this very resource and generation left.

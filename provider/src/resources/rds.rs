@@ -57,29 +57,13 @@ pub(crate) async fn explain_in_use(
     ))
 }
 
-/// Brings the tags of an object from `old` to `new`.
-pub(crate) async fn retag(
-    cx: &Context,
-    arn: &str,
-    old: Option<&Tags>,
-    new: Option<&Tags>,
-) -> Result<()> {
-    let (set, removed) = cx.tag_changes(old, new);
-    if !set.is_empty() {
-        add_tags(cx, arn, set).await?;
-    }
-    if !removed.is_empty() {
-        cx.aws
-            .rds()
-            .remove_tags_from_resource()
-            .resource_name(arn)
-            .set_tag_keys(Some(removed))
-            .send()
-            .await
-            .during(format!("untag {arn}"))?;
-    }
-    Ok(())
-}
+retag!(
+    rds,
+    add_tags_to_resource,
+    remove_tags_from_resource,
+    resource_name = arn,
+    to_tags
+);
 
 /// Puts tags on an object.
 pub(crate) async fn add_tags(cx: &Context, arn: &str, tags: Tags) -> Result<()> {

@@ -53,6 +53,39 @@ macro_rules! strict {
 }
 strict!(aws_sdk_ecr aws_sdk_iam aws_sdk_s3);
 
+/// `Retag`, how the tags of a service's objects change: its client, its two calls, what in them is the object and which of
+/// [`Tagged`](pulumi_aws_framework::resource::Tagged) that is, and the tags as the first call takes them.
+macro_rules! retag {
+    ($client:ident, $tag:ident, $untag:ident, $object:ident = $of:ident, $tags:expr) => {
+        #[doc(hidden)]
+        #[derive(Debug)]
+        pub struct Retag;
+
+        impl pulumi_aws_framework::resource::Tagging for Retag {
+            async fn change(
+                cx: &Context,
+                object: pulumi_aws_framework::resource::Tagged<'_>,
+                set: Tags,
+                removed: Vec<String>,
+            ) -> Result<()> {
+                let (aws, of) = (cx.aws.$client(), object.$of);
+                // In this order: a key that changes in case alone is one key to IAM.
+                if !removed.is_empty() {
+                    let untag = aws.$untag().$object(of).set_tag_keys(Some(removed));
+                    untag.send().await.during(format!("untag {of}"))?;
+                }
+                if !set.is_empty() {
+                    let tags: fn(Tags) -> _ = $tags;
+                    let tag = aws.$tag().$object(of).set_tags(Some(tags(set)));
+                    tag.send().await.during(format!("tag {of}"))?;
+                }
+                Ok(())
+            }
+        }
+    };
+}
+pub(crate) use retag;
+
 /// The names of what a service lists that were made with the seed.
 pub(crate) async fn named<T, E>(
     cx: &Context,

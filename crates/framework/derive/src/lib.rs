@@ -142,6 +142,18 @@ fn expand(input: &DeriveInput) -> syn::Result<TokenStream> {
             }
         }
     };
+    let tags = properties.iter().find(|p| is_tags(p));
+    let tags = tags.map(|p| {
+        let ident = p.ident;
+        quote! {
+            fn tags(&self) -> Option<&::pulumi_aws_framework::context::Tags> {
+                self.#ident.as_ref()
+            }
+            fn set_tags(&mut self, tags: Option<::pulumi_aws_framework::context::Tags>) {
+                self.#ident = tags;
+            }
+        }
+    });
     let default = (!any_plain).then(|| quote!(#[derive(Default)]));
     Ok(quote! {
         impl ::pulumi_aws_framework::props::Props for #name {
@@ -153,6 +165,7 @@ fn expand(input: &DeriveInput) -> syn::Result<TokenStream> {
                 });
                 &TABLE
             }
+            #tags
         }
 
         impl ::pulumi_aws_framework::props::Property for #name {
@@ -178,6 +191,15 @@ fn expand(input: &DeriveInput) -> syn::Result<TokenStream> {
 
         #lift
     })
+}
+
+/// Whether it is the object's tags.
+fn is_tags(p: &Property<'_>) -> bool {
+    let Type::Path(path) = p.inner else {
+        return false;
+    };
+    let is_type = path.path.segments.last().is_some_and(|s| s.ident == "Tags");
+    is_type && p.ident == "tags" && option_inner(p.ty).is_some()
 }
 
 fn row(p: &Property<'_>) -> TokenStream {

@@ -37,6 +37,7 @@ impl CustomResource for LogGroup {
     });
     type Inputs = LogGroupInputs;
     type Outputs = LogGroupOutputs;
+    type Tagging = Untagged;
 
     async fn create(cx: &Context, new: &LogGroupInputs) -> Result<Created<Self>> {
         let name = new.name.as_deref().unwrap_or_default();

@@ -37,6 +37,7 @@ impl CustomResource for Seed {
         "What tells the objects of one component from those of another with the same name.";
     type Inputs = SeedInputs;
     type Outputs = SeedOutputs;
+    type Tagging = Untagged;
 
     async fn create(cx: &Context, _inputs: &SeedInputs) -> Result<Created<Self>> {
         let id = random(10);

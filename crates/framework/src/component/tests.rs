@@ -19,6 +19,7 @@ impl<const ON: bool> CustomResource for Lamp<ON> {
     const DOC: &'static str = "A lamp.";
     type Inputs = LampInputs;
     type Outputs = LampOutputs;
+    type Tagging = crate::resource::Untagged;
 
     async fn create(_: &Context, _: &LampInputs) -> Result<Created<Self>> {
         Ok("lamp".into())

@@ -7,7 +7,7 @@ use super::{
     },
     import,
     secrets::{hoist_secrets, mark_secrets, veil},
-    settling::{expecting, make, object_of, read_in_time, read_settled, settle},
+    settling::{apply, expecting, make, object_of, read_in_time, read_settled, settle},
 };
 use crate::{
     aws::calls_of,
@@ -321,7 +321,7 @@ impl<R: CustomResource> DynamicResource for Erased<R> {
             };
             let result = async {
                 cx.retry("updating", Phase::Update, async || {
-                    let applied = R::apply(cx, id, &new, Some(&old)).await;
+                    let applied = apply::<R>(cx, id, &new, Some(&old)).await;
                     applied.map_err(|error| expecting::<R>(cx, &new, error))
                 })
                 .await?;

@@ -1,6 +1,6 @@
 //! How an object is made, or taken over, and read until AWS shows what was set.
 
-use super::{Created, CustomResource, State};
+use super::{Created, CustomResource, State, Tagged, Tagging};
 use crate::{
     aws::Class,
     context::{Context, Phase, Progress},
@@ -105,7 +105,7 @@ pub(super) async fn settle<R: CustomResource>(
         None => Phase::Settle,
     };
     cx.retry("configuring", phase, || {
-        R::apply(cx, &id, inputs, old.as_ref())
+        apply::<R>(cx, &id, inputs, old.as_ref())
     })
     .await?;
     let seen = R::ready(cx, &id).await?;
@@ -117,6 +117,31 @@ pub(super) async fn settle<R: CustomResource>(
         }),
         None => read_settled::<R>(cx, &id, inputs).await,
     }
+}
+
+/// Gives the object the settings of `new`, and its tags where a create has not set them.
+pub(super) async fn apply<R: CustomResource>(
+    cx: &Context,
+    id: &str,
+    new: &R::Inputs,
+    old: Option<&State<R>>,
+) -> Result<()> {
+    R::apply(cx, id, new, old).await?;
+    let taggable = R::Inputs::table().field("tags").is_some();
+    let Some(old) = old.filter(|_| taggable) else {
+        return Ok(());
+    };
+    let (set, removed) = cx.tag_changes(old.inputs.tags(), new.tags());
+    if set.is_empty() && removed.is_empty() {
+        return Ok(());
+    }
+    let outputs = encode(&old.outputs);
+    let arn = outputs.get("arn").and_then(Value::as_str);
+    let object = Tagged {
+        id,
+        arn: arn.unwrap_or_default(),
+    };
+    R::Tagging::change(cx, object, set, removed).await
 }
 
 /// Reads until AWS shows what was just set: some of its reads are behind its writes.
@@ -163,7 +188,13 @@ pub(super) async fn read_in_time<R: CustomResource>(
     known: Option<&R::Inputs>,
 ) -> Result<Option<State<R>>> {
     let read = cx.in_time("reading", Box::pin(R::read(cx, id, known)));
-    Ok(read.await.gone()?.flatten())
+    let mut read = read.await.gone()?.flatten();
+    if let Some(state) = &mut read {
+        let all = state.inputs.tags().cloned().unwrap_or_default();
+        let own = known.and_then(Props::tags);
+        state.inputs.set_tags(cx.user_tags(&all, own));
+    }
+    Ok(read)
 }
 
 /// An object that another resource of the stack has, because it was imported or renamed, is not taken over.

@@ -102,6 +102,7 @@ impl<const DATA: bool> CustomResource for Shelf<DATA> {
     });
     type Inputs = ShelfInputs;
     type Outputs = ShelfOutputs;
+    type Tagging = Untagged;
 
     async fn create(cx: &Context, inputs: &ShelfInputs) -> Result<Created<Self>> {
         cloud(cx, |c| c.firsts.push(cx.is_first()));

@@ -1,6 +1,6 @@
 //! `dbt-aws:ec2:ElasticIp`.
 
-use super::{marked, retag, seeded, tag_specification, without_sdk_retries};
+use super::{marked, seeded, tag_specification, without_sdk_retries};
 use crate::prelude::*;
 use aws_sdk_ec2::types::{DomainType, ResourceType};
 
@@ -41,6 +41,7 @@ impl CustomResource for ElasticIp {
     ));
     type Inputs = ElasticIpInputs;
     type Outputs = ElasticIpOutputs;
+    type Tagging = super::Retag;
 
     async fn create(cx: &Context, inputs: &ElasticIpInputs) -> Result<Created<Self>> {
         let what = format!("the elastic IP {}", cx.identity.name());
@@ -80,12 +81,10 @@ impl CustomResource for ElasticIp {
         Ok(Created::Known(id, outputs))
     }
 
-    apply_tags!(ElasticIpInputs);
-
     async fn read(
         cx: &Context,
         id: &str,
-        known: Option<&ElasticIpInputs>,
+        _known: Option<&ElasticIpInputs>,
     ) -> Result<Option<State<Self>>> {
         let found = cx
             .aws
@@ -97,10 +96,9 @@ impl CustomResource for ElasticIp {
             .during(format!("read {id}"))
             .gone()?;
         let address = found.as_ref().and_then(|f| f.addresses().first());
-        let own = known.and_then(|k| k.tags.as_ref());
         Ok(address.map(|address| State {
             inputs: ElasticIpInputs {
-                tags: cx.user_tags(&from_tags(address.tags()), own),
+                tags: Some(from_tags(address.tags())),
             },
             outputs: ElasticIpOutputs {
                 allocation_id: id.to_owned(),

@@ -1,6 +1,6 @@
 //! `dbt-aws:ec2:InternetGateway`.
 
-use super::{marked, retag, seeded, tag_specification, without_sdk_retries};
+use super::{marked, seeded, tag_specification, without_sdk_retries};
 use crate::prelude::*;
 use aws_sdk_ec2::types::{InternetGateway as Found, ResourceType};
 
@@ -46,6 +46,7 @@ impl CustomResource for InternetGateway {
     ));
     type Inputs = InternetGatewayInputs;
     type Outputs = InternetGatewayOutputs;
+    type Tagging = super::Retag;
 
     async fn create(cx: &Context, inputs: &InternetGatewayInputs) -> Result<Created<Self>> {
         let what = format!("the internet gateway {}", cx.identity.name());
@@ -98,16 +99,13 @@ impl CustomResource for InternetGateway {
         {
             attach(cx, id, vpc).await?;
         }
-        match old {
-            Some(old) => retag(cx, id, old.inputs.tags.as_ref(), new.tags.as_ref()).await,
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     async fn read(
         cx: &Context,
         id: &str,
-        known: Option<&InternetGatewayInputs>,
+        _known: Option<&InternetGatewayInputs>,
     ) -> Result<Option<State<Self>>> {
         let found = cx
             .aws
@@ -121,14 +119,13 @@ impl CustomResource for InternetGateway {
         let Some(gateway) = found.as_ref().and_then(|f| f.internet_gateways().first()) else {
             return Ok(None);
         };
-        let own = known.and_then(|k| k.tags.as_ref());
         Ok(Some(State {
             inputs: InternetGatewayInputs {
                 vpc_id: gateway
                     .attachments()
                     .first()
                     .and_then(|a| a.vpc_id().map(str::to_owned)),
-                tags: cx.user_tags(&from_tags(gateway.tags()), own),
+                tags: Some(from_tags(gateway.tags())),
             },
             outputs: outputs(cx, gateway),
         }))

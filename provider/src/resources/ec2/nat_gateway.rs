@@ -1,6 +1,6 @@
 //! `dbt-aws:ec2:NatGateway`.
 
-use super::{retag, tag_specification, with_token};
+use super::{tag_specification, with_token};
 use crate::prelude::*;
 use aws_sdk_ec2::types::{NatGateway as Found, NatGatewayState, ResourceType};
 
@@ -44,6 +44,7 @@ impl CustomResource for NatGateway {
     const EXCLUSIVE_SLOT: &'static [&'static str] = &["allocationId"];
     type Inputs = NatGatewayInputs;
     type Outputs = NatGatewayOutputs;
+    type Tagging = super::Retag;
 
     async fn create(cx: &Context, inputs: &NatGatewayInputs) -> Result<Created<Self>> {
         let what = format!("the NAT gateway {}", cx.identity.name());
@@ -68,8 +69,6 @@ impl CustomResource for NatGateway {
         };
         with_token(cx, &what, inputs, make, || interrupted(cx, &what)).await
     }
-
-    apply_tags!(NatGatewayInputs);
 
     async fn ready(cx: &Context, id: &str) -> Result<Option<NatGatewayOutputs>> {
         cx.wait(&format!("creating {id}"), || async {
@@ -110,12 +109,11 @@ impl CustomResource for NatGateway {
             importable(id, [("a private address alone", private)])?;
         }
         let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
-        let own = known.and_then(|k| k.tags.as_ref());
         Ok(Some(State {
             inputs: NatGatewayInputs {
                 allocation_id: text(address.and_then(|a| a.allocation_id())),
                 subnet_id: text(gateway.subnet_id()),
-                tags: cx.user_tags(&from_tags(gateway.tags()), own),
+                tags: Some(from_tags(gateway.tags())),
             },
             outputs: outputs(id, &gateway),
         }))

@@ -47,6 +47,7 @@ impl CustomResource for Route {
     });
     type Inputs = RouteInputs;
     type Outputs = RouteOutputs;
+    type Tagging = Untagged;
 
     fn check(check: &mut Check<'_>) {
         check.exactly_one(&["gatewayId", "natGatewayId"]);

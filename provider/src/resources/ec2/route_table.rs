@@ -1,6 +1,6 @@
 //! `dbt-aws:ec2:RouteTable`.
 
-use super::{retag, tag_specification, with_token};
+use super::{tag_specification, with_token};
 use crate::prelude::*;
 use aws_sdk_ec2::types::{ResourceType, RouteTable as Found};
 
@@ -40,6 +40,7 @@ impl CustomResource for RouteTable {
     const IDS: Option<Ids> = Some(Ids::number("rtb-0123456789abcdef0", "ec2", "route-table/"));
     type Inputs = RouteTableInputs;
     type Outputs = RouteTableOutputs;
+    type Tagging = super::Retag;
 
     async fn create(cx: &Context, inputs: &RouteTableInputs) -> Result<Created<Self>> {
         let what = format!("the route table {}", cx.identity.name());
@@ -65,21 +66,18 @@ impl CustomResource for RouteTable {
         with_token(cx, &what, inputs, make, || interrupted(cx, &what)).await
     }
 
-    apply_tags!(RouteTableInputs);
-
     async fn read(
         cx: &Context,
         id: &str,
-        known: Option<&RouteTableInputs>,
+        _known: Option<&RouteTableInputs>,
     ) -> Result<Option<State<Self>>> {
         let Some(table) = super::route_table(cx, id).await? else {
             return Ok(None);
         };
-        let own = known.and_then(|k| k.tags.as_ref());
         Ok(Some(State {
             inputs: RouteTableInputs {
                 vpc_id: table.vpc_id().unwrap_or_default().to_owned(),
-                tags: cx.user_tags(&from_tags(table.tags()), own),
+                tags: Some(from_tags(table.tags())),
             },
             outputs: outputs(cx, &table),
         }))

@@ -46,6 +46,7 @@ impl CustomResource for RouteTableAssociation {
     });
     type Inputs = RouteTableAssociationInputs;
     type Outputs = RouteTableAssociationOutputs;
+    type Tagging = Untagged;
 
     async fn create(cx: &Context, inputs: &RouteTableAssociationInputs) -> Result<Created<Self>> {
         let subnet = &inputs.subnet_id;

@@ -1,6 +1,6 @@
 //! `dbt-aws:ec2:SecurityGroup`.
 
-use super::{filter, refused, remove, retag, security_group_rule, seeded, tag_specification};
+use super::{filter, refused, remove, security_group_rule, seeded, tag_specification};
 use crate::{prelude::*, resources::rds::explain_in_use};
 use aws_sdk_ec2::types::{Filter, IpPermission, IpRange, Ipv6Range, ResourceType};
 use aws_sdk_rds::types::DbInstance;
@@ -73,6 +73,7 @@ impl CustomResource for SecurityGroup {
     const NAMING: Option<Naming> = Some(NAME);
     type Inputs = SecurityGroupInputs;
     type Outputs = SecurityGroupOutputs;
+    type Tagging = super::Retag;
 
     async fn create(cx: &Context, inputs: &SecurityGroupInputs) -> Result<Created<Self>> {
         let name = inputs.name.as_deref().unwrap_or_default();
@@ -133,12 +134,10 @@ impl CustomResource for SecurityGroup {
         Ok(adopted)
     }
 
-    apply_tags!(SecurityGroupInputs);
-
     async fn read(
         cx: &Context,
         id: &str,
-        known: Option<&SecurityGroupInputs>,
+        _known: Option<&SecurityGroupInputs>,
     ) -> Result<Option<State<Self>>> {
         let found = cx
             .aws
@@ -152,14 +151,13 @@ impl CustomResource for SecurityGroup {
         let Some(group) = found.as_ref().and_then(|f| f.security_groups().first()) else {
             return Ok(None);
         };
-        let own = known.and_then(|k| k.tags.as_ref());
         let account = group.owner_id().unwrap_or_default();
         Ok(Some(State {
             inputs: SecurityGroupInputs {
                 vpc_id: group.vpc_id().unwrap_or_default().to_owned(),
                 name: group.group_name().map(str::to_owned),
                 description: group.description().unwrap_or_default().to_owned(),
-                tags: cx.user_tags(&from_tags(group.tags()), own),
+                tags: Some(from_tags(group.tags())),
             },
             outputs: SecurityGroupOutputs {
                 security_group_id: id.to_owned(),

@@ -1,6 +1,6 @@
 //! `dbt-aws:ec2:SecurityGroupRule`.
 
-use super::{filter, retag, tag_specification};
+use super::{filter, tag_specification};
 use crate::prelude::*;
 use aws_sdk_ec2::types::{
     IpPermission, IpRange, PrefixListId, ResourceType, SecurityGroupRule as Found,
@@ -106,6 +106,7 @@ impl CustomResource for SecurityGroupRule {
     ));
     type Inputs = SecurityGroupRuleInputs;
     type Outputs = SecurityGroupRuleOutputs;
+    type Tagging = super::Retag;
 
     fn check(check: &mut Check<'_>) {
         check.exactly_one(&["cidrBlock", "sourceSecurityGroupId", "prefixListId"]);
@@ -228,7 +229,7 @@ impl CustomResource for SecurityGroupRule {
                 .await
                 .during(format!("change {id}"))?;
         }
-        retag(cx, id, old.inputs.tags.as_ref(), new.tags.as_ref()).await
+        Ok(())
     }
 
     async fn read(
@@ -262,7 +263,6 @@ impl CustomResource for SecurityGroupRule {
         })?;
         let port = |port: Option<i32>| port.filter(|_| protocol != Protocol::All);
         let block = rule.cidr_ipv4().map(Cidr::parse).transpose();
-        let own = known.and_then(|k| k.tags.as_ref());
         Ok(Some(State {
             inputs: SecurityGroupRuleInputs {
                 security_group_id: rule.group_id().unwrap_or_default().to_owned(),
@@ -277,7 +277,7 @@ impl CustomResource for SecurityGroupRule {
                     .description()
                     .filter(|d| !d.is_empty())
                     .map(str::to_owned),
-                tags: cx.user_tags(&from_tags(rule.tags()), own),
+                tags: Some(from_tags(rule.tags())),
             },
             outputs: SecurityGroupRuleOutputs {
                 security_group_rule_id: id.to_owned(),

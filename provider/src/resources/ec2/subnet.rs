@@ -1,7 +1,7 @@
 //! `dbt-aws:ec2:Subnet`.
 
 use super::Zone;
-use super::{filter, guardduty, refused, retag, sweep_nat_gateways, tag_specification};
+use super::{filter, guardduty, refused, sweep_nat_gateways, tag_specification};
 use crate::prelude::*;
 use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, Subnet as Found};
 
@@ -77,6 +77,7 @@ impl CustomResource for Subnet {
     const EXCLUSIVE_SLOT: &'static [&'static str] = &["vpcId"];
     type Inputs = SubnetInputs;
     type Outputs = SubnetOutputs;
+    type Tagging = super::Retag;
 
     fn check(check: &mut Check<'_>) {
         check.at_most_one(&["availabilityZone", "zoneIndex"]);
@@ -180,10 +181,7 @@ impl CustomResource for Subnet {
                 .await
                 .during(format!("set public addresses of {id}"))?;
         }
-        match old {
-            Some(old) => retag(cx, id, old.inputs.tags.as_ref(), new.tags.as_ref()).await,
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     async fn read(
@@ -213,10 +211,7 @@ impl CustomResource for Subnet {
                 zone_index: known.and_then(|k| k.zone_index),
                 excluded_zones: known.and_then(|k| k.excluded_zones.clone()),
                 map_public_ip_on_launch: subnet.map_public_ip_on_launch().unwrap_or(false),
-                tags: cx.user_tags(
-                    &from_tags(subnet.tags()),
-                    known.and_then(|k| k.tags.as_ref()),
-                ),
+                tags: Some(from_tags(subnet.tags())),
             },
             outputs: outputs(subnet),
         }))

@@ -1,8 +1,7 @@
 //! `dbt-aws:ec2:Vpc`.
 
 use super::{
-    filter, guardduty, marked, refused, retag, seeded, sweep, tag_specification,
-    without_sdk_retries,
+    filter, guardduty, marked, refused, seeded, sweep, tag_specification, without_sdk_retries,
 };
 use crate::prelude::*;
 use aws_sdk_ec2::types::{
@@ -69,6 +68,7 @@ impl CustomResource for Vpc {
     const IDS: Option<Ids> = Some(Ids::number("vpc-0123456789abcdef0", "ec2", "vpc/"));
     type Inputs = VpcInputs;
     type Outputs = VpcOutputs;
+    type Tagging = super::Retag;
 
     fn check(check: &mut Check<'_>) {
         if let (Some(true), Some(false)) = (
@@ -154,10 +154,7 @@ impl CustomResource for Vpc {
         {
             close(cx, id).await?;
         }
-        match old {
-            Some(old) => retag(cx, id, old.inputs.tags.as_ref(), new.tags.as_ref()).await,
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     async fn read(
@@ -190,7 +187,6 @@ impl CustomResource for Vpc {
             true => default_rules(cx, id).await?.is_none(),
             false => false,
         };
-        let own = known.and_then(|k| k.tags.as_ref());
         Ok(Some(State {
             inputs: VpcInputs {
                 cidr_block: Cidr::parse(vpc.cidr_block().unwrap_or_default())
@@ -204,7 +200,7 @@ impl CustomResource for Vpc {
                     .and_then(|v| v.value)
                     .unwrap_or(true),
                 close_default_security_group: closed,
-                tags: cx.user_tags(&from_tags(vpc.tags()), own),
+                tags: Some(from_tags(vpc.tags())),
             },
             outputs: outputs(cx, vpc),
         }))

@@ -1,6 +1,6 @@
 //! `dbt-aws:ec2:VpcEndpoint`.
 
-use super::{retag, tag_specification, with_token};
+use super::{tag_specification, with_token};
 use crate::{prelude::*, resources::iam::policy};
 use aws_sdk_ec2::types::{
     ResourceType, State as EndpointState, VpcEndpoint as Found, VpcEndpointType,
@@ -101,6 +101,7 @@ impl CustomResource for VpcEndpoint {
     ));
     type Inputs = VpcEndpointInputs;
     type Outputs = VpcEndpointOutputs;
+    type Tagging = super::Retag;
 
     fn fill_in(
         _scope: &CheckScope<'_>,
@@ -188,7 +189,7 @@ impl CustomResource for VpcEndpoint {
                 .await
                 .during(format!("change {id}"))?;
         }
-        retag(cx, id, old.inputs.tags.as_ref(), new.tags.as_ref()).await
+        Ok(())
     }
 
     async fn read(
@@ -219,7 +220,6 @@ impl CustomResource for VpcEndpoint {
             .policy_document()
             .and_then(|text| serde_json::from_str(text).ok())
             .filter(|policy| given(|k| k.policy.is_some()) || !allows_everything(policy));
-        let own = known.and_then(|k| k.tags.as_ref());
         Ok(Some(State {
             inputs: VpcEndpointInputs {
                 vpc_id: endpoint.vpc_id().unwrap_or_default().to_owned(),
@@ -228,7 +228,7 @@ impl CustomResource for VpcEndpoint {
                     .then_some(tables),
                 policy: policy
                     .map(|read| policy::like(read, known.and_then(|k| k.policy.as_ref()))),
-                tags: cx.user_tags(&from_tags(endpoint.tags()), own),
+                tags: Some(from_tags(endpoint.tags())),
             },
             outputs: outputs(cx, id, endpoint),
         }))

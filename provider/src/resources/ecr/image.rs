@@ -131,6 +131,7 @@ impl CustomResource for Image {
     const TIMEOUT: Duration = Duration::from_secs(30 * 60);
     type Inputs = ImageInputs;
     type Outputs = ImageOutputs;
+    type Tagging = Untagged;
 
     fn check(check: &mut Check<'_>) {
         if let Some(dbt) = check.get::<ImageDbt>("dbt") {

@@ -159,6 +159,7 @@ impl CustomResource for Repository {
     });
     type Inputs = RepositoryInputs;
     type Outputs = RepositoryOutputs;
+    type Tagging = Retag;
 
     async fn create(cx: &Context, inputs: &RepositoryInputs) -> Result<Created<Self>> {
         let name = inputs.name.clone().unwrap_or_default();
@@ -246,22 +247,6 @@ impl CustomResource for Repository {
                 .await
                 .during(&what)?;
         }
-        let (set, removed) = cx.tag_changes(old.inputs.tags.as_ref(), new.tags.as_ref());
-        let arn = &old.outputs.arn;
-        if !set.is_empty() {
-            let tag = ecr
-                .tag_resource()
-                .resource_arn(arn)
-                .set_tags(Some(to_tags(set)));
-            tag.send().await.during(format!("tag {arn}"))?;
-        }
-        if !removed.is_empty() {
-            let untag = ecr
-                .untag_resource()
-                .resource_arn(arn)
-                .set_tag_keys(Some(removed));
-            untag.send().await.during(format!("untag {arn}"))?;
-        }
         Ok(())
     }
 
@@ -329,7 +314,7 @@ impl CustomResource for Repository {
                     .and_then(|e| e.kms_key().map(str::to_owned)),
                 lifecycle_policy: policy.map(Json),
                 force_delete: known.is_some_and(|k| k.force_delete),
-                tags: cx.user_tags(&tags(cx, arn).await?, known.and_then(|k| k.tags.as_ref())),
+                tags: Some(tags(cx, arn).await?),
             },
             outputs: outputs(repository),
         }))
@@ -370,6 +355,14 @@ impl CustomResource for Repository {
         }
     }
 }
+
+retag!(
+    ecr,
+    tag_resource,
+    untag_resource,
+    resource_arn = arn,
+    to_tags
+);
 
 fn outputs(repository: &Found) -> RepositoryOutputs {
     let text = |text: Option<&str>| text.unwrap_or_default().to_owned();

@@ -1,6 +1,5 @@
 //! `dbt-aws:ecs:Cluster`.
 
-use super::retag;
 use crate::prelude::*;
 use aws_sdk_ecs::types::{Cluster as Described, ClusterField, ClusterSetting, ClusterSettingName};
 use futures::future::try_join_all;
@@ -67,6 +66,7 @@ impl CustomResource for Cluster {
     const NAMING: Option<Naming> = Some(super::NAME);
     type Inputs = ClusterInputs;
     type Outputs = ClusterOutputs;
+    type Tagging = super::Retag;
 
     async fn create(cx: &Context, inputs: &ClusterInputs) -> Result<Created<Self>> {
         let name = inputs.name.clone().unwrap_or_default();
@@ -125,13 +125,7 @@ impl CustomResource for Cluster {
                 .await
                 .during(&what)?;
         }
-        retag(
-            cx,
-            &old.outputs.arn,
-            old.inputs.tags.as_ref(),
-            new.tags.as_ref(),
-        )
-        .await
+        Ok(())
     }
 
     async fn ready(cx: &Context, id: &str) -> Result<Option<ClusterOutputs>> {
@@ -173,10 +167,7 @@ impl CustomResource for Cluster {
                 name: Some(id.to_owned()),
                 container_insights: insights.unwrap_or(ClusterContainerInsights::Disabled),
                 capacity_providers: (own.is_some() || !providers.is_empty()).then_some(providers),
-                tags: cx.user_tags(
-                    &from_tags(there.tags()),
-                    known.and_then(|k| k.tags.as_ref()),
-                ),
+                tags: Some(from_tags(there.tags())),
             },
             outputs: outputs(&there),
         }))

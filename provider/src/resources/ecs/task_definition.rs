@@ -2,7 +2,7 @@
 
 mod revisions;
 
-use super::{container, container::TaskDefinitionContainer, retag, size::check_size};
+use super::{Retag, container, container::TaskDefinitionContainer, size::check_size};
 use crate::prelude::*;
 use aws_sdk_ecs::{
     config::{Builder as Config, retry::RetryConfig},
@@ -147,6 +147,7 @@ impl CustomResource for TaskDefinition {
     });
     type Inputs = TaskDefinitionInputs;
     type Outputs = TaskDefinitionOutputs;
+    type Tagging = Untagged;
 
     fn check(check: &mut Check<'_>) {
         check_size(check, check.get("cpu"), check.get("memory"));
@@ -216,13 +217,10 @@ impl CustomResource for TaskDefinition {
             })
             .await?;
         } else {
-            retag(
-                cx,
-                &old.outputs.arn,
-                old.inputs.tags.as_ref(),
-                new.tags.as_ref(),
-            )
-            .await?;
+            // A new revision has its tags from the start.
+            let (set, removed) = cx.tag_changes(old.inputs.tags.as_ref(), new.tags.as_ref());
+            let arn = &old.outputs.arn;
+            Retag::change(cx, Tagged { id, arn }, set, removed).await?;
         }
         let revisions = list(cx, id, TaskDefinitionStatus::Active).await?;
         let mut ours = Vec::new();
@@ -285,10 +283,7 @@ impl CustomResource for TaskDefinition {
                 task_role_arn: text(definition.task_role_arn()),
                 runtime_platform: definition.runtime_platform().map(platform),
                 ephemeral_storage_gb: definition.ephemeral_storage().map(|s| s.size_in_gib()),
-                tags: cx.user_tags(
-                    &from_tags(there.tags()),
-                    known.and_then(|k| k.tags.as_ref()),
-                ),
+                tags: Some(from_tags(there.tags())),
             },
             outputs: outputs(definition),
         }))

@@ -1,9 +1,6 @@
 //! `dbt-aws:iam:Role`.
 
-use super::{
-    policy::{Policy, PolicyKind},
-    retag,
-};
+use super::policy::{Policy, PolicyKind};
 use crate::prelude::*;
 use aws_sdk_iam::types::Role as Found;
 use futures::future::try_join_all;
@@ -132,6 +129,7 @@ impl CustomResource for Role {
     const NAMING: Option<Naming> = Some(NAME);
     type Inputs = RoleInputs;
     type Outputs = RoleOutputs;
+    type Tagging = super::Retag;
 
     fn check(check: &mut Check<'_>) {
         if let Some(trust) = check.value("assumeRolePolicy").filter(|v| !v.is_unknown()) {
@@ -278,7 +276,7 @@ impl CustomResource for Role {
                     .and_then(|b| b.permissions_boundary_arn())
                     .map(str::to_owned),
                 max_session_duration: role.max_session_duration().unwrap_or(3600),
-                tags: cx.user_tags(&from_tags(role.tags()), known.and_then(|k| k.tags.as_ref())),
+                tags: Some(from_tags(role.tags())),
             },
             outputs: outputs(&role),
         }))
@@ -376,7 +374,7 @@ async fn settings(cx: &Context, id: &str, new: &RoleInputs, old: &RoleInputs) ->
             delete.send().await.during(&what).gone()?;
         }
     }
-    retag(cx, id, old.tags.as_ref(), new.tags.as_ref()).await
+    Ok(())
 }
 
 type Inline = BTreeMap<String, Policy>;

@@ -1,6 +1,7 @@
 //! `dbt-aws:logs:LogGroup`.
 
 use crate::{keys, prelude::*};
+use std::collections::HashMap;
 
 /// Where a program's log lines go.
 #[derive(Debug)]
@@ -84,6 +85,7 @@ impl CustomResource for LogGroup {
     const NAMING: Option<Naming> = Some(NAME);
     type Inputs = LogGroupInputs;
     type Outputs = LogGroupOutputs;
+    type Tagging = Retag;
 
     async fn create(cx: &Context, inputs: &LogGroupInputs) -> Result<Created<Self>> {
         let name = inputs.name.as_deref().unwrap_or_default();
@@ -146,30 +148,13 @@ impl CustomResource for LogGroup {
                 }
             }
         }
-        let (set, removed) = cx.tag_changes(old.inputs.tags.as_ref(), new.tags.as_ref());
-        if !set.is_empty() {
-            logs.tag_resource()
-                .resource_arn(&old.outputs.arn)
-                .set_tags(Some(set.into_iter().collect()))
-                .send()
-                .await
-                .during(format!("tag the log group {id}"))?;
-        }
-        if !removed.is_empty() {
-            logs.untag_resource()
-                .resource_arn(&old.outputs.arn)
-                .set_tag_keys(Some(removed))
-                .send()
-                .await
-                .during(format!("untag the log group {id}"))?;
-        }
         Ok(())
     }
 
     async fn read(
         cx: &Context,
         id: &str,
-        known: Option<&LogGroupInputs>,
+        _known: Option<&LogGroupInputs>,
     ) -> Result<Option<State<Self>>> {
         let arn = arn(cx, id).await?;
         // The first name with a prefix is the prefix itself.
@@ -191,7 +176,7 @@ impl CustomResource for LogGroup {
                 name: Some(id.to_owned()),
                 retention_days: group.retention_in_days(),
                 kms_key_arn: group.kms_key_id().map(str::to_owned),
-                tags: cx.user_tags(&tags?, known.and_then(|k| k.tags.as_ref())),
+                tags: Some(tags?),
             },
             outputs: LogGroupOutputs { arn },
         }))
@@ -222,6 +207,14 @@ impl CustomResource for LogGroup {
         Ok(())
     }
 }
+
+retag!(
+    logs,
+    tag_resource,
+    untag_resource,
+    resource_arn = arn,
+    HashMap::from_iter
+);
 
 async fn arn(cx: &Context, name: &str) -> Result<String> {
     let account = cx.account.caller().await?.account_id;

@@ -5,7 +5,7 @@ mod master;
 mod rules;
 mod waits;
 
-use super::{add_tags, retag};
+use super::{Retag, add_tags};
 use crate::{keys, prelude::*};
 use aws_sdk_rds::types::{DatabaseInsightsMode, DbInstance};
 use pulumi_aws_framework::props::{Enum as _, diff::differences};
@@ -197,6 +197,7 @@ impl CustomResource for Instance {
     const TIMEOUT: Duration = Duration::from_secs(60 * 60);
     type Inputs = InstanceInputs;
     type Outputs = InstanceOutputs;
+    type Tagging = Retag;
 
     fn check(check: &mut Check<'_>) {
         rules::check(check);
@@ -255,7 +256,13 @@ impl CustomResource for Instance {
             return Err(Error::failed(format!("the database {id} is gone")));
         };
         refuse_replacement(id, snapshot, new, &restored)?;
-        update(cx, id, new, &restored).await
+        update(cx, id, new, &restored).await?;
+        // Those of the snapshot go.
+        let all = restored.inputs.tags.unwrap_or_default();
+        let tags = cx.user_tags(&all, new.tags.as_ref());
+        let (set, removed) = cx.tag_changes(tags.as_ref(), new.tags.as_ref());
+        let arn = &restored.outputs.arn;
+        Retag::change(cx, Tagged { id, arn }, set, removed).await
     }
 
     async fn ready(cx: &Context, id: &str) -> Result<Option<InstanceOutputs>> {
@@ -292,7 +299,7 @@ impl CustomResource for Instance {
             ];
             importable(&format!("the database {id}"), parts)?;
         }
-        Ok(live.map(|instance| state(cx, id, &instance, known)))
+        Ok(live.map(|instance| state(id, &instance, known)))
     }
 
     async fn list_orphans(cx: &Context) -> Result<Vec<String>> {
@@ -332,8 +339,7 @@ async fn update(cx: &Context, id: &str, new: &InstanceInputs, old: &State<Instan
         calls::set_password(cx, id, password, new.apply_immediately).await?;
         add_tags(cx, &old.outputs.arn, master::tag(secret)).await?;
     }
-    let tags = (old.inputs.tags.as_ref(), new.tags.as_ref());
-    retag(cx, &old.outputs.arn, tags.0, tags.1).await
+    Ok(())
 }
 
 /// What a snapshot decides, and the inputs say otherwise.
@@ -356,12 +362,7 @@ fn refuse_replacement(
 }
 
 /// The instance in the words of the inputs. Where those leave AWS a choice, what AWS chose is what they say.
-fn state(
-    cx: &Context,
-    id: &str,
-    instance: &DbInstance,
-    known: Option<&InstanceInputs>,
-) -> State<Instance> {
+fn state(id: &str, instance: &DbInstance, known: Option<&InstanceInputs>) -> State<Instance> {
     // Only what the program gives can be taken away again; an import takes all.
     let mine = |own: fn(&InstanceInputs) -> bool| known.is_none_or(own);
     let actual = outputs(instance);
@@ -440,10 +441,7 @@ fn state(
             apply_immediately: known.is_none_or(|k| k.apply_immediately),
             skip_final_snapshot: known.is_some_and(|k| k.skip_final_snapshot),
             final_snapshot_identifier: known.and_then(|k| k.final_snapshot_identifier.clone()),
-            tags: cx.user_tags(
-                &master::without_tag(tags),
-                known.and_then(|k| k.tags.as_ref()),
-            ),
+            tags: Some(master::without_tag(tags)),
         },
         outputs: actual,
     }

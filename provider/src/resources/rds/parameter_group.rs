@@ -1,6 +1,6 @@
 //! `dbt-aws:rds:ParameterGroup`.
 
-use super::{arn, check_name, explain_in_use, retag, tags_of};
+use super::{arn, check_name, explain_in_use, tags_of};
 use crate::prelude::*;
 use aws_sdk_rds::types::{ApplyMethod, DbInstance, Parameter};
 use std::collections::BTreeSet;
@@ -81,6 +81,7 @@ impl CustomResource for ParameterGroup {
     });
     type Inputs = ParameterGroupInputs;
     type Outputs = ParameterGroupOutputs;
+    type Tagging = super::Retag;
 
     async fn create(cx: &Context, inputs: &ParameterGroupInputs) -> Result<Created<Self>> {
         let name = inputs.name.as_deref().unwrap_or_default();
@@ -170,9 +171,9 @@ impl CustomResource for ParameterGroup {
                 .await
                 .during(format!("reset parameters of {id}"))?;
         }
-        let Some(old) = old else {
+        if old.is_none() {
             return Ok(());
-        };
+        }
         let late: Vec<_> = set
             .iter()
             .map(|(k, _)| k.as_str())
@@ -185,8 +186,7 @@ impl CustomResource for ParameterGroup {
                 late.join(", ")
             ));
         }
-        let tags = (old.inputs.tags.as_ref(), new.tags.as_ref());
-        retag(cx, &old.outputs.arn, tags.0, tags.1).await
+        Ok(())
     }
 
     async fn read(
@@ -231,7 +231,7 @@ impl CustomResource for ParameterGroup {
                 family: text(group.db_parameter_group_family()),
                 description: text(group.description()),
                 parameters: values,
-                tags: cx.user_tags(&tags?, known.and_then(|k| k.tags.as_ref())),
+                tags: Some(tags?),
             },
             outputs: ParameterGroupOutputs { arn },
         }))

@@ -1,6 +1,6 @@
 //! `dbt-aws:rds:SubnetGroup`.
 
-use super::{arn, check_name, explain_in_use, retag, tags_of};
+use super::{arn, check_name, explain_in_use, tags_of};
 use crate::prelude::*;
 use aws_sdk_rds::types::{DbInstance, DbSubnetGroup};
 
@@ -73,6 +73,7 @@ impl CustomResource for SubnetGroup {
     });
     type Inputs = SubnetGroupInputs;
     type Outputs = SubnetGroupOutputs;
+    type Tagging = super::Retag;
 
     async fn create(cx: &Context, inputs: &SubnetGroupInputs) -> Result<Created<Self>> {
         let name = inputs.name.as_deref().unwrap_or_default();
@@ -121,8 +122,7 @@ impl CustomResource for SubnetGroup {
                 .await
                 .during(format!("update the DB subnet group {id}"))?;
         }
-        let tags = (old.inputs.tags.as_ref(), new.tags.as_ref());
-        retag(cx, &old.outputs.arn, tags.0, tags.1).await
+        Ok(())
     }
 
     async fn read(
@@ -163,7 +163,7 @@ impl CustomResource for SubnetGroup {
                 vpc_id: known
                     .and_then(|k| k.vpc_id.as_ref())
                     .map(|_| outputs(group).vpc_id),
-                tags: cx.user_tags(&tags?, known.and_then(|k| k.tags.as_ref())),
+                tags: Some(tags?),
             },
             outputs: outputs(group),
         }))

@@ -193,6 +193,7 @@ impl CustomResource for Bucket {
     });
     type Inputs = BucketInputs;
     type Outputs = BucketOutputs;
+    type Tagging = settings::Retag;
 
     fn check(check: &mut Check<'_>) {
         check.at_most_one(&["forceDestroy", "retainNonEmpty"]);

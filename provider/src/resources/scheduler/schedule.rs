@@ -138,6 +138,7 @@ impl CustomResource for Schedule {
     const NAMING: Option<Naming> = Some(NAME);
     type Inputs = ScheduleInputs;
     type Outputs = ScheduleOutputs;
+    type Tagging = Untagged;
 
     fn check(check: &mut Check<'_>) {
         let moment = |name| {

@@ -149,6 +149,7 @@ impl CustomResource for Secret {
     const NAMING: Option<Naming> = Some(NAME);
     type Inputs = SecretInputs;
     type Outputs = SecretOutputs;
+    type Tagging = Retag;
 
     fn check(check: &mut Check<'_>) {
         check.at_most_one(&["secretString", "generate"]);
@@ -256,21 +257,6 @@ impl CustomResource for Secret {
             let what = format!("set the value of the secret {id}");
             put.secret_string(value).send().await.during(what)?;
         }
-        let (set, removed) = cx.tag_changes(old.inputs.tags.as_ref(), new.tags.as_ref());
-        if !set.is_empty() {
-            let tag = secrets.tag_resource().secret_id(id);
-            let what = format!("tag the secret {id}");
-            tag.set_tags(Some(to_tags(set))).send().await.during(what)?;
-        }
-        if !removed.is_empty() {
-            let untag = secrets.untag_resource().secret_id(id);
-            let what = format!("untag the secret {id}");
-            untag
-                .set_tag_keys(Some(removed))
-                .send()
-                .await
-                .during(what)?;
-        }
         Ok(())
     }
 
@@ -323,10 +309,7 @@ impl CustomResource for Secret {
                 recovery_window_days: known.map_or(0, |k| k.recovery_window_days),
                 secret_string: value?,
                 generate: known.and_then(|k| k.generate.clone()),
-                tags: cx.user_tags(
-                    &from_tags(found.tags()),
-                    known.and_then(|k| k.tags.as_ref()),
-                ),
+                tags: Some(from_tags(found.tags())),
             },
             outputs: SecretOutputs {
                 arn: found.arn.clone().unwrap_or_default(),
@@ -374,6 +357,14 @@ impl CustomResource for Secret {
         cx.wait("deleting", gone).await
     }
 }
+
+retag!(
+    secretsmanager,
+    tag_resource,
+    untag_resource,
+    secret_id = id,
+    to_tags
+);
 
 /// A JSON object with a random password.
 fn generated(generate: &SecretGenerate) -> String {

@@ -121,6 +121,7 @@ impl CustomResource for StateMachine {
     const NAMING: Option<Naming> = Some(NAME);
     type Inputs = StateMachineInputs;
     type Outputs = StateMachineOutputs;
+    type Tagging = Retag;
 
     fn check(check: &mut Check<'_>) {
         check.exactly_one(&["definition", "dbtRun"]);
@@ -245,25 +246,6 @@ impl CustomResource for StateMachine {
             })
             .await?;
         }
-        let (set, removed) = cx.tag_changes(old.tags.as_ref(), new.tags.as_ref());
-        if !set.is_empty() {
-            let tag = cx
-                .aws
-                .sfn()
-                .tag_resource()
-                .resource_arn(id)
-                .set_tags(Some(to_tags(set)));
-            tag.send().await.during(format!("tag {id}"))?;
-        }
-        if !removed.is_empty() {
-            let untag = cx
-                .aws
-                .sfn()
-                .untag_resource()
-                .resource_arn(id)
-                .set_tag_keys(Some(removed));
-            untag.send().await.during(format!("untag {id}"))?;
-        }
         Ok(())
     }
 
@@ -297,7 +279,6 @@ impl CustomResource for StateMachine {
             run.definition_digest.as_deref() == Some(&definition::digest(&definition.0))
         };
         let dbt_run = dbt_run.filter(is_as_made);
-        let own = known.and_then(|k| k.tags.as_ref());
         Ok(Some(State {
             inputs: StateMachineInputs {
                 name: Some(machine.name().to_owned()),
@@ -308,7 +289,7 @@ impl CustomResource for StateMachine {
                     .unwrap_or(StateMachineType::Standard),
                 logging: from_logging(&machine, known),
                 tracing_enabled: machine.tracing_configuration().is_some_and(|t| t.enabled()),
-                tags: cx.user_tags(&tags?, own),
+                tags: Some(tags?),
             },
             outputs: StateMachineOutputs { arn: id.to_owned() },
         }))
@@ -349,6 +330,14 @@ impl CustomResource for StateMachine {
         .await
     }
 }
+
+retag!(
+    sfn,
+    tag_resource,
+    untag_resource,
+    resource_arn = id,
+    to_tags
+);
 
 impl StateMachineInputs {
     /// What the machine does.

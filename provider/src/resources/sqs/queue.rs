@@ -2,7 +2,7 @@
 
 use crate::{keys, prelude::*, resources::iam::policy};
 use aws_sdk_sqs::types::QueueAttributeName;
-use std::time::Instant;
+use std::{collections::HashMap, time::Instant};
 
 /// A standard queue.
 #[derive(Debug)]
@@ -102,6 +102,7 @@ impl CustomResource for Queue {
     const NAMING: Option<Naming> = Some(NAME);
     type Inputs = QueueInputs;
     type Outputs = QueueOutputs;
+    type Tagging = Retag;
 
     fn check(check: &mut Check<'_>) {
         check.at_most_one(&["kmsKeyArn", "sqsManagedSse"]);
@@ -203,27 +204,6 @@ impl CustomResource for Queue {
             };
             cx.wait("updating", shown).await?;
         }
-        let (set, removed) = cx.tag_changes(old.inputs.tags.as_ref(), new.tags.as_ref());
-        if !set.is_empty() {
-            cx.aws
-                .sqs()
-                .tag_queue()
-                .queue_url(id)
-                .set_tags(Some(set.into_iter().collect()))
-                .send()
-                .await
-                .during(format!("tag the queue {id}"))?;
-        }
-        if !removed.is_empty() {
-            cx.aws
-                .sqs()
-                .untag_queue()
-                .queue_url(id)
-                .set_tag_keys(Some(removed))
-                .send()
-                .await
-                .during(format!("untag the queue {id}"))?;
-        }
         Ok(())
     }
 
@@ -265,7 +245,7 @@ impl CustomResource for Queue {
                 policy: json(QueueAttributeName::Policy)
                     .map(|read| policy::like(read, known.and_then(|k| k.policy.as_ref()))),
                 redrive_policy: redrive.as_ref().and_then(from_redrive),
-                tags: cx.user_tags(&tags?, known.and_then(|k| k.tags.as_ref())),
+                tags: Some(tags?),
             },
             outputs: QueueOutputs {
                 arn,
@@ -292,6 +272,14 @@ impl CustomResource for Queue {
         Ok(())
     }
 }
+
+retag!(
+    sqs,
+    tag_queue,
+    untag_queue,
+    queue_url = id,
+    HashMap::from_iter
+);
 
 /// The attributes that the inputs stand for; what is off is empty.
 fn attributes(inputs: &QueueInputs) -> BTreeMap<QueueAttributeName, String> {

@@ -316,7 +316,7 @@ pub(super) async fn modify(
         .filter(|name| !["masterUserSecretArn", "tags"].contains(name))
         .collect();
     let shows = |instance: &DbInstance| {
-        let there = state(cx, id, instance, Some(new)).inputs;
+        let there = state(id, instance, Some(new)).inputs;
         let open = differences(&there, new);
         !open.iter().any(|change| asked.contains(&change.name))
     };

@@ -32,9 +32,8 @@ pub(super) async fn apply(
     if old.is_none_or(|o| o.public_access_block != new.public_access_block) {
         block(cx, bucket, &new.public_access_block).await?;
     }
-    match old {
-        None => tag(cx, bucket, new).await?,
-        Some(old) => retag(cx, bucket, old.tags.as_ref(), new.tags.as_ref()).await?,
+    if old.is_none() {
+        tag(cx, bucket, new).await?;
     }
     if new.tls_only != old.is_some_and(|o| o.tls_only) {
         require_tls(cx, bucket, new.tls_only, old.is_none()).await?;
@@ -72,16 +71,22 @@ pub(super) async fn tag(cx: &Context, bucket: &str, new: &BucketInputs) -> Resul
     put_tags(cx, bucket, cx.tags(new.tags.as_ref())).await
 }
 
-/// Brings the tags of a bucket from `old` to `new`. S3 sets all of them at once: those of others stay.
-async fn retag(cx: &Context, bucket: &str, old: Option<&Tags>, new: Option<&Tags>) -> Result<()> {
-    let (set, removed) = cx.tag_changes(old, new);
-    if set.is_empty() && removed.is_empty() {
-        return Ok(());
+/// S3 sets all tags of a bucket at once: those of others stay.
+#[derive(Debug)]
+pub struct Retag;
+
+impl pulumi_aws_framework::resource::Tagging for Retag {
+    async fn change(
+        cx: &Context,
+        bucket: Tagged<'_>,
+        set: Tags,
+        removed: Vec<String>,
+    ) -> Result<()> {
+        let mut tags = tags_of(cx, bucket.id).await?;
+        tags.retain(|key, _| !removed.contains(key));
+        tags.extend(set);
+        put_tags(cx, bucket.id, tags).await
     }
-    let mut tags = tags_of(cx, bucket).await?;
-    tags.retain(|key, _| !removed.contains(key));
-    tags.extend(set);
-    put_tags(cx, bucket, tags).await
 }
 
 /// Takes our marker off a bucket that is kept: it is nobody's from now on.
@@ -334,7 +339,7 @@ pub(super) async fn read(
         lifecycle_rules: in_force(rules, known),
         force_destroy: known.is_some_and(|k| k.force_destroy),
         retain_non_empty: known.is_some_and(|k| k.retain_non_empty),
-        tags: cx.user_tags(&tags, known.and_then(|k| k.tags.as_ref())),
+        tags: Some(tags),
     }))
 }
 
