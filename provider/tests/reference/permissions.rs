@@ -165,7 +165,7 @@ fn kinds(catalogue: &Catalogue) -> BTreeMap<String, Actions> {
     all.map(|(token, actions)| {
         let kind = token.trim_start_matches("dbt-aws:");
         let kind = kind.trim_start_matches("index:").to_owned();
-        (kind, actions.into_iter().copied().collect())
+        (kind, actions.iter().copied().collect())
     })
     .collect()
 }
