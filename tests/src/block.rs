@@ -136,7 +136,8 @@ impl Stack {
         life.replacements(&made, &inputs).await;
         life.import(&made, &inputs).await;
         life.deletion(&made).await;
-        for (index, change) in block.anew.iter().enumerate() {
+        let anew = block.anew.iter().filter(|_| shows::is_moto());
+        for (index, change) in anew.enumerate() {
             let urn = self.urn(block.token, &format!("anew-{index}"));
             Life { urn, ..life }.anew(change).await;
         }
