@@ -369,7 +369,7 @@ fn state(id: &str, instance: &DbInstance, known: Option<&InstanceInputs>) -> Sta
     let awaited;
     let instance = match known.is_some_and(|k| !k.apply_immediately) {
         true => {
-            awaited = with_pending(instance.clone());
+            awaited = waits::with_pending(instance.clone());
             &awaited
         }
         false => instance,
@@ -447,23 +447,6 @@ fn state(id: &str, instance: &DbInstance, known: Option<&InstanceInputs>) -> Sta
     }
 }
 
-/// The instance as it is after the next maintenance window.
-fn with_pending(mut instance: DbInstance) -> DbInstance {
-    let Some(pending) = instance.pending_modified_values.take() else {
-        return instance;
-    };
-    instance.db_instance_class = pending.db_instance_class.or(instance.db_instance_class);
-    instance.allocated_storage = pending.allocated_storage.or(instance.allocated_storage);
-    instance.storage_type = pending.storage_type.or(instance.storage_type);
-    instance.engine_version = pending.engine_version.or(instance.engine_version);
-    instance.multi_az = pending.multi_az.or(instance.multi_az);
-    let backups = pending.backup_retention_period;
-    instance.backup_retention_period = backups.or(instance.backup_retention_period);
-    let authority = pending.ca_certificate_identifier;
-    instance.ca_certificate_identifier = authority.or(instance.ca_certificate_identifier);
-    instance
-}
-
 fn outputs(instance: &DbInstance) -> InstanceOutputs {
     let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
     let endpoint = instance.endpoint();
@@ -475,28 +458,5 @@ fn outputs(instance: &DbInstance) -> InstanceOutputs {
         engine_version_actual: text(instance.engine_version()),
         allocated_storage_actual: instance.allocated_storage().unwrap_or_default(),
         availability_zone: text(instance.availability_zone()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use aws_sdk_rds::types::PendingModifiedValues;
-
-    #[test]
-    fn what_waits_for_the_window_counts() {
-        let pending = PendingModifiedValues::builder()
-            .db_instance_class("db.t4g.small")
-            .multi_az(true);
-        let instance = DbInstance::builder()
-            .db_instance_class("db.t4g.micro")
-            .engine_version("17.2")
-            .pending_modified_values(pending.build());
-        let after = with_pending(instance.build());
-        assert_eq!(after.db_instance_class(), Some("db.t4g.small"));
-        assert_eq!(
-            (after.multi_az(), after.engine_version()),
-            (Some(true), Some("17.2"))
-        );
     }
 }

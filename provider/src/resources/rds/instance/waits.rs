@@ -143,6 +143,23 @@ pub(super) async fn wait_until_gone(cx: &Context, id: &str) -> Result<()> {
     cx.wait("deleting the database", look).await
 }
 
+/// The instance as it is after the next maintenance window.
+pub(super) fn with_pending(mut instance: DbInstance) -> DbInstance {
+    let Some(pending) = instance.pending_modified_values.take() else {
+        return instance;
+    };
+    instance.db_instance_class = pending.db_instance_class.or(instance.db_instance_class);
+    instance.allocated_storage = pending.allocated_storage.or(instance.allocated_storage);
+    instance.storage_type = pending.storage_type.or(instance.storage_type);
+    instance.engine_version = pending.engine_version.or(instance.engine_version);
+    instance.multi_az = pending.multi_az.or(instance.multi_az);
+    let backups = pending.backup_retention_period;
+    instance.backup_retention_period = backups.or(instance.backup_retention_period);
+    let authority = pending.ca_certificate_identifier;
+    instance.ca_certificate_identifier = authority.or(instance.ca_certificate_identifier);
+    instance
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -188,5 +205,22 @@ mod tests {
         }
         let ends: [bool; 2] = [None, Some("storage-full")].map(|status| after(status, 20).is_err());
         assert!(ends == [true; 2] && after(Some("failed"), 0).is_err());
+    }
+
+    #[test]
+    fn what_waits_for_the_window_counts() {
+        let pending = PendingModifiedValues::builder()
+            .db_instance_class("db.t4g.small")
+            .multi_az(true);
+        let instance = DbInstance::builder()
+            .db_instance_class("db.t4g.micro")
+            .engine_version("17.2")
+            .pending_modified_values(pending.build());
+        let after = with_pending(instance.build());
+        assert_eq!(after.db_instance_class(), Some("db.t4g.small"));
+        assert_eq!(
+            (after.multi_az(), after.engine_version()),
+            (Some(true), Some("17.2"))
+        );
     }
 }
