@@ -102,7 +102,7 @@ impl<const DATA: bool> CustomResource for Shelf<DATA> {
     });
     type Inputs = ShelfInputs;
     type Outputs = ShelfOutputs;
-    type Tagging = Untagged;
+    type Tagging = ShelfTags;
 
     async fn create(cx: &Context, inputs: &ShelfInputs) -> Result<Created<Self>> {
         cloud(cx, |c| c.firsts.push(cx.is_first()));
@@ -173,6 +173,25 @@ impl<const DATA: bool> CustomResource for Shelf<DATA> {
     async fn delete(cx: &Context, id: &str, _: &State<Self>) -> Result<()> {
         failing(cx, "delete")?;
         cloud(cx, |c| c.shelves.remove(id));
+        Ok(())
+    }
+}
+
+struct ShelfTags;
+
+impl Tagging for ShelfTags {
+    async fn change(
+        cx: &Context,
+        object: Tagged<'_>,
+        set: Tags,
+        removed: Vec<String>,
+    ) -> Result<()> {
+        cloud(cx, |c| {
+            let (shelf, _) = c.shelves.get_mut(object.id).expect("is there");
+            let tags = shelf.tags.get_or_insert_default();
+            tags.retain(|key, _| !removed.contains(key));
+            tags.extend(set);
+        });
         Ok(())
     }
 }
@@ -288,6 +307,34 @@ async fn a_new_default_tag_changes_what_is_there() {
     cx.default_tags = Tags::from([("name".to_owned(), "x".to_owned())]);
     let keys: Vec<_> = cx.tags(None).into_keys().collect();
     assert_eq!(keys, ["acme:marker", "name"], "IAM's keys have no case");
+}
+
+#[tokio::test]
+async fn an_update_changes_the_tags_and_a_read_has_the_users_alone() {
+    let stack = Stack::new("tagging");
+    let given = |tags: serde_json::Value| json!({ "width": 3, "tags": tags });
+    let before = stack.check(
+        &Properties::new(),
+        given(json!({ "team": "data", "env": "dev" })),
+    );
+    let (id, made) = stack.create(&before).await.expect("creates");
+    let after = stack.check(&before, given(json!({ "team": "sales" })));
+    let mut cx = stack.context(&after);
+    cx.memory.tagged = Some(["team", "env"].map(str::to_owned).into());
+    let updated = stack
+        .shelf
+        .update(&cx, &id, before, made, after.clone())
+        .await
+        .expect("updates");
+    let tags = cloud(&cx, |c| c.shelves[&id].0.tags.clone().unwrap_or_default());
+    let keys: Vec<_> = tags.keys().map(String::as_str).collect();
+    assert_eq!(keys, ["Name", "acme:marker", "team"]);
+    let team = json!({ "team": "sales" });
+    assert_eq!(tags["team"], "sales");
+    assert_eq!(updated["tags"].to_json(), team);
+    let read = stack.shelf.read(&cx, &id, Some(after), updated).await;
+    let (_, inputs) = read.expect("reads").expect("is there");
+    assert_eq!(inputs["tags"].to_json(), team);
 }
 
 #[tokio::test]
