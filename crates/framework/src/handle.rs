@@ -9,7 +9,7 @@ use std::{fmt::Display, str::FromStr};
 
 /// What a component gives to others: a struct of properties, of which each is a text on the wire. An optional one is one
 /// that older components do not give.
-pub trait Handed: Fields {
+pub trait HandleFields: Fields {
     /// The token of the component, which answers it as `handle`.
     const COMPONENT: &'static str;
     /// What it has as `version`. A handle of another is refused.
@@ -20,7 +20,7 @@ pub trait Handed: Fields {
 #[derive(Clone, Debug)]
 pub struct Handle<T>(pub T);
 
-impl<T: Handed> Property for Handle<T> {
+impl<T: HandleFields> Property for Handle<T> {
     fn ty() -> Type {
         Type::Handle(HandleType {
             component: T::COMPONENT,
@@ -38,13 +38,13 @@ impl<T: Handed> Property for Handle<T> {
     }
 }
 
-impl<T: Handed> Props for Handle<T> {
+impl<T: HandleFields> Props for Handle<T> {
     fn table() -> &'static Table {
         T::table()
     }
 }
 
-impl<T: Handed> Fields for Handle<T> {
+impl<T: HandleFields> Fields for Handle<T> {
     type Fields = T::Fields;
 
     fn project(whole: &Output<Self>) -> T::Fields {
@@ -56,7 +56,7 @@ impl<T: Handed> Fields for Handle<T> {
     }
 }
 
-impl<T: Handed> Handle<T> {
+impl<T: HandleFields> Handle<T> {
     /// What a property of a component's inputs has of a handle, as far as it is known.
     #[must_use]
     pub fn given(inputs: &Properties, name: &str) -> T::Fields {

@@ -27,7 +27,7 @@ use std::time::Duration;
 
 /// One kind of AWS object. Unknowns, secrets, previews, diffs and retries are the framework's.
 pub trait CustomResource: Send + Sync + Sized + 'static {
-    /// The type token, such as `dbt-aws:ec2:Subnet`.
+    /// The type token, such as `acme:ec2:Subnet`.
     const TOKEN: &'static str;
     /// The description in the schema.
     const DOC: &'static str;
@@ -84,8 +84,8 @@ pub trait CustomResource: Send + Sync + Sized + 'static {
         inputs: &Self::Inputs,
     ) -> impl Future<Output = Result<Created<Self>>> + Send;
 
-    /// Gives the object the settings of `new`, but its tags, that a create does not or that changed since `old`. Follows a create
-    /// (without `old`) and is the update.
+    /// Gives the object those settings of `new` that a create does not give or that changed since `old`; tags are
+    /// [`Tagging`]'s. Follows a create (without `old`) and is the update.
     fn apply(
         _cx: &Context,
         _id: &str,
@@ -108,8 +108,8 @@ pub trait CustomResource: Send + Sync + Sized + 'static {
         async { Ok(Some(id)) }
     }
 
-    /// The object as AWS has it, with all its tags, `None` when it is gone. `known` holds the inputs, but for an import; what AWS does
-    /// not tell is taken from there.
+    /// The object as AWS has it, with all its tags, `None` when it is gone. `known` holds the inputs, but for an import;
+    /// what AWS does not tell is taken from there.
     fn read(
         cx: &Context,
         id: &str,

@@ -25,7 +25,7 @@ use crate::{
 use pulumi_aws_framework::{
     aws::Aws,
     component::{Component, Scope},
-    handle::{Handed, Joined},
+    handle::{HandleFields, Joined},
     output::{Fields, all, defaults},
 };
 

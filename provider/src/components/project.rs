@@ -29,7 +29,7 @@ use crate::{
 use pulumi_aws_framework::{
     aws::{Aws, console},
     component::{Component, Scope},
-    handle::{Digits, Handed},
+    handle::{Digits, HandleFields},
     output::{Fields, all},
 };
 

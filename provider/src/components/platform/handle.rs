@@ -4,7 +4,7 @@ use super::DbtPlatform;
 use crate::prelude::*;
 use pulumi_aws_framework::{
     component::Component,
-    handle::{Handed, Joined},
+    handle::{HandleFields, Joined},
     props::{Text, Type},
 };
 
@@ -73,7 +73,7 @@ pub struct PlatformHandle {
     pub tags: Option<TagsText>,
 }
 
-impl Handed for PlatformHandle {
+impl HandleFields for PlatformHandle {
     const COMPONENT: &'static str = DbtPlatform::TOKEN;
     const VERSION: &'static str = "1";
 }

@@ -4,7 +4,7 @@ use super::DbtProject;
 use crate::prelude::*;
 use pulumi_aws_framework::{
     component::Component,
-    handle::{Digits, Handed, Joined},
+    handle::{Digits, HandleFields, Joined},
 };
 
 /// What a project gives to its schedules. What it does not tell of a run is not judged.
@@ -46,7 +46,7 @@ pub struct ProjectHandle {
     pub failing_commands: Option<Joined>,
 }
 
-impl Handed for ProjectHandle {
+impl HandleFields for ProjectHandle {
     const COMPONENT: &'static str = DbtProject::TOKEN;
     const VERSION: &'static str = "1";
 }
