@@ -11,7 +11,7 @@ pub(crate) mod trial;
 
 use pulumi_aws_framework::{
     component::{DynamicComponent, erase},
-    identity::of_urn,
+    identity::short_hash,
     props::Failure,
 };
 
@@ -51,7 +51,7 @@ pub(crate) fn log_location(name: &str) -> String {
     let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     let looks_hashed = name
         .rsplit_once(HASH)
-        .is_some_and(|(_, hash)| hash.len() == of_urn("").len());
+        .is_some_and(|(_, hash)| hash.len() == short_hash("").len());
     if name.len() <= LONGEST
         && name.chars().all(fits)
         && name.contains(|c: char| c.is_ascii_alphanumeric())
@@ -68,7 +68,7 @@ pub(crate) fn log_location(name: &str) -> String {
         "" => "x",
         readable => readable,
     };
-    format!("{readable}{HASH}{}", of_urn(name))
+    format!("{readable}{HASH}{}", short_hash(name))
 }
 
 #[cfg(test)]

@@ -7,7 +7,6 @@ use crate::{
     function::DynamicFunction,
     package::Package,
     resource::DynamicResource,
-    urn,
 };
 use futures::{
     FutureExt,
@@ -72,8 +71,8 @@ impl Catalogue {
 
 impl Orphans for Catalogue {
     fn list<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, (Vec<String>, Vec<Error>)> {
-        let parents = urn::parts(&cx.identity.urn).types.split('$');
-        let component = parents.rev().find_map(|token| self.component(token));
+        let mut parents = cx.identity.urn.tokens();
+        let component = parents.find_map(|token| self.component(token));
         let kinds = component
             .map(DynamicComponent::may_orphan)
             .unwrap_or_default();

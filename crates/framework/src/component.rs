@@ -18,8 +18,10 @@ use crate::{
     error::{Error, Result},
     output::{Any, Fields, Lift, Output},
     props::{Failure, Props, Table, check::Check},
+    reads::Reads,
     resource::{CustomResource, SEED, hoist_secrets},
-    value::{Properties, Urn, Value},
+    urn::Urn,
+    value::{Properties, Value},
 };
 use futures::{
     FutureExt,
@@ -77,6 +79,7 @@ pub struct Scope {
     preview: bool,
     monitor: Arc<dyn Monitor>,
     seed: Output<String>,
+    reads: Reads,
     registered: Mutex<Vec<(String, Pending)>>,
     faults: Arc<Mutex<Vec<Arc<Failure>>>>,
 }
@@ -103,16 +106,18 @@ impl Scope {
     /// The scope of a component that is registered already; registers its seed.
     pub fn new(
         package: &str,
-        (name, urn): (&str, &str),
+        (name, urn): (&str, &Urn),
         preview: bool,
         monitor: Arc<dyn Monitor>,
+        reads: Reads,
     ) -> Self {
         let mut scope = Self {
             name: name.to_owned(),
-            urn: urn.to_owned(),
+            urn: urn.clone(),
             preview,
             monitor,
             seed: Output::default(),
+            reads,
             registered: Mutex::default(),
             faults: Arc::default(),
         };
@@ -126,6 +131,12 @@ impl Scope {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What the same RPC has read.
+    #[must_use]
+    pub fn reads(&self) -> &Reads {
+        &self.reads
     }
 
     /// Registers a child once every argument is there; returns at once. Its name is the component's, a hyphen, and
@@ -164,16 +175,11 @@ impl Scope {
     /// The outputs of the children of a kind as the stack had them before this program, by what follows `prefix` in
     /// their names. `None` where the engine does not tell.
     pub fn had<R: CustomResource>(&self, prefix: &str) -> Option<BTreeMap<String, Properties>> {
-        let mut parts = self.urn.splitn(4, "::");
-        let (stack, project, kind) = (parts.next()?, parts.next()?, parts.next()?);
-        let start = format!(
-            "{stack}::{project}::{kind}${}::{}-{prefix}",
-            R::TOKEN,
-            self.name
-        );
+        let start = self.urn.of_children(R::TOKEN, prefix);
         let all = self.monitor.live()?.range(start.clone()..);
         let own = all.map_while(|(urn, outputs)| {
-            Some((urn.strip_prefix(&start)?.to_owned(), outputs.clone()))
+            let rest = urn.as_str().strip_prefix(start.as_str())?;
+            Some((rest.to_owned(), outputs.clone()))
         });
         Some(own.collect())
     }
@@ -360,7 +366,7 @@ pub trait DynamicComponent: Send + Sync {
     /// The IAM actions that its check needs.
     fn actions(&self) -> &'static [&'static str];
     /// What there is to say about the inputs.
-    fn check(&self, inputs: &Properties) -> Judged;
+    fn check(&self, inputs: &Properties, reads: &Reads) -> Judged;
     /// What AWS says is wrong with them.
     fn check_online<'a>(
         &'a self,
@@ -404,8 +410,9 @@ impl<C: Component> DynamicComponent for Erased<C> {
         C::ACTIONS
     }
 
-    fn check(&self, inputs: &Properties) -> Judged {
+    fn check(&self, inputs: &Properties, reads: &Reads) -> Judged {
         let mut check = Check::new(C::Inputs::table(), inputs);
+        check.reads = reads.clone();
         C::check(&mut check);
         Judged {
             failures: check.failures,

@@ -6,6 +6,7 @@ use crate::{
     error::{Error, Result},
     identity::{Identity, ProcessLedger},
     props::Property,
+    urn::Urn,
     value::Properties,
 };
 use futures::{FutureExt, future::BoxFuture};
@@ -32,7 +33,7 @@ pub enum Severity {
 /// Where messages for the user go.
 pub trait Log: Send + Sync {
     /// Says something about a resource. An ephemeral message is a status line, shown until the next.
-    fn log(&self, urn: &str, severity: Severity, message: &str, ephemeral: bool);
+    fn log(&self, urn: &Urn, severity: Severity, message: &str, ephemeral: bool);
 }
 
 /// Finds in AWS what is left of a component.
@@ -380,7 +381,7 @@ impl Context {
 struct Nobody;
 
 impl Log for Nobody {
-    fn log(&self, _: &str, _: Severity, _: &str, _: bool) {}
+    fn log(&self, _: &Urn, _: Severity, _: &str, _: bool) {}
 }
 
 impl Orphans for Nobody {

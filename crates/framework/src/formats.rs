@@ -57,6 +57,16 @@ pub fn between<T: PartialOrd + std::fmt::Display + 'static>(
     }
 }
 
+/// A number that is that or more.
+pub fn at_least<T: PartialOrd + std::fmt::Display + 'static>(
+    least: T,
+) -> impl Fn(&T) -> Result<(), String> {
+    move |value| match *value >= least {
+        true => Ok(()),
+        false => Err(format!("must be {least} or more, not {value}")),
+    }
+}
+
 /// The one of some words that a misspelt one may stand for.
 pub fn nearest<'a>(word: &str, all: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     const LIKELY: f64 = 0.75;
@@ -118,5 +128,7 @@ mod tests {
             Err("\"dbt\" is not an id such as sg-0123456789abcdef0".to_owned())
         );
         assert_eq!(between(1, 3)(&4), Err("must be 1 to 3, not 4".to_owned()));
+        let none = Err("must be 1 or more, not 0".to_owned());
+        assert_eq!(at_least(1)(&0), none);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! See docs/architecture.md, "A create that can be repeated".
 
-use crate::{urn, value::Urn};
+use crate::urn::Urn;
 use data_encoding::Encoding;
 use sha2::{Digest, Sha256};
 use std::{
@@ -33,10 +33,10 @@ pub fn random(length: usize) -> String {
     BASE32.encode(&bytes)[..length].to_owned()
 }
 
-/// What stands for a URN in a marker.
+/// The hash that stands for a URN in a marker, or for another long text in a name: eight letters and digits.
 #[must_use]
-pub fn of_urn(urn: &str) -> String {
-    digest(&[urn], 8)
+pub fn short_hash(text: &str) -> String {
+    digest(&[text], 8)
 }
 
 /// What tells a document from any other.
@@ -52,8 +52,8 @@ const LENGTH: usize = SEED_PART + 4;
 
 /// The first generation of a resource.
 #[must_use]
-pub fn first_generation(seed: &str, urn: &str) -> String {
-    digest(&[seed], SEED_PART) + &digest(&[seed, urn], LENGTH - SEED_PART)
+pub fn first_generation(seed: &str, urn: &Urn) -> String {
+    digest(&[seed], SEED_PART) + &digest(&[seed, urn.as_str()], LENGTH - SEED_PART)
 }
 
 /// The generation after this one, with its number in front.
@@ -95,7 +95,7 @@ impl Identity {
     /// The resource's name, as its URN has it.
     #[must_use]
     pub fn name(&self) -> &str {
-        urn::parts(&self.urn).name
+        self.urn.name()
     }
 
     /// The key of the tag that says whose an object is.
@@ -111,7 +111,7 @@ impl Identity {
             "{}/{}/{}/{}",
             self.seed,
             self.generation,
-            of_urn(&self.urn),
+            short_hash(self.urn.as_str()),
             self.label()
         )
     }
@@ -164,7 +164,7 @@ impl Identity {
     /// A token for APIs that take one: the same for every repetition of the same create.
     #[must_use]
     pub fn token(&self) -> String {
-        digest(&[&self.seed, &self.urn, &self.generation], 32)
+        digest(&[&self.seed, self.urn.as_str(), &self.generation], 32)
     }
 
     /// This token and those after it, for an API that answers a used token with an object that has gone.
@@ -263,11 +263,11 @@ impl ProcessLedger {
     }
 
     /// Remembers the newest generation of a URN.
-    pub fn generation(&self, urn: &str, generation: &str) {
+    pub fn generation(&self, urn: &Urn, generation: &str) {
         let mut known = self.remembered();
         let newest = known
             .generations
-            .entry(urn.to_owned())
+            .entry(urn.clone())
             .or_insert_with(|| generation.to_owned());
         if number_of(generation) > number_of(newest) {
             generation.clone_into(newest);
@@ -277,7 +277,7 @@ impl ProcessLedger {
     /// The generation for a resource that has none yet: the one after the newest seen, or the first. None that
     /// another URN has: a resource that was renamed keeps its own.
     #[must_use]
-    pub fn fresh_generation(&self, seed: &str, urn: &str) -> String {
+    pub fn fresh_generation(&self, seed: &str, urn: &Urn) -> String {
         let seen = &self.remembered().generations;
         let mut fresh = seen.get(urn).map_or_else(
             || first_generation(seed, urn),
@@ -290,14 +290,14 @@ impl ProcessLedger {
     }
 
     /// Remembers which URN has the object of that type that AWS knows by that name.
-    pub fn holder(&self, token: &'static str, object: &str, urn: &str) {
+    pub fn holder(&self, token: &'static str, object: &str, urn: &Urn) {
         let key = (token, object.to_owned());
-        self.remembered().holders.insert(key, urn.to_owned());
+        self.remembered().holders.insert(key, urn.clone());
     }
 
     /// The other URN that has an object, if the engine told of one.
     #[must_use]
-    pub fn other_holder(&self, token: &'static str, object: &str, urn: &str) -> Option<Urn> {
+    pub fn other_holder(&self, token: &'static str, object: &str, urn: &Urn) -> Option<Urn> {
         let known = self.remembered();
         let holder = known.holders.get(&(token, object.to_owned()));
         holder.filter(|holder| *holder != urn).cloned()
@@ -363,7 +363,7 @@ mod tests {
 
     #[test]
     fn generations_follow_one_another() {
-        let first = first_generation("seed", "urn");
+        let first = first_generation("seed", &"urn".into());
         let second = next_generation(&first);
         let third = next_generation(&second);
         assert_eq!(
@@ -376,13 +376,16 @@ mod tests {
             (LENGTH, 0, 1, 2)
         );
         let seen = ProcessLedger::default();
-        assert_eq!(seen.fresh_generation("seed", "urn"), first);
-        seen.generation("urn", &second);
-        seen.generation("urn", &first);
-        assert_eq!(seen.fresh_generation("seed", "urn"), third);
-        seen.generation("renamed", &first_generation("seed", "old"));
-        let taken = seen.fresh_generation("seed", "old");
-        assert_eq!(taken, next_generation(&first_generation("seed", "old")));
+        assert_eq!(seen.fresh_generation("seed", &"urn".into()), first);
+        seen.generation(&"urn".into(), &second);
+        seen.generation(&"urn".into(), &first);
+        assert_eq!(seen.fresh_generation("seed", &"urn".into()), third);
+        seen.generation(&"renamed".into(), &first_generation("seed", &"old".into()));
+        let taken = seen.fresh_generation("seed", &"old".into());
+        assert_eq!(
+            taken,
+            next_generation(&first_generation("seed", &"old".into()))
+        );
     }
 
     #[test]
@@ -394,7 +397,7 @@ mod tests {
 
     #[test]
     fn a_seed_tells_its_names() {
-        let mine = identity(&next_generation(&first_generation("s33d", "urn")));
+        let mine = identity(&next_generation(&first_generation("s33d", &"urn".into())));
         let name = format!("prod-vpc-{}", mine.generation);
         for id in [
             name.clone(),

@@ -26,6 +26,7 @@ pub mod prelude;
 pub mod props;
 #[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic)]
 pub mod pulumirpc;
+pub mod reads;
 pub mod resource;
 pub mod schema;
 pub mod server;

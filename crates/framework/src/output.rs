@@ -2,7 +2,7 @@
 //! secret, and knows the resources it depends on.
 
 use crate::{
-    props::{Cidr, Failure, Field, Json, Property, Props},
+    props::{Cidr, Failure, Field, Json, Property, Props, SecretText},
     value::Value,
 };
 use futures::{
@@ -423,7 +423,7 @@ macro_rules! lift_scalars {
         }
     )+ };
 }
-lift_scalars! { bool i32 i64 f64 String Json Cidr }
+lift_scalars! { bool i32 i64 f64 String SecretText Json Cidr }
 
 impl<T: Lift> Lift for Option<T> {
     type Args = Option<T::Args>;

@@ -8,7 +8,7 @@ pub use crate::{
     handle::Handle,
     identity::Naming,
     output::Output,
-    props::{Cidr, Failure, Json, Payload, Property, Props, Set, check::Check},
+    props::{Cidr, Failure, Json, Payload, Property, Props, SecretText, Set, check::Check},
     resource::{
         CheckScope, Created, CustomResource, Form, Given, Ids, State, Tagged, Tagging, Untagged,
     },

@@ -5,6 +5,7 @@
 pub mod check;
 pub mod diff;
 mod json;
+mod secret;
 pub mod tags;
 #[cfg(test)]
 mod tests;
@@ -13,6 +14,8 @@ mod types;
 pub use json::digits;
 pub use json::{Json, Payload};
 pub use pulumi_aws_framework_derive::Props;
+pub(crate) use secret::HIDDEN;
+pub use secret::{HidesSecret, SecretText, hidden};
 pub use types::{Cidr, Enum, Set};
 
 use crate::{

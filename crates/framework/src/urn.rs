@@ -1,44 +1,113 @@
-//! The parts of a URN: `urn:pulumi:STACK::PROJECT::TYPE$TYPE::NAME`.
-//!
-//! See [URNs](https://www.pulumi.com/docs/iac/concepts/resources/names/#urns).
+//! URNs: `urn:pulumi:STACK::PROJECT::TYPE$TYPE::NAME`.
+
+use std::fmt;
+
+/// The [URN](https://www.pulumi.com/docs/iac/concepts/resources/names/#urns) of a resource, as the engine names it.
+///
+/// Its parts are found leniently: of a text that is no URN, all is the name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Urn(String);
 
 /// The parts of a URN that tell resources of one stack apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Parts<'a> {
+struct Parts<'a> {
+    /// `urn:pulumi:STACK::PROJECT`.
+    stack: &'a str,
     /// The type tokens of the parents and its own, with `$` between them.
-    pub types: &'a str,
+    types: &'a str,
     /// The name, which may have `::` in it.
-    pub name: &'a str,
+    name: &'a str,
 }
 
-/// The parts of a URN; of a text that is none, all of it is the name.
-#[must_use]
-pub fn parts(urn: &str) -> Parts<'_> {
-    let mut parts = urn.splitn(4, "::").skip(2);
-    match (parts.next(), parts.next()) {
-        (Some(types), Some(name)) => Parts { types, name },
-        _ => Parts {
-            types: "",
-            name: urn,
-        },
+impl Urn {
+    /// The URN of a resource of that type and name, below one in a stack if there is a parent.
+    pub(crate) fn of(stack: &str, project: &str, parent: &Self, token: &str, name: &str) -> Self {
+        let chain = match parent.parts().types {
+            "" | "pulumi:pulumi:Stack" => String::new(),
+            parent => format!("{parent}$"),
+        };
+        Self(format!(
+            "urn:pulumi:{stack}::{project}::{chain}{token}::{name}"
+        ))
     }
-}
 
-impl<'a> Parts<'a> {
+    /// As the engine writes it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it names nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn parts(&self) -> Parts<'_> {
+        let start = self.0.match_indices("::").nth(1).map(|(at, _)| at);
+        let parts = start.and_then(|at| {
+            let (types, name) = self.0[at + 2..].split_once("::")?;
+            Some((&self.0[..at], types, name))
+        });
+        let (stack, types, name) = parts.unwrap_or(("", "", &self.0));
+        Parts { stack, types, name }
+    }
+
+    /// The resource's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.parts().name
+    }
+
     /// The resource's own type token.
     #[must_use]
-    pub fn token(self) -> &'a str {
-        self.types.rsplit('$').next().unwrap_or_default()
+    pub fn token(&self) -> &str {
+        self.tokens().next().unwrap_or_default()
+    }
+
+    /// The resource's type token, its parent's, and so on.
+    pub fn tokens(&self) -> impl Iterator<Item = &str> {
+        self.parts().types.rsplit('$')
+    }
+
+    /// The beginning of the URNs of its children of that type whose names begin with its own, a hyphen, and `prefix`.
+    #[must_use]
+    pub fn of_children(&self, token: &str, prefix: &str) -> Self {
+        let Parts { stack, types, name } = self.parts();
+        Self(format!("{stack}::{types}${token}::{name}-{prefix}"))
     }
 
     /// Whether it may be a child of that component of ours: ours begin their children's names with their own.
     #[must_use]
-    pub fn is_below(self, component: Parts<'_>) -> bool {
-        let below = |text: &'a str, whole: &str, mark: char| {
+    pub fn is_below(&self, component: &Self) -> bool {
+        let (own, parent) = (self.parts(), component.parts());
+        let below = |text: &str, whole: &str, mark: char| {
             let rest = text.strip_prefix(whole);
             rest.is_some_and(|rest| rest.starts_with(mark))
         };
-        below(self.types, component.types, '$') && below(self.name, component.name, '-')
+        below(own.types, parent.types, '$') && below(own.name, parent.name, '-')
+    }
+}
+
+impl fmt::Display for Urn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<String> for Urn {
+    fn from(urn: String) -> Self {
+        Self(urn)
+    }
+}
+
+impl From<&str> for Urn {
+    fn from(urn: &str) -> Self {
+        Self(urn.to_owned())
+    }
+}
+
+impl From<Urn> for String {
+    fn from(urn: Urn) -> Self {
+        urn.0
     }
 }
 
@@ -48,15 +117,28 @@ mod tests {
 
     #[test]
     fn a_urn_has_its_parts() {
-        let urn = "urn:pulumi:dev::shop::other:index:Team$acme:ec2:Vpc::a::b";
-        let vpc = parts(urn);
-        assert_eq!(vpc.types, "other:index:Team$acme:ec2:Vpc");
-        assert_eq!((vpc.token(), vpc.name), ("acme:ec2:Vpc", "a::b"));
-        let none = Parts {
-            types: "",
-            name: "shop",
-        };
-        assert_eq!(parts("shop"), none);
-        assert_eq!(parts("shop").token(), "");
+        let vpc = Urn::from("urn:pulumi:dev::shop::other:index:Team$acme:ec2:Vpc::a::b");
+        assert_eq!((vpc.token(), vpc.name()), ("acme:ec2:Vpc", "a::b"));
+        let all: Vec<_> = vpc.tokens().collect();
+        assert_eq!(all, ["acme:ec2:Vpc", "other:index:Team"]);
+        let none = Urn::from("shop");
+        assert_eq!((none.token(), none.name()), ("", "shop"));
+    }
+
+    #[test]
+    fn a_component_has_its_children_below_it() {
+        let stack = Urn::from("urn:pulumi:dev::shop::pulumi:pulumi:Stack::shop-dev");
+        let platform = Urn::of("dev", "shop", &stack, "acme:index:Platform", "prod");
+        assert_eq!(
+            platform.as_str(),
+            "urn:pulumi:dev::shop::acme:index:Platform::prod"
+        );
+        let child = Urn::of("dev", "shop", &platform, "acme:ec2:Subnet", "prod-a");
+        let start = platform.of_children("acme:ec2:Subnet", "");
+        assert_eq!(child.as_str(), format!("{start}a"));
+        assert!(child.is_below(&platform) && !platform.is_below(&platform));
+        assert!(
+            !Urn::of("dev", "shop", &platform, "acme:ec2:Subnet", "production").is_below(&platform)
+        );
     }
 }

@@ -1,15 +1,16 @@
 //! Property values as Pulumi knows them: a tree whose leaves can be unknown, secret, or know what they depend on.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-/// The URN of a resource.
-pub type Urn = String;
+use crate::{props::HIDDEN, urn::Urn};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 /// The properties of an object, by name.
 pub type Properties = BTreeMap<String, Value>;
 
 /// One property value.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub enum Value {
     /// Absent; left out of objects on the wire.
     #[default]
@@ -358,6 +359,30 @@ fn number_to_json(n: f64) -> serde_json::Value {
     }
 }
 
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("Null"),
+            Self::Unknown => f.write_str("Unknown"),
+            Self::Secret(_) => f.write_str(HIDDEN),
+            Self::Bool(value) => value.fmt(f),
+            Self::Number(value) => value.fmt(f),
+            Self::String(value) => value.fmt(f),
+            Self::List(items) => items.fmt(f),
+            Self::Object(fields) => fields.fmt(f),
+            Self::Opaque(fields) => f.debug_tuple("Opaque").field(fields).finish(),
+            Self::Output {
+                value,
+                dependencies,
+            } => f
+                .debug_struct("Output")
+                .field("value", value)
+                .field("dependencies", dependencies)
+                .finish(),
+        }
+    }
+}
+
 impl From<&str> for Value {
     fn from(text: &str) -> Self {
         Self::String(text.to_owned())
@@ -367,5 +392,17 @@ impl From<&str> for Value {
 impl From<String> for Value {
     fn from(text: String) -> Self {
         Self::String(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_secret_is_not_shown() {
+        let list = Value::List(vec![Value::Number(1.5), Value::secret("swordfish".into())]);
+        let all = Value::Object([("a".to_owned(), list), ("b".to_owned(), "x".into())].into());
+        assert_eq!(format!("{all:?}"), r#"{"a": [1.5, [secret]], "b": "x"}"#);
     }
 }

@@ -1,6 +1,9 @@
 //! The edge of the protocol: property values to and from protobuf's `Struct`.
 
-use crate::value::{Properties, Value};
+use crate::{
+    urn::Urn,
+    value::{Properties, Value},
+};
 use prost_types::{ListValue, Struct, value::Kind};
 use std::collections::BTreeMap;
 
@@ -74,10 +77,10 @@ fn from_object(mut fields: BTreeMap<String, prost_types::Value>) -> Value {
                 inner
             };
             let dependencies = match rest.get("dependencies") {
-                Some(Value::List(urns)) => urns
-                    .iter()
-                    .filter_map(|v| v.as_str().map(str::to_owned))
-                    .collect(),
+                Some(Value::List(urns)) => {
+                    let urns = urns.iter().filter_map(Value::as_str);
+                    urns.map(Urn::from).collect()
+                }
                 _ => Default::default(),
             };
             Value::depending(inner, dependencies)
@@ -239,7 +242,7 @@ mod tests {
         );
         let mut open = fields.clone();
         open.remove("secret");
-        let expected = Value::depending(Value::secret("x".into()), ["urn:a".to_owned()].into());
+        let expected = Value::depending(Value::secret("x".into()), ["urn:a".into()].into());
         let wire = |fields| prost_types::Value {
             kind: Some(Kind::StructValue(Struct { fields })),
         };

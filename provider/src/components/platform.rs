@@ -83,7 +83,7 @@ pub struct PlatformArtifacts {
     #[prop(given, check = bucket::name)]
     pub bucket: Option<String>,
     /// After how many days what runs left expires. Default: 90.
-    #[prop(default = 90, check = positive)]
+    #[prop(default = 90, check = formats::at_least(1))]
     pub expire_runs_after_days: i32,
     /// The KMS key that encrypts the bucket, also an existing one: the roles of projects may use it. It is named by
     /// the key's own ARN, not an alias's. Default: S3's own key.
@@ -130,14 +130,6 @@ pub struct PlatformWarehouse {
     pub secret_arn: Option<String>,
     /// The warehouse's security group.
     pub security_group_id: Option<String>,
-}
-
-fn positive(days: &i32) -> Result<(), String> {
-    if *days > 0 {
-        Ok(())
-    } else {
-        Err("must be 1 or more".to_owned())
-    }
 }
 
 /// Refuses what only something new can have where it is made elsewhere.

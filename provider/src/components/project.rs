@@ -87,7 +87,7 @@ pub struct DbtProjectInputs {
     pub environment: Option<BTreeMap<String, String>>,
     /// Environment variables with secret values, by name: each is kept in Secrets Manager, and encrypted in Pulumi's state.
     #[prop(plain, secret)]
-    pub secrets: Option<BTreeMap<String, String>>,
+    pub secrets: Option<BTreeMap<String, SecretText>>,
     /// Environment variables with the values of existing secrets: for each name the ARN of a Secrets Manager secret
     /// (`ARN:key::` for one key of a JSON object) or of an SSM parameter.
     pub secret_arns: Option<BTreeMap<String, String>>,
@@ -107,7 +107,7 @@ pub struct DbtProjectInputs {
     pub architecture: TaskDefinitionCpuArchitecture,
     /// How long a run may take, in minutes: 1 to 10080. Then its queries are cancelled, its artifacts kept, and it
     /// fails. Default: 60.
-    #[prop(default = 60, check = checks::timeout)]
+    #[prop(default = 60, check = formats::between(1, 10_080))]
     pub timeout_minutes: i64,
     /// Whether a run fails when a command selects no nodes. Default: `false`, which only warns.
     #[prop(default = false)]
@@ -158,7 +158,7 @@ pub struct DbtProjectProfile {
     #[prop(check = checks::given)]
     pub schema: Option<String>,
     /// How many models dbt builds at once. Default: 4.
-    #[prop(default = 4, check = checks::threads)]
+    #[prop(default = 4, check = formats::at_least(1))]
     pub threads: i64,
     /// More settings of the adapter, over the platform's: an object. They are plain text in AWS.
     #[prop(check = checks::settings)]

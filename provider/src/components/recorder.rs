@@ -7,8 +7,10 @@ use pulumi_aws_framework::{
     error::Result,
     identity::ProcessLedger,
     props::{Table, Type},
+    reads::Reads,
     resource::{CheckScope, Checked, DynamicResource},
-    value::{Properties, Urn, Value},
+    urn::Urn,
+    value::{Properties, Value},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,7 +22,7 @@ const COMPONENT: &str = "urn:pulumi:dev::demo::component::shop";
 
 /// The URN of a child.
 fn urn(name: &str) -> Urn {
-    format!("urn:{name}")
+    format!("urn:{name}").into()
 }
 
 /// What was registered, in the order of names, and what each child's own check says.
@@ -76,7 +78,7 @@ pub(crate) async fn record_upon(
     how: As,
     had: Option<&[(&str, &str, Properties)]>,
 ) -> (Recording, Result<Properties>) {
-    let failures = component.check(&inputs).failures;
+    let failures = component.check(&inputs, &Reads::default()).failures;
     assert!(failures.is_empty(), "{failures:?}");
     let recorder = Arc::new(Recorder {
         recording: Mutex::default(),
@@ -87,7 +89,7 @@ pub(crate) async fn record_upon(
             let of = |(token, name, outputs): &(&str, &str, Properties)| {
                 let child = format!("component${token}::{name}");
                 (
-                    COMPONENT.replace("component::shop", &child),
+                    COMPONENT.replace("component::shop", &child).into(),
                     outputs.clone(),
                 )
             };
@@ -96,9 +98,10 @@ pub(crate) async fn record_upon(
     });
     let scope = Scope::new(
         "dbt-aws",
-        ("shop", COMPONENT),
+        ("shop", &COMPONENT.into()),
         how == As::Preview,
         recorder.clone(),
+        Reads::default(),
     );
     let outputs = component.construct(&scope, inputs).await;
     let recording = recorder.recording.lock().expect("not poisoned").clone();
@@ -134,6 +137,7 @@ impl Monitor for Recorder {
                 region: "eu-west-1",
                 ledger: &seen,
                 default_tags: &Value::Null,
+                reads: &Reads::default(),
                 rehearsal: false,
             };
             let plain = |p: &Properties| {
@@ -227,7 +231,10 @@ impl Recording {
             let seed = urn("shop-seed");
             let needs: Vec<_> = needs(r).into_iter().filter(|urn| *urn != seed).collect();
             if !needs.is_empty() {
-                lines.push_str(&format!("  after {}\n", needs.join(", ")));
+                lines.push_str(&format!(
+                    "  after {}\n",
+                    needs.iter().map(Urn::as_str).collect::<Vec<_>>().join(", ")
+                ));
             }
         }
         lines
@@ -254,7 +261,7 @@ pub(crate) async fn each_input_in_turn(component: &dyn DynamicComponent, given: 
         let outputs = outputs.unwrap_or_else(|error| panic!("{what}: {error}"));
         recording.with_outputs(outputs)
     };
-    let elsewhere = |_: &Value| Value::depending(Value::Unknown, [ELSEWHERE.to_owned()].into());
+    let elsewhere = |_: &Value| Value::depending(Value::Unknown, [ELSEWHERE.into()].into());
     let paths = leaves(component.tables().0, given);
     assert!(!paths.is_empty());
     for how in [As::Preview, As::Update] {
@@ -271,13 +278,13 @@ pub(crate) async fn each_input_in_turn(component: &dyn DynamicComponent, given: 
                 let [unknown, secret] = [&unknown, &secret].map(|all| &all[name]);
                 assert_eq!(needs(secret), needs(before), "{name} with {what}");
                 let mut needed = needs(unknown);
-                needed.remove(ELSEWHERE);
+                needed.remove(&ELSEWHERE.into());
                 assert_eq!(needed, needs(before), "{name} with {what}");
                 for (key, value) in &unknown.inputs {
                     let known = before.inputs.get(key).unwrap_or(&Value::Null);
                     if known.without_dependencies() != value.without_dependencies() {
                         let from = value.dependencies();
-                        let named = from.contains(ELSEWHERE) || !from.is_disjoint(&reached);
+                        let named = from.contains(&ELSEWHERE.into()) || !from.is_disjoint(&reached);
                         assert!(
                             value.has_unknown() && named,
                             "{name}.{key} with {what}: {value:?}"
@@ -305,7 +312,7 @@ impl Recording {
             token: "outputs".to_owned(),
             name: String::new(),
             former: None,
-            parent: COMPONENT.to_owned(),
+            parent: COMPONENT.into(),
             inputs: outputs,
             dependencies: BTreeSet::new(),
         };
@@ -321,7 +328,7 @@ fn same_children(one: &All, other: &All, what: &str) {
     };
     assert_eq!(children(one), children(other), "{what}");
     for (name, r) in one {
-        assert!(r.parent == COMPONENT && (name.is_empty() || name.starts_with("shop-")));
+        assert!(r.parent.as_str() == COMPONENT && (name.is_empty() || name.starts_with("shop-")));
     }
 }
 

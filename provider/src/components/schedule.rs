@@ -81,7 +81,7 @@ pub struct DbtScheduleInputs {
     #[prop(check = moment)]
     pub end: Option<String>,
     /// Within how many minutes after the time a run may start: 1 to 1440. Default: at the time.
-    #[prop(check = (|minutes: &i32| between(*minutes, 1, 1440)))]
+    #[prop(check = formats::between(1, 1440))]
     pub flexible_window_minutes: Option<i32>,
     /// How long AWS tries to start a run.
     pub delivery: Option<DbtScheduleDelivery>,
@@ -91,10 +91,10 @@ pub struct DbtScheduleInputs {
 #[derive(Clone, Debug, Props)]
 pub struct DbtScheduleDelivery {
     /// For how many minutes: 1 to 1440. Default: 60.
-    #[prop(default = 60, check = (|minutes: &i32| between(*minutes, 1, 1440)))]
+    #[prop(default = 60, check = formats::between(1, 1440))]
     pub maximum_age_minutes: i32,
     /// How many retries: 0 to 185. Default: 10.
-    #[prop(default = 10, check = (|attempts: &i32| between(*attempts, 0, 185)))]
+    #[prop(default = 10, check = formats::between(0, 185))]
     pub maximum_retry_attempts: i32,
 }
 
@@ -105,14 +105,6 @@ pub struct DbtScheduleOutputs {
     pub schedule_arn: String,
     /// The name of the schedule.
     pub schedule_name: String,
-}
-
-fn between(value: i32, least: i32, most: i32) -> Result<(), String> {
-    if (least..=most).contains(&value) {
-        Ok(())
-    } else {
-        Err(format!("{value} is not between {least} and {most}"))
-    }
 }
 
 fn some_commands(commands: &[String]) -> Result<(), String> {

@@ -3,6 +3,7 @@
 use pulumi_aws_framework::{
     component::{DynamicComponent, Registration, judge, rehearse},
     props::{Failure, Table, Type, below, join_index},
+    reads::Reads,
     value::{Properties, Value},
 };
 use std::{cell::RefCell, collections::BTreeSet};
@@ -14,19 +15,33 @@ async fn judged(
     inputs: &Properties,
     judge: impl Fn(&Registration) -> Vec<Failure>,
 ) -> Vec<Failure> {
-    rehearse(component, ("shop", URN), inputs, None, judge).await
+    rehearse(
+        component,
+        ("shop", &URN.into()),
+        inputs,
+        None,
+        &Reads::default(),
+        judge,
+    )
+    .await
 }
 
 /// What is wrong with inputs, as `Construct` finds it.
 pub(crate) async fn refused(component: &dyn DynamicComponent, inputs: &Properties) -> Vec<Failure> {
-    let own = component.check(inputs).failures;
+    let own = component.check(inputs, &Reads::default()).failures;
     if !own.is_empty() {
         return own;
     }
     let catalogue = crate::catalogue();
     let judge = |child: &Registration| {
         let resource = catalogue.resource(&child.token).expect("a known token");
-        judge(resource, child, "eu-west-1", &Value::Null)
+        judge(
+            resource,
+            child,
+            "eu-west-1",
+            &Value::Null,
+            &Reads::default(),
+        )
     };
     judged(component, inputs, judge).await
 }

@@ -38,7 +38,7 @@ pub(super) fn marker(urn: &str, inputs: &Properties) -> String {
     let text = |key: &str| inputs[key].as_str().unwrap_or_default().to_owned();
     let identity = pulumi_aws_framework::identity::Identity {
         package: "dbt-aws",
-        urn: urn.to_owned(),
+        urn: urn.into(),
         seed: text(SEED),
         generation: text(GENERATION),
     };

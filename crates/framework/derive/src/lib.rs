@@ -1,16 +1,16 @@
 //! `#[derive(Props)]`: a struct of properties as a table, and the same struct with every field an `Output`.
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use quote::{format_ident, quote, quote_spanned};
 use syn::{
     Attribute, Data, DeriveInput, Expr, Fields, GenericArgument, Ident, Lit, Meta, PathArguments,
-    Type,
+    Type, spanned::Spanned,
 };
 
 /// Derives `Props`, `Property` and the lifted struct: `SubnetInputs` gives `SubnetArgs`, `SubnetOutputs` gives
 /// `SubnetFields`, any other `Name` gives `NameArgs`.
 ///
-/// A field's `#[prop(...)]` takes `replace`, `secret`, `plain` (known when the program runs: lifted to the value
+/// A field's `#[prop(...)]` takes `replace`, `secret` (the type must hide it: `SecretText`), `plain` (known when the program runs: lifted to the value
 /// itself), `given` (whether it is there is known, what it is need not be: lifted to `Option<Output<..>>`),
 /// `input_only`, `digest`, `follows(input, ...)`, `default = EXPRESSION` (`None` where a property that is absent stands for there
 /// being none, so that one set by somebody else is drift) and `check = FUNCTION`, which is given a reference to the value
@@ -215,6 +215,11 @@ fn row(p: &Property<'_>) -> TokenStream {
         check,
         ..
     } = &p.attributes;
+    // A bound on the field's own type, so that the compiler points there.
+    let secret = match secret {
+        true => quote_spanned!(ty.span()=> ::pulumi_aws_framework::props::hidden::<#ty>()),
+        false => quote!(false),
+    };
     let required = match default {
         Some(_) => quote!(false),
         None => quote!(<#ty as ::pulumi_aws_framework::props::Property>::REQUIRED),

@@ -248,8 +248,9 @@ impl Aws {
         }
         // What the configuration says goes before the environment.
         if let (Some(key), Some(secret)) = (&own.access_key, &own.secret_key) {
-            let credentials =
-                Credentials::new(key, secret, own.token.clone(), None, "pulumi configuration");
+            let token = own.token.as_ref().map(|token| token.expose().to_owned());
+            let (key, secret) = (key.expose(), secret.expose());
+            let credentials = Credentials::new(key, secret, token, None, "pulumi configuration");
             loader = loader.credentials_provider(credentials);
         } else if let Some(profile) = &own.profile {
             let files = ProviderConfig::without_region()

@@ -4,7 +4,7 @@ use crate::{
     formats::{self, between},
     package::Package,
     props::{
-        Failure, Json, Property, Props, Set, Table, Type,
+        Failure, Json, Property, Props, SecretText, Set, Table, Type,
         check::Check,
         tags::{self, Rules},
     },
@@ -29,13 +29,13 @@ pub struct Configuration {
     pub profile: Option<String>,
     /// The access key's id; goes before everything else. Prefer a profile, SSO or a role.
     #[prop(secret)]
-    pub access_key: Option<String>,
+    pub access_key: Option<SecretText>,
     /// The secret access key.
     #[prop(secret)]
-    pub secret_key: Option<String>,
+    pub secret_key: Option<SecretText>,
     /// The session token of temporary credentials.
     #[prop(secret)]
-    pub token: Option<String>,
+    pub token: Option<SecretText>,
     /// An IAM role to assume with the provider's credentials.
     pub assume_role: Option<AssumeRole>,
     /// Tags for everything that can carry tags; a resource's own tags win.

@@ -1,6 +1,9 @@
 //! Where children are registered: the engine, or a recorder in tests.
 
-use crate::value::{Properties, Urn, Value};
+use crate::{
+    urn::Urn,
+    value::{Properties, Value},
+};
 use futures::future::BoxFuture;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -66,7 +69,7 @@ impl Registered {
     #[must_use]
     pub fn failed(refusal: Option<String>) -> Self {
         Self {
-            urn: String::new(),
+            urn: Urn::default(),
             id: None,
             state: Properties::new(),
             outcome: Outcome::Failed,

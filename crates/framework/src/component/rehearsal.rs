@@ -8,7 +8,9 @@ use crate::{
     error::Error,
     identity::ProcessLedger,
     props::{Failure, Table, Type, below, join_index},
+    reads::Reads,
     resource::{CheckScope, DynamicResource},
+    urn::Urn,
     value::{Properties, Value},
 };
 use futures::{FutureExt, future::BoxFuture};
@@ -29,7 +31,7 @@ impl Monitor for Listener {
         let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         heard.push(registration);
         let registered = Registered {
-            urn: String::new(),
+            urn: Urn::default(),
             id: None,
             state,
             outcome: Outcome::Done,
@@ -49,13 +51,15 @@ pub fn judge(
     child: &Registration,
     region: &str,
     default_tags: &Value,
+    reads: &Reads,
 ) -> Vec<Failure> {
     let scope = CheckScope {
-        urn: &child.name,
+        urn: &child.name.as_str().into(),
         provider_id: None,
         region,
         ledger: &ProcessLedger::default(),
         default_tags,
+        reads,
         rehearsal: true,
     };
     let own = child.inputs.iter();
@@ -69,9 +73,10 @@ pub fn judge(
 /// of the component is to blame for it, and what the component itself cannot be constructed with.
 pub async fn rehearse(
     component: &dyn DynamicComponent,
-    (name, urn): (&str, &str),
+    (name, urn): (&str, &Urn),
     inputs: &Properties,
     live: Option<Arc<Live>>,
+    reads: &Reads,
     judge: impl Fn(&Registration) -> Vec<Failure>,
 ) -> Vec<Failure> {
     let package = component.token().split(':').next().unwrap_or_default();
@@ -79,7 +84,7 @@ pub async fn rehearse(
         live,
         heard: Mutex::default(),
     });
-    let scope = Scope::new(package, (name, urn), true, listener.clone());
+    let scope = Scope::new(package, (name, urn), true, listener.clone(), reads.clone());
     let marked = fields(component.tables().0, inputs, "");
     if let Err(Error::Invalid(failures)) = component.construct(&scope, marked).await {
         return failures;
@@ -137,7 +142,7 @@ fn marked(ty: &Type, value: &Value, path: String) -> Value {
         }
         _ => value.without_dependencies(),
     };
-    Value::depending(marked_parts, [path].into())
+    Value::depending(marked_parts, [path.into()].into())
 }
 
 /// The failure of a child as one of the input that is to blame; none where no input is.
@@ -165,7 +170,7 @@ fn blame(child: &Registration, failure: &Failure, inputs: &Properties) -> Option
 
 /// The paths of the inputs that a child's property was made of.
 fn sources(child: &Registration, path: &[String]) -> BTreeSet<String> {
-    fn of(value: &Value, path: &[String]) -> BTreeSet<String> {
+    fn of(value: &Value, path: &[String]) -> BTreeSet<Urn> {
         let part = match (path.split_first(), value.peel()) {
             (None, _) => None,
             (Some((key, rest)), Value::Object(fields)) => {
@@ -185,13 +190,12 @@ fn sources(child: &Registration, path: &[String]) -> BTreeSet<String> {
     }
     let whole = path.split_first();
     let value = whole.and_then(|(name, rest)| Some((child.inputs.get(name)?, rest)));
-    value
-        .map(|(value, rest)| of(value, rest))
-        .unwrap_or_default()
+    let found = value.map(|(value, rest)| of(value, rest));
+    found.into_iter().flatten().map(String::from).collect()
 }
 
 /// What a value itself depends on, whatever its parts do.
-fn own(value: &Value) -> BTreeSet<String> {
+fn own(value: &Value) -> BTreeSet<Urn> {
     match value {
         Value::Secret(value) => own(value),
         Value::Output {

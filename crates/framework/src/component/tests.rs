@@ -46,7 +46,13 @@ impl Monitor for Refusing {
 
 #[tokio::test]
 async fn what_the_engine_refuses_says_why() {
-    let scope = Scope::new("acme", ("shop", "urn:shop"), false, Arc::new(Refusing));
+    let scope = Scope::new(
+        "acme",
+        ("shop", &"urn:shop".into()),
+        false,
+        Arc::new(Refusing),
+        Reads::default(),
+    );
     scope.child::<Lamp<true>>("on", Default::default());
     scope.child::<Lamp<false>>("off", Default::default());
     let error = scope.finish().await.expect_err("fails").to_string();

@@ -1,10 +1,12 @@
 //! Checks properties against their table, collecting every failure with its path.
 
 use super::{
-    Failure, Field, HandleType, Property, Table, Type, below, join_index, json::unsafe_number, tags,
+    Failure, Field, HIDDEN, HandleType, Property, Table, Type, below, join_index,
+    json::unsafe_number, tags,
 };
 use crate::{
     formats::nearest,
+    reads::Reads,
     value::{Properties, UNSAFE, Value},
 };
 
@@ -19,13 +21,11 @@ pub fn failures(table: &Table, properties: &Properties) -> Vec<Failure> {
     found
 }
 
-/// What secrets that a reason quotes are replaced by, in Pulumi's own word.
-const HIDDEN: &str = "[secret]";
 /// Hiding shorter secrets would make reasons unreadable, and keep nothing secret.
 const SHORTEST: usize = 4;
 
 /// Takes the secrets among these properties out of a reason.
-fn hide(properties: &Properties, reason: &mut String) {
+pub(crate) fn hide(properties: &Properties, reason: &mut String) {
     let mut secrets: Vec<_> = properties.values().flat_map(Value::secret_texts).collect();
     secrets.retain(|secret| secret.chars().count() >= SHORTEST);
     // One may be a part of another.
@@ -41,6 +41,8 @@ fn hide(properties: &Properties, reason: &mut String) {
 pub struct Check<'a> {
     properties: &'a Properties,
     table: &'a Table,
+    /// What the same RPC has read.
+    pub reads: Reads,
     /// What is wrong with them so far.
     pub failures: Vec<Failure>,
     /// What the user should look at.
@@ -54,6 +56,7 @@ impl<'a> Check<'a> {
         Self {
             properties,
             table,
+            reads: Reads::default(),
             failures: failures(table, properties),
             warnings: Vec::new(),
         }

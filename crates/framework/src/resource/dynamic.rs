@@ -5,6 +5,8 @@ use crate::{
     error::{Error, Result},
     identity::ProcessLedger,
     props::{Failure, Table, diff::Change},
+    reads::Reads,
+    urn::Urn,
     value::{Properties, Value},
 };
 use futures::future::BoxFuture;
@@ -13,7 +15,7 @@ use std::time::Duration;
 /// What a check knows beside the properties.
 pub struct CheckScope<'a> {
     /// The resource's URN.
-    pub urn: &'a str,
+    pub urn: &'a Urn,
     /// What stands for the seed where no component gives one: the id of the provider resource.
     pub provider_id: Option<&'a str>,
     /// The region that is configured.
@@ -22,6 +24,8 @@ pub struct CheckScope<'a> {
     pub ledger: &'a ProcessLedger,
     /// The tags that the provider puts on everything, with their secrets; null where there are none.
     pub default_tags: &'a Value,
+    /// What the same RPC has read.
+    pub reads: &'a Reads,
     /// Whether it is a rehearsal: what is wrong is asked for, and nobody takes the inputs.
     pub rehearsal: bool,
 }
@@ -134,5 +138,5 @@ pub trait DynamicResource: Send + Sync {
     /// The ids of the objects of this kind that carry the seed of `cx.identity` and are still there.
     fn list_orphans<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<Vec<String>>>;
     /// Remembers a resource that the engine has in the stack.
-    fn live(&self, ledger: &ProcessLedger, urn: &str, outputs: &Properties);
+    fn live(&self, ledger: &ProcessLedger, urn: &Urn, outputs: &Properties);
 }

@@ -4,7 +4,7 @@ use super::{CheckScope, CustomResource};
 use crate::{
     identity::{self, Naming},
     props::{Field, Props, diff::same},
-    urn,
+    urn::Urn,
     value::{Properties, Value},
 };
 
@@ -45,7 +45,10 @@ pub(super) fn identify(scope: &CheckScope<'_>, olds: &Properties, news: &mut Pro
         scope.ledger.generation(scope.urn, &old);
     }
     if !given {
-        news.insert(OWNER.to_owned(), identity::of_urn(scope.urn).into());
+        news.insert(
+            OWNER.to_owned(),
+            identity::short_hash(scope.urn.as_str()).into(),
+        );
     }
     let value = |text: Option<String>| text.map_or(Value::Unknown, Value::String);
     news.insert(SEED.to_owned(), value(seed));
@@ -54,11 +57,11 @@ pub(super) fn identify(scope: &CheckScope<'_>, olds: &Properties, news: &mut Pro
 }
 
 /// Fills in the physical name: the old one, or one of the resource's name and generation.
-pub(super) fn name(naming: Naming, urn: &str, olds: &Properties, news: &mut Properties) {
+pub(super) fn name(naming: Naming, urn: &Urn, olds: &Properties, news: &mut Properties) {
     if news.get(naming.field).is_some_and(|v| !v.is_null()) {
         return;
     }
-    let readable = urn::parts(urn).name;
+    let readable = urn.name();
     let made = || match news.get(GENERATION) {
         Some(Value::String(generation)) => naming.name(readable, generation).into(),
         _ => Value::Unknown,

@@ -16,11 +16,12 @@ use crate::{
     identity::{self, Naming, ProcessLedger},
     props::{
         Props, Table,
-        check::Check,
+        check::{Check, hide},
         decode,
         diff::{Change, Kind, changes, project, same, without_defaults},
         encode,
     },
+    urn::Urn,
     value::{Properties, Value},
 };
 use futures::{
@@ -75,6 +76,8 @@ impl<R: CustomResource> DynamicResource for Erased<R> {
     fn check(&self, scope: &CheckScope<'_>, olds: &Properties, mut news: Properties) -> Checked {
         let table = R::Inputs::table();
         let taggable = table.field("tags").is_some();
+        // The engine keeps what a check returns as it is, and reasons go without what is secret.
+        mark_secrets(table, &mut news);
         let mut check = Check::new(table, &news);
         if taggable {
             check.tags(&self.token, scope.default_tags);
@@ -93,12 +96,11 @@ impl<R: CustomResource> DynamicResource for Erased<R> {
             name(naming, scope.urn, olds, &mut news);
         }
         if failures.is_empty()
-            && let Err(failure) = R::fill_in(scope, &mut news, olds, &mut warnings)
+            && let Err(mut failure) = R::fill_in(scope, &mut news, olds, &mut warnings)
         {
+            hide(&news, &mut failure.reason);
             failures.push(failure);
         }
-        // The engine keeps what a check returns as it is.
-        mark_secrets(table, &mut news);
         Checked {
             inputs: news,
             failures,
@@ -409,7 +411,7 @@ impl<R: CustomResource> DynamicResource for Erased<R> {
         .boxed()
     }
 
-    fn live(&self, ledger: &ProcessLedger, urn: &str, outputs: &Properties) {
+    fn live(&self, ledger: &ProcessLedger, urn: &Urn, outputs: &Properties) {
         if let Some(generation) = outputs.get(GENERATION).and_then(Value::as_str) {
             ledger.generation(urn, generation);
         }

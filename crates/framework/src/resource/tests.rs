@@ -11,7 +11,8 @@ use crate::{
     context::{Context, Tags},
     identity::{Identity, ProcessLedger},
     prelude::State,
-    props::{Json, Props},
+    props::{Json, Props, SecretText},
+    reads::Reads,
     value::Value,
 };
 use serde_json::json;
@@ -67,6 +68,9 @@ struct ShelfInputs {
     width: i64,
     /// A password.
     password: Option<String>,
+    /// What opens it.
+    #[prop(secret, check = digits)]
+    pin: Option<SecretText>,
     /// How many boards it has.
     #[prop(default = 2)]
     boards: i64,
@@ -78,6 +82,13 @@ struct ShelfInputs {
     plan: Option<Json>,
     /// Tags.
     tags: Option<Tags>,
+}
+
+fn digits(pin: &SecretText) -> std::result::Result<(), String> {
+    match pin.expose().parse::<u32>() {
+        Ok(_) => Ok(()),
+        Err(_) => Err(format!("{:?} must be digits", pin.expose())),
+    }
 }
 
 /// A shelf's rest.
@@ -159,6 +170,7 @@ impl<const DATA: bool> CustomResource for Shelf<DATA> {
             cloud(cx, |c| c.shelves.get(id).cloned()).map(|(inputs, revision)| State {
                 inputs: ShelfInputs {
                     password: known.and_then(|k| k.password.clone()),
+                    pin: known.and_then(|k| k.pin.clone()),
                     ..inputs
                 },
                 outputs: outputs(id, revision.into()),
@@ -224,8 +236,16 @@ impl Stack {
     }
 
     fn check(&self, olds: &Properties, news: serde_json::Value) -> Properties {
+        let Checked {
+            inputs, failures, ..
+        } = self.checked(olds, news);
+        assert!(failures.is_empty(), "{failures:?}");
+        inputs
+    }
+
+    fn checked(&self, olds: &Properties, news: serde_json::Value) -> Checked {
         let scope = CheckScope {
-            urn: URN,
+            urn: &URN.into(),
             provider_id: Some(&self.seed),
             region: "eu-west-1",
             ledger: &self.ledger,
@@ -233,15 +253,11 @@ impl Stack {
                 true => Value::Null,
                 false => crate::props::Property::encode(&self.default_tags),
             },
+            reads: &Reads::default(),
             rehearsal: false,
         };
-        let Checked {
-            inputs, failures, ..
-        } = self
-            .shelf
-            .check(&scope, olds, Value::from_json(&news).into_properties());
-        assert!(failures.is_empty(), "{failures:?}");
-        inputs
+        let news = Value::from_json(&news).into_properties();
+        self.shelf.check(&scope, olds, news)
     }
 
     fn context(&self, inputs: &Properties) -> Context {

@@ -16,9 +16,10 @@ use crate::{
         tags::{self, Rules},
     },
     pulumirpc::{self as rpc, resource_monitor_client::ResourceMonitorClient},
+    reads::Reads,
     resource::mark_secrets,
-    urn,
-    value::{Properties, Urn, Value},
+    urn::Urn,
+    value::{Properties, Value},
     wire::{UNKNOWN, from_struct, secret, to_struct},
 };
 use std::{
@@ -77,11 +78,11 @@ async fn constructed(
     if request.dry_run {
         recover_handles(&mut client, table, &mut inputs).await;
     }
-    let mut given = inputs.clone();
-    mark_secrets(table, &mut given);
-    let refused = |error| status::construct(error, &given);
+    mark_secrets(table, &mut inputs);
+    let reads = Reads::default();
+    let refused = |error| status::construct(error, &inputs);
     // It may read files.
-    let mut judged = tokio::task::block_in_place(|| component.check(&inputs));
+    let mut judged = tokio::task::block_in_place(|| component.check(&inputs, &reads));
     if let Some(own) = inputs.get("tags") {
         let found = tags::failures(Rules::Iam, package, "tags", own, &configured.default_tags);
         judged.failures.extend(found);
@@ -94,10 +95,17 @@ async fn constructed(
     let judge = |child: &Registration| {
         let resource = provider.catalogue.resource(&child.token).ok();
         // It may read files.
-        let judged = || resource.map(|own| judge(own, child, region, tags));
+        let judged = || resource.map(|own| judge(own, child, region, tags, &reads));
         tokio::task::block_in_place(judged).unwrap_or_default()
     };
-    let failures = rehearse(component, (own.0, &own.1), &inputs, live.clone(), judge);
+    let failures = rehearse(
+        component,
+        (own.0, &own.1),
+        &inputs,
+        live.clone(),
+        &reads,
+        judge,
+    );
     let failures = failures.await;
     if !failures.is_empty() {
         return Err(refused(Error::Invalid(failures)));
@@ -110,10 +118,9 @@ async fn constructed(
     }
     let own = own_registration(&request, table);
     let registration = client.register_resource(own).await;
-    let urn = registration
-        .map_err(|e| Status::failed_precondition(e.message().to_owned()))?
-        .into_inner()
-        .urn;
+    let registered =
+        registration.map_err(|e| Status::failed_precondition(e.message().to_owned()))?;
+    let urn = Urn::from(registered.into_inner().urn);
     for warning in &judged.warnings {
         provider
             .engine()
@@ -131,8 +138,9 @@ async fn constructed(
         (&request.name, &urn),
         request.dry_run,
         Arc::new(monitor),
+        reads,
     );
-    let constructed = component.construct(&scope, inputs).await;
+    let constructed = component.construct(&scope, inputs.clone()).await;
     let mut state = constructed.map_err(refused)?;
     // The engine marks those of its own resources, at their registration; a component's outputs come later.
     for name in &request.additional_secret_outputs {
@@ -141,7 +149,7 @@ async fn constructed(
         }
     }
     let outputs = rpc::RegisterResourceOutputsRequest {
-        urn: urn.clone(),
+        urn: urn.as_str().to_owned(),
         outputs: Some(to_struct(&state)),
     };
     client
@@ -151,7 +159,7 @@ async fn constructed(
     let state_dependencies = state
         .iter()
         .map(|(key, value)| {
-            let urns = value.dependencies().into_iter().collect();
+            let urns = value.dependencies().into_iter().map(String::from).collect();
             (
                 key.clone(),
                 rpc::construct_response::PropertyDependencies { urns },
@@ -165,7 +173,7 @@ async fn constructed(
         tokio::spawn(stalled(log, constructed, count, urn.clone(), STALLED));
     }
     Ok(rpc::ConstructResponse {
-        urn,
+        urn: urn.into(),
         state: Some(to_struct(&state)),
         state_dependencies,
     })
@@ -180,7 +188,7 @@ async fn stalled(
     log: Arc<dyn Log>,
     constructed: Arc<AtomicUsize>,
     count: usize,
-    urn: String,
+    urn: Urn,
     after: Duration,
 ) {
     tokio::time::sleep(after).await;
@@ -192,33 +200,27 @@ async fn stalled(
 }
 
 /// The URN that the component will have.
-fn own_urn(request: &rpc::ConstructRequest) -> String {
-    let chain = match urn::parts(&request.parent).types {
-        "" | "pulumi:pulumi:Stack" => String::new(),
-        parent => format!("{parent}$"),
-    };
+fn own_urn(request: &rpc::ConstructRequest) -> Urn {
     let rpc::ConstructRequest {
         stack,
         project,
+        parent,
         r#type,
         name,
         ..
     } = request;
-    format!("urn:pulumi:{stack}::{project}::{chain}{type}::{name}")
+    Urn::of(stack, project, &parent.as_str().into(), r#type, name)
 }
 
 /// The inputs, each with what it depends on.
 fn inputs(request: &rpc::ConstructRequest) -> Properties {
     let inputs = from_struct(request.inputs.clone());
     let depending = |(key, value): (String, Value)| {
-        let urns: BTreeSet<_> = request
-            .input_dependencies
-            .get(&key)
-            .map(|d| d.urns.iter().cloned().collect())
-            .unwrap_or_default();
+        let urns = request.input_dependencies.get(&key);
+        let urns = urns.map(|of| of.urns.iter().cloned().map(Urn::from).collect());
         // Output values know their dependencies leaf by leaf, which is better than the sum.
         let value = if value.dependencies().is_empty() {
-            Value::depending(value, urns)
+            Value::depending(value, urns.unwrap_or_default())
         } else {
             value
         };
@@ -235,7 +237,7 @@ async fn recover_handles(client: &mut Client, table: &Table, inputs: &mut Proper
         };
         // One component's handle may depend on the platform too.
         let dependencies = value.dependencies();
-        let is_its = |urn: &&Urn| urn::parts(urn).token() == kind.component;
+        let is_its = |urn: &&Urn| urn.token() == kind.component;
         if let (true, Some(urn)) = (value.is_unknown(), dependencies.iter().find(is_its))
             && let Some(handle) = handle_of(client, urn).await
         {
@@ -244,8 +246,8 @@ async fn recover_handles(client: &mut Client, table: &Table, inputs: &mut Proper
     }
 }
 
-async fn handle_of(client: &mut Client, urn: &str) -> Option<Value> {
-    let answer = ask(client, "getResource", "urn", urn).await?;
+async fn handle_of(client: &mut Client, urn: &Urn) -> Option<Value> {
+    let answer = ask(client, "getResource", "urn", urn.as_str()).await?;
     let handle = answer.get("state")?.field("handle");
     (!handle.is_null()).then_some(handle)
 }
@@ -268,7 +270,8 @@ async fn learn(
     let answer = ask(&mut client, "readStackResourceOutputs", "stackName", &name).await?;
     let mut live = Live::new();
     for (urn, found) in answer.get("outputs")?.plain().into_properties() {
-        if let Ok(resource) = provider.catalogue.resource(urn::parts(&urn).token()) {
+        let urn = Urn::from(urn);
+        if let Ok(resource) = provider.catalogue.resource(urn.token()) {
             let outputs = found.field("outputs").into_properties();
             resource.live(ledger, &urn, &outputs);
             live.insert(urn, outputs);
@@ -395,7 +398,7 @@ mod tests {
     struct Said(Mutex<Vec<String>>);
 
     impl Log for Said {
-        fn log(&self, urn: &str, _: Severity, message: &str, _: bool) {
+        fn log(&self, urn: &Urn, _: Severity, message: &str, _: bool) {
             let said = format!("{urn}: {message}");
             self.0.lock().expect("not poisoned").push(said);
         }
@@ -406,7 +409,7 @@ mod tests {
         let said = Arc::new(Said::default());
         let constructed = Arc::new(AtomicUsize::new(2));
         for count in [1, 2] {
-            let urn = format!("urn-{count}");
+            let urn = Urn::from(format!("urn-{count}"));
             stalled(
                 said.clone(),
                 constructed.clone(),

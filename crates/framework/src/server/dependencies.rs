@@ -1,6 +1,6 @@
 //! What a component's properties depend on, in few words.
 
-use crate::{pulumirpc::ConstructRequest, urn::parts, value::Urn, wire::edit_dependencies};
+use crate::{pulumirpc::ConstructRequest, urn::Urn, wire::edit_dependencies};
 use std::collections::BTreeSet;
 
 /// Drops the children of components of ours from the lists of what the inputs depend on, where those components are in
@@ -21,15 +21,17 @@ pub(super) fn drop_children(
     }
     let mut own = request.dependencies.clone();
     drop(&mut own);
-    own.into_iter().collect()
+    own.into_iter().map(Urn::from).collect()
 }
 
 /// Drops from a list the children of components that are in it.
 fn without_children(urns: &mut Vec<String>, is_component: impl Fn(&str) -> bool) {
-    let all = urns.clone();
-    let components = all.iter().map(|urn| parts(urn));
-    let components: Vec<_> = components.filter(|of| is_component(of.token())).collect();
-    urns.retain(|urn| !components.iter().any(|of| parts(urn).is_below(*of)));
+    let all: Vec<_> = urns.drain(..).map(Urn::from).collect();
+    let components: Vec<_> = all.iter().filter(|of| is_component(of.token())).collect();
+    let kept = all
+        .iter()
+        .filter(|urn| !components.iter().any(|of| urn.is_below(of)));
+    urns.extend(kept.cloned().map(String::from));
 }
 
 #[cfg(test)]
@@ -94,7 +96,7 @@ mod tests {
             ..Default::default()
         };
         let own = drop_children(&mut request, is_component);
-        assert_eq!(own, kept.iter().cloned().collect());
+        assert_eq!(own, kept.iter().cloned().map(Urn::from).collect());
         assert_eq!(request.dependencies, all);
         assert_eq!(request.input_dependencies["platform"].urns, kept);
         assert_eq!(request.input_dependencies["alone"].urns, children);

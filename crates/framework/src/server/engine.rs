@@ -6,7 +6,8 @@ use crate::{
     pulumirpc::{
         self as rpc, engine_client::EngineClient, resource_monitor_client::ResourceMonitorClient,
     },
-    value::{Properties, Urn, Value},
+    urn::Urn,
+    value::{Properties, Value},
     wire::{UNKNOWN, from_struct, to_struct},
 };
 use futures::{FutureExt, future::BoxFuture};
@@ -61,7 +62,7 @@ impl Engine {
 }
 
 impl Log for Engine {
-    fn log(&self, urn: &str, severity: Severity, message: &str, ephemeral: bool) {
+    fn log(&self, urn: &Urn, severity: Severity, message: &str, ephemeral: bool) {
         let severity = match severity {
             Severity::Info => rpc::LogSeverity::Info,
             Severity::Warning => rpc::LogSeverity::Warning,
@@ -69,7 +70,7 @@ impl Log for Engine {
         let request = rpc::LogRequest {
             severity: severity.into(),
             message: printable(message).into_owned(),
-            urn: urn.to_owned(),
+            urn: urn.as_str().to_owned(),
             ephemeral,
             ..Default::default()
         };
@@ -120,7 +121,7 @@ impl EngineMonitor {
             .map(|(key, value)| (key.clone(), value.dependencies()))
             .filter(|(_, urns)| !urns.is_empty())
             .map(|(key, urns)| {
-                let urns = urns.into_iter().collect();
+                let urns = urns.into_iter().map(String::from).collect();
                 (
                     key,
                     rpc::register_resource_request::PropertyDependencies { urns },
@@ -148,10 +149,10 @@ impl EngineMonitor {
             aliases: former.into_iter().collect(),
             alias_specs: true,
             name: registration.name,
-            parent: registration.parent,
+            parent: registration.parent.into(),
             custom: true,
             object: Some(to_struct(&registration.inputs)),
-            dependencies: dependencies.into_iter().collect(),
+            dependencies: dependencies.into_iter().map(String::from).collect(),
             property_dependencies: property_dependencies.into_iter().collect(),
             provider: self.provider.clone(),
             accept_secrets: true,
@@ -173,7 +174,7 @@ fn registered(response: rpc::RegisterResourceResponse) -> Registered {
     let dependencies: BTreeMap<_, BTreeSet<Urn>> = response
         .property_dependencies
         .into_iter()
-        .map(|(key, of)| (key, of.urns.into_iter().collect()))
+        .map(|(key, of)| (key, of.urns.into_iter().map(Urn::from).collect()))
         .collect();
     let state: Properties = from_struct(response.object)
         .into_iter()
@@ -184,7 +185,7 @@ fn registered(response: rpc::RegisterResourceResponse) -> Registered {
         .collect();
     let id = (!response.id.is_empty() && response.id != UNKNOWN).then_some(response.id);
     Registered {
-        urn: response.urn,
+        urn: response.urn.into(),
         id,
         state,
         outcome,

@@ -11,6 +11,7 @@ use crate::{
     props::Props,
     pulumirpc as rpc,
     resource::{GENERATION, OWNER, REGION, SEED},
+    urn::Urn,
     value::{Properties, Value},
     wire::{UNKNOWN, from_struct},
 };
@@ -87,7 +88,7 @@ impl Provider {
     /// properties that have it count.
     pub(super) async fn context(
         &self,
-        urn: &str,
+        urn: Urn,
         known: &[&Properties],
         timeout: f64,
         usual: Duration,
@@ -133,7 +134,7 @@ impl Provider {
             },
             identity: Identity {
                 package: self.catalogue.package.name,
-                urn: urn.to_owned(),
+                urn,
                 seed,
                 generation: text(GENERATION).unwrap_or_default(),
             },
@@ -222,14 +223,14 @@ mod tests {
         };
         provider.configure(request).await.expect("configures");
         let request = rpc::CreateRequest {
-            urn: format!("urn:pulumi:dev::demo::{}::shop-seed", seed::token("acme")),
+            urn: format!("urn:pulumi:dev::demo::{}::shop-seed", seed::token("acme")).into(),
             ..Default::default()
         };
         let made = provider.create(Request::new(request)).await;
         let made = made.expect("creates").into_inner();
         let is_first = async |seed: &str| {
             let properties = [(SEED.to_owned(), seed.into())].into();
-            let urn = "urn:pulumi:dev::demo::acme:ec2:Vpc::shop-vpc";
+            let urn = Urn::from("urn:pulumi:dev::demo::acme:ec2:Vpc::shop-vpc");
             let known = [&properties];
             let cx = provider.context(urn, &known, 0.0, Duration::ZERO);
             cx.await.expect("needs no network").is_first()

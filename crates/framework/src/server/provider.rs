@@ -11,8 +11,10 @@ use crate::{
         diff::{Kind, changes},
     },
     pulumirpc::{self as rpc, resource_provider_server::ResourceProvider},
+    reads::Reads,
     resource::{CheckScope, DEFAULT_TAGS, GENERATION, mark_secrets},
-    schema, urn,
+    schema,
+    urn::Urn,
     value::{Properties, Value},
     wire::{from_struct, to_struct},
 };
@@ -115,23 +117,24 @@ impl ResourceProvider for Provider {
     async fn check(&self, request: Request<rpc::CheckRequest>) -> Reply<rpc::CheckResponse> {
         let _call = self.calls.begin();
         let request = request.into_inner();
-        let resource = self.catalogue.resource(urn::parts(&request.urn).token())?;
+        let urn = Urn::from(request.urn);
+        let resource = self.catalogue.resource(urn.token())?;
         let configured = self.configured()?;
         let (olds, news) = (from_struct(request.olds), from_struct(request.news));
         let news = resource.tables().0.without_nulls(news);
         let scope = CheckScope {
-            urn: &request.urn,
+            urn: &urn,
             provider_id: configured.id.as_deref(),
             region: configured.aws.region(),
             ledger: &configured.ledger,
             default_tags: &configured.default_tags,
+            reads: &Reads::default(),
             rehearsal: false,
         };
         // As a preview, a check may read files.
         let found = block_in_place(|| resource.check(&scope, &olds, news));
         for warning in &found.warnings {
-            self.engine()
-                .log(&request.urn, Severity::Warning, warning, false);
+            self.engine().log(&urn, Severity::Warning, warning, false);
         }
         Ok(Response::new(checked(&found.inputs, found.failures)))
     }
@@ -139,13 +142,14 @@ impl ResourceProvider for Provider {
     async fn diff(&self, request: Request<rpc::DiffRequest>) -> Reply<rpc::DiffResponse> {
         let _call = self.calls.begin();
         let request = request.into_inner();
-        let resource = self.catalogue.resource(urn::parts(&request.urn).token())?;
+        let urn = Urn::from(request.urn);
+        let resource = self.catalogue.resource(urn.token())?;
         let (old_inputs, olds) = (from_struct(request.old_inputs), from_struct(request.olds));
         let news = from_struct(request.news);
-        remember(&self.configured()?.ledger, &request.urn, &old_inputs);
+        remember(&self.configured()?.ledger, &urn, &old_inputs);
         let found = resource.diff(&old_inputs, &olds, &news, &request.ignore_changes);
         if let Some((severity, remark)) = &found.remark {
-            self.engine().log(&request.urn, *severity, remark, false);
+            self.engine().log(&urn, *severity, remark, false);
         }
         Ok(Response::new(diffed(found)))
     }
@@ -153,7 +157,8 @@ impl ResourceProvider for Provider {
     async fn create(&self, request: Request<rpc::CreateRequest>) -> Reply<rpc::CreateResponse> {
         let _call = self.calls.begin();
         let request = request.into_inner();
-        let resource = self.catalogue.resource(urn::parts(&request.urn).token())?;
+        let urn = Urn::from(request.urn);
+        let resource = self.catalogue.resource(urn.token())?;
         let inputs = from_struct(request.properties);
         if request.preview {
             let properties = block_in_place(|| resource.preview_create(&inputs));
@@ -163,12 +168,7 @@ impl ResourceProvider for Provider {
             }));
         }
         let cx = self
-            .context(
-                &request.urn,
-                &[&inputs],
-                request.timeout,
-                resource.timeout(),
-            )
+            .context(urn, &[&inputs], request.timeout, resource.timeout())
             .await?;
         let (id, properties) = resource
             .create(&cx, inputs)
@@ -183,17 +183,13 @@ impl ResourceProvider for Provider {
 
     async fn read(&self, request: Request<rpc::ReadRequest>) -> Reply<rpc::ReadResponse> {
         let request = request.into_inner();
-        let resource = self.catalogue.resource(urn::parts(&request.urn).token())?;
+        let urn = Urn::from(request.urn);
+        let resource = self.catalogue.resource(urn.token())?;
         let imported = request.inputs.is_none();
         let (inputs, state) = (from_struct(request.inputs), from_struct(request.properties));
-        remember(&self.configured()?.ledger, &request.urn, &inputs);
+        remember(&self.configured()?.ledger, &urn, &inputs);
         let cx = self
-            .context(
-                &request.urn,
-                &[&state, &inputs],
-                request.timeout,
-                resource.timeout(),
-            )
+            .context(urn, &[&state, &inputs], request.timeout, resource.timeout())
             .await?;
         let id = match imported {
             true => resource.identify(&cx, &request.id).await?,
@@ -218,7 +214,8 @@ impl ResourceProvider for Provider {
     async fn update(&self, request: Request<rpc::UpdateRequest>) -> Reply<rpc::UpdateResponse> {
         let _call = self.calls.begin();
         let request = request.into_inner();
-        let resource = self.catalogue.resource(urn::parts(&request.urn).token())?;
+        let urn = Urn::from(request.urn);
+        let resource = self.catalogue.resource(urn.token())?;
         let (old_inputs, olds) = (from_struct(request.old_inputs), from_struct(request.olds));
         let inputs = from_struct(request.news);
         let properties = if request.preview {
@@ -226,7 +223,7 @@ impl ResourceProvider for Provider {
         } else {
             let known = [&olds, &old_inputs, &inputs];
             let mut cx = self
-                .context(&request.urn, &known, request.timeout, resource.timeout())
+                .context(urn, &known, request.timeout, resource.timeout())
                 .await?;
             cx.memory.tagged = Some(tagged(&olds));
             resource
@@ -242,7 +239,8 @@ impl ResourceProvider for Provider {
 
     async fn delete(&self, request: Request<rpc::DeleteRequest>) -> Reply<()> {
         let request = request.into_inner();
-        let resource = self.catalogue.resource(urn::parts(&request.urn).token())?;
+        let urn = Urn::from(request.urn);
+        let resource = self.catalogue.resource(urn.token())?;
         let (inputs, mut state) = (
             from_struct(request.old_inputs),
             from_struct(request.properties),
@@ -252,7 +250,7 @@ impl ResourceProvider for Provider {
             state.entry(key).or_insert(value);
         }
         let cx = self
-            .context(&request.urn, &[&state], request.timeout, resource.timeout())
+            .context(urn, &[&state], request.timeout, resource.timeout())
             .await?;
         resource.delete(&cx, &request.id, state).await?;
         Ok(Response::new(()))
@@ -401,7 +399,7 @@ fn tagged(state: &Properties) -> BTreeSet<String> {
 }
 
 /// Remembers the generation in properties that the engine knows.
-fn remember(ledger: &ProcessLedger, urn: &str, properties: &Properties) {
+fn remember(ledger: &ProcessLedger, urn: &Urn, properties: &Properties) {
     if let Some(generation) = properties.get(GENERATION).and_then(Value::as_str) {
         ledger.generation(urn, generation);
     }

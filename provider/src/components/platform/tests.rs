@@ -8,6 +8,7 @@ use crate::components::{
 use expect_test::{ExpectFile, expect_file};
 use pulumi_aws_framework::aws::Configuration;
 use pulumi_aws_framework::component::erase;
+use pulumi_aws_framework::reads::Reads;
 use serde_json::json;
 
 mod upon;
@@ -278,7 +279,10 @@ async fn what_a_child_refuses_is_refused_first() {
 #[test]
 fn what_is_exposed_is_said() {
     let check = |warehouse: serde_json::Value, expected: expect_test::Expect| {
-        let judged = erase::<DbtPlatform>().check(&inputs(&json!({ "warehouse": warehouse })));
+        let judged = erase::<DbtPlatform>().check(
+            &inputs(&json!({ "warehouse": warehouse })),
+            &Reads::default(),
+        );
         assert_eq!(judged.failures, []);
         expected.assert_eq(&judged.warnings.join("\n"));
     };
@@ -315,7 +319,7 @@ fn what_is_exposed_is_said() {
 fn wrong_inputs() {
     let check = |input: serde_json::Value, expected: expect_test::Expect| {
         let failures: Vec<_> = erase::<DbtPlatform>()
-            .check(&inputs(&input))
+            .check(&inputs(&input), &Reads::default())
             .failures
             .iter()
             .map(ToString::to_string)
@@ -393,7 +397,7 @@ fn wrong_inputs() {
     );
     check(
         json!({ "artifacts": { "expireRunsAfterDays": 0 } }),
-        expect![["artifacts.expireRunsAfterDays: must be 1 or more"]],
+        expect![["artifacts.expireRunsAfterDays: must be 1 or more, not 0"]],
     );
     check(
         json!({

@@ -4,16 +4,16 @@ use super::{DbtProjectDbt, DbtProjectProfile, tags, variables};
 use crate::{
     components::{exposure, platform::handle::PlatformHandle},
     prelude::*,
-    resources::ecs,
+    resources::{ecr::image, ecs},
 };
-use dbt_aws_image::{Dbt, Error, Project, Reference, ecr_registry};
+use dbt_aws_image::{Dbt, Error, Reference, ecr_registry};
 use pulumi_aws_framework::{formats::is_arn, props::below};
 
 pub(super) fn project(check: &mut Check<'_>) {
     check.exactly_one(&["path", "image"]);
     let path = check.get::<Option<String>>("path").flatten();
     if let Some(path) = &path {
-        match Project::read(path.as_ref()) {
+        match &*image::read(&check.reads, path) {
             Ok(project) => profile_name(check, project.profile.as_deref()),
             Err(error) => check.fail("path", error.to_string()),
         }
@@ -169,24 +169,10 @@ fn is_secret(arn: &str) -> bool {
     is_arn(arn, "secretsmanager", "secret:") || is_arn(arn, "ssm", "parameter/")
 }
 
-pub(super) fn timeout(minutes: &i64) -> Result<(), String> {
-    match minutes {
-        1..=10_080 => Ok(()),
-        n => Err(format!("{n} is not between 1 and 10080 minutes (a week)")),
-    }
-}
-
 pub(super) fn base_image(base: &str) -> Result<(), String> {
     match base.parse::<Reference>() {
         Err(error) if !base.is_empty() => Err(error.to_string()),
         _ => Ok(()),
-    }
-}
-
-pub(super) fn threads(threads: &i64) -> Result<(), String> {
-    match threads {
-        1.. => Ok(()),
-        n => Err(format!("{n} is not 1 or more")),
     }
 }
 

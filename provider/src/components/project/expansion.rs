@@ -45,7 +45,7 @@ impl<'a> Expansion<'a> {
             args,
             tags: tags::of(&platform.tags, &args.tags),
             platform,
-            found: task::found(args.path.as_deref())?,
+            found: task::found(scope.reads(), args.path.as_deref())?,
             log_prefix,
             artifacts_prefix: target.map(move |target| format!("{name}/{target}")),
         })
@@ -67,7 +67,7 @@ impl<'a> Expansion<'a> {
 
     /// The secrets that become variables of a run, those that are made for it and others: their ARNs by name.
     pub(super) fn secrets(&self) -> Output<BTreeMap<String, String>> {
-        let make = |(key, value): (&String, &Output<String>)| {
+        let make = |(key, value): (&String, &Output<SecretText>)| {
             let args = SecretArgs {
                 description: format!("{key} of the dbt project {}", self.scope.name()).into(),
                 secret_string: value.secret(),

@@ -3,11 +3,13 @@
 use super::{DbtProjectProfile, Expansion, tags, variables::RESERVED};
 use crate::{
     prelude::*,
-    resources::ecs::{container::*, task_definition::*},
+    resources::{
+        ecr::image,
+        ecs::{container::*, task_definition::*},
+    },
     run::CONTAINER,
 };
-use dbt_aws_image::Project;
-use pulumi_aws_framework::{component::Child, output::all};
+use pulumi_aws_framework::{component::Child, output::all, reads::Reads};
 use serde_json::{Map, Value as Document, json};
 
 /// From SIGTERM until the container is killed: the longest that Fargate gives.
@@ -172,15 +174,16 @@ pub(super) struct Found {
 }
 
 /// Reads it; nothing where the image is made elsewhere.
-pub(super) fn found(path: Option<&str>) -> Result<Found, Failure> {
+pub(super) fn found(reads: &Reads, path: Option<&str>) -> Result<Found, Failure> {
     let Some(path) = path else {
         return Ok(Found::default());
     };
-    let project =
-        Project::read(path.as_ref()).map_err(|e| Failure::here(e.to_string()).under("path"))?;
+    let read = image::read(reads, path);
+    let failed = |e: &dbt_aws_image::Error| Failure::here(e.to_string()).under("path");
+    let project = read.as_ref().as_ref().map_err(failed)?;
     Ok(Found {
-        name: Some(project.name),
-        profile: project.profile,
+        name: Some(project.name.clone()),
+        profile: project.profile.clone(),
         clean_fails: !project.cleans_inside,
     })
 }

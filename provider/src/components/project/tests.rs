@@ -5,6 +5,7 @@ use pulumi_aws_framework::{
     aws::{Aws, Configuration},
     component::{Component, erase},
     props::check::failures,
+    reads::Reads,
     value::{Properties, Value},
 };
 use serde_json::{Value as Document, json};
@@ -219,7 +220,7 @@ async fn no_role_may_more_than_it_needs() {
 #[test]
 fn what_aws_shows_in_plain_text_is_said() {
     let warnings = |given: Properties| {
-        let judged = erase::<DbtProject>().check(&given);
+        let judged = erase::<DbtProject>().check(&given, &Reads::default());
         assert_eq!(judged.failures, []);
         judged.warnings.join("\n")
     };
@@ -304,7 +305,7 @@ fn wrong(change: impl Fn(&mut Document), expected: &Expect) {
     let mut given = json!({"platform": platform(), "path": PATH});
     change(&mut given);
     let component = erase::<DbtProject>();
-    let found = component.check(&inputs(&given)).failures;
+    let found = component.check(&inputs(&given), &Reads::default()).failures;
     assert_eq!(DbtProject::TOKEN, component.token());
     let lines: Vec<_> = found.iter().map(|f| format!("{f}\n")).collect();
     expected.assert_eq(&lines.concat());
@@ -415,7 +416,7 @@ fn wrong_inputs_are_refused_with_their_path() {
     wrong(
         set("timeoutMinutes", json!(0)),
         &expect![[r#"
-        timeoutMinutes: 0 is not between 1 and 10080 minutes (a week)
+        timeoutMinutes: must be 1 to 10080, not 0
     "#]],
     );
     wrong(
@@ -449,7 +450,7 @@ fn wrong_inputs_are_refused_with_their_path() {
         &expect![[r#"
         profile.scheme: is not a property here; did you mean schema?
         profile.target: "a/b" must be letters, digits, - and _
-        profile.threads: 0 is not 1 or more
+        profile.threads: must be 1 or more, not 0
     "#]],
     );
     wrong(

@@ -40,7 +40,7 @@ pub(crate) fn name(name: &str) -> Result<(), String> {
 
 /// Those that are secrets, for the handle.
 pub(super) fn of_secrets(
-    made: Option<&BTreeMap<String, Output<String>>>,
+    made: Option<&BTreeMap<String, Output<SecretText>>>,
     given: &Output<BTreeMap<String, String>>,
 ) -> Output<Joined> {
     let made: Vec<_> = made.into_iter().flat_map(BTreeMap::keys).cloned().collect();

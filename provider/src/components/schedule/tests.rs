@@ -7,6 +7,7 @@ use expect_test::{Expect, expect};
 use pulumi_aws_framework::{
     aws::{Aws, Configuration},
     component::{Component, erase},
+    reads::Reads,
     value::{Properties, Value},
 };
 use serde_json::{Value as Document, json};
@@ -125,7 +126,12 @@ fn what_aws_shows_in_plain_text_is_said() {
         "commands": ["dbt run-operation grant --args '{role: a}'"],
     }));
     let lines = given["commands"].clone();
-    let warnings = |given: &Properties| erase::<DbtSchedule>().check(given).warnings.join("\n");
+    let warnings = |given: &Properties| {
+        erase::<DbtSchedule>()
+            .check(given, &Reads::default())
+            .warnings
+            .join("\n")
+    };
     expect!["environment.API_SECRET: looks like a secret, and AWS shows it in plain text; give it in secrets of the project"].assert_eq(&warnings(&given));
     given.insert("commands".into(), Value::secret(lines));
     expect![[r#"
@@ -136,7 +142,9 @@ fn what_aws_shows_in_plain_text_is_said() {
 fn wrong(change: impl Fn(&mut Document), expected: &Expect) {
     let mut given = everything();
     change(&mut given);
-    let found = erase::<DbtSchedule>().check(&inputs(&given)).failures;
+    let found = erase::<DbtSchedule>()
+        .check(&inputs(&given), &Reads::default())
+        .failures;
     let lines: Vec<_> = found.iter().map(|f| format!("{f}\n")).collect();
     expected.assert_eq(&lines.concat());
 }
@@ -288,7 +296,7 @@ fn wrong_inputs_are_refused_with_their_path() {
     wrong(
         set("flexibleWindowMinutes", json!(0)),
         &expect![[r#"
-        flexibleWindowMinutes: 0 is not between 1 and 1440
+        flexibleWindowMinutes: must be 1 to 1440, not 0
     "#]],
     );
     wrong(
@@ -297,8 +305,8 @@ fn wrong_inputs_are_refused_with_their_path() {
             json!({"maximumAgeMinutes": 2000, "maximumRetryAttempts": -1, "retries": 3}),
         ),
         &expect![[r#"
-        delivery.maximumAgeMinutes: 2000 is not between 1 and 1440
-        delivery.maximumRetryAttempts: -1 is not between 0 and 185
+        delivery.maximumAgeMinutes: must be 1 to 1440, not 2000
+        delivery.maximumRetryAttempts: must be 0 to 185, not -1
         delivery.retries: is not a property here; there are maximumAgeMinutes, maximumRetryAttempts
     "#]],
     );

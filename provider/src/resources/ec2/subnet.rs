@@ -274,7 +274,7 @@ async fn zone_at(cx: &Context, index: i64, excluded: &[String]) -> Result<String
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pulumi_aws_framework::{identity::ProcessLedger, resource::erase};
+    use pulumi_aws_framework::{identity::ProcessLedger, reads::Reads, resource::erase};
 
     fn properties(zone: &[(&str, Value)]) -> Properties {
         let place = [
@@ -316,11 +316,12 @@ mod tests {
         );
         let replaces = |old: &Properties, mut news: Properties| {
             let scope = CheckScope {
-                urn: "urn:pulumi:dev::demo::dbt-aws:ec2:Subnet::a",
+                urn: &"urn:pulumi:dev::demo::dbt-aws:ec2:Subnet::a".into(),
                 provider_id: None,
                 region: "eu-west-1",
                 ledger: &ProcessLedger::default(),
                 default_tags: &Value::Null,
+                reads: &Reads::default(),
                 rehearsal: false,
             };
             Subnet::fill_in(&scope, &mut news, old, &mut Vec::new()).expect("completes");

@@ -15,8 +15,8 @@ use dbt_aws_image::{
 };
 use jiff::{Zoned, tz::TimeZone};
 use outside::printable_line;
-use pulumi_aws_framework::context::Severity;
-use std::path::PathBuf;
+use pulumi_aws_framework::{context::Severity, reads::Reads};
+use std::{path::PathBuf, sync::Arc};
 
 /// The image of a dbt project, made and pushed without Docker.
 #[derive(Debug)]
@@ -159,7 +159,8 @@ impl CustomResource for Image {
         old: &Properties,
         warnings: &mut Vec<String>,
     ) -> Result<(), Failure> {
-        let failed = |path: &str, e: dbt_aws_image::Error| Failure::here(e.to_string()).under(path);
+        let failed =
+            |path: &str, e: &dbt_aws_image::Error| Failure::here(e.to_string()).under(path);
         let at = |field: &str| inputs.get(field).map(Value::plain).unwrap_or_default();
         let (path, dbt) = (at("path"), at("dbt"));
         let dbt = match dbt.has_unknown() {
@@ -168,14 +169,15 @@ impl CustomResource for Image {
         };
         let mut found = [Value::Unknown, Value::Unknown];
         if let Value::String(path) = path {
-            let project = Project::read(path.as_ref()).map_err(|e| failed("path", e))?;
+            let read = read(scope.reads, &path);
+            let project = read.as_ref().as_ref().map_err(|e| failed("path", e))?;
             warnings.extend(project.notes.iter().map(|note| format!("path: {note}")));
-            if let Some(reason) = dbt.as_ref().and_then(|dbt| dbt.refusal(&project)) {
+            if let Some(reason) = dbt.as_ref().and_then(|dbt| dbt.refusal(project)) {
                 return Err(Failure::here(reason).under("path"));
             }
             // a large project's digest takes its time
             if !scope.rehearsal {
-                let (text, contents) = contents(&project, old).map_err(|e| failed("path", e))?;
+                let (text, contents) = contents(project, old).map_err(|e| failed("path", &e))?;
                 inputs.insert(FILES.to_owned(), contents.files.to_string().into());
                 let names = contents.variables.into_iter().map(Value::from);
                 found = [text.into(), Value::List(names.collect())];
@@ -189,9 +191,9 @@ impl CustomResource for Image {
             Some(dbt) => match dbt.digest() {
                 Ok(digest) => digest.into(),
                 Err(e @ dbt_aws_image::Error::Excluded { .. }) => {
-                    return Err(failed("dbt.exclude", e));
+                    return Err(failed("dbt.exclude", &e));
                 }
-                Err(e) => return Err(failed("dbt", e)),
+                Err(e) => return Err(failed("dbt", &e)),
             },
         };
         inputs.insert("packages".to_owned(), packages);
@@ -305,6 +307,14 @@ impl CustomResource for Image {
             .during(&what)?;
         refuse(&what, deleted.failures())
     }
+}
+
+/// The project in a directory, read once in an RPC.
+pub(crate) fn read(
+    reads: &Reads,
+    path: &str,
+) -> Arc<std::result::Result<Project, dbt_aws_image::Error>> {
+    reads.once(path, || Project::read(path.as_ref()))
 }
 
 /// What a project holds, and how a user sees it.

@@ -90,13 +90,13 @@ pub struct BucketLifecycleRule {
     /// The tags that an object must carry, all of them. Default: none.
     pub tags: Option<Tags>,
     /// After how many days an object expires.
-    #[prop(check = days)]
+    #[prop(check = formats::at_least(1))]
     pub expiration_days: Option<i32>,
     /// After how many days a version that is no longer the current one is deleted.
-    #[prop(check = days)]
+    #[prop(check = formats::at_least(1))]
     pub noncurrent_days: Option<i32>,
     /// After how many days the parts of an upload that was not completed are deleted. Excludes `tags`.
-    #[prop(check = days)]
+    #[prop(check = formats::at_least(1))]
     pub abort_incomplete_multipart_days: Option<i32>,
 }
 
@@ -140,14 +140,6 @@ fn rule_id(id: &str) -> Result<(), String> {
         Ok(())
     } else {
         Err(format!("must have 1 to 255 characters, not {}", id.len()))
-    }
-}
-
-fn days(days: &i32) -> Result<(), String> {
-    if *days >= 1 {
-        Ok(())
-    } else {
-        Err(format!("must be 1 or more, not {days}"))
     }
 }
 

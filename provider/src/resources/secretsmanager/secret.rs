@@ -27,7 +27,7 @@ pub struct SecretInputs {
     /// The value: text of up to 65536 bytes, often a JSON object. The state keeps it encrypted. Excludes `generate`;
     /// without both, the value is set elsewhere.
     #[prop(secret, check = size)]
-    pub secret_string: Option<String>,
+    pub secret_string: Option<SecretText>,
     /// Makes the value: a JSON object with a random password. Nobody sees it but those who read the secret in AWS: it
     /// is neither in the state nor in an output.
     #[prop(replace)]
@@ -93,8 +93,8 @@ fn window(days: &i64) -> Result<(), String> {
     }
 }
 
-fn size(value: &str) -> Result<(), String> {
-    match value.len() {
+fn size(value: &SecretText) -> Result<(), String> {
+    match value.expose().len() {
         0 => Err("must not be empty".to_owned()),
         1..=65_536 => Ok(()),
         bytes => Err(format!("has {bytes} bytes, AWS takes at most 65536")),
@@ -170,7 +170,7 @@ impl CustomResource for Secret {
         let what = format!("the secret {name}");
         let value = match (&inputs.secret_string, &inputs.generate) {
             (Some(given), _) => Some(given.clone()),
-            (None, Some(generate)) => Some(generated(generate)),
+            (None, Some(generate)) => Some(generated(generate).into()),
             (None, None) => None,
         };
         let made = cx
@@ -181,7 +181,7 @@ impl CustomResource for Secret {
             .client_request_token(cx.identity.token())
             .set_description(inputs.description.clone())
             .set_kms_key_id(inputs.kms_key_arn.clone())
-            .set_secret_string(value)
+            .set_secret_string(value.map(|value| value.expose().to_owned()))
             .set_tags(Some(to_tags(cx.tags(inputs.tags.as_ref()))))
             .send()
             .await
@@ -255,7 +255,10 @@ impl CustomResource for Secret {
         {
             let put = secrets.put_secret_value().secret_id(id);
             let what = format!("set the value of the secret {id}");
-            put.secret_string(value).send().await.during(what)?;
+            put.secret_string(value.expose())
+                .send()
+                .await
+                .during(what)?;
         }
         Ok(())
     }
@@ -268,7 +271,7 @@ impl CustomResource for Secret {
         // Only a value that a program gave is looked at.
         let value = async {
             match known.and_then(|k| k.secret_string.as_ref()) {
-                Some(_) => value_of(cx, id).await.gone(),
+                Some(_) => value_of(cx, id).await.map(SecretText::from).gone(),
                 None => Ok(None),
             }
         };

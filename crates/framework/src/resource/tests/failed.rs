@@ -184,3 +184,14 @@ async fn what_is_not_visible_yet_is_tried_again() {
         .await
         .expect("gone is gone");
 }
+
+#[test]
+fn what_the_table_calls_secret_is_in_no_reason() {
+    let stack = Stack::new("unmarked");
+    let given = json!({ "width": 3, "pin": "sesame" });
+    let found = stack.checked(&Properties::new(), given).failures;
+    assert_eq!(
+        found.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["pin: [secret] must be digits"]
+    );
+}

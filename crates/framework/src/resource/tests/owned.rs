@@ -39,7 +39,7 @@ async fn the_marker_follows_a_new_name() {
     let mut after = before.clone();
     after.insert(
         "__owner".into(),
-        crate::identity::of_urn("urn:renamed").into(),
+        crate::identity::short_hash("urn:renamed").into(),
     );
     let diff = |news: &Properties| {
         let found = stack.shelf.diff(&before, &made, news, &[]).changes;
@@ -56,7 +56,9 @@ async fn what_another_resource_of_the_stack_has_is_not_taken_over() {
     let stack = Stack::new("held");
     let inputs = stack.check(&Properties::new(), json!({ "width": 3 }));
     let (id, made) = stack.create(&inputs).await.expect("creates");
-    stack.shelf.live(&stack.ledger, "urn:imported", &made);
+    stack
+        .shelf
+        .live(&stack.ledger, &"urn:imported".into(), &made);
     let refused = stack.create(&inputs).await.expect_err("refuses");
     let expected = format!("{id} was made for it, but urn:imported has it in this stack's state");
     let said = refused.error.to_string();

@@ -128,8 +128,8 @@ mod tests {
     async fn a_base_in_ecr_is_opened_with_the_providers_credentials() {
         let configuration = Configuration {
             allowed_account_ids: Some(["444455556666".to_owned()].into()),
-            access_key: Some("test".to_owned()),
-            secret_key: Some("test".to_owned()),
+            access_key: Some("test".into()),
+            secret_key: Some("test".into()),
             endpoints: Some([("sts".to_owned(), "http://127.0.0.1:9".to_owned())].into()),
             max_retries: Some(0),
             ..Default::default()

@@ -20,11 +20,12 @@ fn inputs(path: &str) -> serde_json::Value {
 
 fn scoped<T>(rehearsal: bool, run: impl FnOnce(&CheckScope<'_>) -> T) -> T {
     run(&CheckScope {
-        urn: "urn:pulumi:dev::demo::dbt-aws:ecr:Image::shop",
+        urn: &"urn:pulumi:dev::demo::dbt-aws:ecr:Image::shop".into(),
         provider_id: Some("seed"),
         region: "eu-west-1",
         ledger: &ProcessLedger::default(),
         default_tags: &Value::Null,
+        reads: &Reads::default(),
         rehearsal,
     })
 }
