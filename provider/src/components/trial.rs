@@ -13,37 +13,34 @@ const URN: &str = "urn:pulumi:dev::demo::component::shop";
 async fn judged(
     component: &dyn DynamicComponent,
     inputs: &Properties,
+    reads: &Reads,
     judge: impl Fn(&Registration) -> Vec<Failure>,
 ) -> Vec<Failure> {
-    rehearse(
-        component,
-        ("shop", &URN.into()),
-        inputs,
-        None,
-        &Reads::default(),
-        judge,
-    )
-    .await
+    let own = ("shop", &URN.into());
+    rehearse(component, own, inputs, None, reads, judge).await
 }
 
 /// What is wrong with inputs, as `Construct` finds it.
 pub(crate) async fn refused(component: &dyn DynamicComponent, inputs: &Properties) -> Vec<Failure> {
-    let own = component.check(inputs, &Reads::default()).failures;
+    refused_by(component, inputs, &Reads::default()).await
+}
+
+/// As [`refused`], by an RPC that has read that much.
+pub(crate) async fn refused_by(
+    component: &dyn DynamicComponent,
+    inputs: &Properties,
+    reads: &Reads,
+) -> Vec<Failure> {
+    let own = component.check(inputs, reads).failures;
     if !own.is_empty() {
         return own;
     }
     let catalogue = crate::catalogue();
     let judge = |child: &Registration| {
         let resource = catalogue.resource(&child.token).expect("a known token");
-        judge(
-            resource,
-            child,
-            "eu-west-1",
-            &Value::Null,
-            &Reads::default(),
-        )
+        judge(resource, child, "eu-west-1", &Value::Null, reads)
     };
-    judged(component, inputs, judge).await
+    judged(component, inputs, reads, judge).await
 }
 
 /// Sets each of these inputs, by its path, to a value that is refused with that path for that reason, and with no
@@ -93,7 +90,7 @@ pub(crate) async fn every_input_is_told(
             };
             paths.into_iter().map(refuse).collect()
         };
-        let found = judged(component, example, judge).await;
+        let found = judged(component, example, &Reads::default(), judge).await;
         assert!(!properties.borrow().is_empty());
         told.extend(found.into_iter().map(|failure| failure.path));
         leaves(table, example, "", &mut given);

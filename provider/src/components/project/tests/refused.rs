@@ -1,7 +1,7 @@
 //! What is refused because a child would.
 
 use super::*;
-use crate::components::trial::{each_is_refused, every_input_is_told, refused};
+use crate::components::trial::{each_is_refused, every_input_is_told, refused, refused_by};
 
 #[tokio::test]
 async fn what_a_child_refuses_is_refused_first() {
@@ -210,4 +210,20 @@ fn a_profile_is_the_one_that_dbt_looks_for() {
             &expect![[""]],
         );
     }
+}
+
+/// The check, the rehearsal and what is made of the directory must see the same files.
+#[tokio::test]
+async fn a_directory_is_read_once() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("dbt_project.yml");
+    std::fs::write(&file, "name: shop\nprofile: shop\n").expect("written");
+    let inputs = inputs(&json!({"platform": platform(), "path": directory.path()}));
+    let project = erase::<DbtProject>();
+    let reads = Reads::default();
+    assert_eq!(project.check(&inputs, &reads).failures, []);
+    std::fs::remove_file(file).expect("removed");
+    assert_eq!(refused_by(project.as_ref(), &inputs, &reads).await, []);
+    let anew = refused_by(project.as_ref(), &inputs, &Reads::default()).await;
+    assert_eq!(anew.len(), 1, "{anew:?}");
 }
