@@ -1,6 +1,6 @@
 //! Properties as one table: what the `Props` derive makes of a struct, and the types a field can have.
 //!
-//! [`check`], [`diff`] and [`schema`] interpret the table; resource code sees only the typed struct.
+//! [`check`], [`diff`] and [`schema`](crate::schema) interpret the table; resource code sees only the typed struct.
 
 pub mod check;
 pub mod diff;

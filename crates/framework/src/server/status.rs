@@ -1,5 +1,5 @@
-//! Errors as gRPC statuses. `Internal`, `DataLoss` and `Unknown` tell the engine that a resource's state is not known:
-//! they are kept for exactly that.
+//! Errors as gRPC statuses. `Internal`, `DataLoss` and `Unknown` tell the engine that a resource's state is not known,
+//! so no error is one of these.
 
 use crate::{
     aws::Class,

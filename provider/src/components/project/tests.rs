@@ -88,7 +88,7 @@ fn outputs(outputs: &Properties) -> String {
 async fn the_shortest_project() {
     let given = inputs(&json!({"platform": platform(), "path": PATH}));
     let (recording, answered) = recorded(given, As::Update).await;
-    expect_file!["shortest.txt"].assert_eq(&recording.text());
+    expect_file!["snapshots/shortest.txt"].assert_eq(&recording.text());
     expect![[r#"
         {
           "artifactsUri": "s3://analytics-artifacts/shop/prod",
@@ -124,13 +124,13 @@ async fn the_shortest_project() {
 #[tokio::test]
 async fn every_input_reaches_its_child() {
     let (recording, _) = recorded(everything(), As::Update).await;
-    expect_file!["everything.txt"].assert_eq(&recording.text());
+    expect_file!["snapshots/everything.txt"].assert_eq(&recording.text());
 }
 
 #[tokio::test]
 async fn a_preview_knows_what_nothing_new_decides() {
     let (recording, _) = recorded(everything(), As::Preview).await;
-    expect_file!["preview.txt"].assert_eq(&recording.text());
+    expect_file!["snapshots/preview.txt"].assert_eq(&recording.text());
 }
 
 #[tokio::test]
@@ -141,7 +141,7 @@ async fn an_image_made_elsewhere() {
         "profile": {"name": "shop", "schema": "shop"},
     }));
     let (recording, _) = recorded(given, As::Update).await;
-    expect_file!["image.txt"].assert_eq(&recording.text());
+    expect_file!["snapshots/image.txt"].assert_eq(&recording.text());
 }
 
 #[tokio::test]
