@@ -13,12 +13,14 @@ import subprocess
 import sys
 import time
 import traceback
+from collections import Counter
 from pathlib import Path
 
 import boto3
-import jmespath
 import psycopg2
 from botocore.exceptions import BotoCoreError, ClientError
+
+from inventory import KINDS, inventory
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCAL_AWS = ROOT / "local-aws" / "local-aws"
@@ -29,33 +31,6 @@ MODEL = EXAMPLES / "jaffle-shop" / "models" / "marts" / "mart_customer_revenue.s
 STACK = "demo"
 KEEP = bool(os.environ.get("KEEP"))
 
-# What we make, by an independent client: name, service, call, and where the answer has the names.
-INVENTORY = [
-    ("VPCs", "ec2", "describe_vpcs", "Vpcs[].VpcId"),
-    ("subnets", "ec2", "describe_subnets", "Subnets[].SubnetId"),
-    ("internet gateways", "ec2", "describe_internet_gateways", "InternetGateways[].InternetGatewayId"),
-    ("NAT gateways", "ec2", "describe_nat_gateways", "NatGateways[?State!='deleted'].NatGatewayId"),
-    ("elastic IPs", "ec2", "describe_addresses", "Addresses[].AllocationId"),
-    ("route tables", "ec2", "describe_route_tables", "RouteTables[].RouteTableId"),
-    ("VPC endpoints", "ec2", "describe_vpc_endpoints", "VpcEndpoints[?State!='deleted'].VpcEndpointId"),
-    ("security groups", "ec2", "describe_security_groups", "SecurityGroups[].GroupId"),
-    ("databases", "rds", "describe_db_instances", "DBInstances[].DBInstanceIdentifier"),
-    ("database snapshots", "rds", "describe_db_snapshots", "DBSnapshots[].DBSnapshotIdentifier"),
-    ("database subnet groups", "rds", "describe_db_subnet_groups", "DBSubnetGroups[].DBSubnetGroupName"),
-    ("database parameter groups", "rds", "describe_db_parameter_groups", "DBParameterGroups[].DBParameterGroupName"),
-    ("secrets", "secretsmanager", "list_secrets", "SecretList[].Name"),
-    ("buckets", "s3", "list_buckets", "Buckets[].Name"),
-    ("log groups", "logs", "describe_log_groups", "logGroups[].logGroupName"),
-    ("roles", "iam", "list_roles", "Roles[].RoleName"),
-    ("clusters", "ecs", "list_clusters", "clusterArns[]"),
-    ("task definitions", "ecs", "list_task_definitions", "taskDefinitionArns[]"),
-    ("repositories", "ecr", "describe_repositories", "repositories[].repositoryName"),
-    ("state machines", "stepfunctions", "list_state_machines", "stateMachines[].stateMachineArn"),
-    ("schedules", "scheduler", "list_schedules", "Schedules[].Name"),
-    ("queues", "sqs", "list_queues", "QueueUrls[]"),
-]
-# A secret whose deletion is planned is still there.
-OPTIONS = {"list_secrets": {"IncludePlannedDeletion": True}}
 # What the program does not make, and must not leave either.
 UNMADE = {"database snapshots"}
 
@@ -157,22 +132,6 @@ def resource(kind):
     return found[0]
 
 
-def inventory():
-    """Everything there is, by kind."""
-    found = {}
-    for name, service, call, path in INVENTORY:
-        client, options = boto3.client(service), OPTIONS.get(call, {})
-        pages = client.get_paginator(call).paginate(**options) if client.can_paginate(call) else [getattr(client, call)(**options)]
-        found[name] = {each for page in pages for each in jmespath.search(path, page) or []}
-    label = f"label={os.environ['DBT_AWS_CONTAINER_LABEL']}"
-    found["containers"] = set(output("docker", "ps", "--all", "--filter", label, "--format", "{{.Names}}").split())
-    return found
-
-
-def beside(now, before):
-    return {name: sorted(now[name] - before[name]) for name in now}
-
-
 def wait_for_execution(machine):
     """The schedule's first execution."""
     client = boto3.client("stepfunctions")
@@ -259,10 +218,10 @@ def demo():
         prepare_program()
     with step("1. pulumi up"):
         pulumi("up")
-        made = beside(inventory(), before)
-        print("made: " + ", ".join(f"{len(each)} {name}" for name, each in made.items()))
+        made = Counter(kind for kind, _ in inventory() - before)
+        print("made: " + ", ".join(f"{made[kind]} {kind}" for kind in KINDS))
         # An inventory that sees nothing now would prove nothing in the end.
-        unseen = [name for name, each in made.items() if not each and name not in UNMADE]
+        unseen = [kind for kind in KINDS if not made[kind] and kind not in UNMADE]
         check(not unseen, f"the inventory finds no {', no '.join(unseen)}")
     with step("2. pulumi preview, with nothing changed"):
         changes = pulumi("preview")
@@ -284,9 +243,9 @@ def demo():
     with step("8. pulumi destroy"):
         pulumi("destroy")
     with step("9. what is left"):
-        left = {name: each for name, each in beside(inventory(), before).items() if each}
+        left = sorted(inventory() - before)
         check(not left, f"after destroy there is still {left}")
-        print(f"nothing, of {len(before)} kinds")
+        print(f"nothing, of {len(KINDS)} kinds")
 
 
 def explain():

@@ -13,6 +13,8 @@ pub(crate) mod sdk;
 pub mod secretsmanager;
 pub mod sfn;
 pub mod sqs;
+#[cfg(test)]
+pub(crate) mod trial;
 
 use pulumi_aws_framework::{
     function::{self, DynamicFunction},

@@ -114,7 +114,7 @@ class Trial:
             self.aws("ecs").deregister_task_definition(taskDefinition=arn)
         made = self.ids()
         self.pulumi("destroy", "--stack=trial", "--yes", "--skip-preview", "--suppress-progress")
-        if left := sorted(each for each in inventory() if any(name in each for name in made)):
+        if left := sorted(each for each in inventory() if any(name in each[1] for name in made)):
             raise Failure(f"left after pulumi destroy: {left}")
         shutil.rmtree(self.folder)
 

@@ -89,16 +89,6 @@ impl Stack {
         made.unwrap_or_else(|status| panic!("{urn}: {}", status.message()))
     }
 
-    /// What a check finds wrong with these inputs.
-    pub async fn refused(&self, token: &str, inputs: Json) -> Vec<String> {
-        let urn = self.urn(token, "refused");
-        let checked = self
-            .provider
-            .check(&urn, &Properties::new(), &properties(&inputs))
-            .await;
-        checked.err().unwrap_or_default()
-    }
-
     /// What boto3 answers in this stack's region, or the error's code.
     pub fn aws(&self, service: &str, operation: &str, arguments: &Json) -> Result<Json, String> {
         aws::call(self.region, service, operation, arguments)

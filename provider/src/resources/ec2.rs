@@ -22,6 +22,8 @@ pub mod route_table_association;
 pub mod security_group;
 pub mod security_group_rule;
 pub mod subnet;
+#[cfg(test)]
+mod tests;
 pub mod vpc;
 pub mod vpc_endpoint;
 

@@ -2,3 +2,5 @@
 
 pub mod image;
 pub mod repository;
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,8 @@ pub mod container;
 pub mod linux;
 mod size;
 pub mod task_definition;
+#[cfg(test)]
+mod tests;
 
 pub use container::{
     TaskDefinitionContainer, TaskDefinitionDependency, TaskDefinitionDependencyCondition,

@@ -2,6 +2,8 @@
 
 pub mod policy;
 pub mod role;
+#[cfg(test)]
+mod tests;
 
 use crate::clients::Services;
 use crate::resources::sdk::{retag, to_tags};

@@ -1,3 +1,5 @@
 //! Logs.
 
 pub mod log_group;
+#[cfg(test)]
+mod tests;

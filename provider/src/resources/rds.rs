@@ -3,6 +3,8 @@
 pub mod instance;
 pub mod parameter_group;
 pub mod subnet_group;
+#[cfg(test)]
+mod tests;
 
 use crate::prelude::*;
 use aws_sdk_rds::types::DbInstance;

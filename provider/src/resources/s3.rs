@@ -1,3 +1,5 @@
 //! Object storage.
 
 pub mod bucket;
+#[cfg(test)]
+mod tests;

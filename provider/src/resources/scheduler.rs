@@ -4,6 +4,8 @@ mod daylight;
 pub mod expression;
 mod never;
 pub mod schedule;
+#[cfg(test)]
+mod tests;
 
 use pulumi_aws_framework::formats::nearest;
 
@@ -25,32 +27,4 @@ pub fn timezone(name: &str) -> Result<(), String> {
         Some(zone) => format!("{name:?} is not a time zone; did you mean {zone}?"),
         None => format!("{name:?} is not a time zone of the tz database, such as Europe/Paris"),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::timezone;
-
-    #[test]
-    fn time_zones_are_those_of_the_tz_database() {
-        for zone in [
-            "UTC",
-            "Europe/Paris",
-            "America/Argentina/Buenos_Aires",
-            "Etc/GMT+5",
-        ] {
-            assert_eq!(timezone(zone), Ok(()));
-        }
-        let wrong = |zone| timezone(zone).expect_err("no such zone");
-        assert_eq!(
-            wrong("europe/paris"),
-            "\"europe/paris\" is not a time zone; did you mean Europe/Paris?"
-        );
-        assert_eq!(
-            wrong("Europe/Pariss"),
-            "\"Europe/Pariss\" is not a time zone; did you mean Europe/Paris?"
-        );
-        assert!(wrong("+02:00").ends_with("such as Europe/Paris"));
-        assert!(wrong("").ends_with("such as Europe/Paris"));
-    }
 }

@@ -1,3 +1,5 @@
 //! Secrets.
 
 pub mod secret;
+#[cfg(test)]
+mod tests;

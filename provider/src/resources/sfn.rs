@@ -2,3 +2,5 @@
 
 pub(crate) mod definition;
 pub mod state_machine;
+#[cfg(test)]
+mod tests;

@@ -1,3 +1,5 @@
 //! Message queues.
 
 pub mod queue;
+#[cfg(test)]
+mod tests;

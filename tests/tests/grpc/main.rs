@@ -3,4 +3,3 @@
 mod blocks;
 mod kinds;
 mod protocol;
-mod wrong_inputs;

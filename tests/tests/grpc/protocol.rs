@@ -3,6 +3,7 @@
 mod configuration;
 mod proxies;
 
+use pulumi_aws_framework::{pulumirpc as rpc, value::Value, wire::to_struct};
 use serde_json::json;
 use tests::{Provider, Stack, moto, properties};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -30,6 +31,39 @@ async fn a_provider_that_was_started_by_hand_speaks_to_the_engine_that_attaches(
         .said("was taken over by a newer create")
         .await;
     stack.provider.delete(&again).await.expect("deletes");
+}
+
+/// A reason goes with the property's path. Beside a path the engine prints the value: a secret's goes without.
+#[tokio::test]
+async fn what_a_check_finds_reaches_the_engine() {
+    let provider = Provider::start(&[]).await;
+    let region = json!({"region": "eu-west-1"});
+    provider.configure("id", &region).await.expect("configures");
+    let mut news =
+        properties(&json!({"recoveryWindowDays": 3, "kmsKeyId": null, "tags": {"aws:x": "y"}}));
+    news.insert(
+        "secretString".to_owned(),
+        Value::Secret(Box::new("".into())),
+    );
+    let request = rpc::CheckRequest {
+        urn: "urn:pulumi:test::wrong::dbt-aws:secretsmanager:Secret::login".to_owned(),
+        news: Some(to_struct(&news)),
+        ..Default::default()
+    };
+    let answer = provider.client().check(request).await.expect("answers");
+    let found = answer.into_inner().failures;
+    let found: Vec<_> = found
+        .iter()
+        .map(|f| (f.property.as_str(), f.reason.as_str()))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("recoveryWindowDays", "must be 7 to 30, or 0, not 3"),
+            ("tags[\"aws:x\"]", "keys that begin with aws: are AWS's own"),
+            ("", "secretString: must not be empty"),
+        ]
+    );
 }
 
 /// A create that the user interrupts while it waits ends at once.

@@ -274,7 +274,8 @@ async fn zone_at(cx: &Context, index: i64, excluded: &[String]) -> Result<String
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pulumi_aws_framework::{identity::ProcessLedger, reads::Reads, resource::erase};
+    use crate::resources::trial::scoped;
+    use pulumi_aws_framework::resource::erase;
 
     fn properties(zone: &[(&str, Value)]) -> Properties {
         let place = [
@@ -305,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn a_zone_said_in_another_way_is_the_same() {
+    fn the_zone_is_chosen_once() {
         let (a, b) = (
             ("availabilityZone", Value::from("a")),
             ("availabilityZone", Value::from("b")),
@@ -315,16 +316,9 @@ mod tests {
             properties(std::slice::from_ref(&a)),
         );
         let replaces = |old: &Properties, mut news: Properties| {
-            let scope = CheckScope {
-                urn: &"urn:pulumi:dev::demo::dbt-aws:ec2:Subnet::a".into(),
-                provider_id: None,
-                region: "eu-west-1",
-                ledger: &ProcessLedger::default(),
-                default_tags: &Value::Null,
-                reads: &Reads::default(),
-                rehearsal: false,
-            };
-            Subnet::fill_in(&scope, &mut news, old, &mut Vec::new()).expect("completes");
+            scoped(false, &Value::Null, |scope| {
+                Subnet::fill_in(scope, &mut news, old, &mut Vec::new()).expect("completes");
+            });
             let found =
                 erase::<Subnet>().diff(old, &properties(std::slice::from_ref(&a)), &news, &[]);
             found
@@ -336,5 +330,7 @@ mod tests {
         assert_eq!(replaces(&by_index, by_name.clone()), [false; 0]);
         assert_eq!(replaces(&by_index, properties(&[b])), [true]);
         assert_eq!(replaces(&by_name, by_index.clone()), [false; 0]);
+        let another_index = properties(&[("zoneIndex", Value::Number(2.0))]);
+        assert_eq!(replaces(&by_index, another_index), [false; 0]);
     }
 }

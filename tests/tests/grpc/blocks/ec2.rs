@@ -112,21 +112,6 @@ async fn the_default_security_group_is_closed() {
     assert!(closed(&found), "{found}");
 }
 
-/// The zone is chosen once.
-#[tokio::test]
-async fn another_zone_index_changes_nothing() {
-    let stack = Stack::new("zone-index").await;
-    let vpc = vpc(&stack).await;
-    let inputs =
-        |index: i32| json!({"vpcId": vpc.id, "cidrBlock": "10.0.1.0/24", "zoneIndex": index});
-    let subnet = stack.make("dbt-aws:ec2:Subnet", "subnet", inputs(1)).await;
-    let news = tests::properties(&inputs(2));
-    let news = stack.provider.check(&subnet.urn, &subnet.inputs, &news);
-    let news = news.await.expect("checks");
-    let diff = stack.provider.diff(&subnet, &news).await;
-    assert_eq!(diff.diffs, Vec::<String>::new());
-}
-
 #[tokio::test]
 async fn an_excluded_zone_is_passed_over() {
     let stack = Stack::new("excluded-zones").await;

@@ -8,7 +8,7 @@ use pulumi_aws_framework::{
 };
 use serde_json::{Value as Json, json};
 use std::{fs, path::Path};
-use tests::{Made, Provider, Stack, failures, moto, properties};
+use tests::{Made, Provider, Stack, failures, properties};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -336,44 +336,6 @@ async fn a_tag_whose_key_changes_its_case_stays() {
         .collect();
     assert_eq!(keys, ["team"]);
     stack.provider.delete(&updated).await.expect("deletes");
-}
-
-#[tokio::test]
-async fn default_tags_count_beside_a_resource_s_own() {
-    let tags: serde_json::Map<_, _> = (0..40).map(|i| (format!("k{i}"), json!("v"))).collect();
-    let mut all = tags.clone();
-    all.insert("Team".to_owned(), json!("data"));
-    let configured = json!({"defaultTags": {"tags": all}});
-    let stack = Stack::configured("defaults", Provider::start(&moto()).await, configured).await;
-    let trust = json!({"statements": [{"principals": {"Service": ["states.amazonaws.com"]}, "actions": ["sts:AssumeRole"]}]});
-    let role = json!({"assumeRolePolicy": trust, "tags": {"team": "x", "a,b": "x"}});
-    assert_eq!(
-        stack.refused("dbt-aws:iam:Role", role).await,
-        [
-            "tags[\"a,b\"]: ',' cannot be in a tag's key; AWS takes letters, digits, spaces and _ . : / = + - @",
-            "tags.team: differs from the default tag Team in case alone, and IAM takes the two for one key"
-        ]
-    );
-    let own: serde_json::Map<_, _> = (30..48).map(|i| (format!("k{i}"), json!("v"))).collect();
-    assert_eq!(
-        stack
-            .refused(
-                "dbt-aws:ec2:Vpc",
-                json!({"cidrBlock": "10.0.0.0/16", "tags": own})
-            )
-            .await,
-        ["tags: has 49 tags with the provider's default tags; at most 48 are allowed"]
-    );
-    let own = json!({"team": "x", "a,b": "R&D (EU)"});
-    assert_eq!(
-        stack
-            .refused(
-                "dbt-aws:ec2:Vpc",
-                json!({"cidrBlock": "10.0.0.0/16", "tags": own})
-            )
-            .await,
-        [""; 0]
-    );
 }
 
 #[tokio::test]

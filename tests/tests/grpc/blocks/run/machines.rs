@@ -192,55 +192,6 @@ async fn a_dbt_run_is_a_definition_of_the_providers_own() {
     unchanged(&stack, &made, &inputs(60)).await;
 }
 
-#[tokio::test]
-async fn a_dbt_run_that_cannot_be_is_refused() {
-    let stack = Stack::new("no-dbt-run").await;
-    let role = role(&stack).await;
-    let token = "dbt-aws:sfn:StateMachine";
-    let ecs = format!("arn:aws:ecs:{}:123456789012", stack.region);
-    for (change, reason) in [
-        (
-            json!({"overrides": "some"}),
-            "dbtRun.overrides: \"some\" is not one of all, commands, none",
-        ),
-        (
-            json!({"timeoutMinutes": 0}),
-            "dbtRun.timeoutMinutes: must be 1 to 10080, not 0",
-        ),
-        (
-            json!({"subnetIds": []}),
-            "dbtRun.subnetIds: must be 1 to 16 subnets, not 0",
-        ),
-        (
-            json!({"artifactsPrefix": "{% $uuid() %}"}),
-            "dbtRun.artifactsPrefix: \"{% $uuid() %}\" begins with {%: Step Functions would evaluate it",
-        ),
-        (
-            json!({"definitionDigest": "a"}),
-            "dbtRun.definitionDigest: is filled in by the provider; leave it out",
-        ),
-        (
-            json!({"taskDefinitionArn": format!("{ecs}:task-definition/shop:3")}),
-            "dbtRun.taskDefinitionArn: \"ARN\" is one revision; end it with shop, for the newest",
-        ),
-    ] {
-        let mut inputs = dbt_run(&stack, &role, 60);
-        for (key, value) in change.as_object().expect("an object") {
-            inputs["dbtRun"][key] = value.clone();
-        }
-        let reason = reason.replace("ARN", &format!("{ecs}:task-definition/shop:3"));
-        assert_eq!(stack.refused(token, inputs).await, [reason]);
-    }
-    let mut express = dbt_run(&stack, &role, 60);
-    express["type"] = "EXPRESS".into();
-    let reason = "type: must be STANDARD with dbtRun: an express machine waits for no task";
-    assert_eq!(stack.refused(token, express).await, [reason]);
-    let mut both = dbt_run(&stack, &role, 60);
-    both["definition"] = json!({"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}});
-    let reason = "dbtRun: give only one of definition, dbtRun";
-    assert_eq!(stack.refused(token, both).await, [reason]);
-}
-
 /// A machine of a run, with its time in minutes.
 fn dbt_run(stack: &Stack, role: &str, minutes: i32) -> Json {
     let ecs = format!("arn:aws:ecs:{}:123456789012", stack.region);
@@ -323,17 +274,6 @@ async fn a_document_keeps_its_nulls_and_digits() {
             .await;
         unchanged(&stack, &made, &inputs).await;
     }
-    let refused = stack
-        .refused(
-            "dbt-aws:sfn:StateMachine",
-            json!({"definition": value(&task(r#""Parameters": {"ids": [1, 9007199254740993]}"#)), "roleArn": role}),
-        )
-        .await;
-    assert_eq!(
-        refused[0],
-        "definition.States.A.Parameters.ids[1]: 9007199254740992 may have lost digits: Pulumi has whole numbers up to \
-         9007199254740991; give it as text, or all of definition as JSON text"
-    );
 }
 
 /// A refresh and an `up` find the object as it was made.

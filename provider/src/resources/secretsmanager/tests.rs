@@ -1,0 +1,45 @@
+use crate::resources::trial::refuses;
+use serde_json::json;
+
+#[test]
+fn wrong_inputs_of_secrets_are_refused() {
+    let rows = [
+        (
+            json!({"description": "x".repeat(2049)}),
+            "description: has 2049 characters, at most 2048 fit",
+        ),
+        (
+            json!({"name": "a b"}),
+            "name: ' ' cannot be in a name; use letters, digits and \"/_+=.@-\"",
+        ),
+        (
+            json!({"recoveryWindowDays": 3}),
+            "recoveryWindowDays: must be 7 to 30, or 0, not 3",
+        ),
+        (
+            json!({"secretString": "x", "generate": {}}),
+            "generate: give only one of secretString, generate",
+        ),
+        (
+            json!({"secretString": ""}),
+            "secretString: must not be empty",
+        ),
+        (
+            json!({"generate": {"length": 7}}),
+            "generate.length: must be 8 to 1024, not 7",
+        ),
+        (
+            json!({"generate": {"excludeCharacters": "0123456789"}}),
+            "generate.excludeCharacters: must leave a lower-case letter, a capital and a digit",
+        ),
+        (
+            json!({"generate": {"template": {"password": "x"}}}),
+            "generate.template: has the key \"password\", where the password goes",
+        ),
+        (
+            json!({"generate": {"template": [1]}}),
+            "generate.template: must be an object",
+        ),
+    ];
+    refuses("dbt-aws:secretsmanager:Secret", &rows);
+}
