@@ -70,24 +70,27 @@ def pull_postgres():
 
 
 def make_base():
-    """The Python base as a folder that the registry serves: blobs by digest, manifests by name."""
+    """The Python base as a folder that the registry serves."""
     tar = rootfs("python", "python3,ca-certificates")
     folder = tar.with_suffix("")
-    if folder.exists():
-        return folder
-    with step("packed the Python base image"), fresh(folder) as partial:
-        (partial / "blobs").mkdir(parents=True)
-        raw = tar.read_bytes()
-        layer = blob(partial, gzip.compress(raw, 6, mtime=0), "layer.v1.tar+gzip")
-        config = blob(partial, document({
-            "architecture": architecture(), "os": "linux",
-            "config": {"Env": [f"PATH={PATH}"], "Cmd": ["python3"]},
-            "rootfs": {"type": "layers", "diff_ids": [digest(raw)]},
-        }), "config.v1+json")
-        manifest = document({"schemaVersion": 2, "mediaType": OCI + "manifest.v1+json", "config": config, "layers": [layer]})
-        blob(partial, manifest, "manifest.v1+json")
-        (partial / "manifest").write_text(digest(manifest))
+    if not folder.exists():
+        with step("packed the Python base image"), fresh(folder) as partial:
+            pack(partial, tar.read_bytes(), architecture(), [f"PATH={PATH}"])
     return folder
+
+
+def pack(folder, tar, machine, environment):
+    """Packs an image of one layer into a folder: blobs by digest, and which of them is the manifest."""
+    (folder / "blobs").mkdir(parents=True)
+    layer = blob(folder, gzip.compress(tar, 6, mtime=0), "layer.v1.tar+gzip")
+    config = blob(folder, document({
+        "architecture": machine, "os": "linux",
+        "config": {"Env": environment, "Cmd": ["python3"]},
+        "rootfs": {"type": "layers", "diff_ids": [digest(tar)]},
+    }), "config.v1+json")
+    manifest = document({"schemaVersion": 2, "mediaType": OCI + "manifest.v1+json", "config": config, "layers": [layer]})
+    blob(folder, manifest, "manifest.v1+json")
+    (folder / "manifest").write_text(digest(manifest))
 
 
 OCI = "application/vnd.oci.image."

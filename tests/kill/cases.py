@@ -20,7 +20,7 @@ SHOP = {
         "dbt-postgres==1.11.0 --hash=sha256:b88f994dc2f00150579d62f8ff91af715428a3cfe064e067945359ca4509872c\n",
 }
 WHOLE = {**yaml.safe_load((HERE / "Pulumi.yaml").read_text())["resources"], "files": SHOP}
-WHOLE["jaffle"]["properties"]["baseImage"] = BASE.image
+WHOLE["jaffle"]["properties"]["baseImage"] = BASE
 # What nobody may remove but who made it.
 DATA = {"rds:Instance", "s3:Bucket", "secretsmanager:Secret"}
 WORLDWIDE = {"iam:Role", "s3:Bucket"}

@@ -1,19 +1,16 @@
 """ECR's registry, whose images are in the emulator, and a registry with the base of all images."""
-import hashlib
+import atexit
 import json
 import re
+import shutil
+import tempfile
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-CONFIG = "application/vnd.oci.image.config.v1+json"
-LAYER = "application/vnd.oci.image.layer.v1.tar"
-
-
-def digest(content):
-    """What names that content."""
-    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+from localaws.images import digest, pack
+from localaws.registry import handler
 
 
 def failure(code):
@@ -69,40 +66,22 @@ class Ecr:
         return 201, {"docker-content-digest": key}, b""
 
 
-class Base:
-    """A registry with one image, which only says that it has a Python. Its name is in the images that are made of it:
-    all share one."""
+def base():
+    """The name of an image that only says that it has a Python, in a registry of this process. Its name is in the images
+    that are made of it: all share one."""
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder)
+    # An empty archive.
+    pack(folder, bytes(1024), "amd64", ["PATH=/usr/bin", "PYTHON_VERSION=3.12.4"])
 
-    def __init__(self):
-        layer = bytes(1024)  # an empty archive
-        config = json.dumps({
-            "architecture": "amd64", "os": "linux", "config": {"Env": ["PATH=/usr/bin", "PYTHON_VERSION=3.12.4"]},
-            "rootfs": {"type": "layers", "diff_ids": [digest(layer)]}}).encode()
+    class Quiet(handler(folder, "base", "latest")):
+        def log_message(self, *_):
+            pass
 
-        def descriptor(media_type, content):
-            return {"mediaType": media_type, "digest": digest(content), "size": len(content)}
-
-        manifest = json.dumps({"schemaVersion": 2, "mediaType": MANIFEST, "config": descriptor(CONFIG, config),
-                               "layers": [descriptor(LAYER, layer)]}).encode()
-        contents = {"latest": manifest, digest(config): config, digest(layer): layer}
-
-        class Handler(BaseHTTPRequestHandler):
-            """Answers with what a path ends in."""
-
-            def do_GET(self):
-                content = contents[self.path.rpartition("/")[2]]
-                self.send_response(200)
-                self.send_header("content-length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
-
-            def log_message(self, *_):
-                pass
-
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        self.image = f"127.0.0.1:{server.server_port}/base"
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Quiet)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return f"127.0.0.1:{server.server_port}/base"
 
 
-BASE = Base()
+BASE = base()
