@@ -1,11 +1,12 @@
 """Measures the provider beside other ways to do the same, in turn in one run, and prints tables in Markdown.
 
     run                   all of it
-    run start image       some of it: start, program, image
+    run start image       some of it: start, program, depth, image
     run --rounds 3        how often each is measured; the median counts
 """
 import argparse
 import contextlib
+import functools
 import gzip
 import json
 import os
@@ -30,6 +31,8 @@ TOOLS = Path(os.environ["DBT_AWS_BENCH_TOOLS"])
 ANSIBLE = Path(os.environ["DBT_AWS_BENCH_ANSIBLE"])
 REGION = "us-east-1"
 DELAY = 50
+# Where calls are counted, so that what a process does between them does not matter.
+SLOW = 500
 PLATFORM = {"Type": "dbt-aws:index:DbtPlatform", "Name": "analytics", "Inputs": {"retainData": False}}
 PROJECT = {"Type": "dbt-aws:index:DbtProject", "Name": "jaffle", "Inputs": {
     "platform": "${analytics.handle}", "image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/jaffle:1",
@@ -61,6 +64,10 @@ class Aws:
         """The calls since the last time."""
         with urllib.request.urlopen(f"{self.proxy}/_calls") as answer:
             return json.load(answer)
+
+    def control(self, what):
+        """Tells the proxy what to do with the calls that follow."""
+        urllib.request.urlopen(urllib.request.Request(f"{self.proxy}/_{what}", method="POST")).close()
 
     def environment(self, url):
         """An environment without anything of the user's AWS."""
@@ -141,7 +148,7 @@ VERBS = {"create": "create", "refresh": "check", "delete": "delete"}
 WAYS = "ours", "in sequence", "parallel"
 
 
-def measure(aws, way, name, folder):
+def measure(aws, way, name, folder, look):
     """Creates, refreshes and deletes a program once; by verb what it took and which calls it made."""
     aws.reset()
     environment, found = aws.environment(aws.proxy), {}
@@ -149,6 +156,7 @@ def measure(aws, way, name, folder):
     write(program, PROGRAMS[name])
     state.unlink(missing_ok=True)
     for verb, theirs in VERBS.items():
+        aws.control(f"verb?{verb}")
         if way == "ours":
             found[verb] = run(TOOLS / "engine", verb, PROVIDER, program, state, env=environment)
         else:
@@ -156,11 +164,14 @@ def measure(aws, way, name, folder):
             found[verb] = run(sys.executable, HERE / "objects.py", theirs, name, state, *parallel, env=environment)
         found[verb]["calls"] = aws.calls()
         if way == "ours" and verb == "create":
+            aws.control("verb?no-change")
             found["no-change up"] = run(TOOLS / "engine", "unchanged", PROVIDER, program, state, env=environment)
             found["no-change up"]["calls"] = aws.calls()
         if verb == "create":
-            found["objects"] = objects(aws)
-    if left := objects(aws):
+            found["objects"] = look(aws)
+            if way == "ours":
+                found["graph"] = longest(json.loads(state.read_text())["Resources"])
+    if left := look(aws):
         sys.exit(f"{way}: left after delete: {left}")
     return found
 
@@ -213,7 +224,7 @@ def program(options, aws):
         with tempfile.TemporaryDirectory() as folder:
             for number in range(options.rounds + 1):
                 for way in WAYS:
-                    found = measure(aws, way, name, Path(folder))
+                    found = measure(aws, way, name, Path(folder), objects)
                     # The first time moto imports what it needs.
                     if number:
                         rounds[way].append(found)
@@ -276,6 +287,69 @@ def report(name, rounds, count, played):
         other = Counter(call["name"] for call in rounds["in sequence"][0].get(verb, {"calls": []})["calls"])
         listed = [", ".join(f"{n} {name}" for name, n in sorted(each.items())) for each in (mine - other, other - mine)]
         row(verb, str(mine.total()), str(other.total()), str(len(played[verb]["calls"])) if played and verb in played else "", *listed)
+
+
+# What costs no call of AWS, and why.
+WITHOUT_CALL = {"dbt-aws:index:Seed": "a random id, which is in the state alone"}
+
+
+def longest(resources):
+    """By verb, how many calls must follow one another for what the engine knows to depend on one another, if each object
+    takes one call: to create it, to read it, to delete it. AWS's own time until an object can be used takes none."""
+    @functools.cache
+    def calls(urn):
+        kind = urn.split("::")[2].rpartition("$")[2]
+        own = 0 if kind in WITHOUT_CALL else 1
+        return own + max(map(calls, resources[urn]["Dependencies"] or []), default=0)
+
+    # The way back from the last to the first is as long.
+    most = max(map(calls, resources))
+    return {"create": most, "refresh": 1, "delete": most}
+
+
+def depth(options, aws):
+    """How many calls follow one another, where AWS answers all at once."""
+    ways = "ours", "parallel"
+    for name in PROGRAMS:
+        rounds, slow = {way: [] for way in ways}, {}
+        with tempfile.TemporaryDirectory() as folder:
+            for way in ways:
+                aws.control(f"record?{way}")
+                measure(aws, way, name, Path(folder), objects)
+            for number in range(options.rounds + 1):
+                for way in ways:
+                    aws.control(f"replay?{way}")
+                    aws.control(f"delay?{DELAY if number else SLOW}")
+                    found = measure(aws, way, name, Path(folder), lambda _: Counter())
+                    if unknown := {call["name"] for verb in VERBS for call in found[verb]["calls"] if call["status"] == 501}:
+                        sys.exit(f"{way}: not in the recording: {', '.join(sorted(unknown))}")
+                    if number:
+                        rounds[way].append(found)
+                    else:
+                        slow[way] = found
+            aws.control("pass")
+        graph = slow["ours"]["graph"]
+        deep = {way: {verb: waves(slow[way][verb]["calls"]) for verb in VERBS} for way in ways}
+        table(f"{name}: {DELAY} ms a call, all at once", "calls in a row: graph", "ours", "boto3 parallel", "ours - graph",
+              "time: ours", "boto3 parallel", "parallel / ours", "aim")
+        for verb in VERBS:
+            calls = [len(deep[way][verb]) for way in ways]
+            seconds = [middle([found[verb]["seconds"] for found in rounds[way]]) for way in ways]
+            row(verb, str(graph[verb]), *map(str, calls), str(calls[0] - graph[verb]),
+                *(f"{each:.2f} s" for each in seconds), ratio(seconds[1], seconds[0]), "at most 1 more; over 1.0")
+        print("\nOurs, which calls began in each wave:\n")
+        for verb in VERBS:
+            listed = (", ".join(f"{n} {name}" for name, n in sorted(wave.items())) for wave in deep["ours"][verb])
+            print(f"- {verb}: {' → '.join(listed)}", flush=True)
+
+
+def waves(calls):
+    """The calls by how many others, at most, were answered one after the other before each began."""
+    found = []
+    for call in sorted(calls, key=lambda call: call["at"]):
+        place = sum(min(other["until"] for other in wave) <= call["at"] for wave in found)
+        found[place:place + 1] = [[*(found[place] if place < len(found) else []), call]]
+    return [Counter(call["name"] for call in wave) for wave in found]
 
 
 def image(options, aws):
@@ -422,7 +496,7 @@ class Pushes:
         return found
 
 
-PARTS = {"start": start, "program": program, "image": image}
+PARTS = {"start": start, "program": program, "depth": depth, "image": image}
 
 
 def main():

@@ -19,7 +19,7 @@ use super::{
     host::host,
     limits::{self, Limit},
     pip,
-    trust::{Trusted, Untrusted, certificates},
+    trust::{Trusted, Untrusted, certificates, trusting},
 };
 
 const ATTEMPTS: u32 = 5;
@@ -80,7 +80,7 @@ impl Client {
             }
         };
         let made = certificates(variable).and_then(|found| {
-            let made = builder(None).tls_certs_merge(found).build();
+            let made = trusting(builder(None), found).build();
             made.map_err(|error| {
                 let cause = innermost(&error);
                 format!("the system's certificates cannot be used: {cause}; name a file of them in SSL_CERT_FILE")

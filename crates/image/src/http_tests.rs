@@ -156,6 +156,22 @@ async fn what_cannot_be_verified_is_not_asked() {
     assert!(error.contains(&expected), "{error}");
 }
 
+#[tokio::test]
+async fn an_authority_that_is_named_counts_beside_the_systems() {
+    let url = Url::parse(&outside::https::serve().unwrap()).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("ca.pem");
+    std::fs::write(&file, outside::https::AUTHORITY).unwrap();
+    let asked = async |named: Option<OsString>| {
+        let client = Client::with(|name| named.clone().filter(|_| name == "PIP_CERT"));
+        let client = client.unwrap();
+        client.send("asking", || client.get(url.clone())).await
+    };
+    assert_eq!(asked(Some(file.into())).await.unwrap().status(), 204);
+    let error = asked(None).await.unwrap_err().to_string();
+    assert!(error.contains("UnknownIssuer"), "{error}");
+}
+
 #[test]
 fn what_pip_trusts_is_no_registry() {
     let client = Client::new().unwrap();

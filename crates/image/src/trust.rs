@@ -11,7 +11,7 @@ use std::{
 };
 
 use reqwest::{
-    Certificate, Url,
+    Certificate, ClientBuilder, Url,
     redirect::{Action, Attempt},
 };
 
@@ -141,6 +141,9 @@ fn bare(text: &str) -> Option<String> {
     Some(port.map_or_else(|| name.to_owned(), |port| format!("{name}:{port}")))
 }
 
+/// Whether hosts are verified here, and not by the operating system.
+const HERE: bool = cfg!(all(unix, not(target_vendor = "apple")));
+
 /// The certificates of authorities that are trusted beside the system's, or which setting names none that can be read.
 pub(super) fn certificates(
     variable: impl Fn(&str) -> Option<OsString>,
@@ -150,7 +153,7 @@ pub(super) fn certificates(
         path.map(PathBuf::from)
     };
     // of these the operating system's own certificates come, where it has no store of its own
-    if cfg!(all(unix, not(target_vendor = "apple"))) {
+    if HERE {
         let file = named("SSL_CERT_FILE").map(|path| read("SSL_CERT_FILE", &path).map(drop));
         let directories = variable("SSL_CERT_DIR").unwrap_or_default();
         let directories =
@@ -169,6 +172,22 @@ pub(super) fn certificates(
     match named("PIP_CERT") {
         Some(path) => read("PIP_CERT", &path),
         None => Ok(vec![]),
+    }
+}
+
+/// A client that trusts these authorities beside the system's.
+pub(super) fn trusting(client: ClientBuilder, named: Vec<Certificate>) -> ClientBuilder {
+    if !HERE {
+        return client.tls_certs_merge(named);
+    }
+    // once for all who ask in this process
+    let system = outside::authorities().iter();
+    let system = system.filter_map(|one| Certificate::from_der(one).ok());
+    let all: Vec<Certificate> = system.chain(named).collect();
+    match all.is_empty() {
+        // reqwest says so
+        true => client.tls_certs_merge(all),
+        false => client.tls_certs_only(all),
     }
 }
 

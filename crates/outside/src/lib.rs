@@ -1,7 +1,12 @@
-//! The world outside this machine: which proxy leads there, and how a terminal shows what it says.
+//! The world outside this machine: which proxy leads there, whose certificates vouch for it, and how a terminal shows
+//! what it says.
 
+mod authorities;
+#[cfg(feature = "testing")]
+pub mod https;
 mod printable;
 mod proxy;
 
+pub use authorities::{authorities, pem};
 pub use printable::{printable, printable_line};
 pub use proxy::{Proxies, Refusal, refusal, shown};

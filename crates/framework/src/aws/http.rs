@@ -4,7 +4,7 @@ use super::error::innermost;
 use aws_smithy_http_client::{
     Builder, Connector,
     proxy::ProxyConfig,
-    tls::{Provider, rustls_provider::CryptoMode},
+    tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
 };
 use aws_smithy_runtime_api::{
     client::{
@@ -19,7 +19,7 @@ use aws_smithy_runtime_api::{
     shared::IntoShared,
 };
 use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream, retry::ErrorKind};
-use outside::{Proxies, refusal, shown};
+use outside::{Proxies, authorities, pem, refusal, shown};
 use std::{collections::BTreeMap, time::Duration};
 use tonic::{codegen::http::StatusCode, transport::Uri};
 
@@ -47,10 +47,22 @@ pub(super) fn client() -> SharedHttpClient {
 
 /// A client that goes one way.
 fn one(proxy: ProxyConfig) -> SharedHttpClient {
+    trusting(|| pem(authorities()), proxy)
+}
+
+/// The same, with the certificates that vouch for hosts.
+fn trusting(
+    authorities: impl Fn() -> String + Send + Sync + 'static,
+    proxy: ProxyConfig,
+) -> SharedHttpClient {
     Builder::new().build_with_connector_fn(move |settings, components| {
+        // those that the SDK would read, which others in this process have read
+        let authorities = TrustStore::empty().with_pem_certificate(authorities());
+        let tls = TlsContext::builder().with_trust_store(authorities).build();
         let mut connector = Connector::builder()
             .proxy_config(proxy.clone())
-            .tls_provider(Provider::Rustls(CryptoMode::Ring));
+            .tls_provider(Provider::Rustls(CryptoMode::Ring))
+            .tls_context(tls.unwrap_or_default());
         connector.set_connector_settings(settings.cloned());
         connector.set_sleep_impl(components.and_then(|c| c.sleep_impl()));
         connector.build()
@@ -181,4 +193,28 @@ async fn own(response: HttpResponse, proxy: Option<&str>) -> Result<HttpResponse
         None => format!("what answered {status}{what} is not AWS; perhaps it is a proxy"),
     };
     Err(ConnectorError::other(reason.into(), passing))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_authorities_given_are_those_that_count() {
+        let url = outside::https::serve().unwrap();
+        let asked = async |authorities: &'static str| {
+            let client = trusting(|| authorities.to_owned(), ProxyConfig::disabled());
+            let components = RuntimeComponentsBuilder::for_tests();
+            let components = components.build().unwrap();
+            let connector = client.http_connector(&HttpConnectorSettings::default(), &components);
+            let request = HttpRequest::get(&url).unwrap();
+            connector
+                .call(request)
+                .await
+                .map(|answer| answer.status().as_u16())
+        };
+        assert_eq!(asked(outside::https::AUTHORITY).await.unwrap(), 204);
+        let error = innermost(&asked("").await.unwrap_err());
+        assert!(error.contains("UnknownIssuer"), "{error}");
+    }
 }
