@@ -196,11 +196,12 @@ visible = set()
 
 
 def revoke_security_group_egress(self, group_name_or_id, *others, revoke=EC2Backend.revoke_security_group_egress, **more):
-    """EC2 may not know yet a group that it has just made; moto's are known at once."""
-    if self.get_security_group_from_id(group_name_or_id).description == "stays open":
+    """EC2 may not know yet a group that it has just made; moto's are known at once. The default one is looked up first."""
+    group = self.get_security_group_from_id(group_name_or_id)
+    if group.description == "stays open":
         raise EC2ClientError("UnauthorizedOperation", "You are not authorized to perform this operation.")
     first = group_name_or_id, str(more.get("ip_ranges"))
-    if more.get("ip_ranges") and first not in visible:
+    if more.get("ip_ranges") and group.name != "default" and first not in visible:
         visible.add(first)
         raise InvalidSecurityGroupNotFoundError(group_name_or_id)
     return revoke(self, group_name_or_id, *others, **more)

@@ -237,6 +237,21 @@ impl Context {
         format!("arn:{partition}:{service}:{region}:{account}:{object}")
     }
 
+    /// The ARN of the object itself, where AWS does not tell it: as the state has it, or else in the caller's account.
+    ///
+    /// # Errors
+    /// Missing or wrong credentials.
+    pub async fn own_arn(&self, service: &str, object: &str) -> Result<String> {
+        let known = self.recall::<String>("arn").filter(|arn| {
+            let account = arn.split(':').nth(4).unwrap_or_default();
+            !account.is_empty() && *arn == self.arn(service, account, object)
+        });
+        match known {
+            Some(arn) => Ok(arn),
+            None => Ok(self.arn(service, &self.account.caller().await?.account_id, object)),
+        }
+    }
+
     /// An output as the state has it, for a read of what AWS does not tell.
     #[must_use]
     pub fn recall<T: Property>(&self, name: &str) -> Option<T> {

@@ -9,10 +9,9 @@ mod tests;
 use crate::prelude::*;
 use aws_sdk_rds::types::DbInstance;
 
-/// The ARN of an object of the caller's account.
+/// The ARN of the object of a context.
 pub(crate) async fn arn(cx: &Context, kind: &str, name: &str) -> Result<String> {
-    let account = cx.account.caller().await?.account_id;
-    Ok(cx.arn("rds", &account, &format!("{kind}:{name}")))
+    cx.own_arn("rds", &format!("{kind}:{name}")).await
 }
 
 /// The tags of the object with that ARN.

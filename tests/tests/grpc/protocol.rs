@@ -1,5 +1,6 @@
 //! What the engine asks of the provider beside the life of its resources.
 
+mod at_once;
 mod configuration;
 mod proxies;
 

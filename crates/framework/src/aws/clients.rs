@@ -85,10 +85,13 @@ impl Aws {
     /// # Errors
     /// Missing or wrong credentials, or an account that the configuration refuses.
     pub async fn clients(&self, region: &str) -> Result<Arc<Clients>> {
+        self.permit(None).await?;
+        Ok(self.clients_to_look(region).await)
+    }
+
+    /// The clients of a region, to look at something meanwhile: what is found counts once [`Aws::permit`] has.
+    pub(crate) async fn clients_to_look(&self, region: &str) -> Arc<Clients> {
         let sdk = self.sdk().await;
-        if self.validates() {
-            self.caller().await?;
-        }
         let mut regions = self.regions.lock().unwrap_or_else(PoisonError::into_inner);
         let clients = regions.entry(region.to_owned()).or_insert_with(|| {
             let sdk = sdk
@@ -101,7 +104,7 @@ impl Aws {
                 region.to_owned(),
             ))
         });
-        Ok(clients.clone())
+        clients.clone()
     }
 
     /// Whether it is asked whose credentials these are: always where some accounts are refused.
@@ -110,6 +113,20 @@ impl Aws {
         own.allowed_account_ids.is_some()
             || own.forbidden_account_ids.is_some()
             || !own.skip_credentials_validation.unwrap_or(false)
+    }
+
+    /// Looks at the credentials once, and whether they are of the account of an object.
+    ///
+    /// # Errors
+    /// Missing or wrong credentials, or an account that the configuration refuses or that has not this object.
+    pub(crate) async fn permit(&self, arn: Option<&str>) -> Result<()> {
+        if self.validates() {
+            self.caller().await?;
+        }
+        match arn {
+            Some(arn) => self.refuse_other(arn).await,
+            None => Ok(()),
+        }
     }
 
     /// Refuses to look for an object with the credentials of another account, where it would seem to be gone.

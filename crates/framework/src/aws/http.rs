@@ -47,26 +47,23 @@ pub(super) fn client() -> SharedHttpClient {
 
 /// A client that goes one way.
 fn one(proxy: ProxyConfig) -> SharedHttpClient {
-    trusting(|| pem(authorities()), proxy)
-}
-
-/// The same, with the certificates that vouch for hosts.
-fn trusting(
-    authorities: impl Fn() -> String + Send + Sync + 'static,
-    proxy: ProxyConfig,
-) -> SharedHttpClient {
     Builder::new().build_with_connector_fn(move |settings, components| {
         // those that the SDK would read, which others in this process have read
-        let authorities = TrustStore::empty().with_pem_certificate(authorities());
-        let tls = TlsContext::builder().with_trust_store(authorities).build();
         let mut connector = Connector::builder()
             .proxy_config(proxy.clone())
             .tls_provider(Provider::Rustls(CryptoMode::Ring))
-            .tls_context(tls.unwrap_or_default());
+            .tls_context(trusting(pem(authorities())));
         connector.set_connector_settings(settings.cloned());
         connector.set_sleep_impl(components.and_then(|c| c.sleep_impl()));
         connector.build()
     })
+}
+
+/// Trust in the hosts that these certificates vouch for.
+fn trusting(authorities: String) -> TlsContext {
+    let authorities = TrustStore::empty().with_pem_certificate(authorities);
+    let tls = TlsContext::builder().with_trust_store(authorities).build();
+    tls.unwrap_or_default()
 }
 
 /// A client for each way.
@@ -203,15 +200,12 @@ mod tests {
     async fn the_authorities_given_are_those_that_count() {
         let url = outside::https::serve().unwrap();
         let asked = async |authorities: &'static str| {
-            let client = trusting(|| authorities.to_owned(), ProxyConfig::disabled());
-            let components = RuntimeComponentsBuilder::for_tests();
-            let components = components.build().unwrap();
-            let connector = client.http_connector(&HttpConnectorSettings::default(), &components);
-            let request = HttpRequest::get(&url).unwrap();
-            connector
-                .call(request)
-                .await
-                .map(|answer| answer.status().as_u16())
+            let connector = Connector::builder()
+                .tls_provider(Provider::Rustls(CryptoMode::Ring))
+                .tls_context(trusting(authorities.to_owned()))
+                .build();
+            let answer = connector.call(HttpRequest::get(&url).unwrap()).await;
+            answer.map(|answer| answer.status().as_u16())
         };
         assert_eq!(asked(outside::https::AUTHORITY).await.unwrap(), 204);
         let error = innermost(&asked("").await.unwrap_err());

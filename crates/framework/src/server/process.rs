@@ -93,11 +93,21 @@ impl Provider {
         timeout: f64,
         usual: Duration,
     ) -> Result<Context> {
+        let cx = self.context_to_look(urn, known, timeout, usual).await?;
+        cx.account.permit(text(known, "arn").as_deref()).await?;
+        Ok(cx)
+    }
+
+    /// The same before anybody has looked at the credentials: see [`Aws::permit`].
+    pub(super) async fn context_to_look(
+        &self,
+        urn: Urn,
+        known: &[&Properties],
+        timeout: f64,
+        usual: Duration,
+    ) -> Result<Context> {
         let configured = self.configured()?;
-        let text = |key: &str| {
-            let values = known.iter().filter_map(|properties| properties.get(key));
-            values.filter_map(Value::as_str).next().map(str::to_owned)
-        };
+        let text = |key| text(known, key);
         let region = text(REGION).unwrap_or_else(|| configured.aws.region().to_owned());
         let own_seed = text(SEED);
         // That of another provider, such as one of an older version, is not this one's id.
@@ -108,10 +118,7 @@ impl Provider {
         let seed = own_seed
             .or_else(|| configured.id.clone())
             .unwrap_or_default();
-        let aws = configured.aws.clients(&region).await?;
-        if let Some(arn) = text("arn") {
-            configured.aws.refuse_other(&arn).await?;
-        }
+        let aws = configured.aws.clients_to_look(&region).await;
         let state = known.first().map(|state| Properties::clone(state));
         Ok(Context {
             aws,
@@ -176,6 +183,12 @@ impl Provider {
         let engine = Arc::new(Engine::new(Some(address)));
         *self.engine.lock().unwrap_or_else(PoisonError::into_inner) = engine;
     }
+}
+
+/// The first text that these properties have for a key.
+pub(super) fn text(known: &[&Properties], key: &str) -> Option<String> {
+    let values = known.iter().filter_map(|properties| properties.get(key));
+    values.filter_map(Value::as_str).next().map(str::to_owned)
 }
 
 /// The configuration in a `Configure` request: typed arguments, or text by qualified name.

@@ -1,6 +1,9 @@
 //! The RPCs.
 
-use super::{process::Provider, status};
+use super::{
+    process::{Provider, text},
+    status,
+};
 use crate::{
     aws::{Configuration, ambient_region, no_region, unquoted, unusable},
     context::{Log, Severity},
@@ -188,19 +191,24 @@ impl ResourceProvider for Provider {
         let imported = request.inputs.is_none();
         let (inputs, state) = (from_struct(request.inputs), from_struct(request.properties));
         remember(&self.configured()?.ledger, &urn, &inputs);
-        let cx = self
-            .context(urn, &[&state, &inputs], request.timeout, resource.timeout())
-            .await?;
-        let id = match imported {
-            true => resource.identify(&cx, &request.id).await?,
-            false => Some(request.id),
+        let known = [&state, &inputs];
+        let arn = text(&known, "arn");
+        let cx = self.context_to_look(urn, &known, request.timeout, resource.timeout());
+        let cx = cx.await?;
+        let look = async {
+            let id = match imported {
+                true => resource.identify(&cx, &request.id).await?,
+                false => Some(request.id),
+            };
+            let Some(id) = id else { return Ok(None) };
+            let inputs = (!imported).then_some(inputs);
+            let read = resource.read(&cx, &id, inputs, state).await;
+            let read = read.map_err(status::partial)?;
+            Ok::<_, Status>(read.map(|(properties, inputs)| (id, properties, inputs)))
         };
-        let Some(id) = id else {
-            return Ok(Response::new(rpc::ReadResponse::default()));
-        };
-        let inputs = (!imported).then_some(inputs);
-        let read = resource.read(&cx, &id, inputs, state).await;
-        let Some((properties, inputs)) = read.map_err(status::partial)? else {
+        let permit = async { Ok::<_, Status>(cx.account.permit(arn.as_deref()).await?) };
+        let ((), found) = tokio::try_join!(permit, async { Ok(look.await) })?;
+        let Some((id, properties, inputs)) = found? else {
             return Ok(Response::new(rpc::ReadResponse::default()));
         };
         Ok(Response::new(rpc::ReadResponse {

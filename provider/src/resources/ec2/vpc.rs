@@ -5,8 +5,9 @@ use super::{
 };
 use crate::prelude::*;
 use aws_sdk_ec2::types::{
-    AttributeBooleanValue, ResourceType, SecurityGroupRule, Vpc as Found, VpcAttributeName,
+    AttributeBooleanValue, ResourceType, SecurityGroup, Vpc as Found, VpcAttributeName,
 };
+use pulumi_aws_framework::aws;
 
 /// A network of its own.
 #[derive(Debug)]
@@ -120,40 +121,14 @@ impl CustomResource for Vpc {
         new: &VpcInputs,
         old: Option<&State<Self>>,
     ) -> Result<()> {
-        // A new VPC resolves names but does not give them.
-        let (support, hostnames) = old.map_or((true, false), |o| {
-            (o.inputs.enable_dns_support, o.inputs.enable_dns_hostnames)
-        });
-        let value = |on| AttributeBooleanValue::builder().value(on).build();
-        let what = format!("set the DNS attributes of {id}");
-        let modify = || cx.aws.ec2().modify_vpc_attribute().vpc_id(id);
-        // Support comes first and goes last: hostnames need it.
-        if new.enable_dns_support && !support {
-            modify()
-                .enable_dns_support(value(true))
-                .send()
-                .await
-                .during(&what)?;
-        }
-        if new.enable_dns_hostnames != hostnames {
-            modify()
-                .enable_dns_hostnames(value(new.enable_dns_hostnames))
-                .send()
-                .await
-                .during(&what)?;
-        }
-        if !new.enable_dns_support && support {
-            modify()
-                .enable_dns_support(value(false))
-                .send()
-                .await
-                .during(&what)?;
-        }
-        if new.close_default_security_group
-            && !old.is_some_and(|o| o.inputs.close_default_security_group)
-        {
-            close(cx, id).await?;
-        }
+        let closes = new.close_default_security_group
+            && !old.is_some_and(|o| o.inputs.close_default_security_group);
+        tokio::try_join!(attributes(cx, id, new, old.map(|o| &o.inputs)), async {
+            match closes {
+                true => close(cx, id).await,
+                false => Ok(()),
+            }
+        })?;
         Ok(())
     }
 
@@ -171,10 +146,17 @@ impl CustomResource for Vpc {
                 .attribute(name)
                 .send()
         };
-        let (vpcs, hostnames, support) = tokio::join!(
+        let closed = async {
+            match known.is_some_and(|k| k.close_default_security_group) {
+                true => Ok(default_group(cx, id).await?.is_none_or(|g| is_closed(&g))),
+                false => Ok::<_, Error>(false),
+            }
+        };
+        let (vpcs, hostnames, support, closed) = tokio::join!(
             cx.aws.ec2().describe_vpcs().vpc_ids(id).send(),
             attribute(VpcAttributeName::EnableDnsHostnames),
             attribute(VpcAttributeName::EnableDnsSupport),
+            closed,
         );
         let Some(vpcs) = vpcs.during(&what).gone()? else {
             return Ok(None);
@@ -183,10 +165,6 @@ impl CustomResource for Vpc {
             return Ok(None);
         };
         let (hostnames, support) = (hostnames.during(&what)?, support.during(&what)?);
-        let closed = match known.is_some_and(|k| k.close_default_security_group) {
-            true => default_rules(cx, id).await?.is_none(),
-            false => false,
-        };
         Ok(Some(State {
             inputs: VpcInputs {
                 cidr_block: Cidr::parse(vpc.cidr_block().unwrap_or_default())
@@ -199,7 +177,7 @@ impl CustomResource for Vpc {
                     .enable_dns_support
                     .and_then(|v| v.value)
                     .unwrap_or(true),
-                close_default_security_group: closed,
+                close_default_security_group: closed?,
                 tags: Some(from_tags(vpc.tags())),
             },
             outputs: outputs(cx, vpc),
@@ -222,12 +200,47 @@ impl CustomResource for Vpc {
     }
 }
 
-/// The default security group with its rules, unless it has none.
-async fn default_rules(
+/// Brings the DNS attributes from `old`, or those of a new VPC, to `new`.
+async fn attributes(
     cx: &Context,
-    vpc: &str,
-) -> Result<Option<(String, Vec<SecurityGroupRule>)>> {
-    let what = format!("look at the default security group of {vpc}");
+    id: &str,
+    new: &VpcInputs,
+    old: Option<&VpcInputs>,
+) -> Result<()> {
+    // A new VPC resolves names but does not give them.
+    let (support, hostnames) = old.map_or((true, false), |o| {
+        (o.enable_dns_support, o.enable_dns_hostnames)
+    });
+    let value = |on| AttributeBooleanValue::builder().value(on).build();
+    let what = format!("set the DNS attributes of {id}");
+    let modify = || cx.aws.ec2().modify_vpc_attribute().vpc_id(id);
+    // Support comes first and goes last: hostnames need it.
+    if new.enable_dns_support && !support {
+        modify()
+            .enable_dns_support(value(true))
+            .send()
+            .await
+            .during(&what)?;
+    }
+    if new.enable_dns_hostnames != hostnames {
+        modify()
+            .enable_dns_hostnames(value(new.enable_dns_hostnames))
+            .send()
+            .await
+            .during(&what)?;
+    }
+    if !new.enable_dns_support && support {
+        modify()
+            .enable_dns_support(value(false))
+            .send()
+            .await
+            .during(&what)?;
+    }
+    Ok(())
+}
+
+/// The default security group, with what its rules permit.
+async fn default_group(cx: &Context, vpc: &str) -> Result<Option<SecurityGroup>> {
     let groups = cx
         .aws
         .ec2()
@@ -236,51 +249,44 @@ async fn default_rules(
         .filters(filter("group-name", "default"))
         .send()
         .await
-        .during(&what)?;
-    let Some(group) = groups.security_groups().first().and_then(|g| g.group_id()) else {
-        return Ok(None);
-    };
-    let rules = cx
-        .aws
-        .ec2()
-        .describe_security_group_rules()
-        .filters(filter("group-id", group))
-        .into_paginator()
-        .items()
-        .send()
-        .collect::<Result<Vec<_>, _>>()
-        .await
-        .during(&what)?;
-    Ok((!rules.is_empty()).then(|| (group.to_owned(), rules)))
+        .during(format!("look at the default security group of {vpc}"))?;
+    Ok(groups
+        .security_groups
+        .unwrap_or_default()
+        .into_iter()
+        .next())
+}
+
+fn is_closed(group: &SecurityGroup) -> bool {
+    group.ip_permissions().is_empty() && group.ip_permissions_egress().is_empty()
 }
 
 /// Removes the rules of the default security group.
 async fn close(cx: &Context, vpc: &str) -> Result<()> {
-    let Some((group, rules)) = default_rules(cx, vpc).await? else {
-        return Ok(());
-    };
-    let ids = |egress: bool| {
-        let chosen = rules.iter().filter(|r| r.is_egress() == Some(egress));
-        let ids: Vec<_> = chosen
-            .filter_map(|r| r.security_group_rule_id().map(str::to_owned))
-            .collect();
-        (!ids.is_empty()).then_some(ids)
-    };
     let what = format!("remove the rules of the default security group of {vpc}");
-    if let Some(ids) = ids(false) {
-        let revoke = cx.aws.ec2().revoke_security_group_ingress();
-        let revoke = revoke
-            .group_id(&group)
-            .set_security_group_rule_ids(Some(ids));
-        revoke.send().await.during(&what).gone()?;
-    }
-    if let Some(ids) = ids(true) {
-        let revoke = cx.aws.ec2().revoke_security_group_egress();
-        let revoke = revoke
-            .group_id(&group)
-            .set_security_group_rule_ids(Some(ids));
-        revoke.send().await.during(&what).gone()?;
-    }
+    let Some(group) = default_group(cx, vpc).await? else {
+        return Err(aws::Error::not_yet(what, "AWS does not show the group").into());
+    };
+    let id = group.group_id.unwrap_or_default();
+    let (incoming, outgoing) = (
+        group.ip_permissions.filter(|all| !all.is_empty()),
+        group.ip_permissions_egress.filter(|all| !all.is_empty()),
+    );
+    let (ec2, what) = (cx.aws.ec2(), &what);
+    tokio::try_join!(
+        async {
+            let Some(all) = incoming else { return Ok(()) };
+            let revoke = ec2.revoke_security_group_ingress().group_id(&id);
+            let revoked = revoke.set_ip_permissions(Some(all)).send().await;
+            revoked.during(what).map(drop)
+        },
+        async {
+            let Some(all) = outgoing else { return Ok(()) };
+            let revoke = ec2.revoke_security_group_egress().group_id(&id);
+            let revoked = revoke.set_ip_permissions(Some(all)).send().await;
+            revoked.during(what).map(drop)
+        },
+    )?;
     Ok(())
 }
 

@@ -14,7 +14,7 @@ use aws_sdk_ecs::{
     },
 };
 use pulumi_aws_framework::props::{Enum as _, diff::differences};
-use revisions::{erase, list, remove};
+use revisions::{deregister, erase, list, remove};
 
 /// What a task runs, on Fargate.
 #[derive(Debug)]
@@ -307,14 +307,25 @@ impl CustomResource for TaskDefinition {
         .await
     }
 
-    async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {
-        let (active, inactive) = tokio::try_join!(
+    async fn delete(cx: &Context, id: &str, state: &State<Self>) -> Result<()> {
+        let newest = std::slice::from_ref(&state.outputs.arn);
+        let (active, inactive, deregistered) = tokio::join!(
             list(cx, id, TaskDefinitionStatus::Active),
             list(cx, id, TaskDefinitionStatus::Inactive),
-        )?;
-        remove(cx, &active).await?;
-        // An interrupted removal leaves them inactive.
-        erase(cx, &inactive).await
+            deregister(cx, newest),
+        );
+        let (mut all, inactive) = (active?, inactive?);
+        // An interrupted removal leaves it inactive, or half deleted.
+        if all.contains(&state.outputs.arn) {
+            deregistered?;
+        }
+        all.retain(|arn| *arn != state.outputs.arn);
+        deregister(cx, &all).await?;
+        all.extend(inactive);
+        all.push(state.outputs.arn.clone());
+        all.sort();
+        all.dedup();
+        erase(cx, &all).await
     }
 }
 

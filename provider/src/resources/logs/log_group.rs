@@ -217,8 +217,7 @@ retag!(
 );
 
 async fn arn(cx: &Context, name: &str) -> Result<String> {
-    let account = cx.account.caller().await?.account_id;
-    Ok(cx.arn("logs", &account, &format!("log-group:{name}")))
+    cx.own_arn("logs", &format!("log-group:{name}")).await
 }
 
 async fn tags_of(cx: &Context, arn: &str) -> Result<Tags> {

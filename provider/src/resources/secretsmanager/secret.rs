@@ -3,6 +3,10 @@
 use crate::{keys, prelude::*};
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
 use pulumi_aws_framework::aws;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 /// A value kept in Secrets Manager.
 #[derive(Debug)]
@@ -181,7 +185,7 @@ impl CustomResource for Secret {
             .client_request_token(cx.identity.token())
             .set_description(inputs.description.clone())
             .set_kms_key_id(inputs.kms_key_arn.clone())
-            .set_secret_string(value.map(|value| value.expose().to_owned()))
+            .set_secret_string(value.as_ref().map(|value| value.expose().to_owned()))
             .set_tags(Some(to_tags(cx.tags(inputs.tags.as_ref()))))
             .send()
             .await
@@ -192,6 +196,9 @@ impl CustomResource for Secret {
                     arn: made.arn.unwrap_or_default(),
                     version_id: made.version_id.unwrap_or_default(),
                 };
+                if let Some(value) = value {
+                    fresh(cx).lock().insert(outputs.arn.clone(), value);
+                }
                 return Ok(Created::Known(name.to_owned(), outputs));
             }
             // AWS answers a create that differs in description, key or tags alone with the secret that an earlier one left.
@@ -253,6 +260,7 @@ impl CustomResource for Secret {
         if let Some(value) = &new.secret_string
             && old.inputs.secret_string.as_ref() != Some(value)
         {
+            fresh(cx).lock().remove(&old.outputs.arn);
             let put = secrets.put_secret_value().secret_id(id);
             let what = format!("set the value of the secret {id}");
             put.secret_string(value.expose())
@@ -390,6 +398,32 @@ fn generated(generate: &SecretGenerate) -> String {
     let mut object = template.cloned().unwrap_or_default();
     object.insert(generate.key.clone(), password.into());
     serde_json::Value::Object(object).to_string()
+}
+
+/// The values that this process gave to new secrets, by ARN: nobody needs to be asked for them.
+#[derive(Clone, Default)]
+struct Fresh(Arc<Mutex<HashMap<String, SecretText>>>);
+
+impl Fresh {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, SecretText>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn fresh(cx: &Context) -> Fresh {
+    cx.aws.shared(|_| Fresh::default())
+}
+
+/// The value that this process has just given to a new secret, or else its current one.
+///
+/// # Errors
+/// It is not there, or may not be read.
+pub(crate) async fn fresh_or_current(cx: &Context, arn: &str) -> Result<SecretText> {
+    let known = fresh(cx).lock().get(arn).cloned();
+    match known {
+        Some(value) => Ok(value),
+        None => value_of(cx, arn).await.map(SecretText::from),
+    }
 }
 
 /// The secret's current value.

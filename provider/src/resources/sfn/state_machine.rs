@@ -314,17 +314,20 @@ impl CustomResource for StateMachine {
             StateMachineType::Standard => stop_executions(cx, id).await,
             StateMachineType::Express => Ok(()),
         };
-        stop().await?;
         let delete = cx.aws.sfn().delete_state_machine().state_machine_arn(id);
-        delete.send().await.during(format!("delete {id}"))?;
+        let delete = async { delete.send().await.during(format!("delete {id}")) };
+        let (deleted, stopped) = tokio::join!(delete, stop());
+        deleted?;
+        stopped.gone()?;
         cx.wait(&format!("deleting {id}"), async || {
             let look = cx.aws.sfn().describe_state_machine().state_machine_arn(id);
-            let there = look.send().await.during(format!("look at {id}")).gone()?;
-            if there.is_none() {
+            let look = async { look.send().await.during(format!("look at {id}")).gone() };
+            // It stays until its executions have ended, also one that has started just now.
+            let (there, stopped) = tokio::join!(look, stop());
+            if there?.is_none() {
                 return Ok(Progress::Done(()));
             }
-            // One may have started in between.
-            stop().await.gone()?;
+            stopped.gone()?;
             Ok(Progress::Pending("its executions end".to_owned()))
         })
         .await

@@ -37,22 +37,21 @@ pub(super) async fn list(
 
 /// Takes revisions out of use and deletes them. Tasks that run go on.
 pub(super) async fn remove(cx: &Context, arns: &[String]) -> Result<()> {
-    try_join_all(arns.iter().map(async |arn| {
-        let deregister = cx
-            .aws
-            .ecs()
-            .deregister_task_definition()
-            .task_definition(arn);
-        deregister
-            .send()
-            .await
-            .during(format!("deregister {arn}"))
-            .gone()
-    }))
-    .await?;
+    deregister(cx, arns).await?;
     erase(cx, arns).await
 }
 
+/// Takes revisions out of use.
+pub(super) async fn deregister(cx: &Context, arns: &[String]) -> Result<()> {
+    let one = async |arn: &String| {
+        let deregister = cx.aws.ecs().deregister_task_definition();
+        let answer = deregister.task_definition(arn).send().await;
+        answer.during(format!("deregister {arn}")).gone().map(drop)
+    };
+    try_join_all(arns.iter().map(one)).await.map(drop)
+}
+
+/// Deletes revisions that are out of use.
 pub(super) async fn erase(cx: &Context, arns: &[String]) -> Result<()> {
     // AWS takes ten at a time.
     for some in arns.chunks(10) {

@@ -115,15 +115,16 @@ pub(super) async fn inline_names(cx: &Context, id: &str) -> Result<Vec<String>> 
     names.during(format!("list the policies of the role {id}"))
 }
 
-/// The inline policies, in the words of what is known of them.
+/// The inline policies, in the words of what is known of them: those are read while the rest are listed.
 pub(super) async fn inline_policies(
     cx: &Context,
     id: &str,
     known: Option<&RoleInputs>,
 ) -> Result<Inline> {
+    let none = Inline::new();
     let known = known.and_then(|k| k.inline_policies.as_ref());
-    let names = inline_names(cx, id).await?;
-    let read = names.into_iter().map(async |name| {
+    let known = known.unwrap_or(&none);
+    let read = async |name: String| {
         let get = cx
             .aws
             .iam()
@@ -134,11 +135,17 @@ pub(super) async fn inline_policies(
         let Some(found) = get.send().await.during(what).gone()? else {
             return Ok(None);
         };
-        let policy =
-            Policy::from_json_like(found.policy_document(), known.and_then(|k| k.get(&name)))?;
+        let policy = Policy::from_json_like(found.policy_document(), known.get(&name))?;
         Ok::<_, Error>(Some((name, policy)))
-    });
-    Ok(try_join_all(read).await?.into_iter().flatten().collect())
+    };
+    let expected = try_join_all(known.keys().cloned().map(&read));
+    let others = async {
+        let names = inline_names(cx, id).await?.into_iter();
+        let others = names.filter(|name| !known.contains_key(name));
+        try_join_all(others.map(&read)).await
+    };
+    let (expected, others) = tokio::try_join!(expected, others)?;
+    Ok(expected.into_iter().chain(others).flatten().collect())
 }
 
 /// The ARNs of the attached policies.

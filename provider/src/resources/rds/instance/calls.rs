@@ -378,9 +378,12 @@ const LOST: [&str; 3] = ["failed", "incompatible-network", "incompatible-restore
 
 /// Removes the instance, after a last snapshot unless the inputs say otherwise, and waits until it is gone.
 pub(super) async fn delete(cx: &Context, id: &str, inputs: &InstanceInputs) -> Result<()> {
-    let status = described(cx, id).await?.and_then(|i| i.db_instance_status);
+    let status = match inputs.skip_final_snapshot {
+        true => None,
+        false => described(cx, id).await?.and_then(|i| i.db_instance_status),
+    };
     let broken = status.filter(|status| LOST.contains(&status.as_str()));
-    if let (Some(status), false) = (&broken, inputs.skip_final_snapshot) {
+    if let Some(status) = &broken {
         cx.warn(&format!(
             "the database {id} is in the state {status}, of which AWS takes no snapshot: it is deleted without one"
         ));

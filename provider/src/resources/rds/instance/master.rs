@@ -1,6 +1,6 @@
 //! The master user's name and password: they come from a secret, and go nowhere but to RDS.
 
-use crate::{prelude::*, resources::secretsmanager::secret::value_of};
+use crate::{prelude::*, resources::secretsmanager::secret::fresh_or_current};
 
 /// The tag that says which secret the password was set from. A restore, and a change of the secret, may be interrupted
 /// before the password is set: the tag does not name the secret then, and the next update sets it.
@@ -42,9 +42,9 @@ pub(super) async fn credentials(
             "could not take the master password from the secret {secret}: {reason}"
         ))
     };
-    let value = value_of(cx, secret).await?;
+    let value = fresh_or_current(cx, secret).await?;
     // The parser's own words could show a part of the value.
-    let value: serde_json::Value = serde_json::from_str(&value)
+    let value: serde_json::Value = serde_json::from_str(value.expose())
         .map_err(|_| wrong("its value is not a JSON object".to_owned()))?;
     let field = |name: &str| value[name].as_str().map(str::to_owned);
     let password =

@@ -331,6 +331,20 @@ async fn what_a_database_does_by_itself_is_no_drift() {
     );
 }
 
+/// This process has just made it.
+#[tokio::test]
+async fn a_new_password_is_not_asked_for() {
+    let stack = Stack::new("new-password").await;
+    let seed = stack.make("dbt-aws:index:Seed", "seed", json!({})).await;
+    let secret = json!({"__seed": seed.id, "generate": {"template": {"username": "dbt"}}});
+    let secret = stack.make(SECRET, "secret", secret).await;
+    let gone = json!({"SecretId": secret.id, "ForceDeleteWithoutRecovery": true});
+    let gone = stack.aws("secretsmanager", "delete_secret", &gone);
+    gone.expect("deletes");
+    let inputs = json!({"instanceClass": "db.t4g.micro", "masterUserSecretArn": secret.get("arn")});
+    stack.make(INSTANCE, "database", inputs).await;
+}
+
 /// The secret is looked at before a database is made of it, and its value is in no message.
 #[tokio::test]
 async fn a_secret_that_is_no_login_is_refused() {
