@@ -21,6 +21,7 @@ use crate::{
     value::{Properties, Value},
     wire::{from_struct, to_struct},
 };
+use futures::TryFutureExt;
 use std::collections::{BTreeMap, BTreeSet};
 use tokio::task::block_in_place;
 use tonic::{Request, Response, Status};
@@ -206,7 +207,7 @@ impl ResourceProvider for Provider {
             let read = read.map_err(status::partial)?;
             Ok::<_, Status>(read.map(|(properties, inputs)| (id, properties, inputs)))
         };
-        let permit = async { Ok::<_, Status>(cx.account.permit(arn.as_deref()).await?) };
+        let permit = cx.account.permit(arn.as_deref()).map_err(Status::from);
         let ((), found) = tokio::try_join!(permit, async { Ok(look.await) })?;
         let Some((id, properties, inputs)) = found? else {
             return Ok(Response::new(rpc::ReadResponse::default()));

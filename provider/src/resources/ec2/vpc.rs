@@ -272,19 +272,26 @@ async fn close(cx: &Context, vpc: &str) -> Result<()> {
         group.ip_permissions.filter(|all| !all.is_empty()),
         group.ip_permissions_egress.filter(|all| !all.is_empty()),
     );
-    let (ec2, what) = (cx.aws.ec2(), &what);
+    let ec2 = cx.aws.ec2();
+    // Somebody has removed one, or the answer to an attempt before this one was lost.
+    let look_again = |error: Error| match error.code() {
+        Some("InvalidPermission.NotFound") => {
+            aws::Error::not_yet(&what, "its rules are others by now").into()
+        }
+        _ => error,
+    };
     tokio::try_join!(
         async {
             let Some(all) = incoming else { return Ok(()) };
             let revoke = ec2.revoke_security_group_ingress().group_id(&id);
             let revoked = revoke.set_ip_permissions(Some(all)).send().await;
-            revoked.during(what).map(drop)
+            revoked.during(&what).map(drop).map_err(look_again)
         },
         async {
             let Some(all) = outgoing else { return Ok(()) };
             let revoke = ec2.revoke_security_group_egress().group_id(&id);
             let revoked = revoke.set_ip_permissions(Some(all)).send().await;
-            revoked.during(what).map(drop)
+            revoked.during(&what).map(drop).map_err(look_again)
         },
     )?;
     Ok(())
