@@ -116,6 +116,7 @@ impl Stack {
             block: &block,
             inputs: table,
             outputs,
+            importable: kind.is_importable(),
             urn: self.urn(block.token, "tested"),
         };
         let mut made = life.creation().await;
@@ -179,6 +180,7 @@ struct Life<'a> {
     block: &'a Block,
     inputs: &'static Table,
     outputs: &'static Table,
+    importable: bool,
     urn: String,
 }
 
@@ -289,6 +291,14 @@ impl Life<'_> {
         self.unchanged(&again, &self.check(&inputs, &self.block.inputs).await)
             .await;
         self.fresh(&again).await;
+        if self.importable {
+            let listed = provider.list(self.block.token).await;
+            assert!(
+                listed.contains(&again.id),
+                "{} is not in {listed:?}",
+                again.id
+            );
+        }
         self.marked(&again);
         self.witness(&again, &self.block.inputs);
         again
@@ -459,6 +469,10 @@ impl Life<'_> {
             .await
             .unwrap_or_else(|status| panic!("{}: {}", self.urn, status.message()));
         assert_eq!(self.alive(made), Vec::<Json>::new(), "{} is left", self.urn);
+        if self.importable {
+            let listed = provider.list(self.block.token).await;
+            assert!(!listed.contains(&made.id), "{} is still listed", made.id);
+        }
         assert!(
             provider.read(made).await.expect("reads").is_none(),
             "{} reads when it is gone",

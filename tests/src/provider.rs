@@ -237,6 +237,31 @@ impl Provider {
         self.look(urn, id, None, None).await
     }
 
+    /// The ids of all objects of a kind, a few at a time.
+    pub async fn list(&self, token: &str) -> Vec<String> {
+        use rpc::list_response::Response::{Computed, Continuation, Result};
+        let (mut ids, mut next) = (Vec::new(), Some(String::new()));
+        while let Some(continuation_token) = next.take() {
+            let request = rpc::ListRequest {
+                token: token.to_owned(),
+                page_size: 20,
+                continuation_token,
+                ..Default::default()
+            };
+            let answers = self.client().list(request).await.expect("lists");
+            let (mut answers, before) = (answers.into_inner(), ids.len());
+            while let Some(answer) = answers.message().await.expect("answers") {
+                match answer.response.expect("says something") {
+                    Result(found) => ids.push(found.id),
+                    Continuation(more) => next = Some(more.continuation_token),
+                    Computed(_) => panic!("{token}: everything was known"),
+                }
+            }
+            assert!(ids.len() <= before + 20, "{token}: more than was asked for");
+        }
+        ids
+    }
+
     async fn look(
         &self,
         urn: &str,

@@ -2,7 +2,7 @@
 //!
 //! See docs/architecture.md, "A create that can be repeated".
 
-use crate::urn::Urn;
+use crate::{resource::Filter, urn::Urn};
 use data_encoding::Encoding;
 use sha2::{Digest, Sha256};
 use std::{
@@ -155,10 +155,17 @@ impl Identity {
             .any(made)
     }
 
-    /// The pattern of the marker of any resource with the same seed.
+    /// The filter of a list for what an interrupted create of this very resource and generation left.
     #[must_use]
-    pub fn seed_pattern(&self) -> String {
-        format!("{}/*", self.seed)
+    pub fn marked(&self) -> Filter {
+        (format!("tag:{}", self.marker_key()), self.marker())
+    }
+
+    /// The filter of a list for all that was made with the same seed.
+    #[must_use]
+    pub fn seeded(&self) -> Filter {
+        let value = format!("{}/*", self.seed);
+        (format!("tag:{}", self.marker_key()), value)
     }
 
     /// A token for APIs that take one: the same for every repetition of the same create.

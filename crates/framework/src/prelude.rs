@@ -10,7 +10,8 @@ pub use crate::{
     output::Output,
     props::{Cidr, Failure, Json, Payload, Property, Props, SecretText, Set, check::Check},
     resource::{
-        CheckScope, Created, CustomResource, Form, Given, Ids, State, Tagged, Tagging, Untagged,
+        CheckScope, Created, CustomResource, Filter, Form, Given, Ids, Listed, Page, State, Tagged,
+        Tagging, Untagged,
     },
     value::{Properties, Value},
     words,

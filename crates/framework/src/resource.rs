@@ -4,6 +4,7 @@ mod dynamic;
 mod hidden;
 mod import;
 mod lifecycle;
+mod listing;
 mod secrets;
 mod settling;
 #[cfg(test)]
@@ -13,6 +14,7 @@ pub use dynamic::{CheckScope, Checked, Diffed, DynamicResource, Partial};
 pub use hidden::{CLAIM, DEFAULT_TAGS, DIGESTS, GENERATION, OWNER, REGION, SEED};
 pub use import::{Form, Given, Ids};
 pub use lifecycle::{erase, erase_as};
+pub use listing::{Filter, Listed, Page, list};
 pub use secrets::{hoist_secrets, mark_secrets};
 
 use crate::{
@@ -122,10 +124,13 @@ pub trait CustomResource: Send + Sync + Sized + 'static {
         None
     }
 
-    /// The ids of the objects that carry the seed of `cx.identity`, whichever resource's they are: what an interrupted
-    /// run left, once everything that the state has is gone.
-    fn list_orphans(_cx: &Context) -> impl Future<Output = Result<Vec<String>>> + Send {
-        async { Ok(Vec::new()) }
+    /// Lists the objects of this kind, from a page's token on. A service that cannot filter lists all.
+    fn list(
+        _cx: &Context,
+        _filters: &[Filter],
+        _token: Option<String>,
+    ) -> impl Future<Output = Result<Page>> + Send {
+        async { Ok(Page::default()) }
     }
 
     /// Removes the object and waits until it is gone. That it is gone already is no error.

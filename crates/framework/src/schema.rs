@@ -36,7 +36,10 @@ pub fn package(catalogue: &Catalogue) -> Json {
         resources.insert(component.token().to_owned(), spec);
     }
     for resource in all {
-        let spec = types.resource(resource.doc(), resource.tables(), false);
+        let mut spec = types.resource(resource.doc(), resource.tables(), false);
+        if resource.is_importable() {
+            spec["listInputs"] = json!({ "type": "object" });
+        }
         resources.insert(resource.token().to_owned(), spec);
     }
     let mut functions = Map::new();

@@ -4,6 +4,7 @@ mod calls;
 mod construct;
 mod dependencies;
 mod engine;
+mod list;
 mod process;
 mod provider;
 mod status;

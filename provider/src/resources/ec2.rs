@@ -1,17 +1,5 @@
 //! The network: a VPC and what is in it.
 
-/// `left` of what EC2 lists by tags: the call, the list and the id in its answer, and what it is.
-macro_rules! left {
-    ($describe:ident, $list:ident, $id:ident, $what:literal) => {
-        async fn list_orphans(cx: &Context) -> Result<Vec<String>> {
-            let found = cx.aws.ec2().$describe().filters(seeded(cx)).send().await;
-            let found = found.during(concat!("look for ", $what))?;
-            let ids = found.$list().iter().filter_map(|each| each.$id());
-            Ok(ids.map(str::to_owned).collect())
-        }
-    };
-}
-
 pub mod elastic_ip;
 mod guardduty;
 pub mod internet_gateway;
@@ -38,7 +26,7 @@ use pulumi_aws_framework::{
     context::{Context, Phase, Tags},
     error::{Error, Gone, Result},
     props::Cidr,
-    resource::{Created, CustomResource, Tagged, Tagging},
+    resource::{self, Created, CustomResource, Listed, Tagged, Tagging},
 };
 use std::{net::Ipv4Addr, sync::Arc};
 use tokio::sync::OnceCell;
@@ -78,20 +66,10 @@ impl Tagging for Retag {
     }
 }
 
-/// The filter for the object that an interrupted create of this very resource and generation left.
-pub(crate) fn marked(cx: &Context) -> Filter {
-    filter(
-        &format!("tag:{}", cx.identity.marker_key()),
-        &cx.identity.marker(),
-    )
-}
-
-/// The filter for everything that was made with the same seed.
-pub(crate) fn seeded(cx: &Context) -> Filter {
-    filter(
-        &format!("tag:{}", cx.identity.marker_key()),
-        &cx.identity.seed_pattern(),
-    )
+/// A list's filters.
+pub(crate) fn filters(all: &[resource::Filter]) -> Option<Vec<Filter>> {
+    let filters = all.iter().map(|(name, value)| filter(name, value));
+    Some(filters.collect())
 }
 
 /// The refusal of a delete with the network interfaces that are the reason, found by that filter.
@@ -127,76 +105,21 @@ pub(crate) async fn refused(cx: &Context, error: Error, within: Filter) -> Error
     (*error).into()
 }
 
-/// Removes the NAT gateways that an interrupted run left in a VPC or subnet, found by that filter.
-pub(crate) async fn sweep_nat_gateways(cx: &Context, within: Filter) -> Result<()> {
+/// Removes what an interrupted run left of a kind, in what AWS refuses to delete, which a filter names: what carries our
+/// seed, of a kind that holds no data.
+pub(crate) async fn sweep<R: CustomResource>(
+    cx: &Context,
+    filter: &str,
+    within: &str,
+) -> Result<()> {
     // Another resource of the program may have made what shares the seed, and keep it.
     if cx.is_outside_component() {
         return Ok(());
     }
-    let gateways = cx
-        .aws
-        .ec2()
-        .describe_nat_gateways()
-        .filter(within)
-        .filter(seeded(cx));
-    let gateways = gateways
-        .send()
-        .await
-        .during("look for NAT gateways that are left")?;
-    let ids = gateways
-        .nat_gateways()
-        .iter()
-        .filter_map(|g| g.nat_gateway_id());
-    remove::<nat_gateway::NatGateway>(cx, ids).await
-}
-
-/// Removes what an interrupted run left in a VPC that AWS refuses to delete: what carries our seed, and no data.
-pub(crate) async fn sweep(cx: &Context, vpc: &str) -> Result<()> {
-    if cx.is_outside_component() {
-        return Ok(());
-    }
-    sweep_nat_gateways(cx, filter("vpc-id", vpc)).await?;
-    let (ec2, what) = (cx.aws.ec2(), format!("look for what is left in {vpc}"));
-    let here = || vec![filter("vpc-id", vpc), seeded(cx)];
-    let attached = vec![filter("attachment.vpc-id", vpc), seeded(cx)];
-    let (endpoints, gateways, subnets, groups, tables) = tokio::join!(
-        ec2.describe_vpc_endpoints()
-            .set_filters(Some(here()))
-            .send(),
-        ec2.describe_internet_gateways()
-            .set_filters(Some(attached))
-            .send(),
-        ec2.describe_subnets().set_filters(Some(here())).send(),
-        ec2.describe_security_groups()
-            .set_filters(Some(here()))
-            .send(),
-        ec2.describe_route_tables().set_filters(Some(here())).send(),
-    );
-    let (endpoints, gateways) = (endpoints.during(&what)?, gateways.during(&what)?);
-    let (subnets, groups, tables) = (
-        subnets.during(&what)?,
-        groups.during(&what)?,
-        tables.during(&what)?,
-    );
-    let ids = endpoints
-        .vpc_endpoints()
-        .iter()
-        .filter_map(|e| e.vpc_endpoint_id());
-    remove::<vpc_endpoint::VpcEndpoint>(cx, ids).await?;
-    let ids = gateways
-        .internet_gateways()
-        .iter()
-        .filter_map(|g| g.internet_gateway_id());
-    remove::<internet_gateway::InternetGateway>(cx, ids).await?;
-    let ids = subnets.subnets().iter().filter_map(|s| s.subnet_id());
-    remove::<subnet::Subnet>(cx, ids).await?;
-    let ids = groups.security_groups().iter().filter_map(|g| g.group_id());
-    remove::<security_group::SecurityGroup>(cx, ids).await?;
-    let ids = tables
-        .route_tables()
-        .iter()
-        .filter_map(|t| t.route_table_id());
-    remove::<route_table::RouteTable>(cx, ids).await
+    let filters = [(filter.to_owned(), within.to_owned()), cx.identity.seeded()];
+    let ours = |each: &Listed| cx.identity.shares_seed(&each.tags);
+    let ids = resource::list::<R>(cx, &filters, ours).await?;
+    remove::<R>(cx, ids.iter().map(String::as_str)).await
 }
 
 /// Removes objects by their ids. One that is still in use is left for the next time.
@@ -293,24 +216,23 @@ async fn still_exists<R: CustomResource>(
     Ok(found.is_some())
 }
 
-/// Makes an object with a token, so that a repetition makes no second. `make` answers what AWS made; `left` finds what an interrupted create of this very resource made before the program changed.
-pub(crate) async fn with_token<R, M, L>(
+/// Makes an object with a token, so that a repetition makes no second. `make` answers what AWS made.
+pub(crate) async fn with_token<R, M>(
     cx: &Context,
     what: &str,
     inputs: &R::Inputs,
     make: impl Fn(String) -> M,
-    left: impl Fn() -> L,
 ) -> Result<Created<R>>
 where
     R: CustomResource,
     M: Future<Output = Result<Created<R>>>,
-    L: Future<Output = Result<Option<String>>>,
 {
     for token in cx.identity.tokens() {
         let created = match make(token).await {
+            // An interrupted create made it before the program changed.
             Err(error) if error.code() == Some("IdempotentParameterMismatch") => {
-                match left().await? {
-                    Some(id) => return Ok(Created::Adopted(id)),
+                match Created::interrupted(cx).await? {
+                    Some(left) => return Ok(left),
                     None => continue,
                 }
             }

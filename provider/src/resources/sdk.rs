@@ -1,9 +1,9 @@
 //! What the SDKs of AWS's services have in common, though each has types of its own.
 
 use pulumi_aws_framework::{
-    aws::During,
-    context::{Context, Tags},
+    context::Tags,
     error::{Error, Result},
+    resource::Listed,
 };
 
 /// A tag of a service.
@@ -86,18 +86,40 @@ macro_rules! retag {
 }
 pub(crate) use retag;
 
-/// The names of what a service lists that were made with the seed.
-pub(crate) async fn named<T, E>(
-    cx: &Context,
-    what: &str,
-    all: impl Future<Output = Result<Vec<T>, E>>,
-    name: impl Fn(T) -> Option<String>,
-) -> Result<Vec<String>>
-where
-    Result<Vec<T>, E>: During<Vec<T>>,
-{
-    let names = all.await.during(what)?.into_iter().filter_map(name);
-    Ok(names.filter(|name| cx.identity.named(name)).collect())
+/// `list` of a service: its client and call, what the call takes besides, its token and, where it filters as EC2 does, its
+/// filters; the list in the answer, and of an object in it the id and, where the call tells them, the tags.
+macro_rules! list {
+    (
+        $client:ident.$call:ident $(($key:ident = $value:expr))? [$token:ident, $set:ident $(, $filters:ident)?].$all:ident,
+        |$each:ident| $id:expr $(, $tags:expr)?
+    ) => {
+        async fn list(
+            cx: &Context,
+            _filters: &[pulumi_aws_framework::resource::Filter],
+            token: Option<String>,
+        ) -> Result<Page> {
+            let call = cx.aws.$client().$call().$set(token)$(.$key($value))?;
+            $(let call = call.$filters(crate::resources::ec2::filters(_filters));)?
+            let found = call.send().await.during(format!("list {}", Self::TOKEN))?;
+            let listed = found.$all().iter().filter_map(|$each| {
+                crate::resources::sdk::listed($id, [$(from_tags($tags))?])
+            });
+            let objects = listed.collect();
+            Ok(Page { objects, next: found.$token })
+        }
+    };
+}
+pub(crate) use list;
+
+/// An object in a list, with the tags that the list shows.
+pub(crate) fn listed<'a>(
+    id: impl Into<Option<&'a str>>,
+    tags: impl IntoIterator<Item = Tags>,
+) -> Option<Listed> {
+    Some(Listed {
+        id: id.into()?.to_owned(),
+        tags: tags.into_iter().flatten().collect(),
+    })
 }
 
 /// Refuses to import what has parts that no property here is for: an update could take them away.

@@ -1,5 +1,6 @@
 //! A custom resource over values, whatever its types.
 
+use super::Page;
 use crate::{
     context::{Context, Severity},
     error::{Error, Result},
@@ -135,6 +136,10 @@ pub trait DynamicResource: Send + Sync {
         id: &'a str,
         olds: Properties,
     ) -> BoxFuture<'a, Result<()>>;
+    /// Whether an import can name its objects, and a list does.
+    fn is_importable(&self) -> bool;
+    /// Lists its objects, from a page's token on.
+    fn list<'a>(&'a self, cx: &'a Context, token: Option<String>) -> BoxFuture<'a, Result<Page>>;
     /// The ids of the objects of this kind that carry the seed of `cx.identity` and are still there.
     fn list_orphans<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<Vec<String>>>;
     /// Remembers a resource that the engine has in the stack.

@@ -1,11 +1,11 @@
 //! The life of any custom resource, over values: check, diff, create, read, update, delete.
 
 use super::{
-    CheckScope, Checked, CustomResource, Diffed, DynamicResource, Partial, State,
+    CheckScope, Checked, CustomResource, Diffed, DynamicResource, Page, Partial, State,
     hidden::{
         CLAIM, DEFAULT_TAGS, GENERATION, REGION, applied, echo, identify, is_tagged_otherwise, name,
     },
-    import,
+    import, listing,
     secrets::{hoist_secrets, mark_secrets, veil},
     settling::{apply, expecting, make, object_of, read_in_time, read_settled, settle},
 };
@@ -24,10 +24,7 @@ use crate::{
     urn::Urn,
     value::{Properties, Value},
 };
-use futures::{
-    FutureExt,
-    future::{BoxFuture, try_join_all},
-};
+use futures::{FutureExt, future::BoxFuture};
 use std::{borrow::Cow, marker::PhantomData, time::Duration};
 
 /// A kind of resource for the list of all.
@@ -394,21 +391,16 @@ impl<R: CustomResource> DynamicResource for Erased<R> {
         .boxed()
     }
 
+    fn is_importable(&self) -> bool {
+        R::IDS.is_some()
+    }
+
+    fn list<'a>(&'a self, cx: &'a Context, token: Option<String>) -> BoxFuture<'a, Result<Page>> {
+        calls_of(R::TOKEN, listing::page::<R>(cx, &[], token)).boxed()
+    }
+
     fn list_orphans<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<Vec<String>>> {
-        calls_of(R::TOKEN, async move {
-            let found = R::list_orphans(cx).await?;
-            // Lists of AWS show for a while what has gone, and SQS's reads do so too.
-            let found = found
-                .into_iter()
-                .filter(|id| !cx.ledger.is_gone(R::TOKEN, id));
-            let looks = found.map(|id| async move {
-                let read = read_in_time::<R>(cx, &id, None).await?;
-                Ok::<_, Error>(read.map(|_| id))
-            });
-            let there = try_join_all(looks).await?;
-            Ok(there.into_iter().flatten().collect())
-        })
-        .boxed()
+        calls_of(R::TOKEN, listing::orphans::<R>(cx)).boxed()
     }
 
     fn live(&self, ledger: &ProcessLedger, urn: &Urn, outputs: &Properties) {

@@ -178,6 +178,25 @@ impl<const DATA: bool> CustomResource for Shelf<DATA> {
         )
     }
 
+    /// One at a time; the last is shown again and again.
+    async fn list(cx: &Context, _: &[Filter], token: Option<String>) -> Result<Page> {
+        cloud(cx, |c| {
+            let after = |id: &&String| token.as_ref().is_none_or(|token| *id > token);
+            let id = c.shelves.keys().find(after).cloned();
+            let tags = |id: &String| c.shelves[id].0.tags.clone().unwrap_or_default();
+            Ok(Page {
+                objects: id
+                    .iter()
+                    .map(|id| Listed {
+                        id: id.clone(),
+                        tags: tags(id),
+                    })
+                    .collect(),
+                next: id.or(token),
+            })
+        })
+    }
+
     fn unhealthy(outputs: &ShelfOutputs) -> Option<String> {
         (outputs.revision == 0).then(|| "is being mounted".to_owned())
     }
@@ -294,6 +313,41 @@ impl Stack {
     fn count(&self) -> usize {
         cloud(&self.context(&Properties::new()), |c| c.shelves.len())
     }
+}
+
+#[tokio::test]
+async fn what_is_left_is_told_by_its_name_or_its_marker() {
+    let stack = Stack::new("orphans");
+    let cx = stack.context(&Properties::new());
+    let (named, marker) = (
+        stack.check(&Properties::new(), json!({ "width": 3 })),
+        cx.tags(None),
+    );
+    let name = named["name"].as_str().expect("a name");
+    let retained = format!("old-{name}");
+    let left = [
+        (name, marker.clone()),
+        ("by-hand", marker.clone()),
+        ("gone", marker),
+        (&retained, Tags::new()),
+        ("of-others", Tags::new()),
+    ];
+    for (name, tags) in left {
+        let inputs = ShelfInputs {
+            name: Some(name.to_owned()),
+            depth: None,
+            width: 3,
+            password: None,
+            boards: 2,
+            reserved: None,
+            plan: None,
+            tags: Some(tags),
+        };
+        cloud(&cx, |c| c.shelves.insert(name.to_owned(), (inputs, 1)));
+    }
+    cx.ledger.gone("acme:test:Shelf", "gone");
+    let found = stack.shelf.list_orphans(&cx).await.expect("lists");
+    assert_eq!(found, ["by-hand", name]);
 }
 
 #[tokio::test]

@@ -21,8 +21,11 @@ use crate::{
     value::{Properties, Value},
     wire::{from_struct, to_struct},
 };
-use futures::TryFutureExt;
-use std::collections::{BTreeMap, BTreeSet};
+use futures::{TryFutureExt, stream::Iter};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    vec::IntoIter,
+};
 use tokio::task::block_in_place;
 use tonic::{Request, Response, Status};
 
@@ -297,12 +300,16 @@ impl ResourceProvider for Provider {
         }))
     }
 
-    type ListStream = futures::stream::Empty<std::result::Result<rpc::ListResponse, Status>>;
+    type ListStream = Iter<IntoIter<std::result::Result<rpc::ListResponse, Status>>>;
 
-    async fn list(&self, _: Request<rpc::ListRequest>) -> Reply<Self::ListStream> {
-        Err(Status::unimplemented(
-            "this provider lists no resources; import one with its id",
-        ))
+    async fn list(&self, request: Request<rpc::ListRequest>) -> Reply<Self::ListStream> {
+        let answer = super::list::list(self, request.into_inner()).await?;
+        let answer = answer.into_iter().map(|each| {
+            let response = Some(each);
+            Ok(rpc::ListResponse { response })
+        });
+        let answer: Vec<_> = answer.collect();
+        Ok(Response::new(futures::stream::iter(answer)))
     }
 
     async fn call(&self, request: Request<rpc::CallRequest>) -> Reply<rpc::CallResponse> {

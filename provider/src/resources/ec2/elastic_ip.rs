@@ -1,6 +1,6 @@
 //! `dbt-aws:ec2:ElasticIp`.
 
-use super::{marked, seeded, tag_specification, without_sdk_retries};
+use super::{tag_specification, without_sdk_retries};
 use crate::prelude::*;
 use aws_sdk_ec2::types::{DomainType, ResourceType};
 
@@ -46,18 +46,10 @@ impl CustomResource for ElasticIp {
     async fn create(cx: &Context, inputs: &ElasticIpInputs) -> Result<Created<Self>> {
         let what = format!("the elastic IP {}", cx.identity.name());
         // AWS takes no token here: look for what an interrupted create left.
-        if !cx.is_first() {
-            let left = cx
-                .aws
-                .ec2()
-                .describe_addresses()
-                .filters(marked(cx))
-                .send()
-                .await
-                .during(format!("look for {what}"))?;
-            if let Some(id) = left.addresses().first().and_then(|a| a.allocation_id()) {
-                return Ok(Created::Adopted(id.to_owned()));
-            }
+        if !cx.is_first()
+            && let Some(left) = Created::interrupted(cx).await?
+        {
+            return Ok(left);
         }
         let made = cx
             .aws
@@ -107,7 +99,17 @@ impl CustomResource for ElasticIp {
         }))
     }
 
-    left!(describe_addresses, addresses, allocation_id, "elastic IPs");
+    async fn list(cx: &Context, filters: &[Filter], _: Option<String>) -> Result<Page> {
+        let list = cx.aws.ec2().describe_addresses();
+        let list = list.set_filters(super::filters(filters)).send().await;
+        let found = list.during(format!("list {}", Self::TOKEN))?;
+        let all = found.addresses().iter();
+        let all = all.filter_map(|a| listed(a.allocation_id(), [from_tags(a.tags())]));
+        Ok(Page {
+            objects: all.collect(),
+            next: None,
+        })
+    }
 
     async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {
         cx.aws

@@ -1,6 +1,6 @@
 //! `dbt-aws:ec2:InternetGateway`.
 
-use super::{marked, seeded, tag_specification, without_sdk_retries};
+use super::{tag_specification, without_sdk_retries};
 use crate::prelude::*;
 use aws_sdk_ec2::types::{InternetGateway as Found, ResourceType};
 
@@ -51,22 +51,14 @@ impl CustomResource for InternetGateway {
     async fn create(cx: &Context, inputs: &InternetGatewayInputs) -> Result<Created<Self>> {
         let what = format!("the internet gateway {}", cx.identity.name());
         // AWS takes no token here: look for what an interrupted create left.
-        if !cx.is_first() {
-            let left = cx
-                .aws
-                .ec2()
-                .describe_internet_gateways()
-                .filters(marked(cx))
-                .send()
-                .await
-                .during(format!("look for {what}"))?;
-            if let Some(left) = left.internet_gateways().first() {
-                let id = left.internet_gateway_id().unwrap_or_default();
-                if let (Some(vpc), []) = (&inputs.vpc_id, left.attachments()) {
-                    attach(cx, id, vpc).await?;
-                }
-                return Ok(Created::Adopted(id.to_owned()));
+        if !cx.is_first()
+            && let Some(left) = Created::<Self>::interrupted(cx).await?
+        {
+            let there = Self::read(cx, left.id(), None).await?;
+            if let (Some(vpc), None) = (&inputs.vpc_id, there.and_then(|s| s.inputs.vpc_id)) {
+                attach(cx, left.id(), vpc).await?;
             }
+            return Ok(left);
         }
         let made = cx
             .aws
@@ -131,11 +123,10 @@ impl CustomResource for InternetGateway {
         }))
     }
 
-    left!(
-        describe_internet_gateways,
-        internet_gateways,
-        internet_gateway_id,
-        "internet gateways"
+    list!(
+        ec2.describe_internet_gateways[next_token, set_next_token, set_filters].internet_gateways,
+        |gateway| gateway.internet_gateway_id(),
+        gateway.tags()
     );
 
     async fn delete(cx: &Context, id: &str, state: &State<Self>) -> Result<()> {

@@ -67,7 +67,7 @@ impl CustomResource for NatGateway {
             let id = gateway.nat_gateway_id().unwrap_or_default();
             Ok(id.into())
         };
-        with_token(cx, &what, inputs, make, || interrupted(cx, &what)).await
+        with_token(cx, &what, inputs, make).await
     }
 
     async fn ready(cx: &Context, id: &str) -> Result<Option<NatGatewayOutputs>> {
@@ -119,6 +119,12 @@ impl CustomResource for NatGateway {
         }))
     }
 
+    list!(
+        ec2.describe_nat_gateways[next_token, set_next_token, set_filter].nat_gateways,
+        |gateway| gateway.nat_gateway_id().filter(|_| !is_dead(gateway)),
+        gateway.tags()
+    );
+
     async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {
         cx.aws
             .ec2()
@@ -165,19 +171,4 @@ async fn find(cx: &Context, id: &str) -> Result<Option<Found>> {
         .during(format!("read {id}"))
         .gone()?;
     Ok(found.and_then(|f| f.nat_gateways?.into_iter().next()))
-}
-
-/// The gateway that an interrupted create left.
-async fn interrupted(cx: &Context, what: &str) -> Result<Option<String>> {
-    let found = cx
-        .aws
-        .ec2()
-        .describe_nat_gateways()
-        .filter(super::marked(cx))
-        .send()
-        .await
-        .during(format!("look for {what}"))?;
-    let mut there = found.nat_gateways.unwrap_or_default().into_iter();
-    let alive = there.find(|g| !is_dead(g));
-    Ok(alive.and_then(|g| g.nat_gateway_id))
 }

@@ -1,6 +1,7 @@
 //! `dbt-aws:ec2:Route`.
 
 use crate::prelude::*;
+use aws_sdk_ec2::types::Route as Found;
 
 /// Where a route table sends packets for some addresses.
 #[derive(Debug)]
@@ -126,11 +127,12 @@ impl CustomResource for Route {
             routes.find(|r| r.destination_cidr_block() == Some(text.as_str()))
         });
         if let (Some(route), None) = (route, known) {
-            let internet = route.gateway_id().is_some_and(|id| id.starts_with("igw-"));
-            let other = !internet && route.nat_gateway_id().is_none();
             importable(
                 &format!("the route {id}"),
-                [("another target than an internet or a NAT gateway", other)],
+                [(
+                    "another target than an internet or a NAT gateway",
+                    !is_ours(route),
+                )],
             )?;
         }
         Ok(route.map(|route| State {
@@ -144,6 +146,22 @@ impl CustomResource for Route {
         }))
     }
 
+    async fn list(cx: &Context, _: &[Filter], token: Option<String>) -> Result<Page> {
+        let list = cx.aws.ec2().describe_route_tables().set_next_token(token);
+        let found = list.send().await.during(format!("list {}", Self::TOKEN))?;
+        let routes = found.route_tables().iter().flat_map(|table| {
+            let all = table.routes().iter().filter(|route| is_ours(route));
+            all.filter_map(|route| {
+                let (table, to) = (table.route_table_id()?, route.destination_cidr_block()?);
+                listed(format!("{table}_{to}").as_str(), [])
+            })
+        });
+        Ok(Page {
+            objects: routes.collect(),
+            next: found.next_token,
+        })
+    }
+
     async fn delete(cx: &Context, id: &str, state: &State<Self>) -> Result<()> {
         cx.aws
             .ec2()
@@ -155,4 +173,10 @@ impl CustomResource for Route {
             .during(format!("delete the route {id}"))?;
         Ok(())
     }
+}
+
+/// Whether packets go where a property here says so.
+fn is_ours(route: &Found) -> bool {
+    let internet = route.gateway_id().is_some_and(|id| id.starts_with("igw-"));
+    internet || route.nat_gateway_id().is_some()
 }

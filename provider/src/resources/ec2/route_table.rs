@@ -63,7 +63,7 @@ impl CustomResource for RouteTable {
             let created = Created::Known(id.to_owned(), outputs(cx, &table));
             Ok(created)
         };
-        with_token(cx, &what, inputs, make, || interrupted(cx, &what)).await
+        with_token(cx, &what, inputs, make).await
     }
 
     async fn read(
@@ -83,6 +83,12 @@ impl CustomResource for RouteTable {
         }))
     }
 
+    list!(
+        ec2.describe_route_tables[next_token, set_next_token, set_filters].route_tables,
+        |table| table.route_table_id(),
+        table.tags()
+    );
+
     async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {
         cx.aws
             .ec2()
@@ -93,20 +99,6 @@ impl CustomResource for RouteTable {
             .during(format!("delete {id}"))?;
         Ok(())
     }
-}
-
-/// The table that an interrupted create left.
-async fn interrupted(cx: &Context, what: &str) -> Result<Option<String>> {
-    let found = cx
-        .aws
-        .ec2()
-        .describe_route_tables()
-        .filters(super::marked(cx))
-        .send()
-        .await
-        .during(format!("look for {what}"))?;
-    let mut there = found.route_tables.unwrap_or_default().into_iter();
-    Ok(there.next().and_then(|table| table.route_table_id))
 }
 
 fn outputs(cx: &Context, table: &Found) -> RouteTableOutputs {

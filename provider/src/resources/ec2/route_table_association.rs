@@ -131,6 +131,20 @@ impl CustomResource for RouteTableAssociation {
         }))
     }
 
+    async fn list(cx: &Context, _: &[Filter], token: Option<String>) -> Result<Page> {
+        let list = cx.aws.ec2().describe_route_tables().set_next_token(token);
+        let found = list.send().await.during(format!("list {}", Self::TOKEN))?;
+        let all = found
+            .route_tables()
+            .iter()
+            .flat_map(RouteTable::associations);
+        let all = all.filter_map(|association| listed(association.subnet_id(), []));
+        Ok(Page {
+            objects: all.collect(),
+            next: found.next_token,
+        })
+    }
+
     async fn delete(cx: &Context, id: &str, state: &State<Self>) -> Result<()> {
         cx.aws
             .ec2()

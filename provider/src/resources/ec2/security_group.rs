@@ -1,6 +1,6 @@
 //! `dbt-aws:ec2:SecurityGroup`.
 
-use super::{filter, refused, remove, security_group_rule, seeded, tag_specification};
+use super::{filter, refused, remove, security_group_rule, tag_specification};
 use crate::{prelude::*, resources::rds::explain_in_use};
 use aws_sdk_ec2::types::{Filter, IpPermission, IpRange, Ipv6Range, ResourceType};
 use aws_sdk_rds::types::DbInstance;
@@ -166,11 +166,10 @@ impl CustomResource for SecurityGroup {
         }))
     }
 
-    left!(
-        describe_security_groups,
-        security_groups,
-        group_id,
-        "security groups"
+    list!(
+        ec2.describe_security_groups[next_token, set_next_token, set_filters].security_groups,
+        |group| group.group_id(),
+        group.tags()
     );
 
     async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {

@@ -285,6 +285,12 @@ impl CustomResource for SecurityGroupRule {
         }))
     }
 
+    list!(
+        ec2.describe_security_group_rules[next_token, set_next_token, set_filters].security_group_rules,
+        |rule| rule.security_group_rule_id(),
+        rule.tags()
+    );
+
     async fn delete(cx: &Context, id: &str, state: &State<Self>) -> Result<()> {
         let (ec2, group) = (cx.aws.ec2(), &state.inputs.security_group_id);
         let what = format!("delete {id}");

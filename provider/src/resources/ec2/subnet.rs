@@ -1,7 +1,7 @@
 //! `dbt-aws:ec2:Subnet`.
 
 use super::Zone;
-use super::{filter, guardduty, refused, sweep_nat_gateways, tag_specification};
+use super::{filter, guardduty, nat_gateway::NatGateway, refused, sweep, tag_specification};
 use crate::prelude::*;
 use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, Subnet as Found};
 
@@ -217,12 +217,18 @@ impl CustomResource for Subnet {
         }))
     }
 
+    list!(
+        ec2.describe_subnets[next_token, set_next_token, set_filters].subnets,
+        |subnet| subnet.subnet_id(),
+        subnet.tags()
+    );
+
     async fn delete(cx: &Context, id: &str, state: &State<Self>) -> Result<()> {
         let deleted = cx.aws.ec2().delete_subnet().subnet_id(id).send().await;
         match deleted.during(format!("delete {id}")) {
             Ok(_) => Ok(()),
             Err(error) if cx.is_still_in_use(&error) => {
-                sweep_nat_gateways(cx, filter("subnet-id", id)).await?;
+                sweep::<NatGateway>(cx, "subnet-id", id).await?;
                 guardduty::leave_subnet(cx, &state.inputs.vpc_id, id).await?;
                 Err(refused(cx, error, filter("subnet-id", id)).await)
             }

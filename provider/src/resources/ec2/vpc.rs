@@ -1,7 +1,9 @@
 //! `dbt-aws:ec2:Vpc`.
 
 use super::{
-    filter, guardduty, marked, refused, seeded, sweep, tag_specification, without_sdk_retries,
+    filter, guardduty, internet_gateway::InternetGateway, nat_gateway::NatGateway, refused,
+    route_table::RouteTable, security_group::SecurityGroup, subnet::Subnet, sweep,
+    tag_specification, vpc_endpoint::VpcEndpoint, without_sdk_retries,
 };
 use crate::prelude::*;
 use aws_sdk_ec2::types::{
@@ -83,18 +85,10 @@ impl CustomResource for Vpc {
     async fn create(cx: &Context, inputs: &VpcInputs) -> Result<Created<Self>> {
         let what = format!("the VPC {}", cx.identity.name());
         // AWS takes no token here: look for what an interrupted create left.
-        if !cx.is_first() {
-            let left = cx
-                .aws
-                .ec2()
-                .describe_vpcs()
-                .filters(marked(cx))
-                .send()
-                .await
-                .during(format!("look for {what}"))?;
-            if let Some(id) = left.vpcs().first().and_then(|v| v.vpc_id()) {
-                return Ok(Created::Adopted(id.to_owned()));
-            }
+        if !cx.is_first()
+            && let Some(left) = Created::interrupted(cx).await?
+        {
+            return Ok(left);
         }
         let made = cx
             .aws
@@ -184,7 +178,11 @@ impl CustomResource for Vpc {
         }))
     }
 
-    left!(describe_vpcs, vpcs, vpc_id, "VPCs");
+    list!(
+        ec2.describe_vpcs[next_token, set_next_token, set_filters].vpcs,
+        |vpc| vpc.vpc_id(),
+        vpc.tags()
+    );
 
     async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {
         let deleted = cx.aws.ec2().delete_vpc().vpc_id(id).send().await;
@@ -194,7 +192,12 @@ impl CustomResource for Vpc {
         if !cx.is_still_in_use(&error) {
             return Err(error);
         }
-        sweep(cx, id).await?;
+        sweep::<NatGateway>(cx, "vpc-id", id).await?;
+        sweep::<VpcEndpoint>(cx, "vpc-id", id).await?;
+        sweep::<InternetGateway>(cx, "attachment.vpc-id", id).await?;
+        sweep::<Subnet>(cx, "vpc-id", id).await?;
+        sweep::<SecurityGroup>(cx, "vpc-id", id).await?;
+        sweep::<RouteTable>(cx, "vpc-id", id).await?;
         guardduty::leave_vpc(cx, id).await?;
         Err(refused(cx, error, filter("vpc-id", id)).await)
     }

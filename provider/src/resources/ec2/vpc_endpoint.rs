@@ -157,7 +157,7 @@ impl CustomResource for VpcEndpoint {
             };
             Ok(created)
         };
-        with_token(cx, &what, inputs, make, || interrupted(cx, &what)).await
+        with_token(cx, &what, inputs, make).await
     }
 
     async fn apply(
@@ -211,8 +211,7 @@ impl CustomResource for VpcEndpoint {
             return Ok(None);
         };
         if known.is_none() {
-            let other = endpoint.vpc_endpoint_type() != Some(&VpcEndpointType::Gateway);
-            importable(id, [("another type than Gateway", other)])?;
+            importable(id, [("another type than Gateway", !is_gateway(endpoint))])?;
         }
         let tables: Set<_> = endpoint.route_table_ids().iter().cloned().collect();
         let given = |get: fn(&VpcEndpointInputs) -> bool| known.is_some_and(get);
@@ -233,6 +232,12 @@ impl CustomResource for VpcEndpoint {
             outputs: outputs(cx, id, endpoint),
         }))
     }
+
+    list!(
+        ec2.describe_vpc_endpoints[next_token, set_next_token, set_filters].vpc_endpoints,
+        |endpoint| endpoint.vpc_endpoint_id().filter(|_| !is_dead(endpoint.state()) && is_gateway(endpoint)),
+        endpoint.tags()
+    );
 
     async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {
         remove(cx, id).await
@@ -271,6 +276,10 @@ fn outputs(cx: &Context, id: &str, endpoint: &Found) -> VpcEndpointOutputs {
     }
 }
 
+fn is_gateway(endpoint: &Found) -> bool {
+    endpoint.vpc_endpoint_type() == Some(&VpcEndpointType::Gateway)
+}
+
 pub(super) fn is_dead(state: Option<&EndpointState>) -> bool {
     // AWS's list of states is in upper case, its answers are not.
     let state = state.map(|s| s.as_str().to_ascii_lowercase());
@@ -292,19 +301,4 @@ fn allows_everything(policy: &serde_json::Value) -> bool {
         one => vec![one.clone()],
     };
     statement(policy) == statement(&everything())
-}
-
-/// The endpoint that an interrupted create left.
-async fn interrupted(cx: &Context, what: &str) -> Result<Option<String>> {
-    let found = cx
-        .aws
-        .ec2()
-        .describe_vpc_endpoints()
-        .filters(super::marked(cx))
-        .send()
-        .await
-        .during(format!("look for {what}"))?;
-    let mut there = found.vpc_endpoints.unwrap_or_default().into_iter();
-    let alive = there.find(|e| !is_dead(e.state()));
-    Ok(alive.and_then(|e| e.vpc_endpoint_id))
 }

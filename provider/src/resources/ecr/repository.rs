@@ -320,19 +320,10 @@ impl CustomResource for Repository {
         }))
     }
 
-    async fn list_orphans(cx: &Context) -> Result<Vec<String>> {
-        let all = cx
-            .aws
-            .ecr()
-            .describe_repositories()
-            .into_paginator()
-            .items()
-            .send();
-        named(cx, "list the repositories", all.try_collect(), |each| {
-            each.repository_name
-        })
-        .await
-    }
+    list!(
+        ecr.describe_repositories[next_token, set_next_token].repositories,
+        |repository| repository.repository_name()
+    );
 
     async fn delete(cx: &Context, id: &str, state: &State<Self>) -> Result<()> {
         let deleted = cx

@@ -173,13 +173,10 @@ impl CustomResource for Cluster {
         }))
     }
 
-    async fn list_orphans(cx: &Context) -> Result<Vec<String>> {
-        let all = cx.aws.ecs().list_clusters().into_paginator().items().send();
-        named(cx, "list the clusters", all.try_collect(), |arn: String| {
-            arn.rsplit('/').next().map(str::to_owned)
-        })
-        .await
-    }
+    list!(
+        ecs.list_clusters[next_token, set_next_token].cluster_arns,
+        |arn| arn.rsplit('/').next()
+    );
 
     async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {
         let deleted = cx.aws.ecs().delete_cluster().cluster(id).send().await;

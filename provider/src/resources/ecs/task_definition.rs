@@ -289,23 +289,11 @@ impl CustomResource for TaskDefinition {
         }))
     }
 
-    async fn list_orphans(cx: &Context) -> Result<Vec<String>> {
-        let all = cx
-            .aws
-            .ecs()
-            .list_task_definition_families()
-            .status(TaskDefinitionFamilyStatus::Active)
-            .into_paginator()
-            .items()
-            .send();
-        named(
-            cx,
-            "list the families of task definitions",
-            all.try_collect(),
-            Some,
-        )
-        .await
-    }
+    list!(
+        ecs.list_task_definition_families(status = TaskDefinitionFamilyStatus::Active)
+            [next_token, set_next_token].families,
+        |family| family.as_str()
+    );
 
     async fn delete(cx: &Context, id: &str, state: &State<Self>) -> Result<()> {
         let newest = std::slice::from_ref(&state.outputs.arn);

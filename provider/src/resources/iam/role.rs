@@ -284,13 +284,10 @@ impl CustomResource for Role {
         }))
     }
 
-    async fn list_orphans(cx: &Context) -> Result<Vec<String>> {
-        let all = cx.aws.iam().list_roles().into_paginator().items().send();
-        named(cx, "list the roles", all.try_collect(), |each| {
-            Some(each.role_name)
-        })
-        .await
-    }
+    list!(
+        iam.list_roles[marker, set_marker].roles,
+        |role| role.role_name()
+    );
 
     async fn delete(cx: &Context, id: &str, state: &State<Self>) -> Result<()> {
         let delete = async || {

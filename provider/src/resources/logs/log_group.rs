@@ -182,19 +182,10 @@ impl CustomResource for LogGroup {
         }))
     }
 
-    async fn list_orphans(cx: &Context) -> Result<Vec<String>> {
-        let all = cx
-            .aws
-            .logs()
-            .describe_log_groups()
-            .into_paginator()
-            .items()
-            .send();
-        named(cx, "list the log groups", all.try_collect(), |each| {
-            each.log_group_name
-        })
-        .await
-    }
+    list!(
+        logs.describe_log_groups[next_token, set_next_token].log_groups,
+        |group| group.log_group_name()
+    );
 
     async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {
         cx.aws

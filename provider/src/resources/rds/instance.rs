@@ -302,22 +302,11 @@ impl CustomResource for Instance {
         Ok(live.map(|instance| state(id, &instance, known)))
     }
 
-    async fn list_orphans(cx: &Context) -> Result<Vec<String>> {
-        let all = cx
-            .aws
-            .rds()
-            .describe_db_instances()
-            .into_paginator()
-            .items()
-            .send();
-        named(
-            cx,
-            "list the database instances",
-            all.try_collect(),
-            |each| each.db_instance_identifier,
-        )
-        .await
-    }
+    list!(
+        rds.describe_db_instances[marker, set_marker].db_instances,
+        |instance| instance.db_instance_identifier(),
+        instance.tag_list()
+    );
 
     fn unhealthy(outputs: &InstanceOutputs) -> Option<String> {
         let addressed = !outputs.address.is_empty();

@@ -237,19 +237,10 @@ impl CustomResource for ParameterGroup {
         }))
     }
 
-    async fn list_orphans(cx: &Context) -> Result<Vec<String>> {
-        let all = cx
-            .aws
-            .rds()
-            .describe_db_parameter_groups()
-            .into_paginator()
-            .items()
-            .send();
-        named(cx, "list the parameter groups", all.try_collect(), |each| {
-            each.db_parameter_group_name
-        })
-        .await
-    }
+    list!(
+        rds.describe_db_parameter_groups[marker, set_marker].db_parameter_groups,
+        |group| group.db_parameter_group_name()
+    );
 
     async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {
         let delete = cx.aws.rds().delete_db_parameter_group();

@@ -169,19 +169,10 @@ impl CustomResource for SubnetGroup {
         }))
     }
 
-    async fn list_orphans(cx: &Context) -> Result<Vec<String>> {
-        let all = cx
-            .aws
-            .rds()
-            .describe_db_subnet_groups()
-            .into_paginator()
-            .items()
-            .send();
-        named(cx, "list the subnet groups", all.try_collect(), |each| {
-            each.db_subnet_group_name
-        })
-        .await
-    }
+    list!(
+        rds.describe_db_subnet_groups[marker, set_marker].db_subnet_groups,
+        |group| group.db_subnet_group_name()
+    );
 
     async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {
         let delete = cx.aws.rds().delete_db_subnet_group();

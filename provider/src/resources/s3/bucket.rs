@@ -269,21 +269,16 @@ impl CustomResource for Bucket {
         }))
     }
 
-    async fn list_orphans(cx: &Context) -> Result<Vec<String>> {
-        let all = cx.aws.s3().list_buckets().into_paginator().items().send();
-        let all: Vec<_> = all.try_collect().await.during("list the buckets")?;
-        let mut left = Vec::new();
-        for name in all.into_iter().filter_map(|bucket| bucket.name) {
-            // One that was kept has lost its marker.
-            if cx.identity.named(&name)
-                && cx
-                    .identity
-                    .shares_seed(&settings::tags_of(cx, &name).await?)
-            {
-                left.push(name);
-            }
-        }
-        Ok(left)
+    async fn list(cx: &Context, _: &[Filter], token: Option<String>) -> Result<Page> {
+        let list = cx.aws.s3().list_buckets().bucket_region(cx.aws.region());
+        let list = list.set_continuation_token(token).send().await;
+        let found = list.during(format!("list {}", Self::TOKEN))?;
+        let listed = found.buckets().iter().filter_map(|b| listed(b.name(), []));
+        let objects = listed.collect();
+        Ok(Page {
+            objects,
+            next: found.continuation_token,
+        })
     }
 
     async fn delete(cx: &Context, id: &str, state: &State<Self>) -> Result<()> {

@@ -300,19 +300,10 @@ impl CustomResource for Schedule {
         }))
     }
 
-    async fn list_orphans(cx: &Context) -> Result<Vec<String>> {
-        let all = cx
-            .aws
-            .scheduler()
-            .list_schedules()
-            .into_paginator()
-            .items()
-            .send();
-        named(cx, "list the schedules", all.try_collect(), |each| {
-            Some(format!("{}/{}", each.group_name?, each.name?))
-        })
-        .await
-    }
+    list!(
+        scheduler.list_schedules[next_token, set_next_token].schedules,
+        |schedule| Some(schedule.arn()?.split_once(":schedule/")?.1)
+    );
 
     async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {
         let (group, name) = parts(id)?;

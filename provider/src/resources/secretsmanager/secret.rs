@@ -329,20 +329,11 @@ impl CustomResource for Secret {
         }))
     }
 
-    async fn list_orphans(cx: &Context) -> Result<Vec<String>> {
-        let all = cx
-            .aws
-            .secretsmanager()
-            .list_secrets()
-            .into_paginator()
-            .send();
-        let pages: Vec<_> = all.try_collect().await.during("list the secrets")?;
-        let all = pages
-            .into_iter()
-            .flat_map(|page| page.secret_list.unwrap_or_default());
-        let names = all.filter_map(|each| each.name);
-        Ok(names.filter(|name| cx.identity.named(name)).collect())
-    }
+    list!(
+        secretsmanager.list_secrets[next_token, set_next_token].secret_list,
+        |secret| secret.name(),
+        secret.tags()
+    );
 
     async fn delete(cx: &Context, id: &str, state: &State<Self>) -> Result<()> {
         let days = state.inputs.recovery_window_days;

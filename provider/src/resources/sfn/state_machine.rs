@@ -295,19 +295,10 @@ impl CustomResource for StateMachine {
         }))
     }
 
-    async fn list_orphans(cx: &Context) -> Result<Vec<String>> {
-        let all = cx
-            .aws
-            .sfn()
-            .list_state_machines()
-            .into_paginator()
-            .items()
-            .send();
-        named(cx, "list the state machines", all.try_collect(), |each| {
-            Some(each.state_machine_arn)
-        })
-        .await
-    }
+    list!(
+        sfn.list_state_machines[next_token, set_next_token].state_machines,
+        |machine| machine.state_machine_arn()
+    );
 
     async fn delete(cx: &Context, id: &str, state: &State<Self>) -> Result<()> {
         let stop = async || match state.inputs.r#type {

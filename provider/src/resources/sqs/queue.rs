@@ -254,12 +254,11 @@ impl CustomResource for Queue {
         }))
     }
 
-    async fn list_orphans(cx: &Context) -> Result<Vec<String>> {
-        // Without a size of its pages SQS stops after the first.
-        let all = cx.aws.sqs().list_queues().max_results(1_000);
-        let all = all.into_paginator().items().send();
-        named(cx, "list the queues", all.try_collect(), Some).await
-    }
+    // Without a size of its pages SQS stops after the first.
+    list!(
+        sqs.list_queues(max_results = 1_000)[next_token, set_next_token].queue_urls,
+        |url| url.as_str()
+    );
 
     async fn delete(cx: &Context, id: &str, _state: &State<Self>) -> Result<()> {
         cx.aws
