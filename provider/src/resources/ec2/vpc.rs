@@ -7,7 +7,7 @@ use super::{
 };
 use crate::prelude::*;
 use aws_sdk_ec2::types::{
-    AttributeBooleanValue, ResourceType, SecurityGroup, Vpc as Found, VpcAttributeName,
+    AttributeBooleanValue, ResourceType, SecurityGroup as Group, Vpc as Found, VpcAttributeName,
 };
 use pulumi_aws_framework::aws;
 
@@ -117,13 +117,13 @@ impl CustomResource for Vpc {
     ) -> Result<()> {
         let closes = new.close_default_security_group
             && !old.is_some_and(|o| o.inputs.close_default_security_group);
-        tokio::try_join!(attributes(cx, id, new, old.map(|o| &o.inputs)), async {
+        let (set, closed) = tokio::join!(attributes(cx, id, new, old.map(|o| &o.inputs)), async {
             match closes {
                 true => close(cx, id).await,
                 false => Ok(()),
             }
-        })?;
-        Ok(())
+        });
+        set.and(closed)
     }
 
     async fn read(
@@ -243,7 +243,7 @@ async fn attributes(
 }
 
 /// The default security group, with what its rules permit.
-async fn default_group(cx: &Context, vpc: &str) -> Result<Option<SecurityGroup>> {
+async fn default_group(cx: &Context, vpc: &str) -> Result<Option<Group>> {
     let groups = cx
         .aws
         .ec2()
@@ -260,7 +260,7 @@ async fn default_group(cx: &Context, vpc: &str) -> Result<Option<SecurityGroup>>
         .next())
 }
 
-fn is_closed(group: &SecurityGroup) -> bool {
+fn is_closed(group: &Group) -> bool {
     group.ip_permissions().is_empty() && group.ip_permissions_egress().is_empty()
 }
 
