@@ -71,7 +71,7 @@ impl Catalogue {
 
 impl Orphans for Catalogue {
     fn list<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, (Vec<String>, Vec<Error>)> {
-        let mut parents = cx.identity.urn.tokens();
+        let mut parents = cx.identity.urn.type_tokens();
         let component = parents.find_map(|token| self.component(token));
         let kinds = component
             .map(DynamicComponent::may_orphan)

@@ -175,8 +175,8 @@ impl Scope {
     /// The outputs of the children of a kind as the stack had them before this program, by what follows `prefix` in
     /// their names. `None` where the engine does not tell.
     pub fn had<R: CustomResource>(&self, prefix: &str) -> Option<BTreeMap<String, Properties>> {
-        let start = self.urn.of_children(R::TOKEN, prefix);
-        let all = self.monitor.live()?.range(start.clone()..);
+        let start = self.urn.child_prefix(R::TOKEN, prefix);
+        let all = self.monitor.live()?.range(Urn::from(start.as_str())..);
         let own = all.map_while(|(urn, outputs)| {
             let rest = urn.as_str().strip_prefix(start.as_str())?;
             Some((rest.to_owned(), outputs.clone()))
@@ -205,6 +205,7 @@ impl Scope {
         let (name, former) = (full(name), former.map(full));
         let (token, parent, preview) = (token.into(), self.urn.clone(), self.preview);
         let label = name.clone();
+        let answered = name.clone();
         let task = tokio::spawn(async move {
             let (args, after, seed) = tokio::join!(args.resolve(), after, seed.resolve());
             let fault = |failure| {
@@ -245,7 +246,7 @@ impl Scope {
                 })
                 .await;
             for missing in complete(&mut registered, R::Outputs::table(), preview) {
-                let reason = format!("the engine answered {} without it", registered.urn);
+                let reason = format!("the engine answered {answered} without it");
                 fault(Arc::new(Failure {
                     path: missing.to_owned(),
                     reason,

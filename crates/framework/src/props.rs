@@ -14,8 +14,8 @@ mod types;
 pub use json::digits;
 pub use json::{Json, Payload};
 pub use pulumi_aws_framework_derive::Props;
-pub(crate) use secret::HIDDEN;
-pub use secret::{HidesSecret, SecretText, hidden};
+pub(crate) use secret::REDACTED;
+pub use secret::SecretText;
 pub use types::{Cidr, Enum, Set};
 
 use crate::{
@@ -188,6 +188,8 @@ pub struct EnumType {
 pub trait Property: Clone + Send + Sync + Sized + 'static {
     /// Whether an absent value is an error.
     const REQUIRED: bool = true;
+    /// Whether it is marked as a secret, on the wire and in the state.
+    const SECRET: bool = false;
     /// The type in the table.
     fn ty() -> Type;
     /// The typed value of one without unknowns or wrappings.

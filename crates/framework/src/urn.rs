@@ -20,7 +20,7 @@ struct Parts<'a> {
 
 impl Urn {
     /// The URN of a resource of that type and name, below one in a stack if there is a parent.
-    pub(crate) fn of(stack: &str, project: &str, parent: &Self, token: &str, name: &str) -> Self {
+    pub(crate) fn new(stack: &str, project: &str, parent: &Self, token: &str, name: &str) -> Self {
         let chain = match parent.parts().types {
             "" | "pulumi:pulumi:Stack" => String::new(),
             parent => format!("{parent}$"),
@@ -34,11 +34,6 @@ impl Urn {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-
-    /// Whether it names nothing.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 
     fn parts(&self) -> Parts<'_> {
@@ -60,19 +55,19 @@ impl Urn {
     /// The resource's own type token.
     #[must_use]
     pub fn token(&self) -> &str {
-        self.tokens().next().unwrap_or_default()
+        self.type_tokens().next().unwrap_or_default()
     }
 
     /// The resource's type token, its parent's, and so on.
-    pub fn tokens(&self) -> impl Iterator<Item = &str> {
+    pub fn type_tokens(&self) -> impl Iterator<Item = &str> {
         self.parts().types.rsplit('$')
     }
 
-    /// The beginning of the URNs of its children of that type whose names begin with its own, a hyphen, and `prefix`.
+    /// What the URNs of its children of a type begin with whose names begin with its own, a hyphen, and `prefix`.
     #[must_use]
-    pub fn of_children(&self, token: &str, prefix: &str) -> Self {
+    pub fn child_prefix(&self, token: &str, prefix: &str) -> String {
         let Parts { stack, types, name } = self.parts();
-        Self(format!("{stack}::{types}${token}::{name}-{prefix}"))
+        format!("{stack}::{types}${token}::{name}-{prefix}")
     }
 
     /// Whether it may be a child of that component of ours: ours begin their children's names with their own.
@@ -119,7 +114,7 @@ mod tests {
     fn a_urn_has_its_parts() {
         let vpc = Urn::from("urn:pulumi:dev::shop::other:index:Team$acme:ec2:Vpc::a::b");
         assert_eq!((vpc.token(), vpc.name()), ("acme:ec2:Vpc", "a::b"));
-        let all: Vec<_> = vpc.tokens().collect();
+        let all: Vec<_> = vpc.type_tokens().collect();
         assert_eq!(all, ["acme:ec2:Vpc", "other:index:Team"]);
         let none = Urn::from("shop");
         assert_eq!((none.token(), none.name()), ("", "shop"));
@@ -128,17 +123,18 @@ mod tests {
     #[test]
     fn a_component_has_its_children_below_it() {
         let stack = Urn::from("urn:pulumi:dev::shop::pulumi:pulumi:Stack::shop-dev");
-        let platform = Urn::of("dev", "shop", &stack, "acme:index:Platform", "prod");
+        let platform = Urn::new("dev", "shop", &stack, "acme:index:Platform", "prod");
         assert_eq!(
             platform.as_str(),
             "urn:pulumi:dev::shop::acme:index:Platform::prod"
         );
-        let child = Urn::of("dev", "shop", &platform, "acme:ec2:Subnet", "prod-a");
-        let start = platform.of_children("acme:ec2:Subnet", "");
+        let child = Urn::new("dev", "shop", &platform, "acme:ec2:Subnet", "prod-a");
+        let start = platform.child_prefix("acme:ec2:Subnet", "");
         assert_eq!(child.as_str(), format!("{start}a"));
         assert!(child.is_below(&platform) && !platform.is_below(&platform));
         assert!(
-            !Urn::of("dev", "shop", &platform, "acme:ec2:Subnet", "production").is_below(&platform)
+            !Urn::new("dev", "shop", &platform, "acme:ec2:Subnet", "production")
+                .is_below(&platform)
         );
     }
 }

@@ -1,6 +1,6 @@
 //! Property values as Pulumi knows them: a tree whose leaves can be unknown, secret, or know what they depend on.
 
-use crate::{props::HIDDEN, urn::Urn};
+use crate::{props::REDACTED, urn::Urn};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
@@ -364,7 +364,7 @@ impl fmt::Debug for Value {
         match self {
             Self::Null => f.write_str("Null"),
             Self::Unknown => f.write_str("Unknown"),
-            Self::Secret(_) => f.write_str(HIDDEN),
+            Self::Secret(_) => f.write_str(REDACTED),
             Self::Bool(value) => value.fmt(f),
             Self::Number(value) => value.fmt(f),
             Self::String(value) => value.fmt(f),

@@ -86,7 +86,7 @@ pub struct DbtProjectInputs {
     /// are the runner's own. Schedules and executions may give these variables other values.
     pub environment: Option<BTreeMap<String, String>>,
     /// Environment variables with secret values, by name: each is kept in Secrets Manager, and encrypted in Pulumi's state.
-    #[prop(plain, secret)]
+    #[prop(plain)]
     pub secrets: Option<BTreeMap<String, SecretText>>,
     /// Environment variables with the values of existing secrets: for each name the ARN of a Secrets Manager secret
     /// (`ARN:key::` for one key of a JSON object) or of an SSM parameter.

@@ -165,7 +165,7 @@ impl Monitor for Recorder {
                 .insert(registration.name.clone(), registration);
             assert!(twice.is_none(), "{twice:?} is registered twice");
             Registered {
-                urn,
+                urn: Some(urn),
                 id,
                 state,
                 outcome: Outcome::Done,

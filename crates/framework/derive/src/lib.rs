@@ -1,17 +1,16 @@
 //! `#[derive(Props)]`: a struct of properties as a table, and the same struct with every field an `Output`.
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote, quote_spanned};
+use quote::{format_ident, quote};
 use syn::{
     Attribute, Data, DeriveInput, Expr, Fields, GenericArgument, Ident, Lit, Meta, PathArguments,
-    Type, spanned::Spanned,
+    Type,
 };
 
 /// Derives `Props`, `Property` and the lifted struct: `SubnetInputs` gives `SubnetArgs`, `SubnetOutputs` gives
 /// `SubnetFields`, any other `Name` gives `NameArgs`.
 ///
-/// A field's `#[prop(...)]` takes `replace`, `secret` (the type must hide it: `SecretText`), `plain` (known when the program runs: lifted to the value
-/// itself), `given` (whether it is there is known, what it is need not be: lifted to `Option<Output<..>>`),
+/// A field's `#[prop(...)]` takes `replace`, `plain` (known when the program runs: lifted to the value itself), `given` (whether it is there is known, what it is need not be: lifted to `Option<Output<..>>`),
 /// `input_only`, `digest`, `follows(input, ...)`, `default = EXPRESSION` (`None` where a property that is absent stands for there
 /// being none, so that one set by somebody else is drift) and `check = FUNCTION`, which is given a reference to the value
 /// and answers `Result<(), String>`.
@@ -26,7 +25,6 @@ pub fn props(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
 #[derive(Default)]
 struct Attributes {
     replace: bool,
-    secret: bool,
     plain: bool,
     given: bool,
     input_only: bool,
@@ -206,7 +204,6 @@ fn row(p: &Property<'_>) -> TokenStream {
     let (wire, doc, ty, inner) = (&p.wire, &p.doc, p.ty, p.inner);
     let Attributes {
         replace,
-        secret,
         plain,
         input_only,
         digest,
@@ -215,11 +212,6 @@ fn row(p: &Property<'_>) -> TokenStream {
         check,
         ..
     } = &p.attributes;
-    // A bound on the field's own type, so that the compiler points there.
-    let secret = match secret {
-        true => quote_spanned!(ty.span()=> ::pulumi_aws_framework::props::hidden::<#ty>()),
-        false => quote!(false),
-    };
     let required = match default {
         Some(_) => quote!(false),
         None => quote!(<#ty as ::pulumi_aws_framework::props::Property>::REQUIRED),
@@ -247,7 +239,7 @@ fn row(p: &Property<'_>) -> TokenStream {
             ty: <#ty as ::pulumi_aws_framework::props::Property>::ty(),
             required: #required,
             replace: #replace,
-            secret: #secret,
+            secret: <#ty as ::pulumi_aws_framework::props::Property>::SECRET,
             plain: #plain,
             input_only: #input_only,
             digest: #digest,
@@ -272,7 +264,9 @@ fn property(field: &syn::Field) -> syn::Result<Property<'_>> {
                 .unwrap_or_default();
             match key.as_str() {
                 "replace" => attributes.replace = true,
-                "secret" => attributes.secret = true,
+                "secret" => {
+                    return Err(meta.error("a secret has the type SecretText, and no attribute"));
+                }
                 "plain" => attributes.plain = true,
                 "given" => attributes.given = true,
                 "input_only" => attributes.input_only = true,

@@ -85,12 +85,12 @@ impl Aws {
     /// # Errors
     /// Missing or wrong credentials, or an account that the configuration refuses.
     pub async fn clients(&self, region: &str) -> Result<Arc<Clients>> {
-        self.permit(None).await?;
-        Ok(self.clients_to_look(region).await)
+        self.verify_account(None).await?;
+        Ok(self.unverified_clients(region).await)
     }
 
-    /// The clients of a region, to look at something meanwhile: what is found counts once [`Aws::permit`] has.
-    pub(crate) async fn clients_to_look(&self, region: &str) -> Arc<Clients> {
+    /// The clients of a region, to look at something meanwhile: what is found counts once [`Aws::verify_account`] has.
+    pub(crate) async fn unverified_clients(&self, region: &str) -> Arc<Clients> {
         let sdk = self.sdk().await;
         let mut regions = self.regions.lock().unwrap_or_else(PoisonError::into_inner);
         let clients = regions.entry(region.to_owned()).or_insert_with(|| {
@@ -107,19 +107,23 @@ impl Aws {
         clients.clone()
     }
 
-    /// Whether it is asked whose credentials these are: always where some accounts are refused.
-    fn validates(&self) -> bool {
+    /// Whether some accounts are refused.
+    pub(crate) fn limits_accounts(&self) -> bool {
         let own = &self.configuration;
-        own.allowed_account_ids.is_some()
-            || own.forbidden_account_ids.is_some()
-            || !own.skip_credentials_validation.unwrap_or(false)
+        own.allowed_account_ids.is_some() || own.forbidden_account_ids.is_some()
+    }
+
+    /// Whether it is asked whose credentials these are.
+    fn validates(&self) -> bool {
+        let skips = self.configuration.skip_credentials_validation;
+        self.limits_accounts() || !skips.unwrap_or(false)
     }
 
     /// Looks at the credentials once, and whether they are of the account of an object.
     ///
     /// # Errors
     /// Missing or wrong credentials, or an account that the configuration refuses or that has not this object.
-    pub(crate) async fn permit(&self, arn: Option<&str>) -> Result<()> {
+    pub(crate) async fn verify_account(&self, arn: Option<&str>) -> Result<()> {
         if self.validates() {
             self.caller().await?;
         }

@@ -28,13 +28,10 @@ pub struct Configuration {
     #[prop(check = profile)]
     pub profile: Option<String>,
     /// The access key's id; goes before everything else. Prefer a profile, SSO or a role.
-    #[prop(secret)]
     pub access_key: Option<SecretText>,
     /// The secret access key.
-    #[prop(secret)]
     pub secret_key: Option<SecretText>,
     /// The session token of temporary credentials.
-    #[prop(secret)]
     pub token: Option<SecretText>,
     /// An IAM role to assume with the provider's credentials.
     pub assume_role: Option<AssumeRole>,

@@ -52,8 +52,8 @@ pub enum Outcome {
 /// The answer to a registration.
 #[derive(Clone, Debug)]
 pub struct Registered {
-    /// The URN, empty where the engine gave none.
-    pub urn: Urn,
+    /// The URN, where the engine gave one.
+    pub urn: Option<Urn>,
     /// The id; `None` while it is unknown.
     pub id: Option<String>,
     /// The outputs.
@@ -69,7 +69,7 @@ impl Registered {
     #[must_use]
     pub fn failed(refusal: Option<String>) -> Self {
         Self {
-            urn: Urn::default(),
+            urn: None,
             id: None,
             state: Properties::new(),
             outcome: Outcome::Failed,
@@ -80,7 +80,6 @@ impl Registered {
     /// A value that came with the answer: it depends on the resource.
     #[must_use]
     pub fn value(&self, value: Value) -> Value {
-        let own = (!self.urn.is_empty()).then(|| self.urn.clone());
-        Value::depending(value, own.into_iter().collect())
+        Value::depending(value, self.urn.iter().cloned().collect())
     }
 }

@@ -31,7 +31,7 @@ impl Monitor for Listener {
         let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         heard.push(registration);
         let registered = Registered {
-            urn: Urn::default(),
+            urn: None,
             id: None,
             state,
             outcome: Outcome::Done,

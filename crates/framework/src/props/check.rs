@@ -1,7 +1,7 @@
 //! Checks properties against their table, collecting every failure with its path.
 
 use super::{
-    Failure, Field, HIDDEN, HandleType, Property, Table, Type, below, join_index,
+    Failure, Field, HandleType, Property, REDACTED, Table, Type, below, join_index,
     json::unsafe_number, tags,
 };
 use crate::{
@@ -32,8 +32,8 @@ pub(crate) fn hide(properties: &Properties, reason: &mut String) {
     secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
     for secret in secrets {
         *reason = reason
-            .replace(&format!("{secret:?}"), HIDDEN)
-            .replace(&secret, HIDDEN);
+            .replace(&format!("{secret:?}"), REDACTED)
+            .replace(&secret, REDACTED);
     }
 }
 

@@ -2,15 +2,42 @@
 
 use super::{Failure, Property, Type};
 use crate::value::Value;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-};
+use std::fmt;
 
 /// What stands for a secret wherever one would be shown, in Pulumi's own word.
-pub(crate) const HIDDEN: &str = "[secret]";
+pub(crate) const REDACTED: &str = "[secret]";
 
 /// The text of a secret property: its `Debug` hides it, it has no `Display`, and only [`SecretText::expose`] gives it.
+/// A property of this type is marked as a secret, and so is a list or a map of them.
+///
+/// ```
+/// # use pulumi_aws_framework::props::{Props, SecretText};
+/// /// Whom to let in.
+/// #[derive(Clone, Debug, Props)]
+/// pub struct LoginInputs {
+///     /// The password.
+///     pub password: Option<SecretText>,
+/// }
+/// let password = Some("swordfish".into());
+/// assert_eq!(
+///     format!("{:?}", LoginInputs { password }),
+///     "LoginInputs { password: Some([secret]) }"
+/// );
+/// assert!(LoginInputs::table().fields[0].secret);
+/// ```
+///
+/// Nothing else can be a secret, so this does not compile:
+///
+/// ```compile_fail
+/// # use pulumi_aws_framework::props::Props;
+/// /// Whom to let in.
+/// #[derive(Clone, Debug, Props)]
+/// pub struct LoginInputs {
+///     /// The password.
+///     #[prop(secret)]
+///     pub password: Option<String>,
+/// }
+/// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SecretText(String);
 
@@ -24,7 +51,7 @@ impl SecretText {
 
 impl fmt::Debug for SecretText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(HIDDEN)
+        f.write_str(REDACTED)
     }
 }
 
@@ -41,6 +68,7 @@ impl From<&str> for SecretText {
 }
 
 impl Property for SecretText {
+    const SECRET: bool = true;
     fn ty() -> Type {
         Type::String
     }
@@ -50,52 +78,4 @@ impl Property for SecretText {
     fn encode(&self) -> Value {
         Value::String(self.0.clone())
     }
-}
-
-/// A type whose `Debug` shows no secret: what a field with `#[prop(secret)]` must have.
-///
-/// ```
-/// # use pulumi_aws_framework::props::{Props, SecretText};
-/// /// Whom to let in.
-/// #[derive(Clone, Debug, Props)]
-/// pub struct LoginInputs {
-///     /// The password.
-///     #[prop(secret)]
-///     pub password: Option<SecretText>,
-/// }
-/// let password = Some("swordfish".into());
-/// assert_eq!(
-///     format!("{:?}", LoginInputs { password }),
-///     "LoginInputs { password: Some([secret]) }"
-/// );
-/// ```
-///
-/// The same with plain text does not compile:
-///
-/// ```compile_fail,E0277
-/// # use pulumi_aws_framework::props::{Props, SecretText};
-/// /// Whom to let in.
-/// #[derive(Clone, Debug, Props)]
-/// pub struct LoginInputs {
-///     /// The password.
-///     #[prop(secret)]
-///     pub password: Option<String>,
-/// }
-/// ```
-#[diagnostic::on_unimplemented(
-    message = "the `Debug` of `{Self}` would show a secret",
-    label = "a property with `#[prop(secret)]` is a `SecretText`, or an `Option`, a list or a map of them"
-)]
-pub trait HidesSecret {}
-
-impl HidesSecret for SecretText {}
-impl<T: HidesSecret> HidesSecret for Option<T> {}
-impl<T: HidesSecret> HidesSecret for Vec<T> {}
-impl<T: HidesSecret> HidesSecret for BTreeSet<T> {}
-impl<T: HidesSecret> HidesSecret for BTreeMap<String, T> {}
-
-/// Whether a secret field's type hides it, as a constant; for derived code.
-#[must_use]
-pub const fn hidden<T: HidesSecret>() -> bool {
-    true
 }

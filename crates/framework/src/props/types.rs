@@ -92,6 +92,7 @@ impl Property for String {
 
 impl<T: Property> Property for Option<T> {
     const REQUIRED: bool = false;
+    const SECRET: bool = T::SECRET;
     fn ty() -> Type {
         T::ty()
     }
@@ -123,6 +124,7 @@ fn decode_items<T: Property, C: FromIterator<T>>(value: &Value) -> Result<C, Fai
 }
 
 impl<T: Property> Property for Vec<T> {
+    const SECRET: bool = T::SECRET;
     fn ty() -> Type {
         Type::List(Box::new(T::ty()))
     }
@@ -138,6 +140,7 @@ impl<T: Property> Property for Vec<T> {
 pub type Set<T> = BTreeSet<T>;
 
 impl<T: Property + Ord> Property for BTreeSet<T> {
+    const SECRET: bool = T::SECRET;
     fn ty() -> Type {
         Type::Set(Box::new(T::ty()))
     }
@@ -150,6 +153,7 @@ impl<T: Property + Ord> Property for BTreeSet<T> {
 }
 
 impl<T: Property> Property for BTreeMap<String, T> {
+    const SECRET: bool = T::SECRET;
     fn ty() -> Type {
         Type::Map(Box::new(T::ty()))
     }

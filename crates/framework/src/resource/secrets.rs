@@ -2,16 +2,34 @@
 
 use super::DEFAULT_TAGS;
 use crate::{
-    props::Table,
+    props::{Table, Type},
     value::{Properties, Value},
 };
 
-/// Marks what a table says is secret.
+/// Marks what a table says is secret, in objects too.
 pub fn mark_secrets(table: &Table, properties: &mut Properties) {
-    for field in table.fields.iter().filter(|f| f.secret) {
-        if let Some(value) = properties.remove(field.name) {
-            properties.insert(field.name.to_owned(), Value::secret(value));
+    for field in &table.fields {
+        match properties.get_mut(field.name) {
+            Some(value) if field.secret => *value = Value::secret(std::mem::take(value)),
+            Some(value) => mark_within(&field.ty, value),
+            None => {}
         }
+    }
+}
+
+fn mark_within(ty: &Type, value: &mut Value) {
+    match (ty, value) {
+        (ty, Value::Output { value, .. }) => mark_within(ty, value),
+        (Type::Object(table), Value::Object(fields)) => mark_secrets(table, fields),
+        (Type::Map(item), Value::Object(fields)) => {
+            fields
+                .values_mut()
+                .for_each(|value| mark_within(item, value));
+        }
+        (Type::List(item) | Type::Set(item), Value::List(items)) => {
+            items.iter_mut().for_each(|value| mark_within(item, value));
+        }
+        _ => {}
     }
 }
 

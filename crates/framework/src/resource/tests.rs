@@ -69,7 +69,7 @@ struct ShelfInputs {
     /// A password.
     password: Option<String>,
     /// What opens it.
-    #[prop(secret, check = digits)]
+    #[prop(check = digits)]
     pin: Option<SecretText>,
     /// How many boards it has.
     #[prop(default = 2)]

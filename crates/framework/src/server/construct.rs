@@ -209,7 +209,7 @@ fn own_urn(request: &rpc::ConstructRequest) -> Urn {
         name,
         ..
     } = request;
-    Urn::of(stack, project, &parent.as_str().into(), r#type, name)
+    Urn::new(stack, project, &parent.as_str().into(), r#type, name)
 }
 
 /// The inputs, each with what it depends on.

@@ -185,7 +185,9 @@ fn registered(response: rpc::RegisterResourceResponse) -> Registered {
         .collect();
     let id = (!response.id.is_empty() && response.id != UNKNOWN).then_some(response.id);
     Registered {
-        urn: response.urn.into(),
+        urn: Some(response.urn)
+            .filter(|urn| !urn.is_empty())
+            .map(Urn::from),
         id,
         state,
         outcome,

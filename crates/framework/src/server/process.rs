@@ -40,13 +40,13 @@ pub(super) struct Configured {
     /// The tags for everything, with their secrets.
     pub(super) default_tags: Value,
     pub(super) ledger: Arc<ProcessLedger>,
-    /// What the stack has, where the engine tells; `seen` holds it then.
+    /// What the stack has, where the engine tells; `ledger` holds it then.
     pub(super) learned: OnceCell<Option<Arc<Live>>>,
     pub(super) cancel: CancellationToken,
     /// How many components were constructed.
     pub(super) constructed: Arc<AtomicUsize>,
     /// The provider resource's own URN and id, for the children of components.
-    pub(super) urn: String,
+    pub(super) urn: Urn,
     pub(super) id: Option<String>,
 }
 
@@ -93,13 +93,15 @@ impl Provider {
         timeout: f64,
         usual: Duration,
     ) -> Result<Context> {
-        let cx = self.context_to_look(urn, known, timeout, usual).await?;
-        cx.account.permit(text(known, "arn").as_deref()).await?;
+        let cx = self.unverified_context(urn, known, timeout, usual).await?;
+        cx.account
+            .verify_account(text(known, "arn").as_deref())
+            .await?;
         Ok(cx)
     }
 
-    /// The same before anybody has looked at the credentials: see [`Aws::permit`].
-    pub(super) async fn context_to_look(
+    /// The same before anybody has looked at the credentials, so that both go on at once: see [`Aws::verify_account`].
+    pub(super) async fn unverified_context(
         &self,
         urn: Urn,
         known: &[&Properties],
@@ -107,6 +109,10 @@ impl Provider {
         usual: Duration,
     ) -> Result<Context> {
         let configured = self.configured()?;
+        // An account that the configuration refuses is not even looked at.
+        if configured.aws.limits_accounts() {
+            configured.aws.verify_account(None).await?;
+        }
         let text = |key| text(known, key);
         let region = text(REGION).unwrap_or_else(|| configured.aws.region().to_owned());
         let own_seed = text(SEED);
@@ -118,7 +124,7 @@ impl Provider {
         let seed = own_seed
             .or_else(|| configured.id.clone())
             .unwrap_or_default();
-        let aws = configured.aws.clients_to_look(&region).await;
+        let aws = configured.aws.unverified_clients(&region).await;
         let state = known.first().map(|state| Properties::clone(state));
         Ok(Context {
             aws,
@@ -167,7 +173,7 @@ impl Provider {
             learned: OnceCell::new(),
             cancel: CancellationToken::new(),
             constructed: Arc::default(),
-            urn: request.urn.unwrap_or_default(),
+            urn: request.urn.unwrap_or_default().into(),
             id,
         };
         let mut latest = self

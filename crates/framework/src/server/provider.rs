@@ -197,7 +197,7 @@ impl ResourceProvider for Provider {
         remember(&self.configured()?.ledger, &urn, &inputs);
         let known = [&state, &inputs];
         let arn = text(&known, "arn");
-        let cx = self.context_to_look(urn, &known, request.timeout, resource.timeout());
+        let cx = self.unverified_context(urn, &known, request.timeout, resource.timeout());
         let cx = cx.await?;
         let look = async {
             let id = match imported {
@@ -210,8 +210,12 @@ impl ResourceProvider for Provider {
             let read = read.map_err(status::partial)?;
             Ok::<_, Status>(read.map(|(properties, inputs)| (id, properties, inputs)))
         };
-        let permit = cx.account.permit(arn.as_deref()).map_err(Status::from);
-        let ((), found) = tokio::try_join!(permit, async { Ok(look.await) })?;
+        let verified = cx
+            .account
+            .verify_account(arn.as_deref())
+            .map_err(Status::from);
+        // A refusal ends the look; what the look fails with waits for the refusal.
+        let ((), found) = tokio::try_join!(verified, async { Ok(look.await) })?;
         let Some((id, properties, inputs)) = found? else {
             return Ok(Response::new(rpc::ReadResponse::default()));
         };

@@ -15,6 +15,7 @@ use aws_sdk_ecs::{
 };
 use pulumi_aws_framework::props::{Enum as _, diff::differences};
 use revisions::{deregister, erase, list, remove};
+use std::collections::BTreeSet;
 
 /// What a task runs, on Fargate.
 #[derive(Debug)]
@@ -296,24 +297,25 @@ impl CustomResource for TaskDefinition {
     );
 
     async fn delete(cx: &Context, id: &str, state: &State<Self>) -> Result<()> {
-        let newest = std::slice::from_ref(&state.outputs.arn);
+        let own = &state.outputs.arn;
         let (active, inactive, deregistered) = tokio::join!(
             list(cx, id, TaskDefinitionStatus::Active),
             list(cx, id, TaskDefinitionStatus::Inactive),
-            deregister(cx, newest),
+            deregister(cx, std::slice::from_ref(own)),
         );
         let (mut all, inactive) = (active?, inactive?);
         // An interrupted removal leaves it inactive, or half deleted.
-        if all.contains(&state.outputs.arn) {
+        if all.contains(own) {
             deregistered?;
         }
-        all.retain(|arn| *arn != state.outputs.arn);
+        all.retain(|arn| arn != own);
         deregister(cx, &all).await?;
-        all.extend(inactive);
-        all.push(state.outputs.arn.clone());
-        all.sort();
-        all.dedup();
-        erase(cx, &all).await
+        let every: BTreeSet<_> = all
+            .into_iter()
+            .chain(inactive)
+            .chain([own.clone()])
+            .collect();
+        erase(cx, &Vec::from_iter(every)).await
     }
 }
 

@@ -325,7 +325,7 @@ async fn update(cx: &Context, id: &str, new: &InstanceInputs, old: &State<Instan
     {
         let username = old.inputs.master_username.as_deref();
         let password = master::credentials(cx, secret, username).await?.password;
-        calls::set_password(cx, id, password, new.apply_immediately).await?;
+        calls::set_password(cx, id, &password, new.apply_immediately).await?;
         add_tags(cx, &old.outputs.arn, master::tag(secret)).await?;
     }
     Ok(())

@@ -306,10 +306,9 @@ impl CustomResource for StateMachine {
             StateMachineType::Express => Ok(()),
         };
         let delete = cx.aws.sfn().delete_state_machine().state_machine_arn(id);
-        let delete = async { delete.send().await.during(format!("delete {id}")) };
-        let (deleted, stopped) = tokio::join!(delete, stop());
-        deleted?;
-        stopped.gone()?;
+        // Only a machine that is there tells a later destroy which executions go on.
+        stop().await.gone()?;
+        delete.send().await.during(format!("delete {id}"))?;
         cx.wait(&format!("deleting {id}"), async || {
             let look = cx.aws.sfn().describe_state_machine().state_machine_arn(id);
             let look = async { look.send().await.during(format!("look at {id}")).gone() };

@@ -90,6 +90,29 @@ async fn a_read_asks_all_at_once() {
     }
 }
 
+/// Nothing at all is asked of an account that the configuration refuses.
+#[tokio::test]
+async fn a_refused_account_is_not_looked_at() {
+    let stack = Stack::new("refused-account").await;
+    let vpc = json!({"cidrBlock": "10.0.0.0/16"});
+    let made = stack.make("dbt-aws:ec2:Vpc", "one", vpc).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let ec2 = format!("http://{}", listener.local_addr().expect("an address"));
+    let provider = Provider::start(moto()).await;
+    let given = json!({
+        "region": stack.region, "allowedAccountIds": ["444455556666"], "endpoints": {"ec2": ec2},
+    });
+    provider.configure("id", &given).await.expect("configures");
+    let refused = provider.read(&made).await.map(drop).expect_err("refuses");
+    assert!(
+        refused.message().contains("444455556666"),
+        "{}",
+        refused.message()
+    );
+    let asked = tokio::time::timeout(Duration::from_millis(100), listener.accept());
+    assert!(asked.await.is_err(), "EC2 was asked");
+}
+
 /// It would seem to be gone, and its state with it.
 #[tokio::test]
 async fn an_object_of_another_account_is_left_alone() {

@@ -66,7 +66,7 @@ pub(super) async fn create(cx: &Context, id: &str, inputs: &InstanceInputs) -> R
         .multi_az(inputs.multi_az)
         .set_db_name(inputs.db_name.clone())
         .master_username(username)
-        .master_user_password(password)
+        .master_user_password(password.expose())
         .set_db_subnet_group_name(inputs.db_subnet_group_name.clone())
         .set_vpc_security_group_ids(groups(inputs))
         .set_db_parameter_group_name(inputs.parameter_group_name.clone())
@@ -353,14 +353,14 @@ fn changed<T: PartialEq + Clone>(new: &T, old: &T) -> Option<T> {
 pub(super) async fn set_password(
     cx: &Context,
     id: &str,
-    password: String,
+    password: &SecretText,
     at_once: bool,
 ) -> Result<()> {
     cx.aws
         .rds()
         .modify_db_instance()
         .db_instance_identifier(id)
-        .master_user_password(password)
+        .master_user_password(password.expose())
         .apply_immediately(at_once)
         .send()
         .await

@@ -25,10 +25,10 @@ pub(super) fn tag(secret: &str) -> Tags {
     Tags::from([(TAG.to_owned(), secret.to_owned())])
 }
 
-/// A master user. Not to be printed.
+/// A master user.
 pub(super) struct Credentials {
     pub(super) username: String,
-    pub(super) password: String,
+    pub(super) password: SecretText,
 }
 
 /// What a secret holds; `username` is what the database has, or is to have.
@@ -66,7 +66,7 @@ pub(super) async fn credentials(
         )),
         (theirs, ours) => Ok(Credentials {
             username: ours.map(str::to_owned).or(theirs).unwrap_or_default(),
-            password,
+            password: password.into(),
         }),
     }
 }
