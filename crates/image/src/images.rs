@@ -333,7 +333,7 @@ impl Images {
             let packed = project.pack(io::sink())?;
             match previous {
                 Some(previous) if project.is(&packed, &previous) => Ok(previous),
-                _ => Ok(project.layer(io::sink())?.1),
+                _ => project.layer_of(&packed),
             }
         })
         .await

@@ -1,5 +1,6 @@
 //! The layer of the dbt project: what dbt reads of it, packed below `/project`.
 
+mod ahead;
 mod apart;
 mod changes;
 #[cfg(any(test, feature = "fuzz"))]
@@ -16,13 +17,14 @@ use std::{
     fs::File,
     io::{self, Read, Write},
     path::Path,
+    thread,
 };
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use self::changes::{FileChanges, Fingerprint};
-use self::{changes::Hashes, scan::Scan, tree::Entry};
+use self::{ahead::Content, changes::Hashes, scan::Scan, tree::Entry};
 use super::{
     Error, Result,
     layer::{Archive, Gzip, Layer, READABLE},
@@ -104,6 +106,8 @@ pub(super) struct Packed<W> {
     pub(super) diff_id: crate::Digest,
     hashes: Hashes,
     variables: BTreeSet<String>,
+    /// What the runner is told.
+    facts: String,
 }
 
 impl Project {
@@ -177,37 +181,83 @@ impl Project {
     /// The tar of the project, written to `out`.
     pub(super) fn pack<W: Write>(&self, out: W) -> Result<Packed<W>> {
         let mut archive = Archive::new(out);
+        let (hashes, scan) = self.files(&mut archive, true)?;
+        let variables = scan.variables.clone();
+        self.finish(archive, hashes, variables, scan.facts())
+    }
+
+    /// The project's layer, written to `out`.
+    pub(super) fn layer<W: Write>(&self, out: W) -> Result<(W, ProjectLayer)> {
+        self.compressed(self.pack(Gzip::new(out))?)
+    }
+
+    /// The layer of what was packed already, without looking into the files once more.
+    pub(super) fn layer_of<W>(&self, packed: &Packed<W>) -> Result<ProjectLayer> {
+        let mut archive = Archive::new(Gzip::new(io::sink()));
+        let (hashes, _) = self.files(&mut archive, false)?;
+        let again = self.finish(archive, hashes, BTreeSet::new(), packed.facts.clone())?;
+        let (_, layer) = match again.diff_id == packed.diff_id {
+            true => self.compressed(again)?,
+            // somebody changed a file meanwhile
+            false => self.layer(io::sink())?,
+        };
+        Ok(layer)
+    }
+
+    /// Writes all files; returns their hashes and, if they were looked into, what was found.
+    fn files<W: Write>(&self, archive: &mut Archive<W>, looks: bool) -> Result<(Hashes, Scan<'_>)> {
         let mut hashes = Hashes::default();
         let mut scan = Scan::new(&self.names, self.unknown.clone());
-        for (name, entry) in &self.files {
-            let inner = format!("{DIRECTORY}/{name}");
-            match entry {
-                Entry::Directory => archive
-                    .directory(&inner)
-                    .map_err(Error::io("packing", &inner))?,
-                Entry::Link(target) => {
-                    archive
-                        .link(&inner, target)
-                        .map_err(Error::io("packing", &inner))?;
-                    hashes.insert(name, &Sha256::digest(target));
-                }
-                Entry::File { path, reads } => {
-                    let file = File::open(path).map_err(Error::io("reading", path))?;
-                    let size = file.metadata().map_err(Error::io("reading", path))?.len();
-                    let mut content = Digested {
-                        inner: scan.reader(name, *reads, size, file),
-                        sha256: Sha256::new(),
-                    };
-                    archive
-                        .file(&inner, READABLE, size, &mut content)
-                        .map_err(Error::io("packing", path))?;
-                    hashes.insert(name, &content.sha256.finalize());
-                    scan.take(content.inner);
+        thread::scope(|scope| {
+            for batch in ahead::batches(scope, &self.files, looks.then(|| scan.another())) {
+                let batch = batch?;
+                batch.scan.into_iter().for_each(|found| scan.add(found));
+                for (name, entry, content) in batch.entries {
+                    let inner = format!("{DIRECTORY}/{name}");
+                    match (entry, content) {
+                        (Entry::Directory, _) => archive
+                            .directory(&inner)
+                            .map_err(Error::io("packing", &inner))?,
+                        (Entry::Link(target), _) => {
+                            archive
+                                .link(&inner, target)
+                                .map_err(Error::io("packing", &inner))?;
+                            hashes.insert(name, &Sha256::digest(target));
+                        }
+                        (Entry::File { path, .. }, Some(Content { bytes, sha256 })) => {
+                            archive
+                                .file(&inner, READABLE, bytes.len() as u64, &bytes[..])
+                                .map_err(Error::io("packing", path))?;
+                            hashes.insert(name, &sha256);
+                        }
+                        (Entry::File { path, reads, .. }, None) => {
+                            let file = File::open(path).map_err(Error::io("reading", path))?;
+                            let size = file.metadata().map_err(Error::io("reading", path))?.len();
+                            let mut content = Digested {
+                                inner: scan.reader(name, *reads, size, file),
+                                sha256: Sha256::new(),
+                            };
+                            archive
+                                .file(&inner, READABLE, size, &mut content)
+                                .map_err(Error::io("packing", path))?;
+                            hashes.insert(name, &content.sha256.finalize());
+                            scan.take(content.inner);
+                        }
+                    }
                 }
             }
-        }
-        let variables = scan.variables.clone();
-        let facts = scan.facts();
+            Ok((hashes, scan))
+        })
+    }
+
+    /// Adds what the runner is told.
+    fn finish<W: Write>(
+        &self,
+        mut archive: Archive<W>,
+        hashes: Hashes,
+        variables: BTreeSet<String>,
+        facts: String,
+    ) -> Result<Packed<W>> {
         let path = format!("{}/{FACTS}", self.directory);
         archive
             .file(&path, READABLE, facts.len() as u64, facts.as_bytes())
@@ -218,12 +268,11 @@ impl Project {
             diff_id,
             hashes,
             variables,
+            facts,
         })
     }
 
-    /// The project's layer, written to `out`.
-    pub(super) fn layer<W: Write>(&self, out: W) -> Result<(W, ProjectLayer)> {
-        let packed = self.pack(Gzip::new(out))?;
+    fn compressed<W: Write>(&self, packed: Packed<Gzip<W>>) -> Result<(W, ProjectLayer)> {
         let files = packed.hashes.fingerprint();
         let (out, layer) = packed
             .out

@@ -34,6 +34,43 @@ pub(super) fn names(directory: &Path) -> Vec<String> {
 }
 
 #[test]
+fn what_is_read_by_several_threads_comes_in_its_order() {
+    let model = |n: usize| format!("models/m_{n:03}.sql");
+    let text = |n: usize| format!("{{{{ run_started_at }}}} {{{{ env_var('V_{n:03}') }}}}");
+    let directory = project(&[("models/large.csv", &"1\n".repeat(1 << 20))]);
+    for n in 0..300 {
+        write(directory.path(), &[(&model(n), &text(n))]);
+    }
+    let read = Project::read(directory.path()).unwrap();
+    let packed = read.pack(vec![]).unwrap();
+    let mut archive = tar::Archive::new(&packed.out[..]);
+    let entries = archive.entries().unwrap().map(Result::unwrap);
+    let files = entries.filter(|entry| entry.header().entry_type().is_file());
+    let paths = files.map(|entry| entry.path().unwrap().to_str().unwrap().to_owned());
+    let mut expected: Vec<String> = names(directory.path());
+    expected.push(FACTS.to_owned());
+    let expected: Vec<String> = expected
+        .iter()
+        .map(|name| format!("project/{name}"))
+        .collect();
+    assert_eq!(paths.collect::<Vec<_>>(), expected);
+    assert_eq!(packed.variables.len(), 300);
+    assert!(
+        packed
+            .facts
+            .contains("models/m_000.sql mentions run_started_at"),
+        "{}",
+        packed.facts
+    );
+    let layer = |read: &Project| read.layer(io::sink()).unwrap().1;
+    assert_eq!(read.layer_of(&packed).unwrap(), layer(&read));
+    write(directory.path(), &[(&model(299), "{{ env_var('OTHER') }}")]);
+    let again = read.layer_of(&packed).unwrap();
+    assert_eq!(again, layer(&read));
+    assert_ne!(again.layer.diff_id, packed.diff_id);
+}
+
+#[test]
 fn equal_projects_are_equal_layers() {
     let files = [("models/a.sql", "select 1"), ("models/b/c.sql", "select 2")];
     let (one, two) = (project(&files), project(&[files[1], files[0]]));

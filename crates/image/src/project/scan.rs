@@ -144,6 +144,31 @@ impl<'a> Scan<'a> {
         }
     }
 
+    /// A scan of other files of the same project.
+    pub(super) fn another(&self) -> Self {
+        Self::new(self.packages, None)
+    }
+
+    /// Adds what was found in files that come later.
+    pub(super) fn add(&mut self, later: Self) {
+        self.variables.extend(later.variables);
+        self.afresh = self.afresh.take().or(later.afresh);
+        self.macros.extend(later.macros);
+        self.mentions.extend(later.mentions);
+        for (word, file) in later.words {
+            self.words.entry(word).or_insert(file);
+        }
+    }
+
+    /// Looks into a whole file.
+    pub(super) fn look(&mut self, name: &str, reads: Reads, content: &[u8]) {
+        let mut read = self.reader(name, reads, content.len() as u64, io::empty());
+        if let Some(text) = &mut read.text {
+            text.extend_from_slice(content);
+        }
+        self.take(read);
+    }
+
     /// Looks into what was read.
     pub(super) fn take<R>(&mut self, read: Text<R>) {
         if let Some(text) = read.text {
@@ -163,13 +188,16 @@ impl<'a> Scan<'a> {
                     self.words.insert(word.to_owned(), name.to_owned());
                 }
             }
-            match Yaml::parse(text) {
-                Ok(document) => {
+            // parsing takes longer than all else, and most files have none
+            let parsed = jinja::may_be_in_values(&unescaped).then(|| Yaml::parse(text));
+            match parsed {
+                None => {}
+                Some(Ok(document)) => {
                     for span in document.scalars().flat_map(jinja::of_value) {
                         self.mentions.add(&span, name, self.packages);
                     }
                 }
-                Err(_) => {
+                Some(Err(_)) => {
                     let span = jinja::of_unknown(&unescaped);
                     self.mentions.add(&span, name, self.packages);
                 }

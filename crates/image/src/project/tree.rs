@@ -44,7 +44,12 @@ pub(super) struct Tree {
 /// What is packed at a path, with where it is on this machine.
 #[derive(Debug)]
 pub(super) enum Entry {
-    File { path: PathBuf, reads: Reads },
+    File {
+        path: PathBuf,
+        /// The size when the directory was read.
+        size: u64,
+        reads: Reads,
+    },
     Link(String),
     Directory,
 }
@@ -311,7 +316,7 @@ impl Reading {
                 Node::Link { target, .. } => Entry::Link(relative(&at, &name(&target)?)),
                 Node::File { size, reads } => {
                     sizes.insert(at.clone(), size);
-                    Entry::File { path, reads }
+                    Entry::File { path, size, reads }
                 }
             };
             entries.insert(at, packed);

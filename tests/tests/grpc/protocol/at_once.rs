@@ -98,7 +98,7 @@ async fn a_refused_account_is_not_looked_at() {
     let made = stack.make("dbt-aws:ec2:Vpc", "one", vpc).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let ec2 = format!("http://{}", listener.local_addr().expect("an address"));
-    let provider = Provider::start(moto()).await;
+    let provider = Provider::start(&moto()).await;
     let given = json!({
         "region": stack.region, "allowedAccountIds": ["444455556666"], "endpoints": {"ec2": ec2},
     });

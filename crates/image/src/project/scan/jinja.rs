@@ -91,10 +91,31 @@ pub(super) fn unescaped(text: &str) -> Cow<'_, str> {
     found + rest
 }
 
+/// What dbt takes for an expression without braces, as arguments of tests.
+const CALLS: &[&str] = &["doc", "env_var", "ref", "source", "var"];
+
+/// Whether a value of a YAML file may have spans, as far as its text without escapes tells.
+pub(super) fn may_be_in_values(unescaped: &str) -> bool {
+    let called = |name| {
+        let mut found = unescaped.match_indices(name);
+        found.any(|(at, name): (_, &str)| are_arguments(&unescaped[at + name.len()..]))
+    };
+    ["{{", "{%"].iter().any(|open| unescaped.contains(open)) || CALLS.iter().any(called)
+}
+
+/// Whether a parenthesis comes next, perhaps after what may be white space, which YAML can write as `\t`.
+fn are_arguments(text: &str) -> bool {
+    let mut rest = text.trim_start();
+    while let Some(escaped) = rest.strip_prefix('\\') {
+        let mut after = escaped.chars();
+        after.next();
+        rest = after.as_str().trim_start();
+    }
+    rest.starts_with('(')
+}
+
 /// All spans of a value in a YAML file.
 pub(super) fn of_value(text: &str) -> Vec<Span<'_>> {
-    // which dbt takes for expressions without braces, as arguments of tests
-    const CALLS: &[&str] = &["doc", "env_var", "ref", "source", "var"];
     let arguments = |name: &&str| text.trim_start().strip_prefix(name);
     let mut called = CALLS.iter().filter_map(arguments).map(str::trim_start);
     let mut spans = spans(text);
@@ -335,6 +356,87 @@ mod tests {
         ] {
             assert_eq!(names(&of_value(text)), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn a_yaml_file_is_parsed_where_a_value_may_have_spans() {
+        for (text, may) in [
+            ("a: reference\nb: varchar(16) # ref", false),
+            ("a: '{ {x} }'", false),
+            ("a: '{{ x }}'", true),
+            ("a: \"\\x7b% x %}\"", true),
+            ("a: \"{\\\n  { x }}\"", true),
+            ("a: ref('x')", true),
+            ("a: >\n  source\n  ('x', 'y')", true),
+            ("a: \"\\x72ef\\t\\x20 ('x')\"", true),
+            ("a: \"var\\\r\n  ('x')\"", true),
+        ] {
+            assert_eq!(may_be_in_values(&unescaped(text)), may, "{text}");
+            let document = crate::yaml::Yaml::parse(text).unwrap();
+            let spans = document.scalars().any(|value| !of_value(value).is_empty());
+            assert!(may || !spans, "{text}");
+        }
+    }
+
+    #[test]
+    fn no_value_with_spans_is_in_a_file_that_is_not_parsed() {
+        const PARTS: &[&str] = &[
+            "{",
+            "%",
+            "\\x7b",
+            "\\u007b",
+            "\\U00000025",
+            "\\",
+            "\n  ",
+            "\r\n  ",
+            " ",
+            "\t",
+            "\\t",
+            "\\x20",
+            "ref",
+            "re",
+            "\\x66",
+            "var",
+            "(",
+            "\\x28",
+            "'",
+            "\"",
+            "x",
+            "#",
+            "&a ",
+            "*a",
+            "!t ",
+            ",",
+            "]",
+            "}",
+            ": ",
+            "- ",
+            "\u{a0}",
+        ];
+        let mut state = 1_u64;
+        let mut next = |below: usize| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            usize::try_from(state >> 33).unwrap() % below
+        };
+        let mut with_spans = 0;
+        for _ in 0..40_000 {
+            let start = ["a: \"", "a: ", "a: >-\n  ", "a: '", "a: |\n  ", "- [\""][next(6)];
+            let inside: String = (0..next(9)).map(|_| PARTS[next(PARTS.len())]).collect();
+            let end = start
+                .chars()
+                .next_back()
+                .filter(|c| ['\'', '"'].contains(c));
+            let text = [start, &inside, &end.map(String::from).unwrap_or_default()].concat();
+            let Ok(document) = crate::yaml::Yaml::parse(&text) else {
+                continue;
+            };
+            let spans = document.scalars().any(|value| !of_value(value).is_empty());
+            assert!(!spans || may_be_in_values(&unescaped(&text)), "{text:?}");
+            with_spans += usize::from(spans);
+        }
+        assert!(with_spans > 100, "{with_spans}");
     }
 
     #[test]

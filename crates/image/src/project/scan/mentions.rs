@@ -72,6 +72,21 @@ impl Mentions {
         }
     }
 
+    /// Adds what files mention that come later.
+    pub(super) fn extend(&mut self, later: Self) {
+        for (all, more) in [
+            (&mut self.names, later.names),
+            (&mut self.times, later.times),
+        ] {
+            for (name, file) in more {
+                all.entry(name).or_insert(file);
+            }
+        }
+        self.changing = self.changing.take().or(later.changing);
+        self.any = self.any.take().or(later.any);
+        self.keeps |= later.keeps;
+    }
+
     /// Adds what a span of a file mentions.
     pub(super) fn add(&mut self, span: &Span<'_>, file: &str, packages: &HashSet<String>) {
         for (index, token) in span.tokens.iter().enumerate() {
