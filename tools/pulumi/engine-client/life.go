@@ -181,6 +181,38 @@ func (c *checks) imported() error {
 	)
 }
 
+func (c *checks) list() error {
+	ids := func(request plugin.ListRequest) ([]resource.ID, bool, error) {
+		stream, err := c.List(c.ctx, request)
+		if err != nil {
+			return nil, false, err
+		}
+		var ids []resource.ID
+		for each, err := range stream.Items {
+			if err != nil {
+				return nil, false, err
+			}
+			ids = append(ids, each.ID)
+		}
+		return ids, stream.Computed, nil
+	}
+	all, _, err1 := ids(plugin.ListRequest{Token: vpcType})
+	one, _, err2 := ids(plugin.ListRequest{Token: vpcType, Limit: 1})
+	unknown := property.NewMap(map[string]property.Value{"vpcId": property.New(property.Computed)})
+	none, computed, err3 := ids(plugin.ListRequest{Token: vpcType, Query: unknown})
+	_, _, image := ids(plugin.ListRequest{Token: "dbt-aws:ecr:Image"})
+	known := property.NewMap(map[string]property.Value{"vpcId": property.New("vpc-1")})
+	_, _, query := ids(plugin.ListRequest{Token: vpcType, Query: known})
+	return errors.Join(
+		err1, err2, err3,
+		expect(slices.Contains(all, c.vpc.id), "%s is not in %v", c.vpc.id, all),
+		expect(len(one) == 1, "a limit of 1 gave %v", one),
+		expect(computed && len(none) == 0, "an unknown query gave %v", none),
+		refused("a list of images", image, "could not list dbt-aws:ecr:Image"),
+		refused("a query", query, "vpcId: is not known"),
+	)
+}
+
 func (c *checks) invoke() error {
 	answer, err := c.Invoke(c.ctx, plugin.InvokeRequest{Tok: "dbt-aws:index:getCallerIdentity"})
 	if err != nil {
