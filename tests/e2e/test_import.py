@@ -1,5 +1,6 @@
 """What was made elsewhere comes under Pulumi's care."""
 import json
+import shutil
 
 import boto3
 from inventory import inventory
@@ -15,6 +16,9 @@ def test_import(tmp_path):
     project = tmp_path / "Pulumi.yaml"
     project.write_text("name: imports\nruntime: yaml\n")
     run("pulumi", "stack", "init", STACK, folder=tmp_path)
+    provider = shutil.which("pulumi-resource-dbt-aws")
+    listed = json.loads(run("pulumi", "do", "--package", provider, "dbt-aws:ec2:Vpc", "list", "--all", folder=tmp_path))
+    assert vpc in [each["id"] for each in listed]
     run("pulumi", "import", "dbt-aws:ec2:Vpc", "found", pasted, "--yes", "--protect=false", "--out", "found.yaml", folder=tmp_path)
     project.write_text(project.read_text() + (tmp_path / "found.yaml").read_text())
     run("pulumi", "up", "--yes", "--skip-preview", "--expect-no-changes", folder=tmp_path)

@@ -122,6 +122,16 @@ pub(crate) async fn sweep<R: CustomResource>(
     remove::<R>(cx, ids.iter().map(String::as_str)).await
 }
 
+/// The same for all that a VPC holds.
+pub(crate) async fn sweep_vpc(cx: &Context, vpc: &str) -> Result<()> {
+    sweep::<nat_gateway::NatGateway>(cx, "vpc-id", vpc).await?;
+    sweep::<vpc_endpoint::VpcEndpoint>(cx, "vpc-id", vpc).await?;
+    sweep::<internet_gateway::InternetGateway>(cx, "attachment.vpc-id", vpc).await?;
+    sweep::<subnet::Subnet>(cx, "vpc-id", vpc).await?;
+    sweep::<security_group::SecurityGroup>(cx, "vpc-id", vpc).await?;
+    sweep::<route_table::RouteTable>(cx, "vpc-id", vpc).await
+}
+
 /// Removes objects by their ids. One that is still in use is left for the next time.
 async fn remove<R: CustomResource>(cx: &Context, ids: impl Iterator<Item = &str>) -> Result<()> {
     for id in ids {

@@ -61,8 +61,8 @@ async fn what_a_check_finds_reaches_the_engine() {
         found,
         [
             ("recoveryWindowDays", "must be 7 to 30, or 0, not 3"),
-            ("tags[\"aws:x\"]", "keys that begin with aws: are AWS's own"),
             ("", "secretString: must not be empty"),
+            ("tags[\"aws:x\"]", "keys that begin with aws: are AWS's own"),
         ]
     );
 }

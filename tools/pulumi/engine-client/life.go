@@ -181,6 +181,34 @@ func (c *checks) imported() error {
 	)
 }
 
+func (c *checks) list() error {
+	ids := func(request plugin.ListRequest) (ids []resource.ID, err error) {
+		stream, err := c.List(c.ctx, request)
+		if err != nil {
+			return nil, err
+		}
+		for each, err := range stream.Items {
+			if err != nil {
+				return nil, err
+			}
+			ids = append(ids, each.ID)
+		}
+		return ids, nil
+	}
+	all, err1 := ids(plugin.ListRequest{Token: vpcType})
+	one, err2 := ids(plugin.ListRequest{Token: vpcType, Limit: 1})
+	_, image := ids(plugin.ListRequest{Token: "dbt-aws:ecr:Image"})
+	query := property.NewMap(map[string]property.Value{"vpcId": property.New("vpc-1")})
+	_, narrowed := ids(plugin.ListRequest{Token: vpcType, Query: query})
+	return errors.Join(
+		err1, err2,
+		expect(slices.Contains(all, c.vpc.id), "%s is not in %v", c.vpc.id, all),
+		expect(len(one) == 1, "a limit of 1 gave %v", one),
+		refused("a list of images", image, "could not list dbt-aws:ecr:Image"),
+		refused("a query", narrowed, "vpcId: is not known"),
+	)
+}
+
 func (c *checks) invoke() error {
 	answer, err := c.Invoke(c.ctx, plugin.InvokeRequest{Tok: "dbt-aws:index:getCallerIdentity"})
 	if err != nil {

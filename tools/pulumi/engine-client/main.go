@@ -123,6 +123,7 @@ func (c *checks) all() []check {
 		{"update", c.update},
 		{"refresh answers what was set", c.refresh},
 		{"import answers inputs that pass check and differ in nothing", c.imported},
+		{"list answers ids, up to a limit", c.list},
 		{"invoke answers, and refuses an unknown function", c.invoke},
 		{"call is refused", c.call},
 		{"mappings are empty", c.mappings},

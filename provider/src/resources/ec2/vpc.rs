@@ -1,10 +1,6 @@
 //! `dbt-aws:ec2:Vpc`.
 
-use super::{
-    filter, guardduty, internet_gateway::InternetGateway, nat_gateway::NatGateway, refused,
-    route_table::RouteTable, security_group::SecurityGroup, subnet::Subnet, sweep,
-    tag_specification, vpc_endpoint::VpcEndpoint, without_sdk_retries,
-};
+use super::{filter, guardduty, refused, sweep_vpc, tag_specification, without_sdk_retries};
 use crate::prelude::*;
 use aws_sdk_ec2::types::{
     AttributeBooleanValue, ResourceType, SecurityGroup as Group, Vpc as Found, VpcAttributeName,
@@ -192,12 +188,7 @@ impl CustomResource for Vpc {
         if !cx.is_still_in_use(&error) {
             return Err(error);
         }
-        sweep::<NatGateway>(cx, "vpc-id", id).await?;
-        sweep::<VpcEndpoint>(cx, "vpc-id", id).await?;
-        sweep::<InternetGateway>(cx, "attachment.vpc-id", id).await?;
-        sweep::<Subnet>(cx, "vpc-id", id).await?;
-        sweep::<SecurityGroup>(cx, "vpc-id", id).await?;
-        sweep::<RouteTable>(cx, "vpc-id", id).await?;
+        sweep_vpc(cx, id).await?;
         guardduty::leave_vpc(cx, id).await?;
         Err(refused(cx, error, filter("vpc-id", id)).await)
     }

@@ -117,6 +117,22 @@ pub(crate) fn moment(text: &str) -> Result<(), String> {
     time(text).map(drop)
 }
 
+/// A create or an update with all that it sets.
+macro_rules! settings {
+    ($call:ident, $cx:ident, $inputs:ident) => {
+        $call
+            .description(description($cx))
+            .schedule_expression(&$inputs.schedule_expression)
+            .schedule_expression_timezone(&$inputs.timezone)
+            .set_start_date(start($inputs))
+            .set_end_date($inputs.end.as_deref().and_then(|t| time(t).ok()))
+            .flexible_time_window(flexible($inputs)?)
+            .state($inputs.state.word().into())
+            .target(target(&$inputs.target)?)
+            .set_kms_key_arn($inputs.kms_key_arn.clone())
+    };
+}
+
 impl CustomResource for Schedule {
     const TOKEN: &'static str = "dbt-aws:scheduler:Schedule";
     const DOC: &'static str = "What calls a target at given times.\n\nImport with the group's and its own name, `default/nightly`, or the ARN. A schedule has no tags: its description says which resource made it.\n\nSee [schedules](https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule.html).";
@@ -192,26 +208,11 @@ impl CustomResource for Schedule {
         let group = &inputs.group_name;
         let id = format!("{group}/{name}");
         let what = format!("the schedule {id}");
-        let made = cx
-            .aws
-            .scheduler()
-            .create_schedule()
-            .client_token(cx.identity.token())
-            .name(&name)
-            .group_name(group)
-            .description(description(cx))
-            .schedule_expression(&inputs.schedule_expression)
-            .schedule_expression_timezone(&inputs.timezone)
-            .set_start_date(start(inputs))
-            .set_end_date(inputs.end.as_deref().and_then(|t| time(t).ok()))
-            .flexible_time_window(flexible(inputs)?)
-            .state(inputs.state.word().into())
-            .target(target(&inputs.target)?)
-            .set_kms_key_arn(inputs.kms_key_arn.clone())
-            .send()
-            .await
-            .during(format!("create {what}"));
-        match made {
+        let create = cx.aws.scheduler().create_schedule();
+        let create = create.client_token(cx.identity.token());
+        let create = create.name(&name).group_name(group);
+        let made = settings!(create, cx, inputs).send().await;
+        match made.during(format!("create {what}")) {
             Ok(made) => {
                 let arn = made.schedule_arn;
                 Ok(Created::Known(id, ScheduleOutputs { arn }))
@@ -238,24 +239,12 @@ impl CustomResource for Schedule {
         }
         let (group, name) = parts(id)?;
         // AWS takes what an update leaves out as its default.
-        cx.aws
-            .scheduler()
-            .update_schedule()
-            .name(name)
-            .group_name(group)
-            .description(description(cx))
-            .schedule_expression(&new.schedule_expression)
-            .schedule_expression_timezone(&new.timezone)
-            .set_start_date(start(new))
-            .set_end_date(new.end.as_deref().and_then(|t| time(t).ok()))
-            .flexible_time_window(flexible(new)?)
-            .state(new.state.word().into())
-            .target(target(&new.target)?)
-            .set_kms_key_arn(new.kms_key_arn.clone())
-            .send()
-            .await
-            .during(format!("update the schedule {id}"))?;
-        Ok(())
+        let update = cx.aws.scheduler().update_schedule();
+        let update = update.name(name).group_name(group);
+        let updated = settings!(update, cx, new).send().await;
+        updated
+            .during(format!("update the schedule {id}"))
+            .map(drop)
     }
 
     async fn read(
