@@ -338,6 +338,7 @@ async fn what_is_left_is_told_by_its_name_or_its_marker() {
             depth: None,
             width: 3,
             password: None,
+            pin: None,
             boards: 2,
             reserved: None,
             plan: None,

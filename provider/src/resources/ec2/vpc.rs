@@ -2,8 +2,8 @@
 
 use super::{
     filter, guardduty, internet_gateway::InternetGateway, nat_gateway::NatGateway, refused,
-    route_table::RouteTable, security_group::SecurityGroup, subnet::Subnet, sweep,
-    tag_specification, vpc_endpoint::VpcEndpoint, without_sdk_retries,
+    route_table::RouteTable, security_group, subnet::Subnet, sweep, tag_specification,
+    vpc_endpoint::VpcEndpoint, without_sdk_retries,
 };
 use crate::prelude::*;
 use aws_sdk_ec2::types::{
@@ -196,7 +196,7 @@ impl CustomResource for Vpc {
         sweep::<VpcEndpoint>(cx, "vpc-id", id).await?;
         sweep::<InternetGateway>(cx, "attachment.vpc-id", id).await?;
         sweep::<Subnet>(cx, "vpc-id", id).await?;
-        sweep::<SecurityGroup>(cx, "vpc-id", id).await?;
+        sweep::<security_group::SecurityGroup>(cx, "vpc-id", id).await?;
         sweep::<RouteTable>(cx, "vpc-id", id).await?;
         guardduty::leave_vpc(cx, id).await?;
         Err(refused(cx, error, filter("vpc-id", id)).await)
