@@ -98,7 +98,7 @@ fn family_arn(arn: &str) -> Result<(), String> {
     match family.split_once(':') {
         None => Ok(()),
         Some((family, _)) => Err(format!(
-            "{arn:?} is one revision; end it with {family}, for the newest"
+            "{arn:?} names one revision; end it with {family}, so that a run uses the newest"
         )),
     }
 }

@@ -69,7 +69,7 @@ fn default_tags_count_beside_a_resource_s_own() {
         refused("dbt-aws:iam:Role", &role, &default),
         [
             "tags[\"a,b\"]: ',' cannot be in a tag's key; AWS takes letters, digits, spaces and _ . : / = + - @",
-            "tags.team: differs from the default tag Team in case alone, and IAM takes the two for one key"
+            "tags.team: differs from the default tag Team only in case, and IAM treats the two as one key; use one spelling"
         ]
     );
     let vpc = |tags: serde_json::Value| {

@@ -165,8 +165,7 @@ pub(super) async fn read(
     }
     if is_musl(reference, &config.history) {
         return Err(refused(
-            "it is Alpine's, whose libc is musl, and the wheels of dbt's packages are for glibc; give one of Debian, Ubuntu, \
-             Amazon Linux or the like"
+            "it is Alpine Linux, whose C library is musl, but the wheels of dbt's packages need glibc; use an image of Debian, Ubuntu, Amazon Linux or the like"
                 .into(),
         ));
     }

@@ -47,10 +47,10 @@ pub(super) fn embedded(version: &str, adapter: &str) -> Result<&'static str> {
         return match (version == known, adapters.contains(&adapter)) {
             (true, true) => Ok(text),
             (false, _) => Err(refused(format!(
-                "of dbt 2, {known} alone is bundled; leave the version out for dbt Core"
+                "only {known} is bundled of dbt 2; leave the version out for dbt Core"
             ))),
             (true, false) => Err(refused(format!(
-                "it has no such adapter, but {}; leave the version out for dbt Core, or use another warehouse",
+                "it has no such adapter; it has {}; leave the version out for dbt Core, or use another warehouse",
                 adapters.join(", ")
             ))),
         };
@@ -64,7 +64,7 @@ pub(super) fn embedded(version: &str, adapter: &str) -> Result<&'static str> {
             format!("{} with {}", locks[0].0, adapters.join(", "))
         });
         refused(format!(
-            "none is bundled; these are: {}; for any other give a requirements file",
+            "it is not bundled; these are: {}; for any other give a requirements file",
             known.collect::<Vec<_>>().join("; ")
         ))
     })

@@ -265,7 +265,7 @@ impl<'a> Body<'a> {
         }
         let late = self.started.elapsed().saturating_sub(limits::SILENCE);
         if chunk.is_some() && self.received < late.as_secs() * limits::RATE {
-            let reason = format!("it brings less than {} bytes a second", limits::RATE);
+            let reason = format!("it sends fewer than {} bytes a second", limits::RATE);
             return Err(self.refused(reason));
         }
         Ok(chunk)
@@ -274,7 +274,7 @@ impl<'a> Body<'a> {
     fn too_large(&self) -> Error {
         let most = self.limit.bytes >> 10;
         self.refused(format!(
-            "the answer is larger than {most} KiB, the most that is taken"
+            "the answer is larger than {most} KiB, the most that is accepted"
         ))
     }
 

@@ -63,7 +63,7 @@ async fn refused(head: &str, again: &'static str, pause: u64) -> String {
 #[tokio::test]
 async fn answers_without_end_are_not_read() {
     const LONG: &str = "HTTP/1.1 200 X\r\n\r\n";
-    let large = "the answer is larger than 100 KiB, the most that is taken";
+    let large = "the answer is larger than 100 KiB, the most that is accepted";
     let page: &'static str = String::leak("<a href=x>x</a>".repeat(1_000));
     assert_eq!(refused(LONG, page, 0).await, large);
     assert_eq!(
@@ -93,12 +93,12 @@ async fn answers_lead_to_no_worse_place() {
         )
     };
     let error = refused(&leads("/again"), "", 0).await;
-    assert_eq!(error, "it leads on too often");
+    assert_eq!(error, "it redirects too often");
     for place in ["http://192.0.2.1/", "http://localhost.example/"] {
         let error = refused(&leads(place), "", 0).await;
         assert!(
-            error.starts_with("it leads to ")
-                && error.contains("by http")
+            error.starts_with("it redirects to ")
+                && error.contains("over http")
                 && error.contains("name it in PIP_TRUSTED_HOST: "),
             "{error}"
         );
@@ -151,7 +151,7 @@ async fn what_cannot_be_verified_is_not_asked() {
     let error = send(&format!("http://127.0.0.1:{port}/")).await;
     let error = error.unwrap_err().to_string();
     let expected = format!(
-        "it leads to 127.0.0.1:{port}: PIP_CERT names /nowhere/ca.pem, which cannot be used"
+        "it redirects to 127.0.0.1:{port}: PIP_CERT names /nowhere/ca.pem, which cannot be used"
     );
     assert!(error.contains(&expected), "{error}");
 }

@@ -269,8 +269,8 @@ mod tests {
         }
         assert_eq!(wheels.len(), 2);
         let (adapters, alone) = (
-            "it has no such adapter, but bigquery, databricks, duckdb, redshift, snowflake; leave the version out for dbt Core, or use another warehouse",
-            "of dbt 2, 2.0 alone is bundled; leave the version out for dbt Core",
+            "it has no such adapter; it has bigquery, databricks, duckdb, redshift, snowflake; leave the version out for dbt Core, or use another warehouse",
+            "only 2.0 is bundled of dbt 2; leave the version out for dbt Core",
         );
         for (version, adapter, reason) in [
             ("2.0", "postgres", adapters),

@@ -84,7 +84,7 @@ impl Finder {
         let text = http::read(&action, response, limits::METADATA).await?;
         match candidate.metadata {
             Beside::Hashed(told) if told != Digest::of(&text) => {
-                let reason = "its SHA-256 is not the one that the index tells";
+                let reason = "its SHA-256 is not the one that the index gives";
                 Err(http::refused(&action, &host::host(&url), reason))
             }
             _ => Ok(Some(String::from_utf8_lossy(&text).into_owned())),

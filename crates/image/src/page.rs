@@ -58,7 +58,7 @@ impl Beside {
 fn stated_digest(digits: &str) -> Result<Option<Digest>, String> {
     match (digits, Digest::from_hex(digits)) {
         ("", _) => Ok(None),
-        (_, None) => Err("it tells a SHA-256 that is not 64 hexadecimal digits".to_owned()),
+        (_, None) => Err("it gives a SHA-256 that is not 64 hexadecimal digits".to_owned()),
         (_, digest) => Ok(digest),
     }
 }

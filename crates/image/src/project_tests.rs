@@ -258,10 +258,7 @@ fn dbt_project_yml_is_read_as_dbt_reads_it() {
             &"[".repeat(20_000),
             "its dbt_project.yml cannot be read: it is not valid YAML: line 1, column ",
         ),
-        (
-            &"- ".repeat(20_000),
-            "values lie more than 100 deep in each other",
-        ),
+        (&"- ".repeat(20_000), "values are nested more than 100 deep"),
         (
             &"# x\n".repeat(1 << 20),
             "its dbt_project.yml cannot be read: it is larger than 1 MB",
@@ -278,7 +275,7 @@ fn dbt_project_yml_is_read_as_dbt_reads_it() {
     let deep = project(&[(&format!("{}a", "d/".repeat(120)), "")]);
     refused(
         deep.path(),
-        "it lies more than 100 directories deep; name it in .dockerignore",
+        "it is more than 100 directories deep; name it in .dockerignore",
     );
 }
 
@@ -383,7 +380,7 @@ fn a_directory_without_a_project_is_refused() {
         refused(
             project(&[("dbt_project.yml", &text)]).path(),
             &format!(
-                "its dbt_project.yml has the name {plain:?}, which dbt refuses; use letters, digits and _, a digit not first, such as {example}"
+                "its dbt_project.yml has the name {plain:?}, which dbt refuses; use letters, digits and _, and do not begin with a digit, such as {example}"
             ),
         );
     }

@@ -111,7 +111,7 @@ impl FromStr for Reference {
             .all(|part| !part.is_empty() && part.chars().all(plain))
         {
             return Err(refused(
-                "its repository's name has other characters than a-z, 0-9 and ._-/",
+                "its repository's name must have only a-z, 0-9 and ._-/",
             ));
         }
         let digest = digest.map(str::parse).transpose();
@@ -119,9 +119,7 @@ impl FromStr for Reference {
             digest.map_err(|_| refused("its digest is not sha256:<64 hexadecimal digits>"))?;
         let word = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
         if tag.is_some_and(|tag| tag.is_empty() || tag.len() > 128 || !tag.chars().all(word)) {
-            return Err(refused(
-                "its tag has other characters than letters, digits and ._-",
-            ));
+            return Err(refused("its tag must have only letters, digits and ._-"));
         }
         Ok(Self {
             host: host.to_owned(),

@@ -156,7 +156,7 @@ impl<'t> Reader<'t> {
                             limits::LITERAL
                         ));
                     }
-                    None => return Err(format!("its marker has no second {first}")),
+                    None => return Err(format!("its marker lacks a second {first}")),
                 },
                 c if c.is_whitespace() => c.len_utf8(),
                 c if operator(c) => rest.find(|c| !operator(c)).unwrap_or(rest.len()),
@@ -217,7 +217,7 @@ impl<'t> Reader<'t> {
             self.depth += 1;
             if self.depth > limits::NESTING {
                 return Err(format!(
-                    "its marker has more than {} parentheses in one another",
+                    "its marker has more than {} nested parentheses",
                     limits::NESTING
                 ));
             }
@@ -225,7 +225,7 @@ impl<'t> Reader<'t> {
             self.depth -= 1;
             return match self.take(")") {
                 true => Ok(marker),
-                false => Err("its marker has no second )".to_owned()),
+                false => Err("its marker lacks a closing )".to_owned()),
             };
         }
         let first = self.next;
@@ -334,7 +334,7 @@ mod tests {
         );
         assert_eq!(
             error.unwrap_err(),
-            "its marker has more than 64 parentheses in one another"
+            "its marker has more than 64 nested parentheses"
         );
         let error = applies(
             &format!(

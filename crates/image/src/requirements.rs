@@ -111,7 +111,7 @@ impl Requirements {
         for name in names {
             let package: PackageName = name
                 .parse()
-                .map_err(|_| refused(name, "that is no name of a package".to_owned()))?;
+                .map_err(|_| refused(name, "that is not the name of a package".to_owned()))?;
             if DBT.contains(&package.as_ref()) {
                 return Err(refused(name, "dbt does not run without it".to_owned()));
             }
@@ -178,7 +178,7 @@ impl Requirements {
             lock: self.name.clone(),
             line: None,
             reason: format!(
-                "it comes to packages without {missing}; requirements replace what is bundled, so add {missing}"
+                "its packages do not include {missing}; requirements replace all that is bundled, so add {missing}"
             ),
         })
     }

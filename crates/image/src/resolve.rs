@@ -286,7 +286,7 @@ impl Rules<'_> {
         let text = self.finder.metadata(&self.indexes[index], wheel).await?;
         Ok(match WheelName::parse(&wheel.file) {
             Some(name) => Metadata::parse(&text, &name),
-            None => Err("its file is no wheel".to_owned()),
+            None => Err("its file is not a wheel".to_owned()),
         })
     }
 

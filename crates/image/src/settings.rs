@@ -71,7 +71,7 @@ fn index(
             action: "choosing the package index".into(),
             host: source.into(),
             status: None,
-            reason: "its value is no http or https URL".into(),
+            reason: "its value is not an http or https URL".into(),
         });
     };
     let mut index = Index::new(url);
@@ -279,7 +279,7 @@ mod tests {
             .to_string();
         assert_eq!(
             error,
-            "choosing the package index at PIP_INDEX_URL: its value is no http or https URL"
+            "choosing the package index at PIP_INDEX_URL: its value is not an http or https URL"
         );
     }
 

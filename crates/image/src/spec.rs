@@ -83,7 +83,7 @@ impl Dbt {
             {
                 project.python_model().map(|path| {
                     format!(
-                        "dbt {version} runs no Python models with {adapter}, and {path} is one; take a version of dbt Core"
+                        "dbt {version} runs no Python models with {adapter}, and {path} is one; use a version of dbt Core"
                     )
                 })
             }
@@ -178,7 +178,7 @@ mod tests {
         assert_eq!(
             refusal("2.0", "duckdb").as_deref(),
             Some(
-                "dbt 2.0 runs no Python models with duckdb, and models/p.py is one; take a version of dbt Core"
+                "dbt 2.0 runs no Python models with duckdb, and models/p.py is one; use a version of dbt Core"
             )
         );
         assert_eq!(refusal("2.0", "snowflake"), None);

@@ -33,13 +33,13 @@ pub(super) struct Trusted(Arc<RwLock<BTreeSet<String>>>);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Untrusted {
     /// Its host is neither this machine nor trusted.
-    #[error("it is reached by http, which anybody on the way can change")]
+    #[error("it is reached over http, which anybody on the way can change")]
     Http {
         /// The host, as the user would name it.
         host: String,
     },
     /// An answer leads to such a host.
-    #[error("it leads to {host}, which is reached by http, which anybody on the way can change")]
+    #[error("it redirects to {host} over http, which anybody on the way can change")]
     Redirect {
         /// That host.
         host: String,
@@ -82,7 +82,7 @@ impl Trusted {
             "http" if is_loopback(&host(url)) || self.has(url) => None,
             "http" => Some(Untrusted::Http { host: host(url) }),
             other => {
-                let reason = format!("it is reached by {other}, not by https");
+                let reason = format!("it is reached over {other}, not https");
                 Some(Untrusted::Never(reason))
             }
         }
@@ -108,13 +108,15 @@ impl Trusted {
         let encrypted = next.scheme() == "https";
         let never = |reason: &str| {
             let place = host(next);
-            Some(Untrusted::Never(format!("it leads to {place}: {reason}")))
+            Some(Untrusted::Never(format!(
+                "it redirects to {place}: {reason}"
+            )))
         };
         if before.len() > limits::REDIRECTS {
-            return Some(Untrusted::Never("it leads on too often".to_owned()));
+            return Some(Untrusted::Never("it redirects too often".to_owned()));
         }
         if !encrypted && before.iter().any(|url| url.scheme() == "https") {
-            let reason = format!("it leads to {}://{}", next.scheme(), host(next));
+            let reason = format!("it redirects to {}://{}", next.scheme(), host(next));
             return Some(Untrusted::Never(reason));
         }
         match (self.refusal(next), unverified.filter(|_| encrypted)) {
@@ -298,12 +300,12 @@ HIi7rpBAXwIgT9gwHGHJ8x9l1P4IvOn4MPGrOFPgDBQg9kEYjbz2kjY=\n\
         }
         for before in [&[https][..], &[http, https], &[https, http]] {
             let reason = why(http, before, None);
-            assert_eq!(reason.as_deref(), Some("it leads to http://a.example"));
+            assert_eq!(reason.as_deref(), Some("it redirects to http://a.example"));
         }
         let reason = why(https, &[http], Some("no certificate"));
         assert_eq!(
             reason.as_deref(),
-            Some("it leads to a.example: no certificate")
+            Some("it redirects to a.example: no certificate")
         );
         assert_eq!(why(http, &[http], Some("no certificate")), None);
     }

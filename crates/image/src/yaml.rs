@@ -51,7 +51,7 @@ impl Yaml {
                 event.map_err(|error: ScanError| refused(error.marker(), error.info()))?;
             let (node, anchor) = match event {
                 Event::DocumentStart(_) if !nodes.is_empty() => {
-                    return Err(refused(&span.start, "a second document begins"));
+                    return Err(refused(&span.start, "it has a second document"));
                 }
                 Event::SequenceEnd | Event::MappingEnd => {
                     open.pop();
@@ -59,7 +59,7 @@ impl Yaml {
                 }
                 Event::Alias(anchor) => {
                     let Some(at) = anchors.get(&anchor) else {
-                        return Err(refused(&span.start, "it is an alias of nothing"));
+                        return Err(refused(&span.start, "it has an alias without an anchor"));
                     };
                     place(&mut nodes, &mut open, *at);
                     continue;
@@ -84,7 +84,7 @@ impl Yaml {
                 open.push((at, None));
             }
             if open.len() > MAX_DEPTH {
-                let reason = format!("values lie more than {MAX_DEPTH} deep in each other");
+                let reason = format!("values are nested more than {MAX_DEPTH} deep");
                 return Err(refused(&span.start, &reason));
             }
         }
@@ -348,7 +348,7 @@ mod tests {
         refused("a: *b", "line 1, column 4: ");
         refused(
             "a: b\n---\nc: d",
-            "line 2, column 1: a second document begins",
+            "line 2, column 1: it has a second document",
         );
     }
 
@@ -358,7 +358,7 @@ mod tests {
         for open in ["[", "{a: ", "- ", "? ", "[{a: ", "!!x ", "&a "] {
             assert!(Yaml::parse(&deep(open)).is_err(), "{open}");
         }
-        refused(&deep("- "), "values lie more than 100 deep in each other");
+        refused(&deep("- "), "values are nested more than 100 deep");
         let steps: String = (0..20_000)
             .map(|n| format!("{}a:\n", " ".repeat(n % 200)))
             .collect();

@@ -40,13 +40,13 @@ def parse_command(line, has_profile=False):
     except ValueError as error:
         raise End("usage", f"cannot read the command `{line}`: {str(error).lower()}") from None
     if operator:
-        raise End("usage", f"the command `{line}` holds `{operator}`, and no shell runs it; give each dbt command as one of its own")
+        raise End("usage", f"the command `{line}` contains `{operator}`, but no shell runs commands; give each dbt command as an item of its own")
     ours = words[:1] == ["dbt"]
     words = words[ours:]
     if not words:
         raise End("usage", f"the command `{line}` names no dbt command; did you mean `dbt build`?")
     if words[0] not in COMMANDS and not words[0].startswith("-"):
-        raise End("usage", f"the command `{line}` is not one of dbt's; a run takes dbt commands only, such as `dbt build`")
+        raise End("usage", f"the command `{line}` is not a dbt command; a run takes only dbt commands, such as `dbt build`")
     if name_of(words) == "docs" and next((word for word in words if word in ("generate", "serve")), "") == "serve":
         raise End("usage", f"the command `{line}` never ends, and nobody can reach a run; use `dbt docs generate`")
     for option, reason in OPTIONS.items():

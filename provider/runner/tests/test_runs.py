@@ -118,7 +118,7 @@ def test_other_programs_are_refused(run):
     result = run(OK, ["python -c 1"])
     assert result.code == 2
     assert result.outcome["class"] == "usage"
-    assert "`python -c 1` is not one of dbt's" in result.outcome["message"]
+    assert "`python -c 1` is not a dbt command" in result.outcome["message"]
     assert "Running with dbt" not in result.log
 
 

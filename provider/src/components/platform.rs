@@ -39,7 +39,7 @@ pub struct DbtPlatformInputs {
     /// A new network, or an existing one. Default: a new one with NAT.
     #[prop(plain)]
     pub network: Option<PlatformNetwork>,
-    /// Where the data lives: exactly one kind. Default: `postgres: {}`.
+    /// The warehouse: exactly one of `postgres` and `external`. Default: `postgres: {}`.
     #[prop(plain)]
     pub warehouse: Option<PlatformWarehouseChoice>,
     /// Where the containers run. Default: a new ECS cluster.
@@ -56,7 +56,8 @@ pub struct DbtPlatformInputs {
     /// 1827, 2192, 2557, 2922, 3288 or 3653. Default: 30.
     #[prop(default = 30)]
     pub log_retention_days: i32,
-    /// The ARN of a managed policy: the permissions boundary of every role of the platform and its projects.
+    /// The ARN of the managed policy that is the permissions boundary of every role of the platform and its projects.
+    /// Default: none.
     #[prop(check = formats::arn("iam", "policy/"))]
     pub permissions_boundary_arn: Option<String>,
     /// Tags for the platform and all its projects, including the tasks of runs.
@@ -82,11 +83,11 @@ pub struct PlatformArtifacts {
     /// The name of an existing bucket. Excludes `expireRunsAfterDays`.
     #[prop(given, check = bucket::name)]
     pub bucket: Option<String>,
-    /// After how many days what runs left expires. Default: 90.
+    /// The number of days after which the artifacts of runs expire: 1 or more. Default: 90.
     #[prop(default = 90, check = formats::at_least(1))]
     pub expire_runs_after_days: i32,
-    /// The KMS key that encrypts the bucket, also an existing one: the roles of projects may use it. It is named by
-    /// the key's own ARN, not an alias's. Default: S3's own key.
+    /// The ARN of the KMS key that encrypts the bucket, new or existing: of a key, not of an alias. The roles of projects
+    /// may use it. Default: S3's own key.
     #[prop(check = keys::key)]
     pub kms_key_arn: Option<String>,
 }
@@ -141,7 +142,7 @@ fn made_elsewhere(check: &mut Check<'_>, part: &str, elsewhere: &str, own: &str)
     {
         check.fail(
             format!("{part}.{own}"),
-            format!("goes with a new one, not with {part}.{elsewhere}; give only one of them"),
+            format!("applies only to a new one, but {part}.{elsewhere} names an existing one; give only one of them"),
         );
     }
 }

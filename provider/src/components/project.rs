@@ -55,31 +55,31 @@ pub struct DbtProjectInputs {
     /// The `handle` of the `DbtPlatform` to run on. In TypeScript and Go that platform must not be the project's
     /// `parent`.
     pub platform: Handle<PlatformHandle>,
-    /// The directory that holds `dbt_project.yml`, relative to the program's. The provider packs it into an image and
-    /// needs no Docker, with the directories and local packages beside it that the project names. What `.dockerignore`
-    /// names stays out; so do `target/`, `logs/`, `profiles.yml`, virtual environments, what tools leave behind
-    /// (`*.duckdb`, `.git/`, `node_modules/`, ...) and what looks like a secret (`.env`, `*.pem`, `secrets.*`, ...),
-    /// unless dbt reads it or a `!` in `.dockerignore` names it. Run `dbt deps` before `pulumi up`: a run installs no
-    /// packages. Excludes `image`.
+    /// The directory that holds `dbt_project.yml`, relative to the program's directory. The provider packs it into an
+    /// image, without Docker, together with the directories and local packages that the project names. Left out are:
+    /// what `.dockerignore` names; `target/`, `logs/`, `profiles.yml` and virtual environments; files of other tools
+    /// (`*.duckdb`, `.git/`, `node_modules/`, ...); and what looks like a secret (`.env`, `*.pem`, `secrets.*`, ...),
+    /// unless dbt reads it or a line with `!` in `.dockerignore` names it. Run `dbt deps` before `pulumi up`, because a
+    /// run installs no packages. Excludes `image`.
     #[prop(plain)]
     pub path: Option<String>,
-    /// The URI of an existing image, by digest or tag: with the project in `/project`, dbt, the
-    /// runner, and `/tmp` as a volume (see `docs/recipes.md`). Excludes `path`.
+    /// The URI of an existing image, by digest or tag. It must have the project in `/project`, dbt, the runner, and
+    /// `/tmp` as a volume: see `docs/recipes.md`. Excludes `path`.
     #[prop(given)]
     pub image: Option<String>,
     /// The dbt in the image. Default: dbt Core 1.12 with the warehouse's adapter.
     pub dbt: Option<DbtProjectDbt>,
-    /// The URI of the image under dbt and the project: one with Python 3.10 or later and glibc. In ECR it is read with the
-    /// provider's credentials, elsewhere with Docker's. What a tag stands for is looked up once and kept until the URI
-    /// or `baseImageRefresh` changes. Default, also where it is empty: a slim Python image,
-    /// `public.ecr.aws/docker/library/python:3.12-slim-bookworm`.
+    /// The URI of the base image, to which dbt and the project are added. It needs Python 3.10 or later and glibc (so
+    /// not Alpine Linux). An image in ECR is read with the provider's credentials, any other with Docker's. A tag is
+    /// resolved to a digest once; the digest stays until this URI or `baseImageRefresh` changes. Default, also for an
+    /// empty text: `public.ecr.aws/docker/library/python:3.12-slim-bookworm`.
     #[prop(check = checks::base_image)]
     pub base_image: Option<String>,
-    /// Any text, such as a month: when it changes, the newest image of `baseImage`'s tag is taken. Previews say how old the
-    /// one in use is, and warn after 90 days.
+    /// Any text, such as `2026-01`: a change resolves the tag of `baseImage` again, to its newest image. Previews say how
+    /// old the image in use is, and warn after 90 days.
     pub base_image_refresh: Option<String>,
-    /// How dbt connects. Default: as `dbt_project.yml` and the platform's warehouse say. With `image`, no profile is
-    /// written unless this is given.
+    /// The dbt profile. Default: one for the platform's warehouse, named as in `dbt_project.yml`. With `image`, a profile
+    /// is written only if this is given.
     #[prop(given)]
     pub profile: Option<DbtProjectProfile>,
     /// Environment variables, by name. Values are plain text in AWS: see `secrets`. Names that begin with `DBT_AWS_`
@@ -91,7 +91,7 @@ pub struct DbtProjectInputs {
     /// Environment variables with the values of existing secrets: for each name the ARN of a Secrets Manager secret
     /// (`ARN:key::` for one key of a JSON object) or of an SSM parameter.
     pub secret_arns: Option<BTreeMap<String, String>>,
-    /// The ARNs of the KMS keys that encrypt what `secretArns` names, where they are not AWS's own: of keys, not aliases.
+    /// The ARNs of the customer managed KMS keys that encrypt the secrets in `secretArns`: of keys, not of aliases.
     #[prop(check = formats::each(keys::key))]
     pub secret_kms_key_arns: Option<Vec<String>>,
     /// CPU units, 1024 to a virtual CPU: 256, 512, 1024, 2048, 4096, 8192 or 16384. Default: 1024.
@@ -105,41 +105,42 @@ pub struct DbtProjectInputs {
     /// The CPU architecture. Default: `X86_64`.
     #[prop(default = TaskDefinitionCpuArchitecture::X8664)]
     pub architecture: TaskDefinitionCpuArchitecture,
-    /// How long a run may take, in minutes: 1 to 10080. Then its queries are cancelled, its artifacts kept, and it
-    /// fails. Default: 60.
+    /// How long a run may take, in minutes: 1 to 10080. After that its queries are cancelled and the run fails; its
+    /// artifacts are kept. Default: 60.
     #[prop(default = 60, check = formats::between(1, 10_080))]
     pub timeout_minutes: i64,
     /// Whether a run fails when a command selects no nodes. Default: `false`, which only warns.
     #[prop(default = false)]
     pub fail_if_nothing_selected: bool,
-    /// What the input of an execution may change of a run. With `commands` and `none`, a schedule's values are read from
+    /// What the input of an execution may change in a run. With `commands` or `none`, a schedule's values are read from
     /// the schedule itself, which must be in the group `default`. Default: `all`.
     #[prop(default = ProjectOverrides::All)]
     pub overrides: ProjectOverrides,
-    /// What else dbt may do in AWS, besides keeping its artifacts.
+    /// More that dbt may do in AWS: IAM policy statements for the task role, which may already write its artifacts.
     pub policy_statements: Option<Vec<PolicyStatement>>,
-    /// Tags for everything in this project, including its tasks. They are added to the platform's and override those with
-    /// the same key, whatever its case.
+    /// Tags for everything in this project, including its tasks. They are added to the platform's tags and override those
+    /// with the same key, in upper or lower case.
     pub tags: Option<Tags>,
 }
 
 /// The dbt in an image.
 #[derive(Clone, Debug, Props)]
 pub struct DbtProjectDbt {
-    /// The minor version: of dbt Core, `1.12` and `1.11` are bundled, and any other comes with `requirements`; `2.0` is dbt 2
-    /// (Fusion), whose licence you accept by choosing it: see `docs/recipes.md`. Default: `1.12`.
+    /// The minor version. `1.12` and `1.11` are the bundled versions of dbt Core; any other needs `requirements`. `2.0` is
+    /// dbt 2 (Fusion), whose licence you accept by choosing it: see `docs/recipes.md`. Default: `1.12`.
     #[prop(default = "1.12")]
     pub version: String,
-    /// The adapter. Bundled with dbt Core are `athena`, `bigquery`, `databricks`, `postgres`, `redshift`, `snowflake` and
-    /// `trino`; any other comes with `requirements`. dbt 2 has `bigquery`, `databricks`, `duckdb`, `redshift` and `snowflake`. With `requirements` it must be among them, and with `image` it names the profile's type alone. Default: the
-    /// warehouse's.
+    /// The dbt adapter. `athena`, `bigquery`, `databricks`, `postgres`, `redshift`, `snowflake` and `trino` are bundled with
+    /// dbt Core; any other needs `requirements`, which must include it. dbt 2 has `bigquery`, `databricks`, `duckdb`,
+    /// `redshift` and `snowflake`. With `image`, it is only the `type` of the profile. Default: the warehouse's adapter.
     pub adapter: Option<String>,
-    /// The path of a requirements file, relative to the program's directory, that is installed instead of all that is
-    /// bundled: dbt-core and the adapter must be in it or come with what is. With hashes it is taken as it is. Without, it is resolved for the image's Python and processor, as `pip` and `uv` do, when the image
-    /// is made; it stays as it came out until the file's text or `exclude` changes. Wheels alone are installed.
+    /// The path of a requirements file, relative to the program's directory. It replaces all that is bundled, so dbt-core
+    /// and the adapter must be in it, or be required by a package in it. A file with hashes is installed as it is. One
+    /// without hashes is resolved when the image is made, for the image's Python and processor, as `pip` and `uv` do; the
+    /// result stays until the file's text or `exclude` changes. Only wheels are installed.
     pub requirements: Option<String>,
-    /// Packages to leave out although another package requires them, such as one that has no wheel and serves only a
-    /// feature that you do not use. Needs `requirements` without hashes.
+    /// Names of packages to leave out although another package requires them, such as one without a wheel, for a feature
+    /// that you do not use. Needs `requirements` without hashes. Default: none.
     pub exclude: Option<Vec<String>>,
 }
 
@@ -148,10 +149,10 @@ pub struct DbtProjectDbt {
 /// See [profiles](https://docs.getdbt.com/docs/core/connect-data-platform/connection-profiles).
 #[derive(Clone, Debug, Props)]
 pub struct DbtProjectProfile {
-    /// The profile's name, as `dbt_project.yml` has it. Default: what it says there, which cannot be a template.
+    /// The profile's name, the same as `profile` in `dbt_project.yml`. Default: that, unless it is a template.
     #[prop(check = checks::given)]
     pub name: Option<String>,
-    /// The target's name, also in the path of the artifacts: letters, digits, `-` and `_`. Default: `prod`.
+    /// The target's name, which is also part of the artifacts' path: letters, digits, `-` and `_`. Default: `prod`.
     #[prop(default = "prod", check = checks::target)]
     pub target: String,
     /// The schema that dbt builds in. Default: the dbt project's name.
@@ -160,7 +161,7 @@ pub struct DbtProjectProfile {
     /// How many models dbt builds at once. Default: 4.
     #[prop(default = 4, check = formats::at_least(1))]
     pub threads: i64,
-    /// More settings of the adapter, over the platform's: an object. They are plain text in AWS.
+    /// More keys of the adapter's profile, which override the platform's: an object. They are plain text in AWS.
     #[prop(check = checks::settings)]
     pub settings: Option<Json>,
 }

@@ -60,10 +60,10 @@ pub struct DbtScheduleInputs {
     /// dbt command lines, run in order until one fails. Default: `["dbt build"]`.
     #[prop(check = some_commands)]
     pub commands: Option<Vec<String>>,
-    /// Environment variables of these runs, over the project's: those that the dbt project reads with `env_var` or that are
-    /// in the project's `environment`, and dbt's own; none that is a secret there. The preview refuses others, unless the
-    /// project's `image` was made elsewhere. Values are plain text in AWS. Together with `commands`, what ECS takes: 8,192
-    /// characters as JSON, some 6,000 of your own.
+    /// Environment variables of these runs, which override the project's. Allowed are those that the dbt project reads with
+    /// `env_var`, those in the project's `environment`, and dbt's own, but no secret of the project; the preview refuses
+    /// others, unless the project has an `image`. Values are plain text in AWS. ECS limits them, together with `commands`,
+    /// to 8,192 characters of JSON, of which some 6,000 are yours.
     pub environment: Option<BTreeMap<String, String>>,
     /// CPU units of these runs. Default: the project's.
     #[prop(given)]
@@ -74,13 +74,13 @@ pub struct DbtScheduleInputs {
     /// Whether the schedule is enabled. Default: `true`.
     #[prop(default = true)]
     pub enabled: bool,
-    /// Before this time it does not run, as RFC 3339 text such as `2026-01-31T00:00:00Z`.
+    /// The time before which it does not run, in RFC 3339, such as `2026-01-31T00:00:00Z`. Default: none.
     #[prop(check = moment)]
     pub start: Option<String>,
-    /// After this time it no longer runs, as RFC 3339 text.
+    /// The time after which it no longer runs, in RFC 3339, such as `2026-12-31T00:00:00Z`. Default: none.
     #[prop(check = moment)]
     pub end: Option<String>,
-    /// Within how many minutes after the time a run may start: 1 to 1440. Default: at the time.
+    /// The number of minutes after each time within which a run may start: 1 to 1440. Default: it starts at the time.
     #[prop(check = formats::between(1, 1440))]
     pub flexible_window_minutes: Option<i32>,
     /// How long AWS tries to start a run.
@@ -90,7 +90,7 @@ pub struct DbtScheduleInputs {
 /// How long AWS tries to start a run. What could not be started lands in the project's dead-letter queue.
 #[derive(Clone, Debug, Props)]
 pub struct DbtScheduleDelivery {
-    /// For how many minutes: 1 to 1440. Default: 60.
+    /// The number of minutes for which AWS tries: 1 to 1440. Default: 60.
     #[prop(default = 60, check = formats::between(1, 1440))]
     pub maximum_age_minutes: i32,
     /// How many retries: 0 to 185. Default: 10.
@@ -161,8 +161,7 @@ fn overrides(check: &mut Check<'_>) {
                 "environment"
             };
             let reason = format!(
-                "commands and environment make overrides of {length} characters as JSON, and ECS takes \
-                 {LONGEST_OVERRIDES} at most; move variables to the project's environment"
+                "commands and environment make overrides of {length} characters as JSON, but ECS allows at most {LONGEST_OVERRIDES}; move variables to the project's environment"
             );
             check.fail(field, reason);
         }

@@ -72,7 +72,7 @@ pub(crate) fn filters(all: &[resource::Filter]) -> Option<Vec<Filter>> {
     Some(filters.collect())
 }
 
-/// The refusal of a delete with the network interfaces that are the reason, found by that filter.
+/// The error of a refused delete, with the network interfaces that are the reason, found by that filter.
 pub(crate) async fn refused(cx: &Context, error: Error, within: Filter) -> Error {
     let Error::Aws(mut error) = error else {
         return error;
@@ -138,7 +138,7 @@ async fn remove<R: CustomResource>(cx: &Context, ids: impl Iterator<Item = &str>
         let read = calls_of(R::TOKEN, R::read(cx, id, None)).await;
         if let Some(state) = read.gone()?.flatten() {
             match calls_of(R::TOKEN, R::delete(cx, id, &state)).await.gone() {
-                Ok(Some(())) => cx.say(&format!("removed {id}, which an interrupted run left")),
+                Ok(Some(())) => cx.say(&format!("removed {id}, left by an interrupted run")),
                 Err(error) if error.class() != Some(aws::Class::InUse) => return Err(error),
                 _ => {}
             }
@@ -147,8 +147,8 @@ async fn remove<R: CustomResource>(cx: &Context, ids: impl Iterator<Item = &str>
     Ok(())
 }
 
-/// The SDK does not repeat such a call: where AWS takes no token, a repetition of one whose answer was lost makes a
-/// second object. [`Context::retry`] looks for the first before it tries again.
+/// The SDK does not repeat such a call: where a service takes no client token, repeating a call whose answer was lost
+/// creates a second object. [`Context::retry`] looks for the first before it tries again.
 pub(crate) fn without_sdk_retries() -> aws_sdk_ec2::config::Builder {
     aws_sdk_ec2::config::Builder::new().retry_config(RetryConfig::disabled())
 }
@@ -197,20 +197,20 @@ pub(crate) fn description(text: &str) -> Result<(), String> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || " ._-:/()#,@[]+=&;{}!$*".contains(c);
     if text.len() > 255 {
         return Err(format!(
-            "must have 255 characters at most, not {}",
+            "has {} characters; at most 255 are allowed",
             text.len()
         ));
     }
     match text.chars().find(|c| !allowed(*c)) {
         Some(other) => Err(format!(
-            "must not have {other:?}; AWS takes letters, digits, spaces and ._-:/()#,@[]+=&;{{}}!$*"
+            "contains {other:?}; AWS allows only letters, digits, spaces and ._-:/()#,@[]+=&;{{}}!$*"
         )),
         None => Ok(()),
     }
 }
 
-/// Whether the object that AWS answered a token with lives: to a token that was used before it answers with what it
-/// made then, even when that has gone.
+/// Whether the object of an answer still exists: to a token that was used before, AWS answers with the object that it
+/// made then, even after that was deleted.
 async fn still_exists<R: CustomResource>(
     cx: &Context,
     id: &str,

@@ -52,8 +52,7 @@ pub(crate) async fn explain_in_use(
         return error;
     }
     Error::failed(format!(
-        "could not delete {id}: the database {} uses it, and nothing deletes that; if an interrupted run left it, run \
-         `pulumi up` and then this command again, or else delete it by hand",
+        "could not delete {id}: the database {} uses it, and this program does not delete that database; if an interrupted run left it, run `pulumi up` and then this command again, else delete it by hand",
         names.join(", ")
     ))
 }
@@ -92,14 +91,14 @@ pub(crate) fn check_name(name: &str, longest: usize) -> Result<(), String> {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if name.len() > longest {
         Err(format!(
-            "{name:?} has {} characters, AWS takes at most {longest}",
+            "{name:?} has {} characters; at most {longest} are allowed",
             name.len()
         ))
     } else if !name.starts_with(|c: char| c.is_ascii_lowercase()) {
         Err(format!("{name:?} must begin with a lower-case letter"))
     } else if !name.chars().all(fits) || name.ends_with('-') || name.contains("--") {
         Err(format!(
-            "{name:?} must be lower-case letters, digits and single hyphens, and not end with one"
+            "{name:?} must have only lower-case letters, digits and single hyphens, and not end with a hyphen"
         ))
     } else {
         Ok(())

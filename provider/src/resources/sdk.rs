@@ -135,8 +135,7 @@ pub(crate) fn importable(
         return Ok(());
     }
     Err(Error::failed(format!(
-        "could not import {what}: it has {}, for which there is no property here, and an update could take that away; \
-         leave it to what made it",
+        "could not import {what}: it has {}, for which there is no property here, so that an update could remove it; manage it where it was made",
         there.join(", ")
     )))
 }

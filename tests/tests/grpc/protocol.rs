@@ -60,7 +60,7 @@ async fn what_a_check_finds_reaches_the_engine() {
     assert_eq!(
         found,
         [
-            ("recoveryWindowDays", "must be 7 to 30, or 0, not 3"),
+            ("recoveryWindowDays", "must be 0, or 7 to 30, not 3"),
             ("", "secretString: must not be empty"),
             ("tags[\"aws:x\"]", "keys that begin with aws: are AWS's own"),
         ]
@@ -214,7 +214,7 @@ async fn an_account_that_is_not_allowed() {
         assert_eq!(
             refused.message(),
             format!(
-                "the credentials are of account {account}, which the provider's {reason}; use credentials of another \
+                "the credentials belong to account {account}, which the provider's {reason}; use credentials of another \
                  account, or change the configuration"
             )
         );

@@ -147,7 +147,7 @@ impl Aws {
             return Ok(());
         }
         Err(Error::failed(format!(
-            "{arn} is of account {account}, but the credentials are of account {}; use credentials of {account}, for \
+            "{arn} is in account {account}, but the credentials belong to account {}; use credentials of {account}, for \
              example with AWS_PROFILE or `pulumi config set {}:profile`",
             caller.account_id, self.package
         )))
@@ -195,8 +195,7 @@ impl Aws {
             .find_map(|cause| cause.downcast_ref::<AssumeRoleError>());
         if let (Some(refusal), Some(role)) = (refusal, &self.configuration.assume_role) {
             return format!(
-                "{} cannot be assumed: {}: {}; look whether its trust policy lets these credentials in, and asks for an \
-                 externalId",
+                "{} cannot be assumed: {}: {}; check that its trust policy allows these credentials, and whether it requires an externalId",
                 role.role_arn,
                 refusal.code().unwrap_or("no code"),
                 refusal.message().unwrap_or("no reason given")
@@ -234,7 +233,7 @@ impl Aws {
             _ => return Ok(()),
         };
         Err(Error::failed(format!(
-            "the credentials are of account {account}, which the provider's {refusal}; use credentials of another \
+            "the credentials belong to account {account}, which the provider's {refusal}; use credentials of another \
              account, or change the configuration"
         )))
     }

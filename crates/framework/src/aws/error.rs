@@ -115,7 +115,9 @@ impl Class {
             Self::Credentials => Some(
                 "give valid credentials, for example with `aws sso login`, AWS_PROFILE, or the provider's `profile`",
             ),
-            Self::Denied => Some("let the credentials' role or user do this, or use others"),
+            Self::Denied => {
+                Some("allow the credentials' role or user to do this, or use other credentials")
+            }
             Self::Unreachable => Some(
                 "check the network, the proxies, the region and the endpoint, then run the command again",
             ),

@@ -69,11 +69,11 @@ pub fn failures(
             .find(|o| same(&o))
         {
             fail(format!(
-                "differs from {other} in case alone, and IAM takes the two for one key"
+                "differs from {other} only in case, and IAM treats the two as one key; use one spelling"
             ));
         } else if let Some(other) = others.iter().find(|o| same(o)) {
             fail(format!(
-                "differs from the default tag {other} in case alone, and IAM takes the two for one key"
+                "differs from the default tag {other} only in case, and IAM treats the two as one key; use one spelling"
             ));
         }
     }
@@ -120,9 +120,11 @@ fn tag(rules: Rules, package: &str, key: &str, value: &str) -> Result<(), String
             "keys that begin with {package}: are the provider's own"
         ))
     } else if !(1..=128).contains(&key_length) {
-        Err(format!("its key has {key_length} characters, 1 to 128 fit"))
+        Err(format!(
+            "its key must have 1 to 128 characters, not {key_length}"
+        ))
     } else if length > 256 {
-        Err(format!("has {length} characters, at most 256 fit"))
+        Err(format!("has {length} characters; at most 256 are allowed"))
     } else if let Some(c) = other(key) {
         Err(format!("{c:?} cannot be in a tag's key; {CHARACTERS}"))
     } else if let Some(c) = other(value) {
@@ -158,10 +160,10 @@ mod tests {
                 &tags,
                 &json!({}),
                 &expect![[r#"
-                    tags[""]: its key has 0 characters, 1 to 128 fit
+                    tags[""]: its key must have 1 to 128 characters, not 0
                     tags["AWS:x"]: keys that begin with aws: are AWS's own
                     tags["acme:x"]: keys that begin with acme: are the provider's own
-                    tags.long: has 257 characters, at most 256 fit"#]],
+                    tags.long: has 257 characters; at most 256 are allowed"#]],
             );
         }
     }
@@ -179,8 +181,8 @@ mod tests {
             &json!({ "Team": "a", "team": "b", "name": "x", "owner": "y" }),
             &json!({ "Name": "z", "owner": "z" }),
             &expect![[r#"
-                tags.name: differs from the default tag Name in case alone, and IAM takes the two for one key
-                tags.team: differs from Team in case alone, and IAM takes the two for one key"#]],
+                tags.name: differs from the default tag Name only in case, and IAM treats the two as one key; use one spelling
+                tags.team: differs from Team only in case, and IAM treats the two as one key; use one spelling"#]],
         );
     }
 

@@ -45,8 +45,7 @@ pub(super) async fn make<R: CustomResource>(
         }
         if R::DATA || again {
             return Err(Error::failed(format!(
-                "could not create {}: an interrupted run left {id}, which differs in {different}, and that cannot \
-                 be changed; remove it, or take the change back, and run `pulumi up` again",
+                "could not create {}: an interrupted run left {id}, which differs in {different}, which cannot be changed; delete it, or undo the change, and run `pulumi up` again",
                 cx.identity.name()
             )));
         }

@@ -72,7 +72,7 @@ pub(super) fn construct(error: Error, inputs: &Properties) -> Status {
     let (secret, open): (Vec<_>, Vec<_>) = failures
         .iter()
         .partition(|failure| is_of_secret(failure, inputs));
-    let message = std::iter::once("the inputs do not fit".to_owned())
+    let message = std::iter::once("the inputs are not valid".to_owned())
         .chain(secret.iter().map(|failure| shown(*failure)));
     let errors = open
         .iter()
@@ -182,7 +182,7 @@ mod tests {
         let beside = ("cpu".to_owned(), "does not fit".to_owned());
         assert_eq!(found, [beside, (String::new(), alone)]);
         let status = construct(Error::Invalid(failures), &inputs);
-        let expected = "the inputs do not fit; secrets[\"a-b\"]: does not fit";
+        let expected = "the inputs are not valid; secrets[\"a-b\"]: does not fit";
         assert_eq!(status.message(), expected);
         let body = Detailed::decode(status.details()).expect("details");
         let detail = rpc::InputPropertiesError::decode(body.details[0].value.as_slice());

@@ -324,7 +324,7 @@ mod tests {
         let said = refused("1.12", &[]).unwrap();
         assert_eq!(
             said,
-            "dbt 1.12 wants exactly the packages that the project names: its packages.yml and package-lock.yml come to 0 packages, and dbt_packages holds 1 folders; run `dbt deps`, and remove from that folder what is no package of `packages.yml`"
+            "dbt 1.12 wants exactly the packages that the project names: its packages.yml and package-lock.yml list 0 packages, but dbt_packages holds 1 folders; run `dbt deps`, and remove from that folder what is no package of `packages.yml`"
         );
         assert!(refused("1.12", &[packages, y]).is_some());
         assert_eq!(refused("1.12", &[packages]), None);

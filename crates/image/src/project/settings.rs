@@ -270,7 +270,7 @@ impl Packages {
         let wanted = self.wanted;
         let is_known = self.named.is_some() && !install.is_template();
         (is_known && there != wanted).then(|| {
-            format!("its packages.yml and package-lock.yml come to {wanted} packages, and {} holds {there} folders", install.path)
+            format!("its packages.yml and package-lock.yml list {wanted} packages, but {} holds {there} folders", install.path)
         })
     }
 
@@ -347,7 +347,7 @@ pub(super) fn check_name(name: &str) -> Result<(), String> {
         rest => rest,
     };
     Err(format!(
-        "the name {name:?}, which dbt refuses; use letters, digits and _, a digit not first, such as {example}"
+        "the name {name:?}, which dbt refuses; use letters, digits and _, and do not begin with a digit, such as {example}"
     ))
 }
 

@@ -126,7 +126,7 @@ impl Walk {
     pub(super) fn directory(&mut self, directory: &Path, seen: &str, within: Within) -> Result<()> {
         if within.depth > MAX_DEPTH {
             let reason =
-                format!("it lies more than {MAX_DEPTH} directories deep; name it in .dockerignore");
+                format!("it is more than {MAX_DEPTH} directories deep; name it in .dockerignore");
             return Err(unpackable(directory, reason));
         }
         // that of a package or of a fixture need not be one that dbt reads

@@ -21,7 +21,7 @@ fn what_is_left_out_is_a_package_that_the_file_does_not_ask_for() {
     assert_eq!(without("a", "My_B c"), Ok(text.clone()));
     assert_eq!(without("a", "c my-b C"), Ok(text));
     for (text, name, reason) in [
-        ("a", "b>1", "that is no name of a package"),
+        ("a", "b>1", "that is not the name of a package"),
         ("a", "A", "r.txt, line 1, asks for it; take it out there"),
         (
             "a==1 --hash=sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",

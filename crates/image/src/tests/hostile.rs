@@ -74,7 +74,7 @@ async fn an_index_chooses_no_path() {
                 setting.server.put(SIMPLE, page.clone());
                 write(&setting, requirement);
                 let error = setting.refused().await;
-                let expected = "the page is not a package's: it tells a SHA-256 that is not 64 hexadecimal digits";
+                let expected = "the page is not a package's: it gives a SHA-256 that is not 64 hexadecimal digits";
                 assert!(error.ends_with(expected), "{page} {error}");
                 assert_eq!(setting.strays(), [""; 0], "{page}");
             }
@@ -214,8 +214,7 @@ async fn http_is_for_this_machine_and_trusted_hosts() {
             &format!("{option} http://192.0.2.1:81/simple\n{lock}"),
         );
         let error = setting.refused().await;
-        let expected = "looking for dbt-core at 192.0.2.1:81: it is reached by http, which anybody on the way can \
-                        change: use https, or name it in PIP_TRUSTED_HOST: 192.0.2.1:81";
+        let expected = "looking for dbt-core at 192.0.2.1:81: it is reached over http, which anybody on the way can change: use https, or name it in PIP_TRUSTED_HOST: 192.0.2.1:81";
         assert_eq!(error, expected);
     }
     let good = setting.content(SIMPLE);
@@ -225,7 +224,7 @@ async fn http_is_for_this_machine_and_trusted_hosts() {
     let error = setting.refused().await;
     assert!(
         error.starts_with(
-            "downloading dbt_core-1-py3-none-any.whl at 192.0.2.1: it is reached by http"
+            "downloading dbt_core-1-py3-none-any.whl at 192.0.2.1: it is reached over http"
         ),
         "{error}"
     );
@@ -248,7 +247,7 @@ async fn http_is_for_this_machine_and_trusted_hosts() {
         .images
         .build_and_push(&setting.spec, &registry, None);
     let error = pushed.await.unwrap_err().to_string();
-    let expected = " at 192.0.2.1: it is reached by http, which anybody on the way can change: use https, or name it in \
+    let expected = " at 192.0.2.1: it is reached over http, which anybody on the way can change: use https, or name it in \
                     DBT_AWS_TRUSTED_HOST: 192.0.2.1";
     assert!(error.ends_with(expected), "{error}");
 }

@@ -8,7 +8,7 @@ async fn requirements_without_dbt_or_its_adapter_are_refused() {
     let lock = fs::read_to_string(setting.directory.path().join("requirements.txt")).unwrap();
     let (core, adapter) = lock.split_once('\n').unwrap();
     package(&setting.server, "pytz", "pytz.py");
-    let replaced = "; requirements replace what is bundled, so add ";
+    let replaced = "; requirements replace all that is bundled, so add ";
     for (lines, missing) in [
         ("pytz", "dbt-core and dbt-postgres"),
         ("dbt-core", "dbt-postgres"),
@@ -21,7 +21,7 @@ async fn requirements_without_dbt_or_its_adapter_are_refused() {
             .build_and_push(&setting.spec, &setting.registry, None);
         let error = made.await.unwrap_err().to_string();
         let expected =
-            format!("requirements.txt: it comes to packages without {missing}{replaced}{missing}");
+            format!("requirements.txt: its packages do not include {missing}{replaced}{missing}");
         assert!(error.ends_with(&expected), "{error}");
     }
     // a lock says it before anything is fetched
@@ -29,7 +29,7 @@ async fn requirements_without_dbt_or_its_adapter_are_refused() {
         write(&setting, line);
         let error = setting.spec.dbt.digest().unwrap_err().to_string();
         assert!(
-            error.ends_with(&format!("without {missing}{replaced}{missing}")),
+            error.ends_with(&format!("do not include {missing}{replaced}{missing}")),
             "{error}"
         );
     }
@@ -125,7 +125,7 @@ async fn what_dbt_does_not_run_on_is_refused() {
     setting.server.put("base:3-alpine", content);
     setting.spec.base += "-alpine";
     let error = refusal(&setting).await;
-    assert!(error.contains("whose libc is musl"), "{error}");
+    assert!(error.contains("whose C library is musl"), "{error}");
 }
 
 #[tokio::test]

@@ -50,7 +50,7 @@ words! {
     pub enum NetworkNatGateways {
         /// One for all zones.
         One = "one",
-        /// One in each zone: a failing zone takes no other with it.
+        /// One in each zone, so that a zone that fails does not affect the others.
         PerZone = "perZone",
     }
 }
@@ -65,18 +65,18 @@ pub struct PlatformNetwork {
     /// `10.0.0.0/16`.
     #[prop(check = size)]
     pub cidr_block: Option<Cidr>,
-    /// In how many availability zones there are subnets, 2 to 6. Another number replaces no subnet that stays.
+    /// The number of availability zones that get subnets: 2 to 6. A change keeps the subnets of zones that stay.
     /// Default: 2.
     #[prop(plain, check = zone_count)]
     pub zone_count: Option<i64>,
-    /// The availability zones by name, 2 to 6, in any order: subnets that are in one of them stay. AWS refuses to take
-    /// away the zone that the database is in. Excludes `zoneCount`.
+    /// The names of the availability zones that get subnets: 2 to 6, in any order. A change keeps the subnets of zones
+    /// that stay. AWS refuses to remove the zone of the database. Excludes `zoneCount`.
     #[prop(plain)]
     pub zones: Option<Vec<String>>,
-    /// One NAT gateway, or one in each zone; only with `mode: nat`. Default: `one`.
+    /// The number of NAT gateways: one, or one in each zone. Only with `mode: nat`. Default: `one`.
     #[prop(plain)]
     pub nat_gateways: Option<NetworkNatGateways>,
-    /// An existing network; nothing of it is changed. Excludes the rest.
+    /// An existing network, which is not changed. Excludes the other properties of `network`.
     #[prop(plain)]
     pub existing: Option<NetworkExisting>,
 }
@@ -88,23 +88,23 @@ pub struct NetworkExisting {
     /// The VPC's id. A change replaces the database with an empty one.
     #[prop(check = formats::id("vpc"))]
     pub vpc_id: String,
-    /// The subnets that tasks run in.
+    /// The ids of the subnets that tasks run in: at least one.
     #[prop(check = subnets)]
     pub task_subnet_ids: Vec<String>,
-    /// The subnets of the warehouse, in two zones at least. Default: the tasks'.
+    /// The ids of the subnets of the warehouse, in at least two availability zones. Default: `taskSubnetIds`.
     #[prop(check = subnets)]
     pub warehouse_subnet_ids: Option<Vec<String>>,
     /// Whether tasks get public addresses. Default: `false`.
     #[prop(default = false)]
     pub assign_public_ip: bool,
-    /// More security groups for the tasks, beside the one that is made.
+    /// The ids of more security groups for the tasks, besides the platform's own. Default: none.
     #[prop(check = formats::each(formats::id("sg")))]
     pub security_group_ids: Option<Vec<String>>,
 }
 
 fn subnets(ids: &[String]) -> Result<(), String> {
     match ids.is_empty() {
-        true => Err("give one subnet at least".to_owned()),
+        true => Err("give at least one subnet".to_owned()),
         false => formats::each(formats::id("subnet"))(ids),
     }
 }
@@ -123,7 +123,7 @@ fn zone_count(count: &i64) -> Result<(), String> {
     if (2..=i64::from(zones::MOST)).contains(count) {
         Ok(())
     } else {
-        Err(format!("{count} is not 2 to {}", zones::MOST))
+        Err(format!("{count} is not between 2 and {}", zones::MOST))
     }
 }
 
@@ -137,7 +137,7 @@ pub(super) fn check(check: &mut Check<'_>) {
         for key in rest.into_iter().filter(|key| has(key)) {
             check.fail(
                 format!("network.{key}"),
-                "goes with a new network, not with network.existing; give only one of them",
+                "applies only to a new network; give only one of this and network.existing",
             );
         }
     }
@@ -147,11 +147,14 @@ pub(super) fn check(check: &mut Check<'_>) {
             check.fail("network.zones", format!("name 2 to {} zones", zones::MOST));
         }
         if (1..zones.len()).any(|i| zones[..i].contains(&zones[i])) {
-            check.fail("network.zones", "names a zone twice");
+            check.fail("network.zones", "names a zone twice; name each once");
         }
     }
     if has("natGateways") && given.get("mode").and_then(Value::as_str) == Some("public") {
-        check.fail("network.natGateways", "goes with network.mode nat alone");
+        check.fail(
+            "network.natGateways",
+            "applies only with network.mode nat; leave it out",
+        );
     }
 }
 

@@ -225,15 +225,15 @@ async fn what_a_child_refuses_is_refused_first() {
     let rows = [
         ("instanceClass", json!("t4g.micro"), "db.t4g.micro"),
         ("storageGb", json!(10), "must be 20 to 65536, not 10"),
-        ("maxStorageGb", json!(21), "a tenth more than storageGb: 22"),
+        ("maxStorageGb", json!(21), "10% more than storageGb: 22"),
         (
             "database",
             json!("my-db"),
-            "must be letters, digits and underscores",
+            "must have only letters, digits and underscores",
         ),
         ("backupDays", json!(40), "must be 0 to 35, not 40"),
-        ("version", json!("17.x"), "is not a version such as 17"),
-        ("version", json!("13"), "is no longer in standard support"),
+        ("version", json!("17.x"), "is not a supported version"),
+        ("version", json!("13"), "is past standard support"),
     ];
     for (key, value, reason) in rows {
         let (pointer, path) = postgres(key);
@@ -339,7 +339,7 @@ fn wrong_inputs() {
     );
     check(
         json!({ "network": { "zoneCount": 7 } }),
-        expect![["network.zoneCount: 7 is not 2 to 6"]],
+        expect!["network.zoneCount: 7 is not between 2 and 6"],
     );
     check(
         json!({ "network": { "zones": ["a"] } }),
@@ -352,7 +352,7 @@ fn wrong_inputs() {
     check(
         json!({ "network": { "existing": { "vpcId": "vpc-1", "taskSubnetIds": ["subnet-1"] }, "mode": "nat" } }),
         expect![[
-            "network.mode: goes with a new network, not with network.existing; give only one of them"
+            "network.mode: applies only to a new network; give only one of this and network.existing"
         ]],
     );
     let alias = "arn:aws:kms:eu-west-1:123456789012:alias/a";
@@ -405,8 +405,8 @@ fn wrong_inputs() {
             "cluster": { "existingArn": "arn:aws:ecs:eu-west-1:123456789012:cluster/c", "containerInsights": "enabled" },
         }),
         expect![[r#"
-            artifacts.expireRunsAfterDays: goes with a new one, not with artifacts.bucket; give only one of them
-            cluster.containerInsights: goes with a new one, not with cluster.existingArn; give only one of them"#]],
+            artifacts.expireRunsAfterDays: applies only to a new one, but artifacts.bucket names an existing one; give only one of them
+            cluster.containerInsights: applies only to a new one, but cluster.existingArn names an existing one; give only one of them"#]],
     );
     check(
         json!({ "warehouse": { "postgres": { "allowFrom": ["192.0.2.0/24", "sg-1", "sg-1", "10.0.0.0/8", "192.0.2.0/24"] } } }),

@@ -63,7 +63,8 @@ pub struct WarehousePostgres {
     /// The storage in GiB, 20 to 65536. Default: 20.
     #[prop(default = 20)]
     pub storage_gb: i32,
-    /// How far the storage may grow by itself, in GiB. With it, `storageGb` is a minimum. Default: it does not grow.
+    /// The most to which the storage grows by itself, in GiB: at least 10% more than `storageGb`, which is then the
+    /// least. Default: it does not grow.
     pub max_storage_gb: Option<i32>,
     /// Whether there is a standby in another Availability Zone (Multi-AZ). Default: `false`.
     #[prop(default = false)]
@@ -83,17 +84,18 @@ pub struct WarehousePostgres {
     pub snapshot_identifier: Option<String>,
     /// Parameters of the database, such as `work_mem`.
     pub parameters: Option<BTreeMap<String, String>>,
-    /// Who else may connect, beside the tasks: CIDR blocks or security group ids, each once. The order means nothing.
+    /// Who may connect besides the tasks: IPv4 CIDR blocks and security group ids, each once, in any order. Default:
+    /// nobody.
     #[prop(plain)]
     pub allow_from: Option<Vec<String>>,
-    /// Whether it has a public address; it is then in the public subnets, or in an existing network in
-    /// `warehouseSubnetIds`. Default: `false`.
+    /// Whether it has a public address. It is then in the public subnets, or in the `warehouseSubnetIds` of an existing
+    /// network. Default: `false`.
     #[prop(plain)]
     pub publicly_accessible: Option<bool>,
     /// [Database Insights](https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_DatabaseInsights.html).
     /// Default: `off`.
     pub database_insights: Option<InstanceDatabaseInsights>,
-    /// The KMS key that encrypts the storage, by the key's own ARN, not an alias's. A change replaces the database with an
+    /// The ARN of the KMS key that encrypts the storage: of a key, not of an alias. A change replaces the database with an
     /// empty one. Default: RDS's own key.
     #[prop(check = keys::key)]
     pub kms_key_arn: Option<String>,
@@ -104,17 +106,18 @@ pub struct WarehousePostgres {
 pub struct WarehouseExternal {
     /// The dbt adapter, such as `snowflake`.
     pub adapter: String,
-    /// The profile's keys, such as `account` and `warehouse`: an object. Nothing secret. `host`, `port` and `dbname` or
-    /// `database` are also among the outputs.
+    /// The keys of the dbt profile that are not secret, such as `account` and `warehouse`: an object. `host`, `port` and
+    /// `dbname` or `database` are also outputs of the platform.
     #[prop(check = settings)]
     pub settings: Json,
-    /// A Secrets Manager secret that holds a JSON object, merged over `settings` in the container.
+    /// The ARN of a Secrets Manager secret that holds a JSON object with the secret keys of the profile. A run adds them
+    /// to `settings`, and they override the same keys there.
     pub secret_arn: Option<String>,
-    /// The customer managed KMS key that encrypts the secret, by the key's own ARN, not an alias's.
+    /// The ARN of the customer managed KMS key that encrypts the secret: of a key, not of an alias.
     #[prop(check = keys::key)]
     pub secret_kms_key_arn: Option<String>,
-    /// The warehouse's security group, for the outputs alone: it is not changed. Let the tasks in by a rule of your own,
-    /// from the group in the output `taskSecurityGroupId`.
+    /// The id of the warehouse's security group, only to be an output: the group is not changed. To let the tasks in, add
+    /// a rule with the output `taskSecurityGroupId` as its source.
     #[prop(check = formats::id("sg"))]
     pub security_group_id: Option<String>,
 }

@@ -63,8 +63,7 @@ pub(super) fn named(
             let going = had.values().filter(|own| !stays(own));
             let going: Vec<_> = going.map(String::as_str).collect();
             let reason = format!(
-                "has no addresses left: there are {MOST} blocks for zones, and {} still have theirs; take those out \
-                 and run `pulumi up` before you add another",
+                "has no addresses left: the VPC has room for {MOST} zones, and {} still have subnets; remove those from the list and run `pulumi up` before you add another",
                 going.join(", ")
             );
             let path = format!("network.zones[{index}]");
@@ -121,7 +120,7 @@ fn missing(count: &Value, names: &Value, region: &str, there: &[&str]) -> Vec<Fa
     if let Value::Number(count) = count
         && *count > there.len() as f64
     {
-        let what = format!("{count} are too many");
+        let what = format!("{count} are too many; give fewer");
         found.push(failure("network.zoneCount".to_owned(), what));
     }
     if let Value::List(names) = names {
@@ -210,7 +209,7 @@ mod tests {
         };
         assert_eq!(look(3.0, &there), "");
         expect![[r#"
-            network.zoneCount: 4 are too many; eu-west-1 has 3 availability zones: eu-west-1a, eu-west-1b, eu-west-1c
+            network.zoneCount: 4 are too many; give fewer; eu-west-1 has 3 availability zones: eu-west-1a, eu-west-1b, eu-west-1c
             network.zones[1]: there is no zone "eu-west-1d"; eu-west-1 has 3 availability zones: eu-west-1a, eu-west-1b, eu-west-1c
         "#]]
         .assert_eq(&look(4.0, &["eu-west-1a", "eu-west-1d"]));

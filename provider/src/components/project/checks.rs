@@ -74,7 +74,7 @@ fn profile_name(check: &mut Check<'_>, found: Option<&str>) {
             "{name:?} is a template, which only dbt can read; give the name that it comes to"
         ),
         (Some(own), Some(found)) if own != found && !found.contains("{{") && !is_told => format!(
-            "is {own:?}, and dbt looks for {found:?}, which dbt_project.yml names; leave it out, or change it there"
+            "is {own:?}, but dbt_project.yml names the profile {found:?}; leave it out, or change dbt_project.yml"
         ),
         _ => return,
     };
@@ -140,7 +140,7 @@ fn with_image(check: &mut Check<'_>) {
     if let Some(Some(profile)) = check.get::<Option<DbtProjectProfile>>("profile") {
         for (field, value) in [("name", &profile.name), ("schema", &profile.schema)] {
             if value.is_none() {
-                let reason = "is required with image, whose dbt_project.yml is not at hand";
+                let reason = "is required with image, because its dbt_project.yml cannot be read";
                 check.fail(format!("profile.{field}"), reason);
             }
         }

@@ -347,7 +347,7 @@ fn wrong_inputs_are_refused_with_their_path() {
     wrong(
         set("dbt", json!({"version": "1.4"})),
         &expect![[r#"
-        dbt: dbt 1.4 with postgres: none is bundled; these are: 1.12 with athena, bigquery, databricks, postgres, redshift, snowflake, trino; 1.11 with athena, bigquery, databricks, postgres, redshift, snowflake, trino; for any other give a requirements file
+        dbt: dbt 1.4 with postgres: it is not bundled; these are: 1.12 with athena, bigquery, databricks, postgres, redshift, snowflake, trino; 1.11 with athena, bigquery, databricks, postgres, redshift, snowflake, trino; for any other give a requirements file
     "#]],
     );
     wrong(
@@ -410,7 +410,7 @@ fn wrong_inputs_are_refused_with_their_path() {
     wrong(
         set("baseImage", json!("UPPER CASE")),
         &expect![[r#"
-        baseImage: the base image UPPER CASE cannot be used: its repository's name has other characters than a-z, 0-9 and ._-/
+        baseImage: the base image UPPER CASE cannot be used: its repository's name must have only a-z, 0-9 and ._-/
     "#]],
     );
     wrong(
@@ -425,8 +425,8 @@ fn wrong_inputs_are_refused_with_their_path() {
             json!({"DBT_AWS_RUN_ID": "1", "A-B": "1", "1A": "2"}),
         ),
         &expect![[r#"
-        environment.1A: "1A" cannot be an environment variable; use letters, digits and _, a digit not first
-        environment["A-B"]: "A-B" cannot be an environment variable; use letters, digits and _, a digit not first
+        environment.1A: "1A" cannot be an environment variable; use letters, digits and _, and do not begin with a digit
+        environment["A-B"]: "A-B" cannot be an environment variable; use letters, digits and _, and do not begin with a digit
         environment.DBT_AWS_RUN_ID: names that begin with DBT_AWS_ are the runner's own; choose another
     "#]],
     );
@@ -474,8 +474,8 @@ fn wrong_inputs_are_refused_with_their_path() {
             baseImage: has no effect with image, which has its own base
             dbt.requirements: has no effect with image, which has its own dbt
             dbt.version: has no effect with image, which has its own dbt
-            profile.name: is required with image, whose dbt_project.yml is not at hand
-            profile.schema: is required with image, whose dbt_project.yml is not at hand
+            profile.name: is required with image, because its dbt_project.yml cannot be read
+            profile.schema: is required with image, because its dbt_project.yml cannot be read
         "#]],
     );
 }

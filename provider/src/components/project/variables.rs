@@ -33,7 +33,7 @@ pub(crate) fn name(name: &str) -> Result<(), String> {
         Ok(())
     } else {
         Err(format!(
-            "{name:?} cannot be an environment variable; use letters, digits and _, a digit not first"
+            "{name:?} cannot be an environment variable; use letters, digits and _, and do not begin with a digit"
         ))
     }
 }
@@ -95,18 +95,18 @@ impl Told {
         };
         let (older, upper) = (older_name(name), older_name(&name.to_uppercase()));
         let reason = if NAMES.never.iter().any(|own| fits(own, &upper)) {
-            "reaches more than the dbt project, so no run takes it from a schedule; set it in the project's environment"
+            "affects more than the dbt project, so a schedule cannot set it; set it in the project's environment"
         } else if is_in(&self.secrets) {
-            "is a secret of the project, which no run takes from a schedule; choose another name"
+            "is a secret of the project, so a schedule cannot set it; choose another name"
         } else if is_in(&self.profile) {
-            "is read by the profile, so no run takes it from a schedule; set it in the project's environment"
+            "is read by the profile, so a schedule cannot set it; set it in the project's environment"
         } else if self.own.is_none()
             || is_in(&self.own)
             || NAMES.dbts_own.iter().any(|own| fits(own, &older))
         {
             return Ok(());
         } else {
-            "is not read by the dbt project, so no run takes it from a schedule; read it there with env_var, or declare \
+            "is not read by the dbt project, so a schedule cannot set it; read it there with env_var, or declare \
              it in the project's environment"
         };
         Err(reason.to_owned())
@@ -164,16 +164,16 @@ mod tests {
             ("DBT_FULL_REFRESH", None),
             ("DBT_ENGINE_FULL_REFRESH", None),
             ("DBT_ENGINE_OTHER", Some("is not read by the dbt project")),
-            ("DBT_ENGINE_PROFILES_DIR", Some("reaches more")),
-            ("dbt_engine_target_path", Some("reaches more")),
+            ("DBT_ENGINE_PROFILES_DIR", Some("affects more")),
+            ("dbt_engine_target_path", Some("affects more")),
             ("DBT_ENV_CUSTOM_ENV_TEAM", None),
             ("OTHER", Some("is not read by the dbt project")),
             ("label", Some("is not read by the dbt project")),
             ("API_KEY", Some("is a secret")),
             ("HOST", Some("is read by the profile")),
-            ("PATH", Some("reaches more")),
-            ("https_proxy", Some("reaches more")),
-            ("DBT_ENV_SECRET_TOKEN", Some("reaches more")),
+            ("PATH", Some("affects more")),
+            ("https_proxy", Some("affects more")),
+            ("DBT_ENV_SECRET_TOKEN", Some("affects more")),
         ] {
             match (told.refusal(name), said) {
                 (Ok(()), None) => {}

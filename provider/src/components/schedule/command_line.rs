@@ -112,17 +112,19 @@ impl CommandLine {
         let command = shown(&parsed.command);
         let Some(wanted) = self.commands.get(&parsed.command) else {
             let names = Vec::from_iter(self.after(&parsed.command)).join(", ");
-            return Err(format!("names no command of {command}; there are {names}"));
+            return Err(format!(
+                "names no subcommand of {command}; give one of {names}"
+            ));
         };
         if let Some(lacking) = wanted.get(given.len()).filter(|name| !name.ends_with('?')) {
-            return Err(format!("lacks the {lacking} that {command} takes"));
+            return Err(format!("lacks the {lacking} that {command} needs"));
         }
         match given.get(wanted.len()) {
             Some(word) if self.find("--select", &parsed.command).is_some() => Err(format!(
-                "has {word:?}, and {command} takes no such argument; did you mean --select {word}?"
+                "has {word:?}, but {command} takes no such argument; did you mean --select {word}?"
             )),
             Some(word) => Err(format!(
-                "has {word:?}, and {command} takes no such argument; leave it out"
+                "has {word:?}, but {command} takes no such argument; leave it out"
             )),
             None => Ok(parsed),
         }
@@ -139,7 +141,7 @@ impl CommandLine {
             Some(name) => format!("{command} has no command {word:?}; did you mean {name}?"),
             None => {
                 let names = Vec::from_iter(names).join(", ");
-                format!("{command} has no command {word:?}; there are {names}")
+                format!("{command} has no command {word:?}; its commands are {names}")
             }
         })
     }
@@ -201,7 +203,7 @@ impl CommandLine {
         if !choice.takes_value() {
             if let Some(value) = value {
                 return Err(format!(
-                    "has {spelled}={value}, and {spelled} takes no value; remove ={value}"
+                    "has {spelled}={value}, but {spelled} takes no value; remove ={value}"
                 ));
             }
         } else {
@@ -405,11 +407,11 @@ mod tests {
             ),
             (
                 "--quiet",
-                "names no command of dbt; there are build, clean,",
+                "names no subcommand of dbt; give one of build, clean,",
             ),
             (
                 "docs",
-                "names no command of dbt docs; there are generate, serve",
+                "names no subcommand of dbt docs; give one of generate, serve",
             ),
             (
                 "docs genrate",
@@ -417,19 +419,19 @@ mod tests {
             ),
             (
                 "source status",
-                "dbt source has no command \"status\"; there are freshness, snapshot-freshness",
+                "dbt source has no command \"status\"; its commands are freshness, snapshot-freshness",
             ),
             (
                 "build my_model",
-                "has \"my_model\", and dbt build takes no such argument; did you mean --select my_model?",
+                "has \"my_model\", but dbt build takes no such argument; did you mean --select my_model?",
             ),
             (
                 "parse all",
-                "has \"all\", and dbt parse takes no such argument; leave it out",
+                "has \"all\", but dbt parse takes no such argument; leave it out",
             ),
             (
                 "run-operation",
-                "lacks the macro that dbt run-operation takes",
+                "lacks the macro that dbt run-operation needs",
             ),
             ("run --select", "has --select without its value"),
             (
@@ -438,7 +440,7 @@ mod tests {
             ),
             (
                 "run --full-refresh=true",
-                "has --full-refresh=true, and --full-refresh takes no value; remove =true",
+                "has --full-refresh=true, but --full-refresh takes no value; remove =true",
             ),
             (
                 "run --threads four",

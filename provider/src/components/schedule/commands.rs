@@ -44,7 +44,7 @@ impl Run {
             split(line).map_err(|reason| format!("cannot be read: {reason}"))?;
         if let Some(operator) = operator {
             return Err(format!(
-                "holds {operator:?}, and no shell runs it; give each dbt command as one of its own"
+                "contains {operator:?}, but no shell runs commands; give each dbt command as an item of its own"
             ));
         }
         let own = match words.first() {
@@ -66,7 +66,7 @@ impl Run {
                     format!("dbt has no command {first:?}; did you mean {command}?")
                 }
                 None => format!(
-                    "{line:?} is not one of dbt's; a run takes dbt commands only, such as dbt build"
+                    "{line:?} is not a dbt command; a run takes only dbt commands, such as dbt build"
                 ),
             });
         }
@@ -75,8 +75,9 @@ impl Run {
             None => guessed(own),
         };
         self.refuse(&parsed)?;
-        let shell = variable(line)
-            .map(|name| format!("holds {name}, which no shell replaces; write what it stands for"));
+        let shell = variable(line).map(|name| {
+            format!("contains {name}, but no shell expands variables; write the value")
+        });
         let mut warnings = Vec::from_iter(shell);
         let name = parsed.command.as_str();
         let fails = match name {
@@ -118,7 +119,7 @@ impl Run {
             {
                 let kind = &option[2..];
                 return Err(format!(
-                    "has {option} {given}, and the only {kind} of a run is {own}; leave the option out, or set \
+                    "has {option} {given}, but the only {kind} of a run is {own}; leave the option out, or set \
                      {property} of the project"
                 ));
             }
@@ -344,11 +345,11 @@ mod tests {
             ("dbt build --target-path x", "has --target-path: dbt writes"),
             (
                 "dbt build -t dev",
-                "has --target dev, and the only target of a run is prod; leave the option out, or set profile.target of the project",
+                "has --target dev, but the only target of a run is prod; leave the option out, or set profile.target of the project",
             ),
             (
                 "dbt --profile=other build",
-                "has --profile other, and the only profile of a run is shop; leave",
+                "has --profile other, but the only profile of a run is shop; leave",
             ),
         ] {
             let found = run.judge(line, true).expect_err(line);

@@ -169,9 +169,9 @@ fn wrong_inputs_are_refused_with_their_path() {
     wrong(
         set("rate", json!("5 minute")),
         &expect![[r#"
-        rate: "5 minute" has the wrong number; write 5 minutes
-        rate: give only one of cron, rate, at
-    "#]],
+            rate: "5 minute" has the wrong singular or plural; write 5 minutes
+            rate: give only one of cron, rate, at
+        "#]],
     );
     wrong(
         set("cron", json!("30 25 * * ? *")),
@@ -215,8 +215,8 @@ fn wrong_inputs_are_refused_with_their_path() {
             ]),
         ),
         &expect![[r#"
-            commands[0]: "rm -rf /" is not one of dbt's; a run takes dbt commands only, such as dbt build
-            commands[1]: holds "&&", and no shell runs it; give each dbt command as one of its own
+            commands[0]: "rm -rf /" is not a dbt command; a run takes only dbt commands, such as dbt build
+            commands[1]: contains "&&", but no shell runs commands; give each dbt command as an item of its own
             commands[2]: cannot be read: no closing quotation
         "#]],
     );
@@ -226,20 +226,20 @@ fn wrong_inputs_are_refused_with_their_path() {
             json!([format!("dbt build --vars '{}'", "x".repeat(8_000))]),
         ),
         &expect![[r#"
-            commands: commands and environment make overrides of 8378 characters as JSON, and ECS takes 8192 at most; move variables to the project's environment
+            commands: commands and environment make overrides of 8378 characters as JSON, but ECS allows at most 8192; move variables to the project's environment
         "#]],
     );
     let many: serde_json::Map<_, _> = (0..900).map(|n| (format!("V{n}"), "1".into())).collect();
     wrong(
         set("environment", many.into()),
         &expect![[r#"
-        environment: commands and environment make overrides of 13743 characters as JSON, and ECS takes 8192 at most; move variables to the project's environment
-    "#]],
+            environment: commands and environment make overrides of 13743 characters as JSON, but ECS allows at most 8192; move variables to the project's environment
+        "#]],
     );
     wrong(
         set("environment", json!({"PASSWORD": "1"})),
         &expect![[r#"
-            environment.PASSWORD: is a secret of the project, which no run takes from a schedule; choose another name
+            environment.PASSWORD: is a secret of the project, so a schedule cannot set it; choose another name
         "#]],
     );
     wrong(
@@ -248,10 +248,10 @@ fn wrong_inputs_are_refused_with_their_path() {
             json!({"PGHOSTADDR": "1", "AWS_ENDPOINT_URL_S3": "1", "https_proxy": "1", "DBT_PROFILES_DIR": "/", "PAGE": "1"}),
         ),
         &expect![[r#"
-            environment.AWS_ENDPOINT_URL_S3: reaches more than the dbt project, so no run takes it from a schedule; set it in the project's environment
-            environment.DBT_PROFILES_DIR: reaches more than the dbt project, so no run takes it from a schedule; set it in the project's environment
-            environment.PGHOSTADDR: reaches more than the dbt project, so no run takes it from a schedule; set it in the project's environment
-            environment.https_proxy: reaches more than the dbt project, so no run takes it from a schedule; set it in the project's environment
+            environment.AWS_ENDPOINT_URL_S3: affects more than the dbt project, so a schedule cannot set it; set it in the project's environment
+            environment.DBT_PROFILES_DIR: affects more than the dbt project, so a schedule cannot set it; set it in the project's environment
+            environment.PGHOSTADDR: affects more than the dbt project, so a schedule cannot set it; set it in the project's environment
+            environment.https_proxy: affects more than the dbt project, so a schedule cannot set it; set it in the project's environment
         "#]],
     );
     wrong(
@@ -261,8 +261,8 @@ fn wrong_inputs_are_refused_with_their_path() {
             all["environment"] = json!({"LABEL": "1", "DBT_EMPTY": "1", "LABLE": "1", "HOST": "1"});
         },
         &expect![[r#"
-            environment.HOST: is read by the profile, so no run takes it from a schedule; set it in the project's environment
-            environment.LABLE: is not read by the dbt project, so no run takes it from a schedule; read it there with env_var, or declare it in the project's environment
+            environment.HOST: is read by the profile, so a schedule cannot set it; set it in the project's environment
+            environment.LABLE: is not read by the dbt project, so a schedule cannot set it; read it there with env_var, or declare it in the project's environment
         "#]],
     );
     wrong(

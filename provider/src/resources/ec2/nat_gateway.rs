@@ -79,7 +79,7 @@ impl CustomResource for NatGateway {
                     Ok(Progress::Done(found.map(|found| outputs(id, &found))))
                 }
                 Some(NatGatewayState::Failed) => Err(Error::failed(format!(
-                    "AWS could not make {id}: {}; correct that, run `pulumi refresh`, then `pulumi up`",
+                    "AWS could not create {id}: {}; correct that, run `pulumi refresh`, then `pulumi up`",
                     found.as_ref().and_then(Found::failure_message).unwrap_or("it gave no reason")
                 ))),
                 Some(state @ (NatGatewayState::Deleting | NatGatewayState::Deleted)) => {

@@ -117,7 +117,7 @@ impl CustomResource for Route {
         let parts = id.split_once('_');
         let Some((table_id, Ok(to))) = parts.map(|(table, to)| (table, Cidr::parse(to))) else {
             return Err(Error::failed(format!(
-                "{id:?} is not the id of a route; it is the table's id and the addresses, such as rtb-12345678_0.0.0.0/0"
+                "{id:?} is not the id of a route; give the route table's id and the addresses, such as rtb-12345678_0.0.0.0/0"
             )));
         };
         let table = super::route_table(cx, table_id).await?;

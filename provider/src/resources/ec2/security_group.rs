@@ -239,11 +239,10 @@ async fn with_rules(cx: &Context, id: &str, error: Error) -> Result<Error> {
             // What the engine deletes at the same time has gone by now.
             if cx.elapsed() > Duration::from_secs(60) {
                 return Err(Error::failed(format!(
-                    "could not delete {id}: rules of {theirs} name it, and nothing deletes them; delete them by hand, \
-                     and then run this command again"
+                    "could not delete {id}: rules of {theirs} refer to it, and this program does not delete them; delete them by hand, then run this command again"
                 )));
             }
-            error.message = format!("{}; rules of {theirs} name it", error.message);
+            error.message = format!("{}; rules of {theirs} refer to it", error.message);
             Ok((*error).into())
         }
         other => Ok(other),

@@ -117,7 +117,10 @@ impl CustomResource for SecurityGroupRule {
             let port = check.get::<Option<i32>>(name).flatten();
             match protocol {
                 Protocol::All if check.has(name) => {
-                    check.fail(name, "protocol -1 is everything, leave the ports out");
+                    check.fail(
+                        name,
+                        "protocol -1 means all traffic and has no ports; leave the ports out",
+                    );
                 }
                 Protocol::All => {}
                 _ if !check.has(name) => {
@@ -258,7 +261,7 @@ impl CustomResource for SecurityGroupRule {
         let word = rule.ip_protocol().unwrap_or_default();
         let protocol = pulumi_aws_framework::props::Enum::from_word(word).ok_or_else(|| {
             Error::failed(format!(
-                "{id} is of protocol {word}, which this resource does not know"
+                "could not read the rule {id}: its protocol {word} is not supported; tcp, udp, icmp and -1 are"
             ))
         })?;
         let port = |port: Option<i32>| port.filter(|_| protocol != Protocol::All);

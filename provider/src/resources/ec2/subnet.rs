@@ -12,25 +12,25 @@ pub struct Subnet;
 /// What a subnet is made from.
 #[derive(Clone, Debug, Props)]
 pub struct SubnetInputs {
-    /// The VPC that holds it.
+    /// The id of the VPC.
     #[prop(replace, check = formats::id("vpc"))]
     pub vpc_id: String,
-    /// The addresses: a block of /16 to /28 inside the VPC's.
+    /// The IPv4 addresses: a block of /16 to /28 inside the VPC's block.
     #[prop(replace, check = super::block)]
     pub cidr_block: Cidr,
     /// The availability zone, such as `eu-west-1a`. Excludes `zoneIndex` and `excludedZones`.
     #[prop(replace)]
     pub availability_zone: Option<String>,
-    /// The availability zone by its place in the region's list of zones, from 0. Those where AWS has no NAT gateways, no
-    /// Fargate or no newer machines come last: `apne1-az3`, `cac1-az3`, `cnn1-az3`, `use1-az3` and `usw1-az2`. It is
-    /// looked up when the subnet is made, and stays whatever the list or the index becomes. Default: 0.
+    /// The index of the availability zone in the region's list of zones, from 0. Zones where AWS has no NAT gateways, no
+    /// Fargate or no newer machines come last: `apne1-az3`, `cac1-az3`, `cnn1-az3`, `use1-az3` and `usw1-az2`. The zone is
+    /// chosen when the subnet is created, and does not change with the list or the index. Default: 0.
     #[prop(input_only, check = not_negative)]
     pub zone_index: Option<i64>,
-    /// The availability zones that `zoneIndex` passes over, by name, where others have subnets. They only count when the
-    /// subnet is made. Default: none.
+    /// The names of the availability zones that `zoneIndex` skips, because they already have subnets. They only count when
+    /// the subnet is created. Default: none.
     #[prop(input_only)]
     pub excluded_zones: Option<Vec<String>>,
-    /// Whether instances get a public address. Default: `false`.
+    /// Whether network interfaces get a public IPv4 address. Default: `false`.
     #[prop(default = false)]
     pub map_public_ip_on_launch: bool,
     /// Tags.

@@ -32,7 +32,7 @@ fn wrong_inputs_of_vpcs_are_refused() {
 fn wrong_inputs_of_elastic_ips_are_refused() {
     let rows = [(
         json!({"tags": {"team": "x".repeat(257)}}),
-        "tags.team: has 257 characters, at most 256 fit",
+        "tags.team: has 257 characters; at most 256 are allowed",
     )];
     refuses("dbt-aws:ec2:ElasticIp", &rows);
 }
@@ -78,7 +78,7 @@ fn wrong_inputs_of_vpc_endpoints_are_refused() {
         ),
         (
             json!({"vpcId": "vpc-1", "serviceName": "ecr.dkr"}),
-            "serviceName: ecr.dkr has no gateway endpoint; s3 and dynamodb have",
+            "serviceName: ecr.dkr has no gateway endpoint; give s3 or dynamodb",
         ),
     ];
     refuses("dbt-aws:ec2:VpcEndpoint", &rows);
@@ -108,7 +108,7 @@ fn wrong_inputs_of_security_groups_are_refused() {
         ),
         (
             json!({"vpcId": "vpc-1", "description": "été"}),
-            "description: must not have 'é'; AWS takes letters, digits, spaces and ._-:/()#,@[]+=&;{}!$*",
+            "description: contains 'é'; AWS allows only letters, digits, spaces and ._-:/()#,@[]+=&;{}!$*",
         ),
     ];
     refuses("dbt-aws:ec2:SecurityGroup", &rows);
@@ -135,7 +135,7 @@ fn wrong_inputs_of_security_group_rules_are_refused() {
         (rule(json!({"toPort": null})), "toPort: is required for tcp"),
         (
             rule(json!({"protocol": "-1", "toPort": null})),
-            "fromPort: protocol -1 is everything, leave the ports out",
+            "fromPort: protocol -1 means all traffic and has no ports; leave the ports out",
         ),
         (
             rule(json!({"protocol": "http"})),

@@ -7,7 +7,7 @@ use aws_sdk_ec2::types::{
 };
 use pulumi_aws_framework::aws;
 
-/// A network of its own.
+/// A virtual private cloud: an isolated network.
 #[derive(Debug)]
 pub struct Vpc;
 
@@ -23,8 +23,8 @@ pub struct VpcInputs {
     /// Whether AWS's resolver answers in the VPC. Default: `true`.
     #[prop(default = true)]
     pub enable_dns_support: bool,
-    /// Whether the rules of the VPC's default security group are removed: what is started without a group of its own then
-    /// reaches nothing, and nothing reaches it. Set back, it leaves the group as it is. Default: `false`.
+    /// Whether the rules of the VPC's default security group are removed. What has no other security group can then
+    /// neither connect nor be reached. Setting it back to `false` does not restore the rules. Default: `false`.
     #[prop(default = false)]
     pub close_default_security_group: bool,
     /// Tags.
@@ -42,7 +42,7 @@ pub struct VpcOutputs {
 
 impl CustomResource for Vpc {
     const TOKEN: &'static str = "dbt-aws:ec2:Vpc";
-    const DOC: &'static str = "A virtual private cloud: a network of its own.\n\nImport with the VPC's id, `vpc-...`, or the ARN. See [VPCs](https://docs.aws.amazon.com/vpc/latest/userguide/configure-your-vpc.html).";
+    const DOC: &'static str = "A virtual private cloud: an isolated network.\n\nImport with the VPC's id, `vpc-...`, or the ARN. See [VPCs](https://docs.aws.amazon.com/vpc/latest/userguide/configure-your-vpc.html).";
     const ACTIONS: &'static [&'static str] = &[
         "ec2:CreateTags",
         "ec2:CreateVpc",

@@ -52,7 +52,7 @@ static SERVICE_NAME: Text = Text {
     check: |text| match short(text) {
         "dynamodb" | "s3" => Ok(()),
         _ => Err(format!(
-            "{text} has no gateway endpoint; s3 and dynamodb have"
+            "{text} has no gateway endpoint; give s3 or dynamodb"
         )),
     },
     same: |a, b| short(a) == short(b),

@@ -139,7 +139,7 @@ impl CustomResource for Image {
                 let reason = "has no effect with dbt 2, which is one program with its adapters in it; leave out requirements or version";
                 check.fail("dbt.requirements", reason);
             } else if dbt.adapter.is_none() && dbt.requirements.is_none() {
-                let reason = "is required without requirements, such as postgres";
+                let reason = "is required unless requirements is given; give one such as postgres";
                 check.fail("dbt.adapter", reason);
             }
             if dbt.exclude.is_some() && dbt.requirements.is_none() {

@@ -83,7 +83,7 @@ fn lifecycle(policy: &Json) -> Result<(), String> {
             priority.ok_or_else(|| format!("rules[{i}].rulePriority must be 1 or more"))?;
         if !seen.insert(priority) {
             return Err(format!(
-                "rules[{i}].rulePriority: {priority} is another rule's"
+                "rules[{i}].rulePriority: another rule has {priority}; give each rule its own"
             ));
         }
         let one_of = |value: &serde_json::Value, path: &str, words: &[&str]| match value

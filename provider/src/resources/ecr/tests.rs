@@ -60,19 +60,19 @@ fn wrong_inputs_of_images_are_refused() {
         ),
         (
             image(json!({"baseImage": "UPPER CASE"})),
-            "baseImage: the base image UPPER CASE cannot be used: its repository's name has other characters than a-z, 0-9 and ._-/",
+            "baseImage: the base image UPPER CASE cannot be used: its repository's name must have only a-z, 0-9 and ._-/",
         ),
         (
             image(json!({"dbt": {}})),
-            "dbt.adapter: is required without requirements, such as postgres",
+            "dbt.adapter: is required unless requirements is given; give one such as postgres",
         ),
         (
             image(json!({"dbt": {"adapter": "postgress"}})),
-            "dbt: dbt 1.12 with postgress: none is bundled; these are: 1.12 with athena, bigquery, databricks, postgres, redshift, snowflake, trino; 1.11 with athena, bigquery, databricks, postgres, redshift, snowflake, trino; for any other give a requirements file",
+            "dbt: dbt 1.12 with postgress: it is not bundled; these are: 1.12 with athena, bigquery, databricks, postgres, redshift, snowflake, trino; 1.11 with athena, bigquery, databricks, postgres, redshift, snowflake, trino; for any other give a requirements file",
         ),
         (
             image(json!({"dbt": {"adapter": "postgres", "version": "1.2"}})),
-            "dbt: dbt 1.2 with postgres: none is bundled; these are: 1.12 with athena, bigquery, databricks, postgres, redshift, snowflake, trino; 1.11 with athena, bigquery, databricks, postgres, redshift, snowflake, trino; for any other give a requirements file",
+            "dbt: dbt 1.2 with postgres: it is not bundled; these are: 1.12 with athena, bigquery, databricks, postgres, redshift, snowflake, trino; 1.11 with athena, bigquery, databricks, postgres, redshift, snowflake, trino; for any other give a requirements file",
         ),
         (
             image(json!({"dbt": {"requirements": "nowhere.txt"}})),

@@ -26,7 +26,7 @@ pub struct TaskDefinitionContainer {
     pub command: Option<Vec<String>>,
     /// The entry point. Default: the image's.
     pub entry_point: Option<Vec<String>>,
-    /// Environment variables, by name. Anybody who may describe the task definition reads them.
+    /// Environment variables, by name. Everyone who may describe the task definition can read them.
     pub environment: Option<BTreeMap<String, String>>,
     /// Environment variables with secret values: for each name the ARN of a Secrets Manager secret (`ARN:key::` for one
     /// key of a JSON object) or of an SSM parameter. Needs `executionRoleArn`.
@@ -39,16 +39,16 @@ pub struct TaskDefinitionContainer {
     pub readonly_root_filesystem: bool,
     /// The user that it runs as: `user`, `uid`, `user:group` or `uid:gid`. Default: the image's.
     pub user: Option<String>,
-    /// How long it may go on after SIGTERM before it is killed, in seconds: 0 to 120. Default: 30.
+    /// The number of seconds between SIGTERM and SIGKILL: 0 to 120. Default: 30.
     #[prop(check = formats::between(0, 120))]
     pub stop_timeout: Option<i32>,
-    /// Where its output goes. Default: nowhere.
+    /// The destination of its log output. Default: none, so that the output is lost.
     pub log_configuration: Option<TaskDefinitionLogConfiguration>,
-    /// The task's volumes in its file system.
+    /// The volumes of the task that are mounted in it. Default: none.
     pub mount_points: Option<Set<TaskDefinitionMountPoint>>,
-    /// What Linux does for it.
+    /// Linux options. Default: those of Fargate.
     pub linux_parameters: Option<TaskDefinitionLinuxParameters>,
-    /// The containers that it waits for.
+    /// The containers that it waits for before it starts. Default: none.
     pub depends_on: Option<Set<TaskDefinitionDependency>>,
 }
 
@@ -98,7 +98,10 @@ pub struct TaskDefinitionDependency {
 fn image(image: &str) -> Result<(), String> {
     match image.parse::<Reference>() {
         Ok(_) if image.len() <= 255 => Ok(()),
-        Ok(_) => Err(format!("has {} characters, at most 255 fit", image.len())),
+        Ok(_) => Err(format!(
+            "has {} characters; at most 255 are allowed",
+            image.len()
+        )),
         Err(ImageError::Base { reason, .. }) => Err(format!("{image:?} is not an image: {reason}")),
         Err(error) => Err(error.to_string()),
     }
@@ -109,7 +112,7 @@ fn driver(driver: &str) -> Result<(), String> {
         Ok(())
     } else {
         Err(format!(
-            "{driver:?} is not one of awslogs, awsfirelens, splunk, which Fargate has"
+            "{driver:?} is not one of awslogs, awsfirelens, splunk, the drivers of Fargate"
         ))
     }
 }
@@ -133,7 +136,10 @@ pub(super) fn failures(
         if names[..i].contains(&container.name.as_str()) {
             fail(
                 "name",
-                format!("there is a container {} before this one", container.name),
+                format!(
+                    "another container has the name {}; give each its own",
+                    container.name
+                ),
             );
         }
         let plain = container.environment.as_ref();

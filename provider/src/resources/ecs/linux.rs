@@ -4,25 +4,25 @@ use super::container::kept;
 use crate::prelude::*;
 use aws_sdk_ecs::types::{KernelCapabilities, LinuxParameters};
 
-/// What Linux does for a container.
+/// Linux options of a container.
 #[derive(Clone, Debug, PartialEq, Props)]
 pub struct TaskDefinitionLinuxParameters {
     /// Whether a small init process forwards signals and reaps children. Default: `false`.
     #[prop(default = false)]
     pub init_process_enabled: bool,
-    /// What its processes may do beyond those of an ordinary user. Default: what Docker gives.
+    /// The Linux capabilities of its processes. Default: those that Docker gives.
     pub capabilities: Option<TaskDefinitionCapabilities>,
 }
 
-/// What a container's processes may do beyond those of an ordinary user.
+/// The Linux capabilities of a container's processes.
 ///
 /// See [capabilities](https://man7.org/linux/man-pages/man7/capabilities.7.html).
 #[derive(Clone, Debug, PartialEq, Props)]
 pub struct TaskDefinitionCapabilities {
-    /// What is given: Fargate has `SYS_PTRACE` alone.
+    /// Capabilities to add: on Fargate, only `SYS_PTRACE`. Default: none.
     #[prop(check = added)]
     pub add: Option<Set<String>>,
-    /// What is taken away: `ALL`, or single ones such as `NET_RAW`.
+    /// Capabilities to drop: `ALL`, or single ones such as `NET_RAW`. Default: none.
     #[prop(check = dropped)]
     pub drop: Option<Set<String>>,
 }
@@ -30,7 +30,7 @@ pub struct TaskDefinitionCapabilities {
 fn added(names: &Set<String>) -> Result<(), String> {
     match names.iter().find(|name| *name != "SYS_PTRACE") {
         Some(name) => Err(format!(
-            "{name:?} is not SYS_PTRACE, the one that Fargate gives"
+            "{name:?} is not SYS_PTRACE, the only one that Fargate can add"
         )),
         None => Ok(()),
     }

@@ -157,7 +157,7 @@ impl CustomResource for TaskDefinition {
             return;
         };
         if !(1..=10).contains(&containers.len()) {
-            let reason = format!("has {} containers; a task has 1 to 10", containers.len());
+            let reason = format!("has {} containers; give 1 to 10", containers.len());
             check.fail("containerDefinitions", reason);
             return;
         }

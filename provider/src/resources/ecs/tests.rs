@@ -38,7 +38,7 @@ fn wrong_inputs_of_task_definitions_are_refused() {
         ),
         (
             task(json!({"containerDefinitions": []})),
-            "containerDefinitions: has 0 containers; a task has 1 to 10",
+            "containerDefinitions: has 0 containers; give 1 to 10",
         ),
         (
             task(json!({"ephemeralStorageGb": 20})),
@@ -52,7 +52,7 @@ fn wrong_inputs_of_task_definitions_are_refused() {
             task(
                 json!({"containerDefinitions": [{"name": "a", "image": "b"}, {"name": "a", "image": "b"}]}),
             ),
-            "containerDefinitions[1].name: there is a container a before this one",
+            "containerDefinitions[1].name: another container has the name a; give each its own",
         ),
         (
             task(

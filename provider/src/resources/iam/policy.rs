@@ -73,7 +73,7 @@ fn sid(sid: &str) -> Result<(), String> {
     if sid.chars().all(|c| c.is_ascii_alphanumeric()) {
         Ok(())
     } else {
-        Err(format!("{sid:?} may have only letters and digits"))
+        Err(format!("{sid:?} must have only letters and digits"))
     }
 }
 
@@ -169,7 +169,8 @@ impl Policy {
                 check.fail(format!("{path}.{property}"), reason);
             }
             if statement.sid.is_some() && known.statements.iter().any(|s| s.sid == statement.sid) {
-                let reason = "another statement of the policy has it; give each its own, or none";
+                let reason =
+                    "another statement has the same sid; give each its own, or leave it out";
                 check.fail(format!("{path}.sid"), reason);
             }
             known.statements.push(statement);
@@ -221,7 +222,7 @@ impl PolicyStatement {
         found.extend(one(actions, "actions, notActions").map(|e| ("actions", e)));
         if kind == PolicyKind::Trust {
             if resources > 0 {
-                let reason = "a trust policy is about its own role; leave the resources out";
+                let reason = "a trust policy always applies to its own role; leave it out";
                 found.push(("resources", reason.to_owned()));
             }
         } else {
@@ -229,7 +230,7 @@ impl PolicyStatement {
         }
         if kind == PolicyKind::Identity {
             if principals > 0 {
-                let reason = "the policy is about the role that has it; leave the principals out";
+                let reason = "the policy always applies to the role that has it; leave it out";
                 found.push(("principals", reason.to_owned()));
             }
         } else {
@@ -336,7 +337,7 @@ fn condition(operator: &str, keys: &Document) -> Option<String> {
     };
     if keys.is_empty() {
         return Some(format!(
-            "{operator} has no keys, or only such that are null; a value is text, such as \"true\""
+            "{operator} has no keys, or only keys that are null; give each a text, such as \"true\""
         ));
     }
     let null = |value: &&Document| value.is_null();
@@ -345,7 +346,7 @@ fn condition(operator: &str, keys: &Document) -> Option<String> {
         one => null(one),
     })?;
     Some(format!(
-        "{operator}.{key} is null; a value is text, such as \"true\""
+        "{operator}.{key} is null; give it a text, such as \"true\""
     ))
 }
 

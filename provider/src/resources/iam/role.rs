@@ -75,11 +75,11 @@ fn description(text: &str) -> Result<(), String> {
     let fits = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='~' | '\u{a1}'..='\u{ff}');
     match (text.chars().count(), text.chars().find(|c| !fits(*c))) {
         (1001.., _) => Err(format!(
-            "has {} characters, at most 1000 fit",
+            "has {} characters; at most 1000 are allowed",
             text.chars().count()
         )),
         (_, Some(other)) => Err(format!(
-            "must not have {other:?}; IAM takes the letters of Western Europe alone"
+            "contains {other:?}; IAM allows only Latin-1 characters (Western European letters)"
         )),
         _ => Ok(()),
     }
@@ -138,7 +138,7 @@ impl CustomResource for Role {
             let policy = Policy::check(&trust, PolicyKind::Trust, "assumeRolePolicy", check);
             let length = length([&policy]);
             if length > 4096 {
-                let reason = format!("has {length} characters of JSON, at most 4096 fit");
+                let reason = format!("has {length} characters of JSON; at most 4096 are allowed");
                 check.fail("assumeRolePolicy", reason);
             }
         }
@@ -164,7 +164,7 @@ impl CustomResource for Role {
         let length = length(&known);
         if length > 10_240 {
             let reason = format!(
-                "have {length} characters of JSON in all, at most 10240 fit; use managed policies instead"
+                "have {length} characters of JSON in all; at most 10240 are allowed: use managed policies instead"
             );
             check.fail("inlinePolicies", reason);
         }

@@ -14,13 +14,11 @@ fn wrong_inputs_of_roles_are_refused() {
     let rows = [
         (
             statement(json!({"conditions": {"Null": {}}})),
-            "inlinePolicies.dbt.statements[0].conditions: Null has no keys, or only such that are null; a value is text, such \
-             as \"true\"",
+            "inlinePolicies.dbt.statements[0].conditions: Null has no keys, or only keys that are null; give each a text, such as \"true\"",
         ),
         (
             statement(json!({"conditions": {"Null": {"aws:TokenIssueTime": null}}})),
-            "inlinePolicies.dbt.statements[0].conditions: Null.aws:TokenIssueTime is null; a value is text, such as \
-             \"true\"",
+            "inlinePolicies.dbt.statements[0].conditions: Null.aws:TokenIssueTime is null; give it a text, such as \"true\"",
         ),
         (
             json!({"assumeRolePolicy": {"statements": []}}),
@@ -40,11 +38,11 @@ fn wrong_inputs_of_roles_are_refused() {
         ),
         (
             role(json!({"description": "x".repeat(1001)})),
-            "description: has 1001 characters, at most 1000 fit",
+            "description: has 1001 characters; at most 1000 are allowed",
         ),
         (
             role(json!({"description": "runs dbt – at night"})),
-            "description: must not have '–'; IAM takes the letters of Western Europe alone",
+            "description: contains '–'; IAM allows only Latin-1 characters (Western European letters)",
         ),
         (
             role(json!({"managedPolicyArns": ["ReadOnlyAccess"]})),

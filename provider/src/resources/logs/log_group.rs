@@ -14,12 +14,12 @@ pub struct LogGroupInputs {
     /// a suffix.
     #[prop(replace, check = name)]
     pub name: Option<String>,
-    /// For how many days lines are kept: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827,
+    /// The number of days for which lines are kept: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827,
     /// 2192, 2557, 2922, 3288 or 3653. Default: for ever.
     #[prop(default = None, check = retention)]
     pub retention_days: Option<i32>,
-    /// The ARN of the KMS key that encrypts the lines, not that of an alias; its policy must let CloudWatch Logs use it.
-    /// Default: a key of CloudWatch's own.
+    /// The ARN of the KMS key that encrypts the lines: of a key, not of an alias. The key's policy must allow CloudWatch
+    /// Logs to use it. Default: a key that CloudWatch Logs owns.
     #[prop(default = None, check = keys::key)]
     pub kms_key_arn: Option<String>,
     /// Tags.
@@ -57,7 +57,7 @@ fn retention(days: &i32) -> Result<(), String> {
     }
     let nearest = DAYS.iter().min_by_key(|d| d.abs_diff(*days));
     Err(format!(
-        "CloudWatch keeps logs for certain numbers of days only; the nearest to {days} is {}",
+        "CloudWatch keeps logs only for certain numbers of days; the nearest to {days} is {}",
         nearest.unwrap_or(&30)
     ))
 }

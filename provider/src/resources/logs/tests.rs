@@ -6,7 +6,7 @@ fn wrong_inputs_of_log_groups_are_refused() {
     let rows = [
         (
             json!({"retentionDays": 31}),
-            "retentionDays: CloudWatch keeps logs for certain numbers of days only; the nearest to 31 is 30",
+            "retentionDays: CloudWatch keeps logs only for certain numbers of days; the nearest to 31 is 30",
         ),
         (
             json!({"name": "a b"}),

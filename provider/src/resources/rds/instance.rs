@@ -36,12 +36,12 @@ pub struct InstanceInputs {
     /// The machine, such as `db.t4g.micro`.
     #[prop(check = rules::class)]
     pub instance_class: String,
-    /// The storage, in GiB: 20 to 65536; it cannot shrink, and grows by a tenth at least. With `maxAllocatedStorage` it
+    /// The storage, in GiB: 20 to 65536; it cannot shrink, and must grow by at least 10%. With `maxAllocatedStorage` it
     /// is the least, and growth is no difference. Default: 20. With a `snapshotIdentifier`, the snapshot's where that
     /// is more.
     #[prop(default = 20, check = formats::between(20, 65_536))]
     pub allocated_storage: i32,
-    /// To how much the storage grows by itself, in GiB: at least a tenth more than `allocatedStorage`. Default: it does
+    /// The most to which the storage grows by itself, in GiB: at least 10% more than `allocatedStorage`. Default: it does
     /// not grow.
     #[prop(default = None, check = formats::between(20, 65_536))]
     pub max_allocated_storage: Option<i32>,
@@ -345,7 +345,7 @@ fn refuse_replacement(
         return Ok(());
     }
     Err(Error::failed(format!(
-        "the database {id} was restored from {snapshot}, which differs in {}; give the snapshot's",
+        "the database {id} was restored from {snapshot}, which differs in {}; give the snapshot's values",
         paths.join(", ")
     )))
 }

@@ -52,7 +52,7 @@ fn wrong_inputs_of_instances_are_refused() {
         ),
         (
             json!({"instanceClass": "db.t4g.micro"}),
-            "masterUserSecretArn: is required, but for a restore from a snapshotIdentifier",
+            "masterUserSecretArn: is required unless snapshotIdentifier is given",
         ),
         (
             instance(json!({"masterPassword": "x"})),
@@ -64,19 +64,19 @@ fn wrong_inputs_of_instances_are_refused() {
         ),
         (
             instance(json!({"identifier": "a--b"})),
-            "identifier: \"a--b\" must be lower-case letters, digits and single hyphens, and not end with one",
+            "identifier: \"a--b\" must have only lower-case letters, digits and single hyphens, and not end with a hyphen",
         ),
         (
             instance(json!({"engine": "mysql"})),
-            "engine: \"mysql\" cannot be made here; there is postgres",
+            "engine: \"mysql\" is not supported; use postgres",
         ),
         (
             instance(json!({"engineVersion": "13.4"})),
-            "engineVersion: is no longer in standard support, and AWS makes no such database; give 14 or later",
+            "engineVersion: is past standard support, and AWS does not create it without extended support; give 14 or later",
         ),
         (
             instance(json!({"engineVersion": "17.2.1"})),
-            "engineVersion: \"17.2.1\" is not a version such as 17 or 17.2, from 14 on",
+            "engineVersion: \"17.2.1\" is not a supported version; give 14 or later, such as 17 or 17.2",
         ),
         (
             instance(json!({"instanceClass": "t4g.micro"})),
@@ -88,13 +88,13 @@ fn wrong_inputs_of_instances_are_refused() {
         ),
         (
             instance(json!({"maxAllocatedStorage": 21})),
-            "maxAllocatedStorage: must be at least a tenth more than allocatedStorage: 22 or more",
+            "maxAllocatedStorage: must be at least 10% more than allocatedStorage: 22 or more",
         ),
         (
             instance(
                 json!({"kmsKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/k", "storageEncrypted": false}),
             ),
-            "kmsKeyArn: needs storageEncrypted",
+            "kmsKeyArn: needs storageEncrypted to be true",
         ),
         (
             instance(json!({"dbName": "1st"})),

@@ -37,12 +37,12 @@ pub struct BucketInputs {
     /// What is deleted, and when. Default: nothing.
     #[prop(default = Set::<BucketLifecycleRule>::new())]
     pub lifecycle_rules: Set<BucketLifecycleRule>,
-    /// Whether a delete removes what the bucket holds. Without, a bucket that holds something is not deleted. It must
-    /// have been applied (`pulumi up`) before the delete. Default: `false`.
+    /// Whether a delete also deletes the objects in the bucket. Otherwise a bucket with objects is not deleted. It takes
+    /// effect with the next `pulumi up`, which must come before the delete. Default: `false`.
     #[prop(default = false)]
     pub force_destroy: bool,
-    /// Whether a delete leaves a bucket that holds something in AWS, with a warning that names it, instead of failing.
-    /// Excludes `forceDestroy`. Default: `false`.
+    /// Whether a delete keeps a bucket with objects in AWS, with a warning that names it, instead of failing. Excludes
+    /// `forceDestroy`. Default: `false`.
     #[prop(default = false)]
     pub retain_non_empty: bool,
     /// Tags.
@@ -84,18 +84,19 @@ pub struct BucketLifecycleRule {
     /// The rule's name, unique in the bucket: 1 to 255 characters.
     #[prop(check = rule_id)]
     pub id: String,
-    /// The beginning of the keys that it is for. Default: all keys.
+    /// The prefix of the keys that it applies to. Default: all keys.
     #[prop(default = "")]
     pub prefix: String,
-    /// The tags that an object must carry, all of them. Default: none.
+    /// The tags that an object must have for the rule to apply, all of them. Default: none.
     pub tags: Option<Tags>,
-    /// After how many days an object expires.
+    /// The number of days after which an object expires: 1 or more. Default: never.
     #[prop(check = formats::at_least(1))]
     pub expiration_days: Option<i32>,
-    /// After how many days a version that is no longer the current one is deleted.
+    /// The number of days after which a version that is no longer current is deleted: 1 or more. Default: never.
     #[prop(check = formats::at_least(1))]
     pub noncurrent_days: Option<i32>,
-    /// After how many days the parts of an upload that was not completed are deleted. Excludes `tags`.
+    /// The number of days after which the parts of an incomplete upload are deleted: 1 or more. Excludes `tags`.
+    /// Default: never.
     #[prop(check = formats::at_least(1))]
     pub abort_incomplete_multipart_days: Option<i32>,
 }
@@ -125,7 +126,7 @@ pub(crate) fn name(name: &str) -> Result<(), String> {
                 .to_owned(),
         )
     } else if name.parse::<Ipv4Addr>().is_ok() {
-        Err("must not look like an address".to_owned())
+        Err("must not look like an IP address".to_owned())
     } else if let Some(own) = PREFIXES.iter().find(|p| name.starts_with(**p)) {
         Err(format!("names that begin with {own} are AWS's own"))
     } else if let Some(own) = SUFFIXES.iter().find(|s| name.ends_with(**s)) {
@@ -196,11 +197,14 @@ impl CustomResource for Bucket {
             if earlier.into_iter().any(|r| r.id == rule.id) {
                 check.fail(
                     format!("{path}.id"),
-                    format!("another rule is called {:?}", rule.id),
+                    format!(
+                        "another rule has the id {:?}; give each rule its own",
+                        rule.id
+                    ),
                 );
             }
             if rule.tags.is_some() && rule.abort_incomplete_multipart_days.is_some() {
-                let reason = "an upload has no tags; give this a rule of its own without tags";
+                let reason = "an upload has no tags; move this to a rule without tags";
                 check.fail(format!("{path}.abortIncompleteMultipartDays"), reason);
             }
             if let BucketLifecycleRule {
@@ -350,7 +354,7 @@ fn with_actions(refusal: Error) -> Error {
     match refusal {
         Error::Aws(mut error) if !error.message.contains("s3:") => {
             error.message = format!(
-                "{}; it takes s3:CreateBucket and, for the tags, s3:TagResource or s3:PutBucketTagging",
+                "{}; the credentials need s3:CreateBucket and, for the tags, s3:TagResource or s3:PutBucketTagging",
                 error.message.trim_end_matches('.')
             );
             (*error).into()
@@ -381,8 +385,7 @@ async fn exists(cx: &Context, name: &str) -> Result<bool> {
     // An answer to HEAD has no words.
     let why = match answer.map(|answer| answer.status().as_u16()) {
         Some(403) => {
-            "S3 does not let these credentials look at it: the name is another account's, or they lack s3:ListBucket; \
-             choose another name, or use others"
+            "S3 does not let these credentials see it: another account has a bucket of this name, or they lack s3:ListBucket; choose another name, or use other credentials"
         }
         Some(301) => {
             "it exists in another region; choose another name, or a provider of that region"

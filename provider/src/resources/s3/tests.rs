@@ -14,7 +14,7 @@ fn wrong_inputs_of_buckets_are_refused() {
         ),
         (
             json!({"bucket": "10.0.0.1"}),
-            "bucket: must not look like an address",
+            "bucket: must not look like an IP address",
         ),
         (
             json!({"bucket": "xn--mine"}),
@@ -34,7 +34,7 @@ fn wrong_inputs_of_buckets_are_refused() {
         ),
         (
             json!({"lifecycleRules": [{"id": "a", "expirationDays": 1}, {"id": "a", "noncurrentDays": 1}]}),
-            "lifecycleRules[1].id: another rule is called \"a\"",
+            "lifecycleRules[1].id: another rule has the id \"a\"; give each rule its own",
         ),
         (
             json!({"lifecycleRules": [{"id": "a", "expirationDays": 0}]}),
@@ -42,7 +42,7 @@ fn wrong_inputs_of_buckets_are_refused() {
         ),
         (
             json!({"lifecycleRules": [{"id": "a", "tags": {"a": "b"}, "abortIncompleteMultipartDays": 1}]}),
-            "lifecycleRules[0].abortIncompleteMultipartDays: an upload has no tags; give this a rule of its own without tags",
+            "lifecycleRules[0].abortIncompleteMultipartDays: an upload has no tags; move this to a rule without tags",
         ),
     ];
     refuses("dbt-aws:s3:Bucket", &rows);

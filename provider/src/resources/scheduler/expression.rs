@@ -92,7 +92,7 @@ pub fn check(expression: &str) -> Result<(), String> {
             _ => "at",
         };
         Err(format!(
-            "{expression:?} lacks its kind; write {kind}({expression})"
+            "{expression:?} is not inside cron(...), rate(...) or at(...); write {kind}({expression})"
         ))
     } else {
         Err(format!(
@@ -198,7 +198,9 @@ pub fn rate(text: &str) -> Result<(), String> {
     if unit == right {
         Ok(())
     } else {
-        wrong(format!("has the wrong number; write {value} {right}"))
+        wrong(format!(
+            "has the wrong singular or plural; write {value} {right}"
+        ))
     }
 }
 
@@ -214,7 +216,7 @@ pub fn at(text: &str) -> Result<(), String> {
         .map(|c| if c.is_ascii_digit() { '0' } else { c })
         .collect();
     if shape.starts_with("0000-00-00T00:00:00") && shape.len() > 19 {
-        return wrong("must end with the seconds; the time zone is given apart");
+        return wrong("has text after the seconds; remove it, and give the time zone in timezone");
     }
     if shape != "0000-00-00T00:00:00" {
         return wrong("is not a time such as 2026-01-31T06:30:00");
@@ -282,7 +284,7 @@ impl Field {
                     Ok(1..=30) => Ok(true),
                     _ => Err(self.wrong(
                         text,
-                        &format!("has {part}; from L, 1 to 30 days can be taken"),
+                        &format!("has {part}; after L- give 1 to 30, the days before the last one"),
                     )),
                 };
             }
@@ -303,7 +305,7 @@ impl Field {
                     Ok(1..=5) => Ok(true),
                     _ => Err(self.wrong(
                         text,
-                        &format!("has {part}; after # comes 1 to 5, which week of the month"),
+                        &format!("has {part}; after # give 1 to 5, the week of the month"),
                     )),
                 };
             }
@@ -324,7 +326,7 @@ impl Field {
             None => None,
             Some(Ok(step)) if step > 0 && step <= self.most => Some(step),
             Some(_) => {
-                let reason = format!("has {part}; after / comes 1 to {}", self.most);
+                let reason = format!("has {part}; after / give 1 to {}", self.most);
                 return Err(self.wrong(text, &reason));
             }
         };

@@ -38,13 +38,13 @@ pub struct ScheduleTarget {
     /// `<aws.scheduler.scheduled-time>` and its like stand for the values of each call.
     #[prop(default = None)]
     pub input: Option<Payload>,
-    /// The ARN of the SQS queue that gets what could not be delivered. Default: none.
+    /// The ARN of the SQS queue that receives what could not be delivered. Default: none.
     #[prop(default = None, check = formats::arn("sqs", ""))]
     pub dead_letter_arn: Option<String>,
-    /// For how long delivery is tried, in seconds: 60 to 86400. Default: 86400.
+    /// The number of seconds for which delivery is tried: 60 to 86400. Default: 86400.
     #[prop(default = 86_400, check = formats::between(60, 86_400))]
     pub maximum_age_seconds: i32,
-    /// How often delivery is tried again: 0 to 185. Default: 185.
+    /// The number of retries of a delivery: 0 to 185. Default: 185.
     #[prop(default = 185, check = formats::between(0, 185))]
     pub maximum_retry_attempts: i32,
 }
@@ -55,7 +55,7 @@ pub struct ScheduleInputs {
     /// The name: 1 to 64 letters, digits, `-`, `_` and `.`, unique in its group. Default: made from the resource's name.
     #[prop(replace, check = NAME.check)]
     pub name: Option<String>,
-    /// The group, which must be there. Default: `default`.
+    /// The name of the schedule group, which must exist. Default: `default`.
     #[prop(replace, default = "default", check = NAME.check)]
     pub group_name: String,
     /// When it calls: `cron(30 6 * * ? *)`, `rate(1 hour)` or `at(2026-01-31T06:30:00)`.
@@ -67,14 +67,14 @@ pub struct ScheduleInputs {
     /// daylight saving time skips a run. Default: `UTC`.
     #[prop(default = "UTC", check = timezone)]
     pub timezone: String,
-    /// Before this time it does not call, as RFC 3339 text such as `2026-01-31T00:00:00Z`. A time that has passed
-    /// means at once.
+    /// The time before which it does not call, in RFC 3339, such as `2026-01-31T00:00:00Z`. A time in the past means at
+    /// once. Default: none.
     #[prop(default = None, check = moment)]
     pub start: Option<String>,
-    /// After this time it no longer calls, as RFC 3339 text.
+    /// The time after which it no longer calls, in RFC 3339, such as `2026-12-31T00:00:00Z`. Default: none.
     #[prop(default = None, check = moment)]
     pub end: Option<String>,
-    /// Within how many minutes after the time it may call: 1 to 1440. Default: at the time.
+    /// The number of minutes after each time within which it may call: 1 to 1440. Default: it calls at the time.
     #[prop(default = None, check = formats::between(1, 1440))]
     pub flexible_window_minutes: Option<i32>,
     /// Whether it runs. Default: `ENABLED`.
@@ -191,7 +191,7 @@ impl CustomResource for Schedule {
         };
         let size = input.to_string().len();
         if size > LARGEST {
-            let reason = format!("has {size} bytes, at most {LARGEST} fit");
+            let reason = format!("has {size} bytes; at most {LARGEST} are allowed");
             check.fail("target.input", reason);
         }
         let service = arn.split(':').nth(2).unwrap_or_default();

@@ -22,7 +22,7 @@ fn wrong_inputs_of_schedules_are_refused() {
         ),
         (
             schedule(json!({"scheduleExpression": "rate(1 hours)"})),
-            "scheduleExpression: \"1 hours\" has the wrong number; write 1 hour",
+            "scheduleExpression: \"1 hours\" has the wrong singular or plural; write 1 hour",
         ),
         (
             schedule(json!({"timezone": "Europe/Pariss"})),
@@ -46,7 +46,7 @@ fn wrong_inputs_of_schedules_are_refused() {
             schedule(
                 json!({"target": {"arn": "arn:aws:sqs:eu-west-1:123456789012:q", "roleArn": "arn:aws:iam::123456789012:role/r", "input": "x".repeat(262_145)}}),
             ),
-            "target.input: has 262145 bytes, at most 262144 fit",
+            "target.input: has 262145 bytes; at most 262144 are allowed",
         ),
         (
             schedule(json!({"flexibleWindowMinutes": 1441})),

@@ -24,16 +24,16 @@ pub struct SecretInputs {
     /// The ARN of the KMS key that encrypts it. Default: the account's `aws/secretsmanager`.
     #[prop(default = None, check = keys::key_or_alias)]
     pub kms_key_arn: Option<String>,
-    /// For how many days it can be restored after it was deleted: 7 to 30, or 0 to delete it at once. Default: 0, so
+    /// The number of days for which it can be restored after a delete: 7 to 30, or 0 to delete it at once. Default: 0, so
     /// that a destroy leaves nothing behind.
     #[prop(default = 0, check = window)]
     pub recovery_window_days: i64,
-    /// The value: text of up to 65536 bytes, often a JSON object. The state keeps it encrypted. Excludes `generate`;
-    /// without both, the value is set elsewhere.
+    /// The value: text of up to 65536 bytes, often a JSON object. It is encrypted in the state. Excludes `generate`.
+    /// Default: a secret without a value, which is set elsewhere.
     #[prop(check = size)]
     pub secret_string: Option<SecretText>,
-    /// Makes the value: a JSON object with a random password. Nobody sees it but those who read the secret in AWS: it
-    /// is neither in the state nor in an output.
+    /// How the value is generated: a JSON object with a random password. It is neither in the state nor in an output, so
+    /// only those who may read the secret in AWS see it.
     #[prop(replace)]
     pub generate: Option<SecretGenerate>,
     /// Tags.
@@ -43,11 +43,10 @@ pub struct SecretInputs {
 /// How a value is made.
 #[derive(Clone, Debug, PartialEq, Props)]
 pub struct SecretGenerate {
-    /// How many characters the password has: 8 to 1024. Default: 32.
+    /// The number of characters of the password: 8 to 1024. Default: 32.
     #[prop(default = 32, check = formats::between(8, 1024))]
     pub length: i64,
-    /// The characters that the password does not have. Default: none, of the letters, digits and `- _ . ~` that it is
-    /// made of.
+    /// Characters to leave out of the password, which has letters, digits and `- _ . ~`. Default: none.
     #[prop(default = "", check = alphabet)]
     pub exclude_characters: String,
     /// The password's key in the object. Default: `password`.
@@ -86,14 +85,14 @@ const NAME: Naming = Naming {
 fn description(text: &str) -> Result<(), String> {
     match text.chars().count() {
         0..=2048 => Ok(()),
-        n => Err(format!("has {n} characters, at most 2048 fit")),
+        n => Err(format!("has {n} characters; at most 2048 are allowed")),
     }
 }
 
 fn window(days: &i64) -> Result<(), String> {
     match days {
         0 | 7..=30 => Ok(()),
-        days => Err(format!("must be 7 to 30, or 0, not {days}")),
+        days => Err(format!("must be 0, or 7 to 30, not {days}")),
     }
 }
 
@@ -101,7 +100,7 @@ fn size(value: &SecretText) -> Result<(), String> {
     match value.expose().len() {
         0 => Err("must not be empty".to_owned()),
         1..=65_536 => Ok(()),
-        bytes => Err(format!("has {bytes} bytes, AWS takes at most 65536")),
+        bytes => Err(format!("has {bytes} bytes, at most 65536 are allowed")),
     }
 }
 
@@ -110,7 +109,7 @@ fn alphabet(excluded: &str) -> Result<(), String> {
     if [LOWER, UPPER, DIGITS].into_iter().all(left) {
         Ok(())
     } else {
-        Err("must leave a lower-case letter, a capital and a digit".to_owned())
+        Err("excludes too much; leave a lower-case letter, a capital letter and a digit".to_owned())
     }
 }
 
@@ -164,7 +163,9 @@ impl CustomResource for Secret {
         })) = check.get("generate")
             && template.0.get(&key).is_some()
         {
-            let reason = format!("has the key {key:?}, where the password goes");
+            let reason = format!(
+                "has the key {key:?}, which is where the password goes; rename it, or set generate.key"
+            );
             check.fail("generate.template", reason);
         }
     }

@@ -6,7 +6,7 @@ fn wrong_inputs_of_secrets_are_refused() {
     let rows = [
         (
             json!({"description": "x".repeat(2049)}),
-            "description: has 2049 characters, at most 2048 fit",
+            "description: has 2049 characters; at most 2048 are allowed",
         ),
         (
             json!({"name": "a b"}),
@@ -14,7 +14,7 @@ fn wrong_inputs_of_secrets_are_refused() {
         ),
         (
             json!({"recoveryWindowDays": 3}),
-            "recoveryWindowDays: must be 7 to 30, or 0, not 3",
+            "recoveryWindowDays: must be 0, or 7 to 30, not 3",
         ),
         (
             json!({"secretString": "x", "generate": {}}),
@@ -30,11 +30,11 @@ fn wrong_inputs_of_secrets_are_refused() {
         ),
         (
             json!({"generate": {"excludeCharacters": "0123456789"}}),
-            "generate.excludeCharacters: must leave a lower-case letter, a capital and a digit",
+            "generate.excludeCharacters: excludes too much; leave a lower-case letter, a capital letter and a digit",
         ),
         (
             json!({"generate": {"template": {"password": "x"}}}),
-            "generate.template: has the key \"password\", where the password goes",
+            "generate.template: has the key \"password\", which is where the password goes; rename it, or set generate.key",
         ),
         (
             json!({"generate": {"template": [1]}}),

@@ -21,7 +21,7 @@ pub(crate) fn failures(definition: &Json) -> Vec<Failure> {
     // AWS counts the text's characters.
     let size = definition.to_string().len();
     if size > 1_048_576 {
-        found.fail("", format!("has {size} bytes, at most 1048576 fit"));
+        found.fail("", format!("has {size} bytes; at most 1048576 are allowed"));
     }
     found.machine(definition, "");
     found.failures
@@ -55,23 +55,23 @@ impl Found {
             .and_then(Json::as_object)
             .filter(|s| !s.is_empty())
         else {
-            return self.fail(
-                below(path, "States"),
-                "needs at least one state, by its name",
-            );
+            return self.fail(below(path, "States"), "needs at least one state");
         };
         let start = machine.get("StartAt").and_then(Json::as_str);
         match start {
             None => self.fail(
                 below(path, "StartAt"),
-                "names the first state and is required",
+                "is required: the name of the first state",
             ),
             Some(start) => self.target(states, start, below(path, "StartAt")),
         }
         for (name, state) in states {
             let path = below(&below(path, "States"), name);
             if !self.names.insert(name.clone()) {
-                self.fail(&path, "the name is another state's in this machine");
+                self.fail(
+                    &path,
+                    "another state of this machine has the same name; give each its own",
+                );
             }
             if name.chars().count() > 80 {
                 self.fail(&path, "the name has more than 80 characters");
@@ -106,10 +106,16 @@ impl Found {
         let end = state["End"] == true;
         match (kind, next, end) {
             ("Choice" | "Fail" | "Succeed", true, _) => {
-                self.fail(below(path, "Next"), format!("a {kind} state has none"));
+                self.fail(
+                    below(path, "Next"),
+                    format!("a {kind} state cannot have it; leave it out"),
+                );
             }
             ("Choice" | "Fail" | "Succeed", _, true) => {
-                self.fail(below(path, "End"), format!("a {kind} state has none"));
+                self.fail(
+                    below(path, "End"),
+                    format!("a {kind} state cannot have it; leave it out"),
+                );
             }
             ("Choice" | "Fail" | "Succeed", ..) => {}
             (_, true, true) => self.fail(path, "give only one of Next, End"),
@@ -166,7 +172,7 @@ impl Found {
 
     fn target(&mut self, states: &States, name: &str, path: String) {
         if !states.contains_key(name) {
-            self.fail(path, format!("there is no state {name:?} here"));
+            self.fail(path, format!("{name:?} is not one of these states"));
         }
     }
 }
@@ -235,7 +241,7 @@ mod tests {
         check(
             &json!({"StartAt": "A", "States": {}}),
             &expect![[r#"
-            States: needs at least one state, by its name
+            States: needs at least one state
         "#]],
         );
         check(
@@ -252,18 +258,18 @@ mod tests {
                 "Each": {"Type": "Map", "End": true},
             }}),
             &expect![[r#"
-                StartAt: there is no state "First" here
-                States["Run it"].Next: there is no state "Nowhere" here
-                States["Run it"].Catch[0].Next: there is no state "No" here
+                StartAt: "First" is not one of these states
+                States["Run it"].Next: "Nowhere" is not one of these states
+                States["Run it"].Catch[0].Next: "No" is not one of these states
                 States["Run it"].Resource: is required: the ARN of what the task does
                 States.Both: give only one of Next, End
                 States.Neither: needs Next, or End: true
                 States.Odd.Type: must be one of Choice, Fail, Map, Parallel, Pass, Succeed, Task, Wait
-                States.End.End: a Succeed state has none
+                States.End.End: a Succeed state cannot have it; leave it out
                 States.Pause: give exactly one of Seconds, SecondsPath, Timestamp, TimestampPath
-                States.Ask.Default: there is no state "Gone" here
+                States.Ask.Default: "Gone" is not one of these states
                 States.Ask.Choices[0].Next: is required
-                States.Fork.Branches[0].States.Both: the name is another state's in this machine
+                States.Fork.Branches[0].States.Both: another state of this machine has the same name; give each its own
                 States.Each.ItemProcessor: must be an object with StartAt and States
             "#]],
         );

@@ -135,7 +135,7 @@ impl CustomResource for StateMachine {
             if check.get("type") == Some(StateMachineType::Express) {
                 check.fail(
                     "type",
-                    "must be STANDARD with dbtRun: an express machine waits for no task",
+                    "must be STANDARD with dbtRun: an express machine cannot wait for a task",
                 );
             }
         }

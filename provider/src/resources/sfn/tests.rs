@@ -12,7 +12,7 @@ fn wrong_inputs_of_state_machines_are_refused() {
     let rows = [
         (
             machine(json!({"definition": {"StartAt": "A", "States": {"B": {"Type": "Succeed"}}}})),
-            "definition.StartAt: there is no state \"A\" here",
+            "definition.StartAt: \"A\" is not one of these states",
         ),
         (
             machine(json!({"definition": "{"})),
@@ -75,12 +75,12 @@ fn wrong_dbt_runs_are_refused() {
         (
             other(json!({"taskDefinitionArn": revision})),
             &format!(
-                "dbtRun.taskDefinitionArn: {revision:?} is one revision; end it with shop, for the newest"
+                "dbtRun.taskDefinitionArn: {revision:?} names one revision; end it with shop, so that a run uses the newest"
             ),
         ),
         (
             machine(json!({"type": "EXPRESS"})),
-            "type: must be STANDARD with dbtRun: an express machine waits for no task",
+            "type: must be STANDARD with dbtRun: an express machine cannot wait for a task",
         ),
         (
             machine(

@@ -20,7 +20,8 @@ pub struct QueueInputs {
     /// For how many seconds a message that was received is hidden from others: 0 to 43200 (12 hours). Default: 30.
     #[prop(default = 30, check = formats::between(0, 43_200))]
     pub visibility_timeout_seconds: i32,
-    /// Whether SQS encrypts messages with a key of its own. Default: `true`, without a `kmsKeyArn`.
+    /// Whether SQS encrypts messages with a key that SQS owns (SSE-SQS). Excludes `kmsKeyArn`. Default: `true` unless
+    /// `kmsKeyArn` is given.
     #[prop(default = None)]
     pub sqs_managed_sse: Option<bool>,
     /// The ARN of the KMS key that encrypts messages. Excludes `sqsManagedSse`.
@@ -29,17 +30,17 @@ pub struct QueueInputs {
     /// Who may use the queue, besides its own account: a policy document.
     #[prop(default = None)]
     pub policy: Option<Json>,
-    /// Where messages go that nobody could handle.
+    /// The dead-letter queue, for messages that could not be handled. Default: none.
     #[prop(default = None)]
     pub redrive_policy: Option<QueueRedrivePolicy>,
     /// Tags.
     pub tags: Option<Tags>,
 }
 
-/// Where messages go that nobody could handle.
+/// The dead-letter queue, for messages that could not be handled.
 #[derive(Clone, Debug, PartialEq, Props)]
 pub struct QueueRedrivePolicy {
-    /// The ARN of the queue that they go to.
+    /// The ARN of the dead-letter queue.
     #[prop(check = formats::arn("sqs", ""))]
     pub dead_letter_target_arn: String,
     /// How many times a message is received before it is moved: 1 to 1000.
@@ -75,7 +76,7 @@ fn is_url(id: &str) -> bool {
 
 fn name(name: &str) -> Result<(), String> {
     match name.ends_with(FIFO) {
-        true => Err("a FIFO queue cannot be made here".to_owned()),
+        true => Err("FIFO queues are not supported; leave out .fifo".to_owned()),
         false => NAME.check(name),
     }
 }
@@ -194,7 +195,7 @@ impl CustomResource for Queue {
                     [] => Progress::Done(()),
                     late if started.elapsed() > SHOWN => {
                         cx.warn(&format!(
-                            "AWS still answers with another {} of the queue {id} than was set",
+                            "AWS still shows the old {} of the queue {id}",
                             late.join(", ")
                         ));
                         Progress::Done(())

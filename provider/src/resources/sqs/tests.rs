@@ -7,7 +7,7 @@ fn wrong_inputs_of_queues_are_refused() {
     let rows = [
         (
             json!({"name": "mine.fifo"}),
-            "name: a FIFO queue cannot be made here",
+            "name: FIFO queues are not supported; leave out .fifo",
         ),
         (
             json!({"name": long}),

@@ -71,7 +71,7 @@ async fn what_a_child_refuses_is_refused_first() {
             all,
             statement("resources", json!(large)),
             "policyStatements",
-            "at most 10240 fit",
+            "at most 10240 are allowed",
         ),
         (
             all,
@@ -170,8 +170,8 @@ fn a_profile_is_the_one_that_dbt_looks_for() {
     wrong(
         profile("other"),
         &expect![[r#"
-        profile.name: is "other", and dbt looks for "jaffle_shop", which dbt_project.yml names; leave it out, or change it there
-    "#]],
+            profile.name: is "other", but dbt_project.yml names the profile "jaffle_shop"; leave it out, or change dbt_project.yml
+        "#]],
     );
     // dbt reads it in the environment.
     wrong(

@@ -182,7 +182,7 @@ async fn refuse_snapshot(
     .collect();
     if !wrong.is_empty() {
         return Err(Error::failed(format!(
-            "could not restore the database {id}: the snapshot {snapshot} differs in {}; give the snapshot's",
+            "could not restore the database {id}: the snapshot {snapshot} differs in {}; give the snapshot's values",
             wrong.join(", ")
         )));
     }
@@ -227,7 +227,7 @@ pub(super) async fn modify(
     ] {
         if taken {
             return Err(Error::failed(format!(
-                "could not update the database {id}: {name} cannot be taken away; give what it is to have instead"
+                "could not update the database {id}: {name} cannot be removed, only changed; give it a value"
             )));
         }
     }
@@ -301,7 +301,7 @@ pub(super) async fn modify(
         .map_err(|error| with_classes(cx, error, new))?;
     if !new.apply_immediately {
         cx.warn(&format!(
-            "changes of the database {id} that interrupt it are made in its next maintenance window"
+            "changes that interrupt the database {id} are made in its next maintenance window"
         ));
         return Ok(());
     }
@@ -337,7 +337,7 @@ fn storage(id: &str, new: &InstanceInputs, actual: i32) -> Result<Option<i32>> {
     let least = (i64::from(actual) * 11 + 9) / 10;
     if wanted > actual && i64::from(wanted) < least && !is_least {
         return Err(Error::failed(format!(
-            "could not update the database {id}: storage grows by a tenth at least, and it has {actual} GiB; give \
+            "could not update the database {id}: it has {actual} GiB, and storage must grow by at least 10%; give \
              allocatedStorage {least} or more"
         )));
     }
@@ -385,7 +385,7 @@ pub(super) async fn delete(cx: &Context, id: &str, inputs: &InstanceInputs) -> R
     let broken = status.filter(|status| LOST.contains(&status.as_str()));
     if let Some(status) = &broken {
         cx.warn(&format!(
-            "the database {id} is in the state {status}, of which AWS takes no snapshot: it is deleted without one"
+            "AWS takes no snapshot of the database {id} in the state {status}: it is deleted without one"
         ));
     }
     let skip = inputs.skip_final_snapshot || broken.is_some();
@@ -418,7 +418,7 @@ pub(super) async fn delete(cx: &Context, id: &str, inputs: &InstanceInputs) -> R
         }
     } else if let Some(snapshot) = snapshot {
         cx.say(&format!(
-            "the database {id} leaves the snapshot {snapshot}; restore it with snapshotIdentifier"
+            "the final snapshot of the database {id} is {snapshot}; to restore it, give it as snapshotIdentifier"
         ));
     }
     wait_until_gone(cx, id).await
@@ -444,6 +444,6 @@ mod tests {
         // With a most, what there is may be more than is wanted.
         assert_eq!(grown(26, Some(100)), Ok(Some(26)));
         let refused = grown(27, None).expect_err("is too little");
-        assert!(refused.ends_with("it has 25 GiB; give allocatedStorage 28 or more"));
+        assert!(refused.ends_with("must grow by at least 10%; give allocatedStorage 28 or more"));
     }
 }

@@ -54,7 +54,7 @@ pub(super) async fn credentials(
     }
     if let Some(c) = password.chars().find(|c| !allowed(*c)) {
         return Err(wrong(format!(
-            "RDS takes no {c:?} in a password; use printable ASCII without / \" @ and space"
+            "the password contains {c:?}, which RDS does not allow; use printable ASCII without / \" @ and space"
         )));
     }
     match (field("username"), username) {

@@ -14,7 +14,7 @@ pub(super) fn snapshot(name: &str) -> Result<(), String> {
 pub(super) fn engine(engine: &str) -> Result<(), String> {
     match engine {
         "postgres" => Ok(()),
-        other => Err(format!("{other:?} cannot be made here; there is postgres")),
+        other => Err(format!("{other:?} is not supported; use postgres")),
     }
 }
 
@@ -27,7 +27,7 @@ pub(super) fn version(version: &str) -> Result<(), String> {
     match parts.as_deref() {
         Some([major, rest @ ..]) if *major >= OLDEST_EXTENDED && rest.len() <= 1 => Ok(()),
         _ => Err(format!(
-            "{version:?} is not a version such as 17 or 17.2, from {OLDEST} on"
+            "{version:?} is not a supported version; give {OLDEST} or later, such as 17 or 17.2"
         )),
     }
 }
@@ -42,7 +42,7 @@ fn support(check: &mut Check<'_>) {
     {
         check.fail(
             "engineVersion",
-            format!("is no longer in standard support, and AWS makes no such database; give {OLDEST} or later"),
+            format!("is past standard support, and AWS does not create it without extended support; give {OLDEST} or later"),
         );
     }
 }
@@ -55,8 +55,8 @@ pub(super) fn missing(region: &str, class: &str) -> Option<String> {
     let mut known = MISSING.iter();
     known.any(|(of, start)| region == *of && class.starts_with(start)).then(|| {
         format!(
-            "instanceClass: {region} did not have {class} when this was written; `aws rds \
-             describe-orderable-db-instance-options --region {region} --engine postgres` lists those that it has"
+            "instanceClass: {region} may not have {class}, as it did not when this version of the provider was made; `aws rds \
+             describe-orderable-db-instance-options --region {region} --engine postgres` lists the classes that it has"
         )
     })
 }
@@ -102,7 +102,9 @@ fn word(name: &str) -> Result<(), String> {
             "{name:?} must have 1 to 63 characters and begin with a letter"
         ))
     } else if !name.chars().all(fits) {
-        Err(format!("{name:?} must be letters, digits and underscores"))
+        Err(format!(
+            "{name:?} must have only letters, digits and underscores"
+        ))
     } else {
         Ok(())
     }
@@ -113,7 +115,7 @@ pub(super) fn check(check: &mut Check<'_>) {
     if !check.has("masterUserSecretArn") && !check.has("snapshotIdentifier") {
         check.fail(
             "masterUserSecretArn",
-            "is required, but for a restore from a snapshotIdentifier",
+            "is required unless snapshotIdentifier is given",
         );
     }
     if let (Some(least), Some(Some(most))) = (
@@ -124,11 +126,11 @@ pub(super) fn check(check: &mut Check<'_>) {
         let enough = (i64::from(least) * 11).div_euclid(10) + i64::from(least % 10 != 0);
         check.fail(
             "maxAllocatedStorage",
-            format!("must be at least a tenth more than allocatedStorage: {enough} or more"),
+            format!("must be at least 10% more than allocatedStorage: {enough} or more"),
         );
     }
     if check.has("kmsKeyArn") && check.get("storageEncrypted") == Some(false) {
-        check.fail("kmsKeyArn", "needs storageEncrypted");
+        check.fail("kmsKeyArn", "needs storageEncrypted to be true");
     }
     check.at_most_one(&["skipFinalSnapshot", "finalSnapshotIdentifier"]);
 }

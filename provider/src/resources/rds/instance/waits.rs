@@ -88,7 +88,7 @@ fn verdict(id: &str, status: Option<&str>, waited: Duration) -> Result<Option<St
         Some("available" | "storage-optimization") => Ok(None),
         None if waited < VISIBLE => Ok(Some("not visible yet".to_owned())),
         None => Err(Error::failed(format!(
-            "the database {id} is gone; look in the AWS console at what deleted it"
+            "the database {id} was deleted meanwhile; find out by what, for example in CloudTrail, and run `pulumi refresh`"
         ))),
         Some(status)
             if FAILED.contains(&status) && !(PASSING.contains(&status) && waited < PASSES) =>

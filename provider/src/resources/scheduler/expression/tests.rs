@@ -140,21 +140,21 @@ fn wildcards_stand_where_they_may() {
             the month field "?" cannot be ?; only the day-of-month and day-of-week fields can
             the year field "?" cannot be ?; only the day-of-month and day-of-week fields can
             the minutes field "*,5" has * in a list; it must stand alone
-            the minutes field "0/0" has 0/0; after / comes 1 to 59
-            the minutes field "0/60" has 0/60; after / comes 1 to 59
+            the minutes field "0/0" has 0/0; after / give 1 to 59
+            the minutes field "0/60" has 0/60; after / give 1 to 59
             the minutes field "/15" has an empty part, which is not 0 to 59
-            the minutes field "0/" has 0/; after / comes 1 to 59
+            the minutes field "0/" has 0/; after / give 1 to 59
             the hours field "22-6" has 22-6, which runs backwards; write 22-23,0-6
             the day-of-week field "FRI-MON" has FRI-MON, which runs backwards; write FRI-SAT,SUN-MON
             the day-of-week field "MON/2" cannot have steps; list the days instead
-            the day-of-week field "2#6" has 2#6; after # comes 1 to 5, which week of the month
-            the day-of-week field "2#0" has 2#0; after # comes 1 to 5, which week of the month
+            the day-of-week field "2#6" has 2#6; after # give 1 to 5, the week of the month
+            the day-of-week field "2#0" has 2#0; after # give 1 to 5, the week of the month
             the day-of-week field "2#1,6#3" has 2#1 in a list; it must stand alone
             the day-of-week field "8L" has 8, which is not 1 to 7 or SUN to SAT, with 1 for Sunday
             the day-of-month field "L,1" has L in a list; it must stand alone
             the day-of-month field "32W" has 32, which is not 1 to 31
             the day-of-month field "W" has an empty part, which is not 1 to 31
-            the day-of-month field "L-31" has L-31; from L, 1 to 30 days can be taken
+            the day-of-month field "L-31" has L-31; after L- give 1 to 30, the days before the last one
             the hours field "L" has L, which is not 0 to 23
             the day-of-month field "2#1" has 2#1, which is not 1 to 31
         "#]],
@@ -225,8 +225,8 @@ fn a_rate_is_a_number_and_its_unit() {
             1 minute: fine
             1 hour: fine
             7 days: fine
-            "1 minutes" has the wrong number; write 1 minute
-            "5 minute" has the wrong number; write 5 minutes
+            "1 minutes" has the wrong singular or plural; write 1 minute
+            "5 minute" has the wrong singular or plural; write 5 minutes
             "0 minutes" begins with "0", which is not a whole number above 0
             "-1 days" begins with "-1", which is not a whole number above 0
             "+1 day" begins with "+1", which is not a whole number above 0
@@ -274,8 +274,8 @@ fn a_single_time_is_a_real_one() {
             "2026-01-00T00:00:00" has the day 00, but that month has 31
             "2026-01-01T24:00:00" has a time of day that is not between 00:00:00 and 23:59:59
             "2026-01-01T00:60:00" has a time of day that is not between 00:00:00 and 23:59:59
-            "2026-01-01T00:00:00Z" must end with the seconds; the time zone is given apart
-            "2026-01-01T00:00:00+02:00" must end with the seconds; the time zone is given apart
+            "2026-01-01T00:00:00Z" has text after the seconds; remove it, and give the time zone in timezone
+            "2026-01-01T00:00:00+02:00" has text after the seconds; remove it, and give the time zone in timezone
             "2026-01-01 00:00:00" is not a time such as 2026-01-31T06:30:00
             "2026-01-01" is not a time such as 2026-01-31T06:30:00
             "" is not a time such as 2026-01-31T06:30:00
@@ -306,11 +306,11 @@ fn an_expression_has_its_kind() {
             rate(5 minutes): fine
             at(2026-01-31T06:30:00): fine
             the hours field "25" has 25, which is not 0 to 23
-            "5 minute" has the wrong number; write 5 minutes
+            "5 minute" has the wrong singular or plural; write 5 minutes
             "tomorrow" is not a time such as 2026-01-31T06:30:00
-            "30 6 * * ? *" lacks its kind; write cron(30 6 * * ? *)
-            "5 minutes" lacks its kind; write rate(5 minutes)
-            "2026-01-31T06:30:00" lacks its kind; write at(2026-01-31T06:30:00)
+            "30 6 * * ? *" is not inside cron(...), rate(...) or at(...); write cron(30 6 * * ? *)
+            "5 minutes" is not inside cron(...), rate(...) or at(...); write rate(5 minutes)
+            "2026-01-31T06:30:00" is not inside cron(...), rate(...) or at(...); write at(2026-01-31T06:30:00)
             "cron(30 6 * * ? *" is not cron(...), rate(...) or at(...)
             "every day" is not cron(...), rate(...) or at(...)
         "#]],

@@ -266,8 +266,7 @@ async fn taking_away_what_a_database_must_have_is_refused() {
     assert_eq!(
         refused.expect_err("refuses").message(),
         format!(
-            "could not update the database {}: caCertificateIdentifier cannot be taken away; give what it is to have \
-             instead",
+            "could not update the database {}: caCertificateIdentifier cannot be removed, only changed; give it a value",
             made.id
         )
     );
@@ -373,7 +372,7 @@ async fn a_secret_that_is_no_login_is_refused() {
         (
             "slash",
             json!({"username": "dbt", "password": "hunter2/hunter2"}),
-            "RDS takes no '/' in a password; use printable ASCII without / \" @ and space",
+            "the password contains '/', which RDS does not allow; use printable ASCII without / \" @ and space",
         ),
     ];
     for (name, value, reason) in cases {

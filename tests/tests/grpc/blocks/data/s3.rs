@@ -192,8 +192,7 @@ async fn a_name_of_another_account_is_told() {
     let refused = stack.provider.create(&urn, &news, false).await;
     assert_eq!(
         refused.expect_err("refuses").message(),
-        "could not create the bucket somebody-elses: S3 does not let these credentials look at it: the name is another \
-         account's, or they lack s3:ListBucket; choose another name, or use others"
+        "could not create the bucket somebody-elses: S3 does not let these credentials see it: another account has a bucket of this name, or they lack s3:ListBucket; choose another name, or use other credentials"
     );
 }
 
@@ -225,7 +224,7 @@ async fn a_bucket_that_cannot_be_tagged_at_once_is_tagged_next() {
     let refused = refused.expect_err("refuses");
     assert!(
         refused.message().starts_with(
-            "could not create the bucket not-allowed: AccessDenied: Access Denied; it takes s3:CreateBucket and, for \
+            "could not create the bucket not-allowed: AccessDenied: Access Denied; the credentials need s3:CreateBucket and, for \
              the tags, s3:TagResource or s3:PutBucketTagging"
         ),
         "{}",
@@ -254,8 +253,7 @@ async fn a_bucket_with_other_rules_is_not_imported() {
         refused.expect_err("refuses").message(),
         format!(
             "could not import the bucket {}: it has lifecycle rules that are disabled, lifecycle rules with \
-             transitions, for which there is no property here, and an update could take that away; leave it to what \
-             made it",
+             transitions, for which there is no property here, so that an update could remove it; manage it where it was made",
             bucket.id
         )
     );

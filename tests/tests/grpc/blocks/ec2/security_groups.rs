@@ -146,7 +146,7 @@ async fn what_is_left_of_a_component_does_not_hold_its_security_group() {
             tokio::time::sleep(std::time::Duration::from_millis(200)).await;
         }
         for (group, rule) in [(&other, &theirs), (&elsewhere, &kept)] {
-            let refusal = format!("rules of {} name it", group.id);
+            let refusal = format!("rules of {} refer to it", group.id);
             stack.provider.said(&refusal).await;
             assert!(there(rule), "{} is gone", rule.urn);
             stack.provider.delete(rule).await.expect("deletes");

@@ -27,7 +27,7 @@ async fn a_database_leaves_a_snapshot_that_another_is_made_from() {
     let name = snapshot["DBSnapshotIdentifier"].as_str().expect("a name");
     assert!(name.starts_with(&format!("{}-final-", first.id)));
     let message = format!(
-        "the database {} leaves the snapshot {name}; restore it with snapshotIdentifier",
+        "the final snapshot of the database {} is {name}; to restore it, give it as snapshotIdentifier",
         first.id
     );
     stack.provider.said(&message).await;
@@ -81,8 +81,7 @@ async fn a_snapshot_that_does_not_fit_is_refused() {
     let cases = [
         (
             json!({"storageEncrypted": false, "masterUsername": "other"}),
-            "could not restore the database {id}: the snapshot unfit differs in storageEncrypted, masterUsername; \
-             give the snapshot's"
+            "could not restore the database {id}: the snapshot unfit differs in storageEncrypted, masterUsername; give the snapshot's values"
                 .to_owned(),
         ),
         (
@@ -131,7 +130,7 @@ async fn a_failed_database_is_deleted_without_a_snapshot() {
         .expect("breaks");
     stack.provider.delete(&made).await.expect("deletes");
     let warning = format!(
-        "the database {} is in the state failed, of which AWS takes no snapshot: it is deleted without one",
+        "AWS takes no snapshot of the database {} in the state failed: it is deleted without one",
         made.id
     );
     stack.provider.said(&warning).await;
