@@ -279,7 +279,7 @@ impl CustomResource for Secret {
         // Only a value that a program gave is looked at.
         let value = async {
             match known.and_then(|k| k.secret_string.as_ref()) {
-                Some(_) => value_of(cx, id).await.map(SecretText::from).gone(),
+                Some(_) => value_of(cx, id).await.gone(),
                 None => Ok(None),
             }
         };
@@ -413,7 +413,7 @@ pub(crate) async fn fresh_or_current(cx: &Context, arn: &str) -> Result<SecretTe
     let known = fresh(cx).lock().get(arn).cloned();
     match known {
         Some(value) => Ok(value),
-        None => value_of(cx, arn).await.map(SecretText::from),
+        None => value_of(cx, arn).await,
     }
 }
 
@@ -421,7 +421,7 @@ pub(crate) async fn fresh_or_current(cx: &Context, arn: &str) -> Result<SecretTe
 ///
 /// # Errors
 /// It is not there, or may not be read.
-pub(crate) async fn value_of(cx: &Context, id: &str) -> Result<String> {
+async fn value_of(cx: &Context, id: &str) -> Result<SecretText> {
     let value = cx
         .aws
         .secretsmanager()
@@ -430,7 +430,7 @@ pub(crate) async fn value_of(cx: &Context, id: &str) -> Result<String> {
         .send()
         .await
         .during(format!("read the value of the secret {id}"))?;
-    Ok(value.secret_string.unwrap_or_default())
+    Ok(value.secret_string.unwrap_or_default().into())
 }
 
 async fn described(cx: &Context, id: &str) -> Result<Option<DescribeSecretOutput>> {
