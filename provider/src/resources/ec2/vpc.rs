@@ -274,7 +274,7 @@ async fn close(cx: &Context, vpc: &str) -> Result<()> {
         }
         _ => error,
     };
-    tokio::try_join!(
+    let (incoming, outgoing) = tokio::join!(
         async {
             let Some(all) = incoming else { return Ok(()) };
             let revoke = ec2.revoke_security_group_ingress().group_id(&id);
@@ -287,8 +287,8 @@ async fn close(cx: &Context, vpc: &str) -> Result<()> {
             let revoked = revoke.set_ip_permissions(Some(all)).send().await;
             revoked.during(&what).map(drop).map_err(look_again)
         },
-    )?;
-    Ok(())
+    );
+    incoming.and(outgoing)
 }
 
 fn outputs(cx: &Context, vpc: &Found) -> VpcOutputs {

@@ -422,7 +422,7 @@ pub(crate) async fn fresh_or_current(cx: &Context, arn: &str) -> Result<SecretTe
 ///
 /// # Errors
 /// It is not there, or may not be read.
-pub(crate) async fn value_of(cx: &Context, id: &str) -> Result<SecretText> {
+async fn value_of(cx: &Context, id: &str) -> Result<SecretText> {
     let value = cx
         .aws
         .secretsmanager()
