@@ -399,10 +399,7 @@ impl Life<'_> {
         self.unchanged(&new, &self.check(&new.inputs, inputs).await)
             .await;
         self.marked(&new);
-        // Tags alone leave the values as the last witness saw them.
-        if names != ["tags"] {
-            self.witness(&new, inputs);
-        }
+        self.witness(&new, inputs);
         new
     }
 

@@ -13,7 +13,8 @@ type Found = Arc<dyn Any + Send + Sync>;
 pub struct Reads(Arc<Mutex<HashMap<(TypeId, String), Found>>>);
 
 impl Reads {
-    /// What `read` makes of what is at `place`, by the first who asks for it.
+    /// What `read` makes of what is at `place`, by the first who asks for it. For each type one `read`, which asks for
+    /// nothing else here.
     pub fn once<T: Send + Sync + 'static>(&self, place: &str, read: impl FnOnce() -> T) -> Arc<T> {
         let key = (TypeId::of::<T>(), place.to_owned());
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -24,7 +24,7 @@ pub struct SubnetInputs {
     /// The index of the availability zone in the region's list of zones, from 0. Zones where AWS has no NAT gateways, no
     /// Fargate or no newer machines come last: `apne1-az3`, `cac1-az3`, `cnn1-az3`, `use1-az3` and `usw1-az2`. The zone is
     /// chosen when the subnet is created, and does not change with the list or the index. Default: 0.
-    #[prop(input_only, check = not_negative)]
+    #[prop(input_only, check = formats::at_least(0))]
     pub zone_index: Option<i64>,
     /// The names of the availability zones that `zoneIndex` skips, because they already have subnets. They only count when
     /// the subnet is created. Default: none.
@@ -46,14 +46,6 @@ pub struct SubnetOutputs {
     pub arn: String,
     /// The availability zone that it is in.
     pub availability_zone: String,
-}
-
-fn not_negative(index: &i64) -> Result<(), String> {
-    if *index >= 0 {
-        Ok(())
-    } else {
-        Err("must be 0 or more".to_owned())
-    }
 }
 
 impl CustomResource for Subnet {

@@ -55,7 +55,7 @@ fn wrong_inputs_of_subnets_are_refused() {
         ),
         (
             json!({"vpcId": "vpc-1", "cidrBlock": "10.0.0.0/24", "zoneIndex": -1}),
-            "zoneIndex: must be 0 or more",
+            "zoneIndex: must be 0 or more, not -1",
         ),
         (
             json!({"vpcId": "vpc-1", "cidrBlock": "10.0.0.0/24", "availabilityZone": "eu-west-1a", "zoneIndex": 0}),

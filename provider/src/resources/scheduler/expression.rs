@@ -5,6 +5,7 @@
 #[cfg(test)]
 mod tests;
 
+use jiff::civil::{Date, Time};
 use std::collections::BTreeSet;
 
 /// The times that a cron expression names.
@@ -221,22 +222,18 @@ pub fn at(text: &str) -> Result<(), String> {
     if shape != "0000-00-00T00:00:00" {
         return wrong("is not a time such as 2026-01-31T06:30:00");
     }
-    let number = |range: std::ops::Range<usize>| text[range].parse::<u16>().unwrap_or(u16::MAX);
-    let (year, month, day) = (number(0..4), number(5..7), number(8..10));
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let days = match month {
-        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
-        4 | 6 | 9 | 11 => 30,
-        2 if leap => 29,
-        2 => 28,
-        _ => return wrong("has a month that is not between 01 and 12"),
+    let year = text[..4].parse().unwrap_or_default();
+    let number = |at: usize| text[at..at + 2].parse::<i8>().unwrap_or_default();
+    let Ok(month) = Date::new(year, number(5), 1) else {
+        return wrong("has a month that is not between 01 and 12");
     };
+    let (day, days) = (number(8), month.days_in_month());
     if !(1..=days).contains(&day) {
         return Err(format!(
             "{text:?} has the day {day:02}, but that month has {days}"
         ));
     }
-    if number(11..13) > 23 || number(14..16) > 59 || number(17..19) > 59 {
+    if Time::new(number(11), number(14), number(17), 0).is_err() {
         return wrong("has a time of day that is not between 00:00:00 and 23:59:59");
     }
     Ok(())

@@ -173,11 +173,8 @@ impl CustomResource for Secret {
     async fn create(cx: &Context, inputs: &SecretInputs) -> Result<Created<Self>> {
         let name = inputs.name.as_deref().unwrap_or_default();
         let what = format!("the secret {name}");
-        let value = match (&inputs.secret_string, &inputs.generate) {
-            (Some(given), _) => Some(given.clone()),
-            (None, Some(generate)) => Some(generated(generate).into()),
-            (None, None) => None,
-        };
+        let own = inputs.generate.as_ref().map(generated);
+        let value = inputs.secret_string.as_ref().or(own.as_ref());
         let made = cx
             .aws
             .secretsmanager()
@@ -186,7 +183,7 @@ impl CustomResource for Secret {
             .client_request_token(cx.identity.token())
             .set_description(inputs.description.clone())
             .set_kms_key_id(inputs.kms_key_arn.clone())
-            .set_secret_string(value.as_ref().map(|value| value.expose().to_owned()))
+            .set_secret_string(value.map(|value| value.expose().to_owned()))
             .set_tags(Some(to_tags(cx.tags(inputs.tags.as_ref()))))
             .send()
             .await
@@ -197,8 +194,8 @@ impl CustomResource for Secret {
                     arn: made.arn.unwrap_or_default(),
                     version_id: made.version_id.unwrap_or_default(),
                 };
-                if let Some(value) = value {
-                    fresh(cx).lock().insert(outputs.arn.clone(), value);
+                if let Some(own) = own {
+                    fresh(cx).lock().insert(outputs.arn.clone(), own);
                 }
                 return Ok(Created::Known(name.to_owned(), outputs));
             }
@@ -261,7 +258,6 @@ impl CustomResource for Secret {
         if let Some(value) = &new.secret_string
             && old.inputs.secret_string.as_ref() != Some(value)
         {
-            fresh(cx).lock().remove(&old.outputs.arn);
             let put = secrets.put_secret_value().secret_id(id);
             let what = format!("set the value of the secret {id}");
             put.secret_string(value.expose())
@@ -337,6 +333,7 @@ impl CustomResource for Secret {
     );
 
     async fn delete(cx: &Context, id: &str, state: &State<Self>) -> Result<()> {
+        fresh(cx).lock().remove(&state.outputs.arn);
         let days = state.inputs.recovery_window_days;
         let delete = cx.aws.secretsmanager().delete_secret().secret_id(id);
         let delete = if days == 0 {
@@ -370,7 +367,7 @@ retag!(
 );
 
 /// A JSON object with a random password.
-fn generated(generate: &SecretGenerate) -> String {
+fn generated(generate: &SecretGenerate) -> SecretText {
     let class = |letters: &str| -> Vec<char> {
         let kept = |c: &char| !generate.exclude_characters.contains(*c);
         letters.chars().filter(kept).collect()
@@ -389,10 +386,10 @@ fn generated(generate: &SecretGenerate) -> String {
     let template = generate.template.as_ref().and_then(|t| t.0.as_object());
     let mut object = template.cloned().unwrap_or_default();
     object.insert(generate.key.clone(), password.into());
-    serde_json::Value::Object(object).to_string()
+    serde_json::Value::Object(object).to_string().into()
 }
 
-/// The values that this process gave to new secrets, by ARN: nobody needs to be asked for them.
+/// The values that this process has made for new secrets, by ARN: AWS need not be asked for them.
 #[derive(Clone, Default)]
 struct Fresh(Arc<Mutex<HashMap<String, SecretText>>>);
 
@@ -406,7 +403,7 @@ fn fresh(cx: &Context) -> Fresh {
     cx.aws.shared(|_| Fresh::default())
 }
 
-/// The value that this process has just given to a new secret, or else its current one.
+/// The value that this process has just made for a new secret, or else its current one.
 ///
 /// # Errors
 /// It is not there, or may not be read.

@@ -126,7 +126,8 @@ async fn an_object_of_another_account_is_left_alone() {
     let deleted = stack.provider.delete(&made).await;
     for refused in [read, deleted] {
         let refused = refused.expect_err("refuses");
-        let told = format!("{arn} is in account 444455556666, but the credentials belong to account");
+        let told =
+            format!("{arn} is in account 444455556666, but the credentials belong to account");
         assert!(
             refused.message().starts_with(&told),
             "{}",
