@@ -242,7 +242,7 @@ mod tests {
         };
         provider.configure(request).await.expect("configures");
         let request = rpc::CreateRequest {
-            urn: format!("urn:pulumi:dev::demo::{}::shop-seed", seed::token("acme")).into(),
+            urn: format!("urn:pulumi:dev::demo::{}::shop-seed", seed::token("acme")),
             ..Default::default()
         };
         let made = provider.create(Request::new(request)).await;
