@@ -348,7 +348,9 @@ def waves(calls):
     found = []
     for call in sorted(calls, key=lambda call: call["at"]):
         place = sum(min(other["until"] for other in wave) <= call["at"] for wave in found)
-        found[place:place + 1] = [[*(found[place] if place < len(found) else []), call]]
+        if place == len(found):
+            found.append([])
+        found[place].append(call)
     return [Counter(call["name"] for call in wave) for wave in found]
 
 
