@@ -50,7 +50,7 @@ pub(crate) fn building_blocks(schema: &Value) -> String {
             added.retain(|key, _| spec["inputProperties"].get(key).is_none());
         }
         if entries(&added).next().is_some() {
-            body += "\nIts outputs have besides:\n\n";
+            body += "\nAdditional outputs:\n\n";
             body += &table(&added, &Value::Null);
         }
         body += &types(schema, spec, &mut seen);
@@ -66,7 +66,7 @@ pub(crate) fn building_blocks(schema: &Value) -> String {
     }
     format!(
         "# Building blocks\n\n{NOTE}\n\nThe components are made of these resources; each is one AWS object. Programs can \
-         use them alone. The first table of each has its inputs; a change of what *replaces* makes a new object.\n{list}\n{body}"
+         use them alone. The first table of each has its inputs; changing a property marked *replaces* creates a new resource.\n{list}\n{body}"
     )
 }
 

@@ -40,7 +40,7 @@ words! {
     pub enum NetworkMode {
         /// From private subnets through NAT.
         Nat = "nat",
-        /// From public subnets with public addresses, without NAT: about 33 USD a month less.
+        /// From public subnets with public addresses, without NAT: about 37 USD a month less.
         Public = "public",
     }
 }
