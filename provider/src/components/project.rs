@@ -188,7 +188,7 @@ pub struct DbtProjectOutputs {
     pub start_run_command: String,
     /// The page of the runs in AWS's console.
     pub console_url: String,
-    /// The URL of the SQS queue with the starts that EventBridge Scheduler could not deliver, kept for 14 days.
+    /// The URL of the SQS queue that keeps, for 14 days, messages about runs that could not be started.
     pub dead_letter_queue_url: String,
 }
 

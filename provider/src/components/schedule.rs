@@ -87,7 +87,7 @@ pub struct DbtScheduleInputs {
     pub delivery: Option<DbtScheduleDelivery>,
 }
 
-/// How long AWS tries to start a run. What could not be started lands in the project's dead-letter queue.
+/// How long AWS tries to start a run. A run that could not be started is recorded in the project's dead-letter queue.
 #[derive(Clone, Debug, Props)]
 pub struct DbtScheduleDelivery {
     /// The number of minutes for which AWS tries: 1 to 1440. Default: 60.
@@ -170,7 +170,7 @@ fn overrides(check: &mut Check<'_>) {
 
 impl Component for DbtSchedule {
     const TOKEN: &'static str = "dbt-aws:index:DbtSchedule";
-    const DOC: &'static str = "Runs a `DbtProject` on a schedule, with EventBridge Scheduler.\n\nA scheduled time is run once, even if AWS delivers it twice. A run that failed is not tried again, and runs may overlap.";
+    const DOC: &'static str = "Runs a `DbtProject` on a schedule, with EventBridge Scheduler.\n\nEach scheduled time starts one run, even if AWS delivers it twice. A run that failed is not tried again, and runs may overlap.";
     const MAY_ORPHAN: &'static [&'static str] = &["dbt-aws:scheduler:Schedule"];
     type Inputs = DbtScheduleInputs;
     type Outputs = DbtScheduleOutputs;

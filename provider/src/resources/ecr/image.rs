@@ -62,12 +62,13 @@ pub struct ImageDbt {
     /// `databricks`, `duckdb`, `redshift` or `snowflake`. Required without `requirements`; with them, the one that must be
     /// among them.
     pub adapter: Option<String>,
-    /// The path of a requirements file, relative to the program's directory, that is installed instead of all that is
-    /// bundled: dbt-core and an adapter must be in it or come with what is. With hashes it is taken as it is. Without, it is resolved for the image's Python and processor, as `pip` and `uv` do, when the image
-    /// is made; it stays as it came out until the file's text or `exclude` changes. Wheels alone are installed.
+    /// The path of a requirements file, relative to the program's directory. It replaces all that is bundled, so dbt-core
+    /// and an adapter must be in it, or be required by a package in it. A file with hashes is installed as it is. One
+    /// without hashes is resolved when the image is made, for the image's Python and processor, as `pip` and `uv` do; the
+    /// result stays until the file's text or `exclude` changes. Only wheels are installed.
     pub requirements: Option<String>,
-    /// Packages to leave out although another package requires them, such as one that has no wheel and serves only a
-    /// feature that you do not use. Needs `requirements` without hashes.
+    /// Names of packages to leave out although another package requires them, such as one without a wheel, for a feature
+    /// that you do not use. Needs `requirements` without hashes. Default: none.
     pub exclude: Option<Vec<String>>,
 }
 
