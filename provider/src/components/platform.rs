@@ -70,7 +70,7 @@ pub struct PlatformCluster {
     /// The ARN of an existing cluster, in the provider's region. Excludes `containerInsights`.
     #[prop(given, check = formats::arn("ecs", "cluster/"))]
     pub existing_arn: Option<String>,
-    /// Container Insights. Default: `disabled`.
+    /// CloudWatch Container Insights, which AWS charges for. Default: `disabled`.
     #[prop(default = ClusterContainerInsights::Disabled)]
     pub container_insights: ClusterContainerInsights,
 }

@@ -56,11 +56,8 @@ pub struct DbtProjectInputs {
     /// `parent`.
     pub platform: Handle<PlatformHandle>,
     /// The directory that holds `dbt_project.yml`, relative to the program's directory. The provider packs it into an
-    /// image, without Docker, together with the directories and local packages that the project names. Left out are:
-    /// what `.dockerignore` names; `target/`, `logs/`, `profiles.yml` and virtual environments; files of other tools
-    /// (`*.duckdb`, `.git/`, `node_modules/`, ...); and what looks like a secret (`.env`, `*.pem`, `secrets.*`, ...),
-    /// unless dbt reads it or a line with `!` in `.dockerignore` names it. Run `dbt deps` before `pulumi up`, because a
-    /// run installs no packages. Excludes `image`.
+    /// image, without Docker; `docs/recipes.md` says what it leaves out, such as what looks like a secret. Run `dbt deps`
+    /// before `pulumi up`, because a run installs no packages. Excludes `image`.
     #[prop(plain)]
     pub path: Option<String>,
     /// The URI of an existing image, by digest or tag. It must have the project in `/project`, dbt, the runner, and
@@ -82,14 +79,16 @@ pub struct DbtProjectInputs {
     /// is written only if this is given.
     #[prop(given)]
     pub profile: Option<DbtProjectProfile>,
-    /// Environment variables, by name. Values are plain text in AWS: see `secrets`. Names that begin with `DBT_AWS_`
-    /// are the runner's own. Schedules and executions may give these variables other values.
+    /// Environment variables, by name: letters, digits and `_`, not beginning with a digit or with `DBT_AWS_`. A name may be
+    /// in only one of `environment`, `secrets` and `secretArns`. Values are plain text in AWS: see `secrets`. Schedules and
+    /// executions may give these variables other values. Default: none.
     pub environment: Option<BTreeMap<String, String>>,
-    /// Environment variables with secret values, by name: each is kept in Secrets Manager, and encrypted in Pulumi's state.
+    /// Environment variables with secret values, by name as in `environment`: each is kept in Secrets Manager, and encrypted
+    /// in Pulumi's state. Default: none.
     #[prop(plain)]
     pub secrets: Option<BTreeMap<String, SecretText>>,
-    /// Environment variables with the values of existing secrets: for each name the ARN of a Secrets Manager secret
-    /// (`ARN:key::` for one key of a JSON object) or of an SSM parameter.
+    /// Environment variables with the values of existing secrets: for each name, as in `environment`, the ARN of a Secrets
+    /// Manager secret (`ARN:key::` for one key of a JSON object) or of an SSM parameter. Default: none.
     pub secret_arns: Option<BTreeMap<String, String>>,
     /// The ARNs of the customer managed KMS keys that encrypt the secrets in `secretArns`: of keys, not of aliases.
     #[prop(check = formats::each(keys::key))]
@@ -149,16 +148,17 @@ pub struct DbtProjectDbt {
 /// See [profiles](https://docs.getdbt.com/docs/core/connect-data-platform/connection-profiles).
 #[derive(Clone, Debug, Props)]
 pub struct DbtProjectProfile {
-    /// The profile's name, the same as `profile` in `dbt_project.yml`. Default: that, unless it is a template.
+    /// The profile's name, the same as `profile` in `dbt_project.yml`. Default: that. Required with `image`, and if
+    /// `dbt_project.yml` has a template there: give the name that it comes to.
     #[prop(check = checks::given)]
     pub name: Option<String>,
     /// The target's name, which is also part of the artifacts' path: letters, digits, `-` and `_`. Default: `prod`.
     #[prop(default = "prod", check = checks::target)]
     pub target: String,
-    /// The schema that dbt builds in. Default: the dbt project's name.
+    /// The schema that dbt builds in. Default: the dbt project's name. Required with `image`.
     #[prop(check = checks::given)]
     pub schema: Option<String>,
-    /// How many models dbt builds at once. Default: 4.
+    /// How many models dbt builds at once: 1 or more. Default: 4.
     #[prop(default = 4, check = formats::at_least(1))]
     pub threads: i64,
     /// More keys of the adapter's profile, which override the platform's: an object. They are plain text in AWS.

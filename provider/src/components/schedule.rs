@@ -47,17 +47,17 @@ pub struct DbtScheduleInputs {
     /// See [schedule types](https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html).
     #[prop(given, check = (|text: &str| expression::cron(text).map(drop)))]
     pub cron: Option<String>,
-    /// How often: `5 minutes`, `1 hour`, `7 days`.
+    /// How often, in minutes, hours or days: `5 minutes`, `1 hour`, `7 days`. Excludes `cron` and `at`.
     #[prop(given, check = expression::rate)]
     pub rate: Option<String>,
-    /// Once, at this time: `2026-01-31T06:30:00`.
+    /// Once, at this time in `timezone`: `2026-01-31T06:30:00`. Excludes `cron` and `rate`.
     #[prop(given, check = expression::at)]
     pub at: Option<String>,
     /// The time zone of `cron` and `at`, by its name in the tz database. A warning says when daylight saving
     /// time skips a run. Default: `UTC`.
     #[prop(default = "UTC", check = timezone)]
     pub timezone: String,
-    /// dbt command lines, run in order until one fails. Default: `["dbt build"]`.
+    /// dbt command lines, 1 to 100, run in order until one fails. Default: `["dbt build"]`.
     #[prop(check = some_commands)]
     pub commands: Option<Vec<String>>,
     /// Environment variables of these runs, which override the project's. Allowed are those that the dbt project reads with
@@ -65,10 +65,14 @@ pub struct DbtScheduleInputs {
     /// others, unless the project has an `image`. Values are plain text in AWS. ECS limits them, together with `commands`,
     /// to 8,192 characters of JSON, of which some 6,000 are yours.
     pub environment: Option<BTreeMap<String, String>>,
-    /// CPU units of these runs. Default: the project's.
+    /// CPU units of these runs, 1024 to a virtual CPU, valid together with `memory`: see
+    /// [Fargate's table](https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html#fargate-tasks-size).
+    /// Default: the project's.
     #[prop(given)]
     pub cpu: Option<i32>,
-    /// Memory of these runs, in MiB. Default: the project's.
+    /// Memory of these runs, in MiB, valid together with `cpu`: see
+    /// [Fargate's table](https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html#fargate-tasks-size).
+    /// Default: the project's.
     #[prop(given)]
     pub memory: Option<i32>,
     /// Whether the schedule is enabled. Default: `true`.

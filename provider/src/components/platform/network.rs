@@ -61,8 +61,8 @@ pub struct PlatformNetwork {
     /// How tasks reach the internet. Default: `nat`.
     #[prop(plain)]
     pub mode: Option<NetworkMode>,
-    /// The VPC's addresses, a block of /16 to /22. A change replaces the VPC, and the database with an empty one. Default:
-    /// `10.0.0.0/16`.
+    /// The VPC's IPv4 addresses, preferably private: a block of /16 to /22, which all have space for six zones. A change
+    /// replaces the VPC, and the database with an empty one. Default: `10.0.0.0/16`.
     #[prop(check = size)]
     pub cidr_block: Option<Cidr>,
     /// The number of availability zones that get subnets: 2 to 6. A change keeps the subnets of zones that stay.
@@ -70,7 +70,8 @@ pub struct PlatformNetwork {
     #[prop(plain, check = zone_count)]
     pub zone_count: Option<i64>,
     /// The names of the availability zones that get subnets: 2 to 6, in any order. A change keeps the subnets of zones
-    /// that stay. AWS refuses to remove the zone of the database. Excludes `zoneCount`.
+    /// that stay. AWS refuses to remove the zone of the database. Excludes `zoneCount`. Default: `zoneCount` zones, the
+    /// first of AWS's list.
     #[prop(plain)]
     pub zones: Option<Vec<String>>,
     /// The number of NAT gateways: one, or one in each zone. Only with `mode: nat`. Default: `one`.

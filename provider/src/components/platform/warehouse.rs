@@ -52,15 +52,16 @@ pub struct PlatformWarehouseChoice {
 /// A new RDS for PostgreSQL instance.
 #[derive(Clone, Debug, Props)]
 pub struct WarehousePostgres {
-    /// The major version, 14 or later. AWS upgrades it by itself when its standard support ends: see
-    /// `docs/operating.md`. Default: `17`.
+    /// The version, as a string: a major one such as `17`, 14 or later, of which AWS chooses the minor one, or a full one
+    /// such as `17.2`, which AWS may upgrade to a later minor one. AWS also upgrades the major version when its standard
+    /// support ends: see `docs/operating.md`. Default: `17`.
     #[prop(default = "17", check = version)]
     pub version: String,
     /// The [instance class](https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Concepts.DBInstanceClass.html).
     /// Default: `db.t4g.micro`, which `ca-west-1` does not have.
     #[prop(default = "db.t4g.micro")]
     pub instance_class: String,
-    /// The storage in GiB, 20 to 65536. Default: 20.
+    /// The storage in GiB, 20 to 65536. It cannot shrink, and an increase must be of at least 10%. Default: 20.
     #[prop(default = 20)]
     pub storage_gb: i32,
     /// The most to which the storage grows by itself, in GiB: at least 10% more than `storageGb`, which is then the
@@ -69,10 +70,11 @@ pub struct WarehousePostgres {
     /// Whether there is a standby in another Availability Zone (Multi-AZ). Default: `false`.
     #[prop(default = false)]
     pub multi_az: bool,
-    /// The database's name. A change replaces the database with an empty one. Default: `analytics`.
+    /// The database's name: 1 to 63 letters, digits and underscores, the first a letter. A change replaces the database with
+    /// an empty one. Default: `analytics`.
     #[prop(default = "analytics")]
     pub database: String,
-    /// For how many days backups are kept, 0 to 35. Default: 7.
+    /// For how many days backups are kept: 1 to 35, or 0 for no backups. Default: 7.
     #[prop(default = 7)]
     pub backup_days: i32,
     /// Whether AWS refuses to delete it; set it in production. Default: `false`.
@@ -82,7 +84,8 @@ pub struct WarehousePostgres {
     /// it set afterwards: adding, changing or removing it replaces the database. `database` and, where it is given,
     /// `kmsKeyArn` must be those of the snapshot.
     pub snapshot_identifier: Option<String>,
-    /// Parameters of the database, such as `work_mem`.
+    /// Parameters of PostgreSQL, by name, such as `work_mem: "65536"`. Values are strings, in the unit that RDS has for the
+    /// parameter: for `work_mem` kB. `rds.force_ssl` is `1` unless you set it. Default: no others.
     pub parameters: Option<BTreeMap<String, String>>,
     /// Who may connect besides the tasks: IPv4 CIDR blocks and security group ids, each once, in any order. Default:
     /// nobody.
@@ -104,14 +107,16 @@ pub struct WarehousePostgres {
 /// Any warehouse that dbt reaches.
 #[derive(Clone, Debug, Props)]
 pub struct WarehouseExternal {
-    /// The dbt adapter, such as `snowflake`.
+    /// The dbt adapter: `athena`, `bigquery`, `databricks`, `postgres`, `redshift`, `snowflake` or `trino`, which are bundled
+    /// with dbt Core, or any other with `dbt.requirements` of the projects; dbt 2 also has `duckdb`.
     pub adapter: String,
     /// The keys of the dbt profile that are not secret, such as `account` and `warehouse`: an object. `host`, `port` and
     /// `dbname` or `database` are also outputs of the platform.
     #[prop(check = settings)]
     pub settings: Json,
-    /// The ARN of a Secrets Manager secret that holds a JSON object with the secret keys of the profile. A run adds them
-    /// to `settings`, and they override the same keys there.
+    /// The ARN of a Secrets Manager secret that holds a JSON object with the secret keys of the profile, such as `user` and
+    /// `password` (`username` is read as `user`). A run adds them to `settings`, and they override the same keys there.
+    /// Default: none.
     pub secret_arn: Option<String>,
     /// The ARN of the customer managed KMS key that encrypts the secret: of a key, not of an alias.
     #[prop(check = keys::key)]
