@@ -73,7 +73,8 @@ advisories:
 
 ## sdk: the SDKs for Node.js, Python and Go, from schema.json into sdk/
 sdk:
-	$(step-of-many) "SDKs" tools/sdk schema.json sdk
+	@echo "the SDKs for Node.js, Python and Go; the first time also Pulumi's tools"
+	@$(step-of-many) "the SDKs" tools/sdk schema.json sdk
 
 ## locks: the newest versions of all that is bundled with dbt, from the package index, and what they take on the command line
 locks: export LOCAL_AWS_PORT ?= 4570
@@ -88,8 +89,9 @@ locks:
 demo: export LOCAL_AWS_PORT ?= 4610
 demo: export KEEP := $(KEEP)
 demo: sdk
-	$(step) "the provider" tools/provider
-	eval "$$(local-aws/local-aws env)"; exec "$$DBT_AWS_PYTHON" tools/demo.py
+	@echo "the provider; building it for the first time takes long"
+	@$(step) "the provider" tools/provider > /dev/null
+	@eval "$$(local-aws/local-aws env)"; exec "$$DBT_AWS_PYTHON" tools/demo.py
 
 ## bench: the release build measured beside boto3, a Go provider, crane and others; its first build takes long
 bench:

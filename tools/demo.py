@@ -1,6 +1,6 @@
 """The whole product on this machine: a schedule runs dbt on AWS, and in the end nothing is left.
 
-Run it with `make demo`; `make demo KEEP=1` leaves it standing. Exit code 1 and the reason, where anything is not so.
+Run it with `make demo`; `make demo KEEP=1` leaves it standing. Exit code 1 and the reason, where anything is not as expected.
 """
 import contextlib
 import hashlib
@@ -67,6 +67,13 @@ def run(*command, cwd=ROOT):
 
 def output(*command, cwd=ROOT):
     return subprocess.run([str(word) for word in command], cwd=cwd, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def counted(number, kind):
+    """A number of things; one of them in the singular."""
+    if number == 1:
+        kind = f"{kind.removesuffix('ies')}y" if kind.endswith("ies") else kind.removesuffix("s")
+    return f"{number} {kind}"
 
 
 def start_aws():
@@ -212,14 +219,14 @@ def end_runs():
 
 
 def demo():
-    with step("set-up: the local AWS, and the program with its packages"):
+    with step("set-up: the AWS emulator (ministack), and the program with its packages"):
         start_aws()
         before = inventory()
         prepare_program()
     with step("1. pulumi up"):
         pulumi("up")
         made = Counter(kind for kind, _ in inventory() - before)
-        print("made: " + ", ".join(f"{made[kind]} {kind}" for kind in KINDS))
+        print("made: " + ", ".join(counted(made[kind], kind) for kind in KINDS if made[kind]))
         # An inventory that sees nothing now would prove nothing in the end.
         unseen = [kind for kind in KINDS if not made[kind] and kind not in UNMADE]
         check(not unseen, f"the inventory finds no {', no '.join(unseen)}")
@@ -238,14 +245,14 @@ def demo():
         only_the_image(pulumi("up"))
     if KEEP:
         return
-    with step("7. the schedule ends, and the runs under way"):
+    with step("7. the schedule is stopped, and its runs end"):
         end_runs()
     with step("8. pulumi destroy"):
         pulumi("destroy")
-    with step("9. what is left"):
+    with step("9. a search for what is left"):
         left = sorted(inventory() - before)
         check(not left, f"after destroy there is still {left}")
-        print(f"nothing, of {len(KINDS)} kinds")
+        print(f"no AWS resource is left ({len(KINDS)} types checked)")
 
 
 def explain():
@@ -255,14 +262,14 @@ def explain():
     if not shutil.which("aws"):
         look = """"$DBT_AWS_PYTHON" -c 'import boto3; print(boto3.client("stepfunctions").list_state_machines()["stateMachines"])'"""
     print(f"""
-It is left standing. To look around, with Pulumi's and AWS's own tools:
+The stack is still deployed. To look around, with Pulumi's and AWS's own tools:
   eval "$({LOCAL_AWS} env {port})"
   cd {PROGRAM}
   pulumi stack --stack {STACK}
   pulumi stack output --stack {STACK} runNow      prints the command that starts a run
   pulumi destroy --stack {STACK}
   {look}
-To end it:
+To stop the emulator and remove everything:
   {LOCAL_AWS} down {port}""")
 
 
@@ -287,7 +294,7 @@ def main():
     code = 1
     try:
         demo()
-        print(f"\n{time.monotonic() - start:7.1f} s  the demo, and all of it is so")
+        print(f"\n{time.monotonic() - start:7.1f} s  the demo passed: everything was as expected")
         code = 0
     except Exception as failure:
         print(f"\nthe demo failed after {time.monotonic() - start:.1f} s: {reason(failure)}", file=sys.stderr)
@@ -296,7 +303,7 @@ def main():
     try:
         explain() if KEEP else run(LOCAL_AWS, "down")
     except Exception as failure:
-        print(f"the local AWS could not be ended: {reason(failure)}", file=sys.stderr)
+        print(f"the AWS emulator could not be stopped: {reason(failure)}", file=sys.stderr)
         code = 1
     return code
 

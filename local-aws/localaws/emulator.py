@@ -76,7 +76,7 @@ class Instance:
         """Starts moto with AWS's managed policies known."""
         python = venv()
         env = {**clean_environment(), "MOTO_IAM_LOAD_MANAGED_POLICIES": "true"}
-        with step(f"started moto on port {self.port}"):
+        with step(f"started the AWS emulator (moto) on port {self.port}"):
             command = [python, "-W", "ignore", "-m", "moto.server", "-H", "127.0.0.1", "-p", self.port]
             self.emulator.start(command, self.answers, 60, env=env)
 
@@ -118,7 +118,7 @@ class Instance:
         command = [python, "-m", "hypercorn", "true_to_aws:app", "--keep-alive", "75"]
         for bind in binds:
             command += ["--bind", bind]
-        with step(f"started ministack on {' and '.join(binds)}"):
+        with step(f"started the AWS emulator (ministack) on {' and '.join(binds)}"):
             self.emulator.start(command, self.answers, 60, env=env, cwd=self.folder)
 
     def reset(self):
@@ -143,7 +143,8 @@ class Instance:
                 del os.environ["DOCKER_HOST"]
             removed = docker.remove_containers(self.label)
         remove(self.folder)
-        log(f"{kind or 'nothing'} on port {self.port}: {'ended' if ended else 'was not running'}, {removed} containers removed")
+        count = f"; {removed} container{'s' if removed > 1 else ''} removed" if removed else ""
+        log(f"{kind or 'an AWS emulator'} on port {self.port} {'stopped' if ended else 'was not running'}{count}")
 
 
 def instances():

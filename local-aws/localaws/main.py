@@ -38,7 +38,7 @@ def main():
 
 
 def up(arguments, instance):
-    with step(f"{arguments.emulator} is up at {instance.url}"), lock("local-aws"):
+    with step(f"the AWS emulator ({arguments.emulator}) is ready at {instance.url}"), lock("local-aws"):
         instance.up(arguments.emulator)
 
 
@@ -48,7 +48,7 @@ def down(arguments, instance):
             each.down()
         # `env` alone leaves a folder too.
         if not any(each.read_facts() for each in instances()) and docker.ENGINE.pid():
-            with step("ended the Docker engine"):
+            with step("stopped the Docker engine"):
                 docker.ENGINE.stop(60)
 
 
