@@ -274,7 +274,7 @@ def main():
     print("\nreport")
     for what, found in REPORT:
         print(f"  {what}: {found}")
-    print("\n".join(f"failed: {each}" for each in failures) or "all of it is so, and nothing is left")
+    print("\n".join(f"failed: {each}" for each in failures) or "everything was as expected, and nothing is left")
     return bool(failures)
 
 

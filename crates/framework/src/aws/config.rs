@@ -23,7 +23,7 @@ pub struct Configuration {
     /// with an empty one.
     #[prop(check = region)]
     pub region: Option<String>,
-    /// The profile in the shared configuration files; its credentials go before those in the environment. Default:
+    /// The AWS profile in the shared configuration files; its credentials go before those in the environment. Default:
     /// the credentials in the environment, then `AWS_PROFILE`.
     #[prop(check = profile)]
     pub profile: Option<String>,
@@ -42,10 +42,10 @@ pub struct Configuration {
     pub allowed_account_ids: Option<Set<String>>,
     /// Account ids that are refused, twelve digits in quotes. Excludes `allowedAccountIds`.
     pub forbidden_account_ids: Option<Set<String>>,
-    /// How often a call is tried again after throttling, a server's or the network's fault. Default: 9.
+    /// How often a call is tried again after throttling, or an error of AWS or the network: 0 to 100. Default: 9.
     #[prop(check = between(0, 100))]
     pub max_retries: Option<i64>,
-    /// Endpoints by service: {services}. Default: `AWS_ENDPOINT_URL_<SERVICE>`, `AWS_ENDPOINT_URL`, or AWS.
+    /// The URLs of endpoints, by service: {services}. Default: `AWS_ENDPOINT_URL_<SERVICE>`, `AWS_ENDPOINT_URL`, or AWS.
     #[prop(check = endpoints)]
     pub endpoints: Option<BTreeMap<String, String>>,
     /// Do not ask STS whose credentials these are before the first change. Default: `false`.
