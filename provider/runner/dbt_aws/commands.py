@@ -7,10 +7,11 @@ from pathlib import Path
 
 from .outcome import End
 
-# A list longer than any that a state machine or a task definition can hold.
-COMMANDS_BYTES, COMMANDS_MOST = 64_000, 100
+# More than a state machine or a task definition can hold.
+COMMANDS_BYTES = 64_000
 # What dbt takes and a run refuses, which the preview of a schedule reads too.
 _FACTS = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
+COMMANDS_MOST = _FACTS["mostCommands"]
 COMMANDS, OPERATORS = set(_FACTS["commands"]), _FACTS["shellOperators"]
 # The options before a command's name that take a value.
 VALUED = set(_FACTS["valuedOptions"])

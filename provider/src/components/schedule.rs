@@ -112,9 +112,9 @@ pub struct DbtScheduleOutputs {
 }
 
 fn some_commands(commands: &[String]) -> Result<(), String> {
-    match commands {
-        [] => Err("needs at least one command, such as dbt build".to_owned()),
-        _ => Ok(()),
+    match commands.len() {
+        0 => Err("needs at least one command, such as dbt build".to_owned()),
+        count => commands::at_most(count),
     }
 }
 

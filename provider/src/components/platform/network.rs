@@ -115,7 +115,7 @@ fn size(block: &Cidr) -> Result<(), String> {
         16..=22 => ec2::block(block),
         0..=15 => Err(format!("{block} is too large; give a /16 to /22")),
         _ => Err(format!(
-            "{block} is too small for six zones; give a /16 to /22"
+            "{block} is too small: its addresses are laid out for up to six zones; give a /16 to /22"
         )),
     }
 }

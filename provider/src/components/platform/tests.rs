@@ -329,7 +329,9 @@ fn wrong_inputs() {
     use expect_test::expect;
     check(
         json!({ "network": { "cidrBlock": "10.0.0.0/24" } }),
-        expect![["network.cidrBlock: 10.0.0.0/24 is too small for six zones; give a /16 to /22"]],
+        expect![[
+            "network.cidrBlock: 10.0.0.0/24 is too small: its addresses are laid out for up to six zones; give a /16 to /22"
+        ]],
     );
     check(
         json!({ "network": { "cidrBlock": "10.0.1.0/16" } }),
@@ -393,6 +395,12 @@ fn wrong_inputs() {
         json!({ "warehouse": { "postgres": { "version": "twelve" } } }),
         expect![[
             r#"warehouse.postgres.version: "twelve" is not a version of PostgreSQL such as 17"#
+        ]],
+    );
+    check(
+        json!({ "warehouse": { "external": { "adapter": "snowflake", "settings": { "account": "a" }, "secretArn": "foo" } } }),
+        expect![[
+            r#"warehouse.external.secretArn: "foo" is not an ARN such as arn:aws:secretsmanager:eu-west-1:111122223333:secret:..."#
         ]],
     );
     check(

@@ -117,6 +117,7 @@ pub struct WarehouseExternal {
     /// The ARN of a Secrets Manager secret that holds a JSON object with the secret keys of the profile, such as `user` and
     /// `password` (`username` is read as `user`). A run adds them to `settings`, and they override the same keys there.
     /// Default: none.
+    #[prop(check = formats::arn("secretsmanager", "secret:"))]
     pub secret_arn: Option<String>,
     /// The ARN of the customer managed KMS key that encrypts the secret: of a key, not of an alias.
     #[prop(check = keys::key)]

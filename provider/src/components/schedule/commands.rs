@@ -9,6 +9,8 @@ use std::{collections::BTreeMap, sync::LazyLock};
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Facts {
+    /// How many commands a run takes.
+    most_commands: usize,
     commands: Vec<String>,
     /// The options before a command's name that take a value.
     valued_options: Vec<String>,
@@ -24,6 +26,17 @@ static FACTS: LazyLock<Facts> = LazyLock::new(|| {
     let text = include_str!("../../../runner/dbt_aws/commands.json");
     serde_json::from_str(text).unwrap_or_default()
 });
+
+/// Refuses more commands than a run takes.
+pub(super) fn at_most(count: usize) -> Result<(), String> {
+    let most = FACTS.most_commands;
+    match count <= most {
+        true => Ok(()),
+        false => Err(format!(
+            "has {count} commands, and a run takes {most} at most"
+        )),
+    }
+}
 
 /// What a project's handle tells of its runs.
 #[derive(Clone, Debug, Default)]

@@ -198,6 +198,12 @@ fn wrong_inputs_are_refused_with_their_path() {
     "#]],
     );
     wrong(
+        set("commands", json!(vec!["dbt build"; 101])),
+        &expect![[r#"
+        commands: has 101 commands, and a run takes 100 at most
+    "#]],
+    );
+    wrong(
         set("commands", json!(["dbt build", " "])),
         &expect![[r#"
             commands[1]: names no dbt command; did you mean dbt build?
