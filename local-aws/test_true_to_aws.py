@@ -112,7 +112,8 @@ for number in range(2000): print('line', number)
         task = self.stopped(self.start(self.define(self.container("main", program))))
         self.assertEqual(task["containers"][0]["exitCode"], 0, task)
         self.assertEqual(self.s3.get_object(Bucket=self.name, Key="from-task")["Body"].read(), b"hello")
-        lines = self.lines()
+        # As in AWS, the last lines can be later than the end.
+        lines = until(lambda: len(found := self.lines()) >= 2002 and found)
         self.assertEqual(lines[:2] + lines[-1:], ["keys test 4 us-east-1", "put 200", "line 1999"])
 
     def test_definition_is_honoured(self):

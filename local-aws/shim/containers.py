@@ -121,7 +121,7 @@ def after_last_line(original):
         task_id = task["taskArn"].rpartition("/")[2]
         for thread in threading.enumerate():
             if task.get("lastStatus") == "STOPPED" and thread.name.startswith(f"ministack-ecs-awslogs-{task_id[:8]}-"):
-                thread.join(timeout=5)
+                thread.join(timeout=60)
         original(task, client, extra_container)
         for volume in client.volumes.list(filters={"name": volume_name(task_id, "")}):
             volume.remove(force=True)
