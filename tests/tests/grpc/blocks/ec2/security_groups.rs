@@ -162,6 +162,34 @@ async fn what_is_left_of_a_component_does_not_hold_its_security_group() {
     second.expect("deletes");
 }
 
+/// As where a run was interrupted before the state had them.
+#[tokio::test]
+async fn groups_that_are_left_go_with_their_vpc() {
+    let stack = Stack::new("groups-left").await;
+    let make = async |token: &str, name: &str, mut inputs: Json| {
+        inputs["__seed"] = "a-component".into();
+        stack.make(token, name, inputs).await
+    };
+    let vpc = json!({"cidrBlock": "10.0.0.0/16"});
+    let vpc = make("dbt-aws:ec2:Vpc", "vpc", vpc).await;
+    let inputs = json!({"vpcId": vpc.id});
+    let group = "dbt-aws:ec2:SecurityGroup";
+    let first = make(group, "first", inputs.clone()).await;
+    let second = make(group, "second", inputs).await;
+    for (owner, named) in [(&first, &second), (&second, &first)] {
+        let rule = json!({
+            "securityGroupId": owner.id, "type": "ingress", "protocol": "tcp", "fromPort": 1, "toPort": 1,
+            "sourceSecurityGroupId": named.id,
+        });
+        let name = format!("of-{}", owner.id);
+        make("dbt-aws:ec2:SecurityGroupRule", &name, rule).await;
+    }
+    stack.provider.delete(&vpc).await.expect("deletes");
+    let ids = json!({"Filters": [{"Name": "group-id", "Values": [first.id, second.id]}]});
+    let left = stack.aws("ec2", "describe_security_groups", &ids);
+    assert_eq!(left.expect("lists")["SecurityGroups"], json!([]));
+}
+
 /// A rule for every protocol has -1 for its ports.
 fn port(port: &Json) -> Json {
     if *port == -1 {
