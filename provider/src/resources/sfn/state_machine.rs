@@ -311,13 +311,12 @@ impl CustomResource for StateMachine {
         delete.send().await.during(format!("delete {id}"))?;
         cx.wait(&format!("deleting {id}"), async || {
             let look = cx.aws.sfn().describe_state_machine().state_machine_arn(id);
-            let look = async { look.send().await.during(format!("look at {id}")).gone() };
-            // It stays until its executions have ended, also one that has started just now.
-            let (there, stopped) = tokio::join!(look, stop());
-            if there?.is_none() {
+            let there = look.send().await.during(format!("look at {id}")).gone()?;
+            if there.is_none() {
                 return Ok(Progress::Done(()));
             }
-            stopped.gone()?;
+            // One may have started in between.
+            stop().await.gone()?;
             Ok(Progress::Pending("its executions end".to_owned()))
         })
         .await
