@@ -204,8 +204,7 @@ impl Scope {
         let full = |name: &str| format!("{}-{name}", self.name);
         let (name, former) = (full(name), former.map(full));
         let (token, parent, preview) = (token.into(), self.urn.clone(), self.preview);
-        let label = name.clone();
-        let answered = name.clone();
+        let (label, answered) = (name.clone(), name.clone());
         let task = tokio::spawn(async move {
             let (args, after, seed) = tokio::join!(args.resolve(), after, seed.resolve());
             let fault = |failure| {

@@ -56,3 +56,37 @@ pub(super) fn veil(read: &mut Properties, known: Option<&Properties>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::props::{Props, SecretText};
+    use serde_json::json;
+
+    /// A door.
+    #[derive(Clone, Debug, Props)]
+    struct Door {
+        /// Who may open it.
+        keys: Option<Vec<Key>>,
+        /// What opens it at night.
+        code: Option<SecretText>,
+    }
+
+    /// A key.
+    #[derive(Clone, Debug, Props)]
+    struct Key {
+        /// Whose it is.
+        owner: String,
+        /// What it has for others.
+        pin: Option<SecretText>,
+    }
+
+    #[test]
+    fn what_has_a_secrets_type_is_marked_wherever_it_is() {
+        let given = json!({"code": "sesame", "keys": [{"owner": "ann", "pin": "1234"}]});
+        let mut door = Value::from_json(&given).into_properties();
+        mark_secrets(Door::table(), &mut door);
+        let shown = r#"{"code": [secret], "keys": [{"owner": "ann", "pin": [secret]}]}"#;
+        assert_eq!(format!("{door:?}"), shown);
+    }
+}
