@@ -67,7 +67,7 @@ pub struct PlatformNetwork {
     pub cidr_block: Option<Cidr>,
     /// The number of availability zones that get subnets: 2 to 6. A change keeps the subnets of zones that stay.
     /// Default: 2.
-    #[prop(plain, check = zone_count)]
+    #[prop(plain, check = formats::between(2, i64::from(zones::MOST)))]
     pub zone_count: Option<i64>,
     /// The names of the availability zones that get subnets: 2 to 6, in any order. A change keeps the subnets of zones
     /// that stay. AWS refuses to remove the zone of the database. Excludes `zoneCount`. Default: `zoneCount` zones, the
@@ -117,14 +117,6 @@ fn size(block: &Cidr) -> Result<(), String> {
         _ => Err(format!(
             "{block} is too small: its addresses are laid out for up to six zones; give a /16 to /22"
         )),
-    }
-}
-
-fn zone_count(count: &i64) -> Result<(), String> {
-    if (2..=i64::from(zones::MOST)).contains(count) {
-        Ok(())
-    } else {
-        Err(format!("{count} is not between 2 and {}", zones::MOST))
     }
 }
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::components::{
     recorder::{As, each_input_in_turn, record},
-    trial::{each_is_refused, every_input_is_told},
+    refusals::{each_is_refused, every_input_is_told},
 };
 use expect_test::{ExpectFile, expect_file};
 use pulumi_aws_framework::aws::Configuration;
@@ -341,7 +341,7 @@ fn wrong_inputs() {
     );
     check(
         json!({ "network": { "zoneCount": 7 } }),
-        expect!["network.zoneCount: 7 is not between 2 and 6"],
+        expect!["network.zoneCount: must be 2 to 6, not 7"],
     );
     check(
         json!({ "network": { "zones": ["a"] } }),
