@@ -158,10 +158,10 @@ async fn what_cannot_be_verified_is_not_asked() {
 
 #[tokio::test]
 async fn an_authority_that_is_named_counts_beside_the_systems() {
-    let url = Url::parse(&outside::https::serve().unwrap()).unwrap();
+    let url = Url::parse(&outside::testing::serve().unwrap()).unwrap();
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("ca.pem");
-    std::fs::write(&file, outside::https::AUTHORITY).unwrap();
+    std::fs::write(&file, outside::testing::AUTHORITY).unwrap();
     let asked = async |named: Option<OsString>| {
         let client = Client::with(|name| named.clone().filter(|_| name == "PIP_CERT"));
         let client = client.unwrap();

@@ -144,7 +144,7 @@ fn bare(text: &str) -> Option<String> {
 }
 
 /// Whether hosts are verified here, and not by the operating system.
-const HERE: bool = cfg!(all(unix, not(target_vendor = "apple")));
+const OWN_VERIFIER: bool = cfg!(all(unix, not(target_vendor = "apple")));
 
 /// The certificates of authorities that are trusted beside the system's, or which setting names none that can be read.
 pub(super) fn certificates(
@@ -155,7 +155,7 @@ pub(super) fn certificates(
         path.map(PathBuf::from)
     };
     // of these the operating system's own certificates come, where it has no store of its own
-    if HERE {
+    if OWN_VERIFIER {
         let file = named("SSL_CERT_FILE").map(|path| read("SSL_CERT_FILE", &path).map(drop));
         let directories = variable("SSL_CERT_DIR").unwrap_or_default();
         let directories =
@@ -179,7 +179,7 @@ pub(super) fn certificates(
 
 /// A client that trusts these authorities beside the system's.
 pub(super) fn trusting(client: ClientBuilder, named: Vec<Certificate>) -> ClientBuilder {
-    if !HERE {
+    if !OWN_VERIFIER {
         return client.tls_certs_merge(named);
     }
     // once for all who ask in this process

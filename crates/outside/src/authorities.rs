@@ -34,7 +34,7 @@ mod tests {
 
     #[test]
     fn a_file_takes_the_place_of_the_systems() {
-        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/src/https/authority.pem");
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/src/testing/authority.pem");
         if env::var("SSL_CERT_FILE").is_ok_and(|named| named == file) {
             let text = std::fs::read_to_string(file).unwrap();
             let whole = |text: &str| text.lines().collect::<String>();

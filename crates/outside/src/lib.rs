@@ -2,10 +2,10 @@
 //! what it says.
 
 mod authorities;
-#[cfg(feature = "testing")]
-pub mod https;
 mod printable;
 mod proxy;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use authorities::{authorities, pem};
 pub use printable::{printable, printable_line};

@@ -198,7 +198,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_authorities_given_are_those_that_count() {
-        let url = outside::https::serve().unwrap();
+        let url = outside::testing::serve().unwrap();
         let asked = async |authorities: &'static str| {
             let connector = Connector::builder()
                 .tls_provider(Provider::Rustls(CryptoMode::Ring))
@@ -207,7 +207,7 @@ mod tests {
             let answer = connector.call(HttpRequest::get(&url).unwrap()).await;
             answer.map(|answer| answer.status().as_u16())
         };
-        assert_eq!(asked(outside::https::AUTHORITY).await.unwrap(), 204);
+        assert_eq!(asked(outside::testing::AUTHORITY).await.unwrap(), 204);
         let error = innermost(&asked("").await.unwrap_err());
         assert!(error.contains("UnknownIssuer"), "{error}");
     }

@@ -13,15 +13,15 @@ use rustls::{
 };
 
 /// The authority's certificate, as PEM.
-pub const AUTHORITY: &str = include_str!("https/authority.pem");
+pub const AUTHORITY: &str = include_str!("testing/authority.pem");
 
 /// Answers every request with 204 and nothing; the URL to ask.
 ///
 /// # Errors
 /// There is no port, or the certificate cannot be used.
 pub fn serve() -> Result<String, Box<dyn std::error::Error>> {
-    let certificate = CertificateDer::from_pem_slice(include_bytes!("https/server.pem"))?;
-    let key = PrivateKeyDer::from_pem_slice(include_bytes!("https/server.key.pem"))?;
+    let certificate = CertificateDer::from_pem_slice(include_bytes!("testing/server.pem"))?;
+    let key = PrivateKeyDer::from_pem_slice(include_bytes!("testing/server.key.pem"))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
