@@ -6,7 +6,6 @@
 """
 import argparse
 import contextlib
-import functools
 import gzip
 import json
 import os
@@ -22,6 +21,7 @@ from collections import Counter
 from pathlib import Path
 
 import playbook
+from calls import longest, waves
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "local-aws"))
@@ -289,24 +289,6 @@ def report(name, rounds, count, played):
         row(verb, str(mine.total()), str(other.total()), str(len(played[verb]["calls"])) if played and verb in played else "", *listed)
 
 
-# What costs no call of AWS, and why.
-WITHOUT_CALL = {"dbt-aws:index:Seed": "a random id, which is in the state alone"}
-
-
-def longest(resources):
-    """By verb, how many calls must follow one another for what the engine knows to depend on one another, if each object
-    takes one call: to create it, to read it, to delete it. AWS's own time until an object can be used takes none."""
-    @functools.cache
-    def calls(urn):
-        kind = urn.split("::")[2].rpartition("$")[2]
-        own = 0 if kind in WITHOUT_CALL else 1
-        return own + max(map(calls, resources[urn]["Dependencies"] or []), default=0)
-
-    # The way back from the last to the first is as long.
-    most = max(map(calls, resources))
-    return {"create": most, "refresh": 1, "delete": most}
-
-
 def depth(options, aws):
     """How many calls follow one another, where AWS answers all at once."""
     ways = "ours", "parallel"
@@ -341,17 +323,6 @@ def depth(options, aws):
         for verb in VERBS:
             listed = (", ".join(f"{n} {name}" for name, n in sorted(wave.items())) for wave in deep["ours"][verb])
             print(f"- {verb}: {' → '.join(listed)}", flush=True)
-
-
-def waves(calls):
-    """The calls by how many others, at most, were answered one after the other before each began."""
-    found = []
-    for call in sorted(calls, key=lambda call: call["at"]):
-        place = sum(min(other["until"] for other in wave) <= call["at"] for wave in found)
-        if place == len(found):
-            found.append([])
-        found[place].append(call)
-    return [Counter(call["name"] for call in wave) for wave in found]
 
 
 def image(options, aws):

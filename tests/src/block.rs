@@ -291,14 +291,7 @@ impl Life<'_> {
         self.unchanged(&again, &self.check(&inputs, &self.block.inputs).await)
             .await;
         self.fresh(&again).await;
-        if self.importable {
-            let listed = provider.list(self.block.token).await;
-            assert!(
-                listed.contains(&again.id),
-                "{} is not in {listed:?}",
-                again.id
-            );
-        }
+        self.is_listed(&again, true).await;
         self.marked(&again);
         self.witness(&again, &self.block.inputs);
         again
@@ -466,10 +459,7 @@ impl Life<'_> {
             .await
             .unwrap_or_else(|status| panic!("{}: {}", self.urn, status.message()));
         assert_eq!(self.alive(made), Vec::<Json>::new(), "{} is left", self.urn);
-        if self.importable {
-            let listed = provider.list(self.block.token).await;
-            assert!(!listed.contains(&made.id), "{} is still listed", made.id);
-        }
+        self.is_listed(made, false).await;
         assert!(
             provider.read(made).await.expect("reads").is_none(),
             "{} reads when it is gone",

@@ -1,4 +1,4 @@
-//! The tags that an object carries.
+//! What tells an object from others: the tags that it carries, and its place in the list of its kind.
 
 use super::{Life, Marked};
 use crate::provider::Made;
@@ -30,6 +30,15 @@ impl Life<'_> {
         let mut tags = tags_in(&found);
         tags.retain(|key, _| !key.starts_with("dbt-aws:") || wanted.contains_key(key));
         assert_eq!(tags, wanted, "{}: tags", self.urn);
+    }
+
+    /// Whether the provider's list of the kind has the object, if there is one.
+    pub(super) async fn is_listed(&self, made: &Made, expected: bool) {
+        if self.importable {
+            let listed = self.stack.provider.list(self.block.token).await;
+            let is = listed.contains(&made.id);
+            assert_eq!(is, expected, "{} in {listed:?}", made.id);
+        }
     }
 }
 
