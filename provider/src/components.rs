@@ -5,9 +5,9 @@ pub mod platform;
 pub mod project;
 #[cfg(test)]
 pub(crate) mod recorder;
-pub mod schedule;
 #[cfg(test)]
-pub(crate) mod trial;
+pub(crate) mod refusals;
+pub mod schedule;
 
 use pulumi_aws_framework::{
     component::{DynamicComponent, erase},

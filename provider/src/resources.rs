@@ -7,14 +7,14 @@ pub mod functions;
 pub mod iam;
 pub mod logs;
 pub mod rds;
+#[cfg(test)]
+pub(crate) mod refusals;
 pub mod s3;
 pub mod scheduler;
 pub(crate) mod sdk;
 pub mod secretsmanager;
 pub mod sfn;
 pub mod sqs;
-#[cfg(test)]
-pub(crate) mod trial;
 
 use pulumi_aws_framework::{
     function::{self, DynamicFunction},

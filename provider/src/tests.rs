@@ -3,7 +3,7 @@
 mod imports;
 mod properties;
 
-use crate::resources::{self, trial::refused};
+use crate::resources::{self, refusals::refused};
 use pulumi_aws_framework::{
     resource::erase,
     value::{Properties, Value},

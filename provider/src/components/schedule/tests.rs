@@ -1,7 +1,7 @@
 use super::DbtSchedule;
 use crate::components::{
     recorder::{As, Recording, each_input_in_turn, record},
-    trial::{each_is_refused, every_input_is_told},
+    refusals::{each_is_refused, every_input_is_told},
 };
 use expect_test::{Expect, expect};
 use pulumi_aws_framework::{

@@ -272,7 +272,7 @@ async fn zone_at(cx: &Context, index: i64, excluded: &[String]) -> Result<String
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::resources::trial::scoped;
+    use crate::resources::refusals::scoped;
     use pulumi_aws_framework::resource::erase;
 
     fn properties(zone: &[(&str, Value)]) -> Properties {

@@ -1,4 +1,4 @@
-use crate::resources::trial::{merged, refuses};
+use crate::resources::refusals::{merged, refuses};
 use serde_json::{Value as Json, json};
 
 #[test]

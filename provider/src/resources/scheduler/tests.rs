@@ -1,5 +1,5 @@
 use super::timezone;
-use crate::resources::trial::{merged, refuses};
+use crate::resources::refusals::{merged, refuses};
 use serde_json::{Value as Json, json};
 
 #[test]

@@ -1,4 +1,4 @@
-use crate::resources::trial::refuses;
+use crate::resources::refusals::refuses;
 use serde_json::json;
 
 #[test]

@@ -1,7 +1,7 @@
 //! What is refused because a child would.
 
 use super::*;
-use crate::components::trial::{each_is_refused, every_input_is_told, refused, refused_by};
+use crate::components::refusals::{each_is_refused, every_input_is_told, refused, refused_by};
 
 #[tokio::test]
 async fn what_a_child_refuses_is_refused_first() {

@@ -1,7 +1,7 @@
 //! The tags of what a project makes.
 
 use super::*;
-use crate::components::trial::refused;
+use crate::components::refusals::refused;
 
 fn with(platform_tags: &Document, own: &Document) -> Document {
     let mut platform = platform();

@@ -1,5 +1,5 @@
 use super::*;
-use crate::resources::trial::scoped;
+use crate::resources::refusals::scoped;
 use pulumi_aws_framework::resource::{Checked, erase};
 use serde_json::json;
 use std::fs;
