@@ -184,7 +184,9 @@ async fn groups_that_are_left_go_with_their_vpc() {
         let name = format!("of-{}", owner.id);
         make("dbt-aws:ec2:SecurityGroupRule", &name, rule).await;
     }
-    stack.provider.delete(&vpc).await.expect("deletes");
+    let limit = std::time::Duration::from_secs(90);
+    let deleted = tokio::time::timeout(limit, stack.provider.delete(&vpc)).await;
+    deleted.expect("does not wait for them").expect("deletes");
     let ids = json!({"Filters": [{"Name": "group-id", "Values": [first.id, second.id]}]});
     let left = stack.aws("ec2", "describe_security_groups", &ids);
     assert_eq!(left.expect("lists")["SecurityGroups"], json!([]));
