@@ -3,7 +3,7 @@
 mod security_groups;
 mod ways;
 
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use tests::{Block, Call, Made, Stack, shown};
 
 async fn vpc(stack: &Stack) -> Made {
@@ -25,6 +25,12 @@ async fn group(stack: &Stack, vpc: &Made, name: &str) -> Made {
     stack
         .make("dbt-aws:ec2:SecurityGroup", name, json!({"vpcId": vpc.id}))
         .await
+}
+
+/// What an interrupted run of a component left.
+async fn left(stack: &Stack, token: &str, name: &str, mut inputs: Json) -> Made {
+    inputs["__seed"] = "a-component".into();
+    stack.make(token, name, inputs).await
 }
 
 #[tokio::test]

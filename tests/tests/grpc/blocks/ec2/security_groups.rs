@@ -1,6 +1,6 @@
 //! Security groups and their rules.
 
-use super::{group, vpc};
+use super::{group, left, vpc};
 use serde_json::{Value as Json, json};
 use tests::{Block, Call, Made, Stack, shown};
 
@@ -166,10 +166,7 @@ async fn what_is_left_of_a_component_does_not_hold_its_security_group() {
 #[tokio::test]
 async fn groups_that_are_left_go_with_their_vpc() {
     let stack = Stack::new("groups-left").await;
-    let make = async |token: &str, name: &str, mut inputs: Json| {
-        inputs["__seed"] = "a-component".into();
-        stack.make(token, name, inputs).await
-    };
+    let make = async |token: &str, name: &str, inputs| left(&stack, token, name, inputs).await;
     let vpc = json!({"cidrBlock": "10.0.0.0/16"});
     let vpc = make("dbt-aws:ec2:Vpc", "vpc", vpc).await;
     let inputs = json!({"vpcId": vpc.id});
@@ -188,8 +185,8 @@ async fn groups_that_are_left_go_with_their_vpc() {
     let deleted = tokio::time::timeout(limit, stack.provider.delete(&vpc)).await;
     deleted.expect("does not wait for them").expect("deletes");
     let ids = json!({"Filters": [{"Name": "group-id", "Values": [first.id, second.id]}]});
-    let left = stack.aws("ec2", "describe_security_groups", &ids);
-    assert_eq!(left.expect("lists")["SecurityGroups"], json!([]));
+    let remaining = stack.aws("ec2", "describe_security_groups", &ids);
+    assert_eq!(remaining.expect("lists")["SecurityGroups"], json!([]));
 }
 
 /// A rule for every protocol has -1 for its ports.

@@ -1,6 +1,6 @@
 //! Ways out of the network: gateways, routes, addresses and endpoints.
 
-use super::{subnet, vpc};
+use super::{left, subnet, vpc};
 use serde_json::{Value as Json, json};
 use tests::{Block, Call, Made, Marked, Stack, shown};
 
@@ -238,6 +238,21 @@ async fn nat_gateway_lives() {
             ..Block::default()
         })
         .await;
+}
+
+#[tokio::test]
+async fn a_nat_gateway_that_is_left_goes_with_its_subnet() {
+    let stack = Stack::new("nat-left").await;
+    let vpc = vpc(&stack).await;
+    let address = stack.make("dbt-aws:ec2:ElasticIp", "nat", json!({})).await;
+    let subnet = json!({"vpcId": vpc.id, "cidrBlock": "10.0.1.0/24"});
+    let subnet = left(&stack, "dbt-aws:ec2:Subnet", "subnet", subnet).await;
+    let inputs = json!({"allocationId": address.id, "subnetId": subnet.id});
+    let nat = left(&stack, "dbt-aws:ec2:NatGateway", "nat", inputs).await;
+    let limit = std::time::Duration::from_secs(90);
+    let deleted = tokio::time::timeout(limit, stack.provider.delete(&subnet)).await;
+    deleted.expect("does not wait for it").expect("deletes");
+    assert!(stack.provider.read(&nat).await.expect("reads").is_none());
 }
 
 /// A token that was used for what has gone leads to another object, not to the one that has gone.
