@@ -28,6 +28,7 @@ LISTS = {
     "repositories": ("ecr", "describe_repositories", "repositories[].repositoryArn"),
     "state machines": ("stepfunctions", "list_state_machines", "stateMachines[].stateMachineArn"),
     "schedules": ("scheduler", "list_schedules", "Schedules[].Arn"),
+    "tables": ("dynamodb", "list_tables", "TableNames[]"),
     "queues": ("sqs", "list_queues", "QueueUrls[]"),
 }
 # A secret whose deletion is planned is still there.

@@ -31,6 +31,8 @@ macro_rules! services {
 }
 
 services! {
+    /// DynamoDB's client.
+    dynamodb: aws_sdk_dynamodb as "dynamodb",
     /// EC2's client.
     ec2: aws_sdk_ec2 as "ec2",
     /// ECR's client.
@@ -54,7 +56,8 @@ services! {
 }
 
 /// The services whose endpoint the provider's configuration can name.
-pub(crate) const SERVICES: [(&str, &str); 13] = [
+pub(crate) const SERVICES: [(&str, &str); 14] = [
+    ("dynamodb", ""),
     ("ec2", ""),
     ("ecr", ""),
     ("ecs", ""),

@@ -1,5 +1,6 @@
 //! Every custom resource and function: one AWS object, one file, one line here.
 
+pub mod dynamodb;
 pub mod ec2;
 pub mod ecr;
 pub mod ecs;
@@ -25,6 +26,7 @@ use pulumi_aws_framework::{
 #[must_use]
 pub fn all() -> Vec<Box<dyn DynamicResource>> {
     vec![
+        erase::<dynamodb::table::Table>(),
         erase::<ec2::elastic_ip::ElasticIp>(),
         erase::<ec2::internet_gateway::InternetGateway>(),
         erase::<ec2::nat_gateway::NatGateway>(),

@@ -31,6 +31,7 @@ fn what_stays_in_its_place_goes_before_the_new_one_comes() {
 #[test]
 fn names_that_are_too_long_are_refused() {
     for (kind, field, longest) in [
+        ("dynamodb:Table", "name", 255),
         ("ec2:SecurityGroup", "name", 255),
         ("ecr:Repository", "name", 256),
         ("ecs:Cluster", "name", 255),

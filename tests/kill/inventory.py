@@ -18,14 +18,15 @@ VOLATILE = [
     (re.compile(r"http://address:\d+"), "endpoint"),
 ]
 IGNORED = {"ResponseMetadata", "RoleId", "DbiResourceId", "SecretVersionsToStages", "VersionIdsToStages", "revisionId",
-           "revision", "taskDefinitionArn", "CreatedTimestamp", "LastModifiedTimestamp", "creationTime", "RevisionId"}
+           "revision", "taskDefinitionArn", "CreatedTimestamp", "LastModifiedTimestamp", "creationTime", "RevisionId", "TableId"}
 
 
 class Inventory:
     """The objects of one region, less those that every account has."""
 
     def __init__(self, url, region):
-        services = "ec2", "rds", "ecs", "iam", "secretsmanager", "s3", "logs", "stepfunctions", "scheduler", "sqs", "ecr"
+        services = "ec2", "rds", "ecs", "iam", "secretsmanager", "s3", "logs", "stepfunctions", "scheduler", "sqs", "ecr", \
+            "dynamodb"
         session = boto3.Session(region_name=region)
         self.clients = {service: session.client(service, endpoint_url=url) for service in services}
 
@@ -156,6 +157,11 @@ def others(aws):
     for each in aws.ask("scheduler", "list_schedules", "Schedules"):
         described = aws.clients["scheduler"].get_schedule(Name=each["Name"], GroupName=each["GroupName"])
         yield ("scheduler:Schedule", f"{each['GroupName']}/{each['Name']}"), described
+    for name in aws.ask("dynamodb", "list_tables", "TableNames"):
+        table = aws.ask("dynamodb", "describe_table", "Table", TableName=name)
+        expiry = aws.ask("dynamodb", "describe_time_to_live", "TimeToLiveDescription", TableName=name)
+        tags = aws.ask("dynamodb", "list_tags_of_resource", "Tags", ResourceArn=table["TableArn"])
+        yield ("dynamodb:Table", name), {**table, "expiry": expiry, "tags": tags}
     for url in aws.clients["sqs"].list_queues().get("QueueUrls", []):
         attributes = aws.ask("sqs", "get_queue_attributes", "Attributes", QueueUrl=url, AttributeNames=["All"])
         yield ("sqs:Queue", url.rpartition("/")[2]), {k: v for k, v in attributes.items() if "Timestamp" not in k}

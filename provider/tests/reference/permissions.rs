@@ -18,6 +18,7 @@ const POLICIES: [Policy; 2] = [
     Policy {
         kinds: &[
             "DbtPlatform",
+            "dynamodb:",
             "ec2:",
             "ecs:Cluster",
             "logs:",
@@ -29,6 +30,7 @@ const POLICIES: [Policy; 2] = [
             (
                 "Look",
                 &[
+                    "dynamodb:ListTables",
                     "ec2:Describe",
                     "ecs:ListClusters",
                     "logs:DescribeLogGroups",
@@ -55,6 +57,7 @@ const POLICIES: [Policy; 2] = [
             ("BucketContents", &["s3:DeleteObject"]),
             ("Bucket", &["s3:"]),
             ("Logs", &["logs:"]),
+            ("Table", &["dynamodb:"]),
             ("FirstUse", &["iam:CreateServiceLinkedRole"]),
         ],
     },

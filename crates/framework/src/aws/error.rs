@@ -249,9 +249,10 @@ fn classify(code: &str, message: &str) -> Class {
         "ServiceUnavailableException",
         "Unavailable",
     ];
-    const IN_USE: [&str; 17] = [
+    const IN_USE: [&str; 18] = [
         "ClusterContainsTasksException",
         "ConcurrentModification",
+        "ContinuousBackupsUnavailableException",
         "DBSubnetGroupInUse",
         "DeleteConflict",
         "DependencyViolation",
@@ -383,6 +384,7 @@ mod tests {
             ("DependencyViolation", "", InUse),
             ("DeleteConflict", "", InUse),
             ("ConcurrentModification", "", InUse),
+            ("ContinuousBackupsUnavailableException", "", InUse),
             ("BucketNotEmpty", "", NotEmpty),
             // What has a name that is not free yet, of a bucket and of a state machine that were deleted a moment ago.
             ("OperationAborted", "", InUse),

@@ -1,8 +1,9 @@
-//! Databases, secrets, buckets, log groups, queues and imports over gRPC against moto.
+//! Databases, tables, secrets, buckets, log groups, queues and imports over gRPC against moto.
 //!
 //! moto makes a database at once and takes any version of it; a restore there does not say what the password is; it
 //! keeps no Database Insights; parameters cannot be reset.
 
+mod dynamodb;
 mod imports;
 mod logs;
 mod rds;
@@ -21,7 +22,7 @@ fn arn(stack: &Stack, service: &str, kind: &str) -> String {
     let caller = stack.aws("sts", "get_caller_identity", &json!({}));
     let account = caller.expect("answers")["Account"].take();
     let account = account.as_str().expect("text").to_owned();
-    format!("arn:aws:{service}:{}:{account}:{kind}:{{id}}", stack.region)
+    format!("arn:aws:{service}:{}:{account}:{kind}{{id}}", stack.region)
 }
 
 /// What is there under a name that a program gives, and was not made by it, is never taken over.
@@ -31,6 +32,15 @@ async fn the_objects_of_others_are_left_alone() {
     let bucket = "others-of-the-data-tests";
     let made = [
         ("sqs", "create_queue", json!({"QueueName": "theirs"})),
+        (
+            "dynamodb",
+            "create_table",
+            json!({
+                "TableName": "theirs", "BillingMode": "PAY_PER_REQUEST",
+                "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+                "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+            }),
+        ),
         (
             "logs",
             "create_log_group",
@@ -65,6 +75,11 @@ async fn the_objects_of_others_are_left_alone() {
             "dbt-aws:sqs:Queue",
             json!({"name": "theirs"}),
             "the queue theirs",
+        ),
+        (
+            "dbt-aws:dynamodb:Table",
+            json!({"name": "theirs", "hashKey": "pk"}),
+            "the table theirs",
         ),
         (
             "dbt-aws:logs:LogGroup",

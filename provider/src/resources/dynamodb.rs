@@ -1,0 +1,5 @@
+//! Tables of items.
+
+pub mod table;
+#[cfg(test)]
+mod tests;
