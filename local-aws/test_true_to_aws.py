@@ -12,20 +12,10 @@ from pathlib import Path
 import boto3
 import psycopg2
 
-ROLE = "arn:aws:iam::000000000000:role/any"
+from machines import ROLE, Machines, until
 
 
-def until(ask, seconds=60):
-    """Asks until the answer is truthy."""
-    deadline = time.monotonic() + seconds
-    while not (answer := ask()):
-        if time.monotonic() > deadline:
-            raise AssertionError(f"{ask} did not come true in {seconds} s")
-        time.sleep(0.1)
-    return answer
-
-
-class LocalAws(unittest.TestCase):
+class LocalAws(Machines, unittest.TestCase):
     """A task, a machine that runs it, a schedule that starts the machine, a database."""
 
     @classmethod
@@ -84,17 +74,6 @@ class LocalAws(unittest.TestCase):
             events = self.logs.get_log_events(logGroupName=self.name, logStreamName=stream["logStreamName"], startFromHead=True)
             found += [event["message"] for event in events["events"]]
         return found
-
-    def machine(self, state, **more):
-        """A state machine of one task state; its ARN."""
-        definition = {"QueryLanguage": "JSONata", "StartAt": "Only", "States": {"Only": {"Type": "Task", "End": True, **state}, **more}}
-        answer = self.states.create_state_machine(name=f"{self.name}-{self._testMethodName}", roleArn=ROLE, definition=json.dumps(definition))
-        self.addCleanup(self.states.delete_state_machine, stateMachineArn=answer["stateMachineArn"])
-        return answer["stateMachineArn"]
-
-    def run_machine(self, arn, value=None):
-        execution = self.states.start_execution(stateMachineArn=arn, input=json.dumps(value or {}))["executionArn"]
-        return until(lambda: (found := self.states.describe_execution(executionArn=execution))["status"] != "RUNNING" and found)
 
     def run_task_state(self, definition, **more):
         return {"Resource": "arn:aws:states:::ecs:runTask.sync", "Arguments": {
@@ -183,6 +162,26 @@ b = bytearray(600 << 20)
         failed = self.run_machine(self.machine(self.run_task_state(definition, TimeoutSeconds=3)))
         self.assertEqual(failed["error"], "States.Timeout")
         until(lambda: not self.ecs.list_tasks(cluster=self.name)["taskArns"])
+
+    def test_machine_that_is_stopped_stops_its_task(self):
+        program = "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: sys.exit(7)); print('ready', flush=True); time.sleep(600)"
+        retry = [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 1, "MaxAttempts": 3}]
+        execution = self.start_machine(self.machine(self.run_task_state(self.define(self.container("main", program)), Retry=retry)))
+        until(self.lines)
+        (arn,) = self.ecs.list_tasks(cluster=self.name, family=self.name)["taskArns"]
+        self.states.stop_execution(executionArn=execution)
+        self.assertEqual(self.states.describe_execution(executionArn=execution)["status"], "ABORTED")
+        task = self.stopped(arn)
+        self.assertEqual((task["stopCode"], task["stoppedReason"], task["containers"][0]["exitCode"]), (
+            "UserInitiated", f"The Task state in AWS Step Functions execution [{execution}] which was managing this resource was aborted", 7))
+        self.assertEqual(self.states.describe_execution(executionArn=execution)["status"], "ABORTED")
+        self.assertEqual(self.ecs.list_tasks(cluster=self.name, family=self.name)["taskArns"], [])
+
+    def test_machine_fails_with_the_error_of_ecs(self):
+        state = self.run_task_state(self.name + "-none")
+        self.fails("ECS.ClientException", state)
+        state["Arguments"]["Cluster"] += "-none"
+        self.fails("ECS.ClusterNotFoundException", state)
 
     def test_machine_reads_and_writes_objects(self):
         get = {"Resource": "arn:aws:states:::aws-sdk:s3:getObject", "Arguments": {"Bucket": self.name, "Key": "{% $states.input.key %}"},

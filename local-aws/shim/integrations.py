@@ -1,24 +1,20 @@
-"""Step Functions, and its calls to other services."""
+"""Step Functions' calls of ECS and of itself."""
 import contextvars
 import json
 
-import ministack.app
-from ministack.services import ecs, scheduler, ssm
+from ministack.services import ecs, ssm
 from ministack.services import stepfunctions as states
 
-# The errors of objects that S3's model has. Step Functions gives any other as S3.S3Exception.
-S3_ERRORS = {"InvalidObjectState", "NoSuchBucket", "NoSuchKey"}
+from executions import LONGEST_CAUSE, Ended, executing, go_on
+
 current = contextvars.ContextVar("task that the state waits for", default=None)
 
 
 def install():
     """Puts the corrections in place."""
-    states._poll_ecs_tasks = wait_for_task
-    run_task = "arn:aws:states:::ecs:runTask"
-    states._SERVICE_DISPATCH[run_task] = with_failures(states._SERVICE_DISPATCH[run_task])
-    states._execute_task = with_timeout_queries(states._execute_task)
+    states._SERVICE_DISPATCH["arn:aws:states:::ecs:runTask"] = run_task
+    states._invoke_nested_start_execution = with_names(states._invoke_nested_start_execution)
     states._invoke_resource_with_timeout = stopping_at_timeout(states._invoke_resource_with_timeout)
-    states._invoke_aws_sdk_integration = with_schedules(with_s3_objects(states._invoke_aws_sdk_integration))
     for action in ("_create_state_machine", "_update_state_machine"):
         setattr(states, action, with_tracing(getattr(states, action)))
     resolve = ssm.resolve_parameter_value
@@ -35,37 +31,62 @@ def pascal(value):
     return value
 
 
-def wait_for_task(cluster, arns):
+def run_task(resource, data):
+    """ecs:runTask fails with ECS's own error, and with AmazonECS.Unknown, the answer as its cause, where an answer that
+    succeeds has failures. The emulator has one error, and goes on. It also never lacks anything: here a subnet whose id
+    ends with -full has no free address."""
+    network = data.get("NetworkConfiguration", {}).get("AwsvpcConfiguration", {})
+    if resource.endswith(".sync") and any(subnet.endswith("-full") for subnet in network.get("Subnets", [])):
+        failures = [{"Arn": data.get("Cluster"), "Reason": "RESOURCE:ENI"}]
+        raise states._ExecutionError("AmazonECS.Unknown", json.dumps({"Failures": failures, "Tasks": []}))
+    request = states._pascal_to_camel(data)
+    status, _, content = ecs._run_task(request)
+    answer = json.loads(content)
+    if status >= 400:
+        raise states._ExecutionError(f"ECS.{answer['__type'].rpartition('#')[2]}", answer.get("message") or content)
+    if not resource.endswith(".sync"):
+        return pascal(answer)
+    return wait_for_task({"cluster": request.get("cluster", "default"), "task": answer["tasks"][0]["taskArn"]})
+
+
+def wait_for_task(task):
     """ecs:runTask.sync answers with the task itself in PascalCase, and fails with States.TaskFailed, the task as
     its cause, on a failed start or a non-zero exit code. The emulator answers with DescribeTasks, whatever the exit
-    code, and gives up after ten minutes."""
+    code, and gives up after ten minutes. AWS also stops the task where the execution ends before it."""
     job = current.get()
     job = {} if job is None else job
-    job["task"] = {"cluster": cluster, "task": arns[0]}
+    job["task"] = task
     while not job.get("given up"):
+        try:
+            go_on()
+        except Ended:
+            arn = executing.get()["executionArn"]
+            ecs._stop_task({**task, "reason": f"The Task state in AWS Step Functions execution [{arn}] which was managing this "
+                                              "resource was aborted"})
+            raise
         states._scaled_sleep(0.2)
-        tasks = json.loads(ecs._describe_tasks({"cluster": cluster, "tasks": arns})[2]).get("tasks")
+        tasks = json.loads(ecs._describe_tasks({"cluster": task["cluster"], "tasks": [task["task"]]})[2]).get("tasks")
         if tasks and tasks[0]["lastStatus"] == "STOPPED":
-            task = pascal(tasks[0])
-            failed = any(container.get("ExitCode") != 0 for container in task["Containers"])
-            if failed or task.get("StopCode") in ("TaskFailedToStart", "UserInitiated"):
-                raise states._ExecutionError("States.TaskFailed", json.dumps(task))
-            return task
-    raise states._ExecutionError("States.Timeout", "")
+            found = pascal(tasks[0])
+            failed = any(container.get("ExitCode") != 0 for container in found["Containers"])
+            if failed or found.get("StopCode") in ("TaskFailedToStart", "UserInitiated"):
+                raise states._ExecutionError("States.TaskFailed", json.dumps(found)[:LONGEST_CAUSE])
+            return found
+    raise states._ExecutionError("States.Timeout", None)
 
 
-def with_failures(original):
-    """ecs:runTask.sync fails with AmazonECS.Unknown, the answer as its cause, where an answer of RunTask that succeeds has
-    failures; the emulator goes on. It also never lacks anything: here a subnet whose id ends with -full has no free address."""
+def with_names(original):
+    """states:startExecution fails with an exception of its own prefix, and the date is in milliseconds."""
 
-    def invoke(resource, data):
-        network = data.get("NetworkConfiguration", {}).get("AwsvpcConfiguration", {})
-        if resource.endswith(".sync") and any(subnet.endswith("-full") for subnet in network.get("Subnets", [])):
-            failures = [{"Arn": data.get("Cluster"), "Reason": "RESOURCE:ENI"}]
-            raise states._ExecutionError("AmazonECS.Unknown", json.dumps({"Failures": failures, "Tasks": []}))
-        return original(resource, data)
+    def start(resource, data):
+        try:
+            answer = original(resource, data)
+        except states._ExecutionError as error:
+            name = error.error.removesuffix("Exception")
+            raise states._ExecutionError(f"StepFunctions.{name}Exception", error.cause) from None
+        return {**answer, "StartDate": states._iso_to_epoch_ms(answer["StartDate"])}
 
-    return invoke
+    return start
 
 
 def with_tracing(original):
@@ -82,20 +103,8 @@ def with_tracing(original):
     return change
 
 
-def with_timeout_queries(original):
-    """The timeout of a task's state may be a query; the emulator takes it as it is written."""
-
-    def execute(state, data, execution, context):
-        if isinstance(state.get("TimeoutSeconds"), str):
-            seconds = states._jsonata_state_field(state, "TimeoutSeconds", "number", data, context)
-            state = {**state, "TimeoutSeconds": seconds}
-        return original(state, data, execution, context)
-
-    return execute
-
-
 def stopping_at_timeout(original):
-    """AWS stops the task of a runTask.sync state that timed out; the emulator lets it run."""
+    """AWS stops the task of a runTask.sync state that timed out, and gives no cause; the emulator lets it run."""
 
     def invoke(resource, data, timeout):
         job = {}
@@ -103,59 +112,13 @@ def stopping_at_timeout(original):
         try:
             return original(resource, data, timeout)
         except states._ExecutionError as error:
-            if error.error == "States.Timeout" and job.get("task") and not job.get("given up"):
+            if error.error != "States.Timeout":
+                raise
+            if job.get("task") and not job.get("given up"):
                 job["given up"] = True
                 ecs._stop_task({**job["task"], "reason": "Task timed out"})
-            raise
+            raise states._ExecutionError("States.Timeout", None) from None
         finally:
             current.reset(token)
-
-    return invoke
-
-
-def with_s3_objects(original):
-    """The emulator has aws-sdk:s3 but for the two calls that carry an object; Body is text, as AWS gives it, and AWS writes
-    a text as JSON has it: in quotes."""
-
-    def invoke(resource, data):
-        action = resource.rpartition(":aws-sdk:s3:")[2]
-        if action not in ("getObject", "putObject"):
-            return original(resource, data)
-        body = data.get("Body", "")
-        body = json.dumps(body).encode() if action == "putObject" else b""
-        headers = {
-            "host": "s3.amazonaws.com",
-            "content-length": str(len(body)),
-            "content-type": data.get("ContentType", "application/octet-stream"),
-            **({"if-none-match": data["IfNoneMatch"]} if "IfNoneMatch" in data else {}),
-        }
-        status, answer, content = ministack.app.call_service_handler_sync(
-            ministack.app.SERVICE_HANDLERS["s3"], "PUT" if action == "putObject" else "GET",
-            f"/{data['Bucket']}/{data['Key']}", headers, body, {})
-        answer = {name.lower(): value for name, value in (answer or {}).items()}
-        content = content if isinstance(content, bytes) else (content or "").encode()
-        if status >= 400:
-            code = content.decode(errors="replace").partition("<Code>")[2].partition("</Code>")[0] 
-            raise states._ExecutionError(f"S3.{code if code in S3_ERRORS else 'S3'}Exception", content.decode(errors="replace"))
-        result = {"ETag": answer.get("etag", "")}
-        if action == "getObject":
-            result |= {"Body": content.decode(), "ContentLength": len(content), "ContentType": answer.get("content-type", "")}
-        return result
-
-    return invoke
-
-
-def with_schedules(original):
-    """The emulator has no aws-sdk:scheduler."""
-
-    def invoke(resource, data):
-        if not resource.endswith(":aws-sdk:scheduler:getSchedule"):
-            return original(resource, data)
-        status, _, content = scheduler._get_schedule(data["Name"], {"groupName": data.get("GroupName", "default")})
-        answer = json.loads(content)
-        if status >= 400:
-            code = answer.get("__type", "SchedulerException").rpartition("#")[2]
-            raise states._ExecutionError(f"Scheduler.{code}", answer.get("message") or answer.get("Message") or "")
-        return answer
 
     return invoke

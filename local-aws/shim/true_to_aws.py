@@ -6,15 +6,15 @@ import ministack.app
 
 import containers
 import databases
+import events
+import executions
 import integrations
 import network
 import roles
 import schedules
+import sdk
+import tokens
 
-containers.install()
-databases.install()
-integrations.install()
-network.install()
-roles.install()
-schedules.install()
+for module in containers, databases, events, executions, integrations, network, roles, schedules, sdk, tokens:
+    module.install()
 app = ministack.app.app
