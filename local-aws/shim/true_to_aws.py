@@ -9,12 +9,13 @@ import databases
 import events
 import executions
 import integrations
+import mail
 import network
 import roles
 import schedules
 import sdk
 import tokens
 
-for module in containers, databases, events, executions, integrations, network, roles, schedules, sdk, tokens:
+for module in containers, databases, events, executions, integrations, mail, network, roles, schedules, sdk, tokens:
     module.install()
-app = ministack.app.app
+app = mail.with_mailbox(ministack.app.app)
