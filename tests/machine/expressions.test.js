@@ -6,6 +6,7 @@ const { CONFIG, definition } = require("./definition");
 const { evaluated } = require("./interpreter");
 
 const { States } = definition();
+const NOT_STARTED = States["Read the outcome"].Catch[0].Assign.not_started;
 const ARN = "arn:aws:scheduler:us-east-1:000000000000:schedule/default/nightly";
 const SECRET = "arn:aws:secretsmanager:us-east-1:000000000000:secret:kms-timeout-AbCdEf";
 const PULL = "ResourceInitializationError: unable to pull secrets or registry auth: ";
@@ -19,7 +20,7 @@ async function refuses(input, expected = [], overrides = "all") {
 
 /** Names that advice for that reason of ECS's. */
 async function advises(reason, advice) {
-  const cause = await evaluated(States.TaskNotStarted.Cause, { config: CONFIG, task: { reason }, problem: "States.TaskFailed" });
+  const cause = await evaluated(NOT_STARTED, { config: CONFIG, task: { reason }, problem: "States.TaskFailed" });
   const start = `the task did not start: ${reason}; `;
   assert.ok(cause.startsWith(start), cause);
   assert.ok(cause.slice(start.length).includes(advice), cause);
@@ -31,7 +32,7 @@ test("what can be meant passes", async () => {
     {}, { commands: ["dbt build"] }, { commands: ["dbt seed", "dbt build"] }, { environment: {} },
     { environment: { A: "1", B: 2, C: true } }, { cpu: 2048, memory: "4096" },
     { Comment: "by hand", AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID: "arn:aws:states:::execution:a" },
-    { scheduleArn: ARN, scheduledTime: "2026-01-31T06:30:00Z" },
+    { scheduleArn: ARN, scheduledTime: "2026-01-31T06:30:00Z", schedule: "nightly", notify: { on: ["failure"] } },
   ]) {
     await refuses(given);
   }
@@ -133,7 +134,7 @@ test("each reason has its advice", async () => {
 
 test("without a reason the error is one", async () => {
   for (const task of [{}, { reason: "" }]) {
-    const cause = await evaluated(States.TaskNotStarted.Cause, { config: CONFIG, task, problem: "AmazonECS.Unknown" });
+    const cause = await evaluated(NOT_STARTED, { config: CONFIG, task, problem: "AmazonECS.Unknown" });
     assert.ok(cause.startsWith("the task did not start: AmazonECS.Unknown; "), cause);
   }
 });
@@ -142,7 +143,7 @@ test("without a reason the error is one", async () => {
 async function kept(cause) {
   const { Output } = States["Run dbt"].Catch.find(({ ErrorEquals }) => ErrorEquals[0] === "States.ALL");
   const input = await evaluated(Output, { states: { errorOutput: { Error: "States.TaskFailed", ...cause } } });
-  const { exited, said, links, ...task } = await evaluated(States["Describe the task"].Assign.task, { states: { input }, config: CONFIG });
+  const { exited, said, links, log, size, ...task } = await evaluated(States["Describe the task"].Assign.task, { states: { input }, config: CONFIG });
   return task;
 }
 

@@ -1,6 +1,7 @@
-// The Amazon States Language, as far as a project's state machine uses it, over answers that a test gives.
+// The Amazon States Language, as far as the state machines use it, over answers that a test gives or a world of them has.
 "use strict";
 const jsonata = require("jsonata");
+const { Failed, World } = require("./world");
 
 // What Step Functions keeps of a cause, and what a variable may hold.
 const LONGEST_CAUSE = 32768;
@@ -10,28 +11,20 @@ const MACHINE = "arn:aws:states:us-east-1:000000000000:stateMachine:shop";
 // No catcher has these.
 const TERMINAL = ["States.DataLimitExceeded", "States.Runtime"];
 
-/** A state's error. */
-class Failed extends Error {
-  constructor(error, cause) {
-    super(`${error}: ${cause}`);
-    this.error = error;
-    this.cause = cause;
-  }
-}
-
 /** What an expression comes to with these variables. Step Functions has $parse in place of $eval. */
-async function evaluated(text, variables) {
+async function evaluated(text, variables, { millis, random } = {}) {
   const parse = (json) => (json === undefined ? undefined : JSON.parse(json));
-  const value = await jsonata(text.slice(2, -2)).evaluate(undefined, { ...variables, parse, eval: undefined });
+  const time = millis && { millis, now: () => new Date(millis()).toISOString(), random };
+  const value = await jsonata(text.slice(2, -2)).evaluate(undefined, { ...variables, parse, eval: undefined, ...time });
   return value === undefined ? undefined : JSON.parse(JSON.stringify(value));
 }
 
 /** A field of a state: expressions become what they come to, and nothing may come to nothing. */
-async function filled(field, variables, place) {
+async function filled(field, variables, place, world) {
   if (typeof field === "string" && field.startsWith("{%")) {
     let value;
     try {
-      value = await evaluated(field, variables);
+      value = await evaluated(field, variables, world);
     } catch (failure) {
       throw new Failed("States.QueryEvaluationError", `${place}: ${failure.message}`);
     }
@@ -44,7 +37,7 @@ async function filled(field, variables, place) {
     return field;
   }
   const items = await Promise.all(
-    Object.entries(field).map(async ([key, item]) => [key, await filled(item, variables, `${place}/${key}`)]),
+    Object.entries(field).map(async ([key, item]) => [key, await filled(item, variables, `${place}/${key}`, world)]),
   );
   return Array.isArray(field) ? items.map(([, item]) => item) : Object.fromEntries(items);
 }
@@ -62,24 +55,38 @@ function ways(definition) {
   return found;
 }
 
-/** An execution. What it takes of `ways` is added to `taken`. */
+/** An execution in a world. What it takes of `ways` is added to `taken`; what a state calls is answered by `answers`, or else by the world. */
 class Execution {
-  constructor(definition, { name = "run-1", input = {}, answers = {}, taken = new Set() }) {
-    Object.assign(this, { definition, name, answers, taken, data: input });
+  constructor(definition, { name = "run-1", machine = MACHINE, input = {}, answers = {}, taken = new Set(), world = new World() }) {
+    Object.assign(this, { definition, name, machine, answers, taken, world, input, data: input });
     this.variables = {};
     this.calls = [];
-    const id = `${MACHINE.replace(":stateMachine:", ":execution:")}:${name}`;
+    this.status = "RUNNING";
+    this.arn = `${machine.replace(":stateMachine:", ":execution:")}:${name}`;
+    this.started = new Date(world.millis()).toISOString();
     this.context = {
-      Execution: { Id: id, Name: name, Input: input, RoleArn: "arn:aws:iam::000000000000:role/shop", StartTime: "2026-01-31T06:30:02Z" },
-      StateMachine: { Id: MACHINE, Name: "shop" },
+      Execution: { Id: this.arn, Name: name, Input: input, RoleArn: "arn:aws:iam::000000000000:role/shop", StartTime: this.started },
+      StateMachine: { Id: machine, Name: machine.split(":").at(-1) },
     };
+    world.executions.set(this.arn, this);
   }
 
-  /** How it ends: { output } or { error, cause }. */
+  /** How it ends: { output } or { error, cause }; { aborted } where it is stopped. */
   async end() {
+    this.ended = await this.world.runs(() => this.walk());
+    this.stopped = new Date(this.world.millis()).toISOString();
+    this.status = this.ended.aborted ? "ABORTED" : this.ended.error ? "FAILED" : "SUCCEEDED";
+    this.world.changed?.(this);
+    return this.ended;
+  }
+
+  async walk() {
     try {
       for (let at = this.definition.StartAt; ; ) {
         const next = await this.state(at, this.definition.States[at]);
+        if (this.aborted) {
+          return { aborted: true };
+        }
         if (next === undefined) {
           this.taken.add(`${at}: the end`);
           return { output: this.data };
@@ -90,19 +97,28 @@ class Execution {
       if (!(failure instanceof Failed)) {
         throw failure;
       }
-      return { error: failure.error, cause: failure.cause };
+      return this.aborted ? { aborted: true } : { error: failure.error, cause: failure.cause };
     }
   }
 
   /** Passes through a state; the next one's name. */
   async state(at, state) {
-    const kinds = { Pass: "pass", Wait: "pass", Task: "task", Choice: "choice", Fail: "fail" };
+    const kinds = { Pass: "pass", Wait: "wait", Task: "task", Choice: "choice", Fail: "fail", Succeed: "pass" };
     return this[kinds[state.Type]](at, state);
   }
 
   async pass(at, state) {
     await this.leave(at, state, { input: this.data }, this.data);
     return this.go(at, state.Next);
+  }
+
+  async wait(at, state) {
+    const seconds = await this.filled(state.Seconds, { input: this.data }, `${at}/Seconds`);
+    if (!Number.isInteger(seconds) || seconds < 0 || seconds > LONGEST_TIMEOUT) {
+      throw new Failed("States.QueryEvaluationError", `${at}/Seconds: ${seconds}`);
+    }
+    await this.world.sleep(seconds);
+    return this.pass(at, state);
   }
 
   async choice(at, state) {
@@ -133,12 +149,20 @@ class Execution {
     for (;;) {
       const input = this.data;
       try {
+        const token = state.Resource.endsWith(".waitForTaskToken") ? this.world.token(this) : undefined;
+        this.context.Task = token && { Token: token };
         const given = await this.filled(state.Arguments, { input }, `${at}/Arguments`);
         const seconds = await this.filled(state.TimeoutSeconds ?? LONGEST_TIMEOUT, { input }, `${at}/TimeoutSeconds`);
         if (!Number.isInteger(seconds) || seconds < 1 || seconds > LONGEST_TIMEOUT) {
           throw new Failed("States.QueryEvaluationError", `${at}/TimeoutSeconds: ${seconds}`);
         }
-        const result = this.answer(at, given, seconds);
+        let result = await this.answer(at, given, seconds, state.Resource);
+        if (token && !this.answers[at]) {
+          result = await this.world.called(token, seconds);
+        }
+        if (this.aborted) {
+          return undefined;
+        }
         await this.leave(at, state, { input, result }, result);
         return this.go(at, state.Next);
       } catch (failure) {
@@ -168,20 +192,23 @@ class Execution {
     return state.Catch[index].Next;
   }
 
-  /** The next answer to a state's call; the last one comes again and again. */
-  answer(at, given, seconds) {
+  /** The next answer to a state's call, of which the last comes again and again; the world's, where a test gives none. */
+  async answer(at, given, seconds, resource) {
     this.calls.push([at, given, seconds]);
     const all = [this.answers[at]].flat();
     const number = this.calls.filter(([name]) => name === at).length;
-    const answer = all[Math.min(number, all.length) - 1];
+    let answer = all[Math.min(number, all.length) - 1];
     if (answer === undefined) {
-      throw new Error(`${at} was called, and no answer is given`);
+      await this.world.sleep(this.world.latency());
+      const result = this.world.call(resource.replace(".waitForTaskToken", ""), given, this);
+      await this.world.sleep(this.world.latency());
+      return result;
     }
-    const { error, cause, result } = typeof answer === "function" ? answer(given) : answer;
-    if (error) {
-      throw new Failed(error, cause?.slice(0, LONGEST_CAUSE));
+    answer = typeof answer === "function" ? await answer(given, this) : answer;
+    if (answer.error) {
+      throw new Failed(answer.error, answer.cause?.slice(0, LONGEST_CAUSE));
     }
-    return result;
+    return answer.result;
   }
 
   /** Assigns what a state, a choice or a catcher assigns, all at once, and takes its output. */
@@ -205,7 +232,7 @@ class Execution {
   }
 
   filled(field, states, place) {
-    return filled(field, { ...this.variables, states: { ...states, context: this.context } }, place);
+    return filled(field, { ...this.variables, states: { ...states, context: this.context } }, place, this.world);
   }
 }
 

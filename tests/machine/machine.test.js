@@ -2,50 +2,17 @@
 "use strict";
 const assert = require("node:assert/strict");
 const { after, test } = require("node:test");
-const { CONFIG, definition } = require("./definition");
-const { Execution, ways, MACHINE } = require("./interpreter");
-const { exception, failed, noObject, object, outcome, refused, task, unstarted, TASK } = require("./answers");
+const { exception, failed, outcome, refused, task, unstarted, TASK } = require("./answers");
+const { definition } = require("./definition");
+const { ways, MACHINE } = require("./interpreter");
+const { CONFIG, EXECUTION, SCHEDULED, fails, lost, run, succeeds, taken } = require("./runs");
+const { World } = require("./world");
+require("./attempts.cases");
+require("./lock.cases");
 
-const taken = new Set();
-const EXECUTION = `${MACHINE.replace(":stateMachine:", ":execution:")}:run-1`;
-const SCHEDULED = {
-  scheduleArn: "arn:aws:scheduler:us-east-1:000000000000:schedule/default/nightly",
-  scheduledTime: "2026-01-31T06:30:00Z",
-};
-const good = { "Run dbt": { result: task() }, "Read the outcome": outcome("success", 0) };
-const lost = { "Read the outcome": noObject };
-const stored = (text) => object(text);
-const plain = (text) => ({ result: { Body: text } });
 const busy = exception("S3", "S3Exception", "Please reduce your request rate.", 503);
-const held = exception("S3", "S3Exception", "At least one of the pre-conditions you specified did not hold", 412);
+const plain = (text) => ({ result: { Body: text } });
 const theirs = EXECUTION.replace("run-1", "run-0");
-
-/** How an execution ends, and what it called. */
-async function run({ config = {}, input = {}, answers = {} }) {
-  const execution = new Execution(definition(config), { input, answers: { ...good, ...answers }, taken });
-  const end = await execution.end();
-  const states = execution.calls.map(([state]) => state);
-  const count = (state) => states.filter((each) => each === state).length;
-  return { ...end, execution, count, given: (state) => execution.calls.findLast(([each]) => each === state)?.[1] };
-}
-
-/** Ends with this error, and with a cause that says these. */
-const fails = (title, error, says, given) =>
-  test(title, async () => {
-    const end = await run(given);
-    assert.equal(end.error, error, JSON.stringify(end.output ?? end.cause));
-    for (const each of [says].flat()) {
-      assert.ok(each instanceof RegExp ? each.test(end.cause) : end.cause.includes(each), end.cause);
-    }
-    assert.ok(!/undefined|\[object|States\./.test(end.cause), end.cause);
-  });
-
-/** Succeeds with an output that has these. */
-const succeeds = (title, wanted, given) =>
-  test(title, async () => {
-    const { output, error, cause } = await run(given);
-    assert.deepEqual({ ...output, ...wanted }, output, `${error}: ${cause}`);
-  });
 
 const artifacts = "s3://BUCKET/shop/prod/runs/run-1/1/";
 succeeds("a good run", { class: "success", message: "dbt build: success", warnings: [], artifacts }, {});
@@ -57,17 +24,12 @@ succeeds("ECS and S3 busy at first", { class: "success" }, {
     "Read the outcome": [busy, busy, outcome("success", 0)],
   },
 });
-test("no capacity at first", async () => {
-  const none = refused("Capacity is unavailable at this time. Please try again later or in a different availability zone");
-  const end = await run({ answers: { "Run dbt": [none, none, { result: task() }] } });
-  assert.deepEqual([end.output?.class, end.count("Run dbt")], ["success", 3]);
-});
 
 test("what a run is given", async () => {
   const environment = (run) => run.given("Run dbt").Overrides.ContainerOverrides[0].Environment;
   const named = (run, name) => environment(run).find(({ Name }) => Name === name)?.Value;
   const nothing = await run({});
-  assert.deepEqual(environment(nothing).map(({ Name }) => Name), ["DBT_AWS_RUN_ID", "DBT_AWS_ATTEMPT"]);
+  assert.deepEqual(environment(nothing).map(({ Name }) => Name), ["DBT_AWS_RUN_ID", "DBT_AWS_ATTEMPT", "DBT_AWS_TIMEOUT_SECONDS"]);
   assert.deepEqual(Object.keys(nothing.given("Run dbt").Overrides), ["ContainerOverrides"]);
   const all = await run({ input: { commands: ["dbt build"], environment: { A: "1", B: 2 }, cpu: 1024, memory: "4096" } });
   assert.equal(named(all, "DBT_AWS_COMMANDS"), '["dbt build"]');
@@ -82,13 +44,13 @@ test("what a deployment has", async () => {
   const network = (given) => Object.values(given.NetworkConfiguration.AwsvpcConfiguration);
   const one = (await run({})).given("Run dbt");
   const { clusterArn } = CONFIG;
-  assert.deepEqual([one.Cluster, one.TaskDefinition, one.Group], [clusterArn, "FAMILY", "run-1"]);
+  assert.deepEqual([one.Cluster, one.TaskDefinition, one.Group], [clusterArn, `${clusterArn.replace("cluster/CLUSTER", "task-definition/FAMILY")}:3`, "run-1"]);
   assert.deepEqual(network(one), [["subnet-1"], ["sg-1"], "DISABLED"]);
   const more = { assignPublicIp: true, subnetIds: ["subnet-1", "subnet-2"], securityGroupIds: ["sg-1", "sg-2"] };
   const other = await run({ config: { ...more, timeoutMinutes: 5 }, answers: { ...timeout, ...found, ...lost } });
   assert.deepEqual(network(other.given("Run dbt")), [more.subnetIds, more.securityGroupIds, "ENABLED"]);
-  assert.deepEqual(other.execution.calls[0][2], 15 * 60);
-  assert.match(other.cause, /^the task had not ended after 15 min, 10 min more than timeoutMinutes, and was stopped; /);
+  assert.deepEqual(other.execution.calls.find(([state]) => state === "Run dbt")[2], 15 * 60);
+  assert.match(other.cause, /^the task had not ended 10 min after the 5 min of timeoutMinutes, and was stopped; /);
   assert.deepEqual(other.given("List the tasks"), { Cluster: clusterArn, Family: "FAMILY" });
 });
 test("where the log and the artifacts are", async () => {
@@ -103,8 +65,10 @@ test("where the log and the artifacts are", async () => {
 for (const [kind, error] of Object.entries({
   "failed-nodes": "DbtFailedNodes", "dbt-error": "DbtError", usage: "DbtUsageError", timeout: "Timeout",
   "out-of-memory": "OutOfMemory", terminated: "TaskStopped", internal: "RunnerError", "of a later version": "RunFailed",
+  "command-failed": "CommandFailed", connection: "ConnectionError", "nothing-to-continue": "TaskLost",
 })) {
   fails(`the outcome ${kind}`, error, [`dbt build: ${kind} (exit code 1)`, "/log-events/shop$252Fdbt$252F0f9de17a", artifacts], {
+    config: { retry: { attempts: 0, failedNodes: 0 } },
     answers: { "Run dbt": failed({ container: { ExitCode: 1 } }), "Read the outcome": outcome(kind, 1) },
   });
 }
@@ -112,7 +76,7 @@ for (const [kind, error] of Object.entries({
 // It could not say so.
 const killed = "OutOfMemoryError: Container killed due to memory usage";
 fails("out of memory", "OutOfMemory", "(exit code 137)", { answers: { ...lost, "Run dbt": failed({ container: { ExitCode: 137, Reason: killed } }) } });
-fails("killed without a reason", "OutOfMemory", "(exit code 137)", { answers: { ...lost, "Run dbt": failed({ container: { ExitCode: 137 } }) } });
+fails("killed without a reason", "TaskLost", "(exit code 137)", { answers: { ...lost, "Run dbt": failed({ container: { ExitCode: 137 } }) } });
 fails("a person stopped it", "TaskStopped", ["stopped", "Task stopped by user"], {
   answers: { ...lost, "Run dbt": failed({ StopCode: "UserInitiated", StoppedReason: "Task stopped by user", container: { ExitCode: 137 } }) },
 });
@@ -164,9 +128,9 @@ fails("vCPUs of the account", "TaskNotStarted", "Service Quotas", {
 fails("overrides that are too long", "TaskNotStarted", "give the execution less", {
   answers: { ...lost, "Run dbt": exception("ECS", "InvalidParameterException", "Container Overrides length must be at most 8192") },
 });
-test("ECS that stays busy is asked six times", async () => {
+test("ECS that stays busy is asked four times by each attempt", async () => {
   const end = await run({ answers: { ...lost, "Run dbt": exception("ECS", "ThrottlingException", "Rate exceeded") } });
-  assert.deepEqual([end.error, end.count("Run dbt")], ["TaskNotStarted", 6]);
+  assert.deepEqual([end.error, end.count("Run dbt")], ["TaskNotStarted", 12]);
 });
 fails("an error without a cause", "TaskNotStarted", "ECS.Unheard", { answers: { ...lost, "Run dbt": { error: "ECS.Unheard" } } });
 
@@ -174,7 +138,7 @@ fails("an error without a cause", "TaskNotStarted", "ECS.Unheard", { answers: { 
 const timeout = { "Run dbt": { error: "States.Timeout" } };
 const tasks = (...groups) => ({ result: { Failures: [], Tasks: groups.map((Group) => task({ Group, TaskArn: TASK + Group })) } });
 const found = { "List the tasks": { result: { TaskArns: [TASK] } }, "Find the task": tasks("run-0", "run-1"), "Stop the task": { result: { Task: task() } } };
-const late = "the task had not ended after 70 min";
+const late = "the task had not ended 10 min after the 60 min of timeoutMinutes";
 test("out of time, and its own task is stopped", async () => {
   const end = await run({ answers: { ...lost, ...timeout, ...found } });
   assert.deepEqual([end.error, end.given("Stop the task").Task], ["Timeout", `${TASK}run-1`]);
@@ -208,30 +172,36 @@ for (const [what, answer] of Object.entries({
 }
 
 // A time of a schedule is run once.
-const claim = { "Claim the time": { result: { ETag: '"1"' } } };
 const time = { input: SCHEDULED };
-succeeds("a time of a schedule", { class: "success" }, { ...time, answers: claim });
-test("the claim", async () => {
-  const { Key, Body, IfNoneMatch } = (await run({ ...time, answers: claim })).given("Claim the time");
-  assert.deepEqual([Key, Body, IfNoneMatch], ["shop/prod/claims/default/nightly/2026-01-31T06:30:00Z", EXECUTION, "*"]);
+const theirClaim = () => {
+  const world = new World();
+  world.items.set(`shop/prod claim#default/nightly#${SCHEDULED.scheduledTime}`, { pk: { S: "shop/prod" }, execution: { S: theirs } });
+  return world;
+};
+test("a time of a schedule", async () => {
+  const { output, world } = await run(time);
+  assert.equal(output.class, "success");
+  const { execution } = world.items.get(`shop/prod claim#default/nightly#${SCHEDULED.scheduledTime}`);
+  assert.deepEqual(execution, { S: EXECUTION });
 });
-for (const [form, body] of Object.entries({ "a text": plain, JSON: stored })) {
-  succeeds(`a time that another has, stored as ${form}`, { class: "duplicate", execution: theirs }, {
-    ...time, answers: { "Claim the time": held, "Read the claim": body(theirs) },
-  });
-  succeeds(`a claim whose answer was lost, stored as ${form}`, { class: "success" }, {
-    ...time, answers: { "Claim the time": held, "Read the claim": body(EXECUTION) },
-  });
-}
-succeeds("two claims at the same moment", { class: "duplicate" }, {
-  ...time, answers: { "Claim the time": exception("S3", "S3Exception", "The conditional request cannot succeed due to a conflicting operation", 409), "Read the claim": [noObject, plain(theirs)] },
+test("a time that another has", async () => {
+  const { output, told, count } = await run({ ...time, world: theirClaim() });
+  assert.deepEqual(output, { class: "duplicate", message: "another execution has this scheduled time", execution: theirs });
+  assert.deepEqual([told, count("Run dbt")], [undefined, 0]);
 });
-succeeds("a claim that can be read at the third try", { class: "duplicate" }, { ...time, answers: { "Claim the time": held, "Read the claim": [busy, busy, plain(theirs)] } });
-fails("no claim can be written", "ClaimFailed", ["s3://BUCKET/shop/prod/claims/default/nightly/2026-01-31T06:30:00Z", "Access Denied"], {
-  ...time, answers: { "Claim the time": exception("S3", "S3Exception", "Access Denied", 403), "Read the claim": noObject },
+succeeds("a time that another has, and who cannot be told", { class: "duplicate" }, {
+  ...time, world: theirClaim(), answers: { "Read the claim": exception("DynamoDb", "DynamoDbException", "Access Denied") },
 });
-fails("no claim can be read", "ClaimFailed", ["did not hold", "nor could the claim be read: S3.S3Exception: Access Denied"], {
-  ...time, answers: { "Claim the time": held, "Read the claim": exception("S3", "S3Exception", "Access Denied", 403) },
+succeeds("a claim whose answer was lost", { class: "success" }, {
+  ...time, answers: {
+    "Claim the time": [(given, execution) => {
+      execution.world.call("arn:aws:states:::aws-sdk:dynamodb:putItem", given, execution);
+      return exception("DynamoDb", "SdkClientException", "Unable to execute HTTP request: Read timed out");
+    }, (given, execution) => ({ result: execution.world.call("arn:aws:states:::aws-sdk:dynamodb:putItem", given, execution) })],
+  },
+});
+fails("no claim can be written", "ClaimFailed", ["in the table TABLE", "not authorized to perform: dynamodb:PutItem"], {
+  ...time, answers: { "Claim the time": exception("DynamoDb", "AccessDeniedException", "User is not authorized to perform: dynamodb:PutItem") },
 });
 
 // What an execution may say.
@@ -240,7 +210,7 @@ fails("what the project does not let it change", "InputRefused", "overrides of t
 const schedule = (Arn, given = {}) => ({ result: { Name: "nightly", Target: { Arn, RoleArn: "r", Input: JSON.stringify({ ...SCHEDULED, ...given }) } } });
 const asked = { ...time, config: { overrides: "none" } };
 test("a schedule's values are read from itself", async () => {
-  const answers = { ...claim, "Read the schedule": schedule(MACHINE, { commands: ["dbt seed"], cpu: 512 }) };
+  const answers = { "Read the schedule": schedule(MACHINE, { commands: ["dbt seed"], cpu: 512 }) };
   const end = await run({ config: { overrides: "none" }, input: { ...SCHEDULED, commands: ["dbt ls"], memory: 1 }, answers });
   assert.deepEqual(end.given("Read the schedule"), { GroupName: "default", Name: "nightly" });
   const { Cpu, Memory, ContainerOverrides } = end.given("Run dbt").Overrides;
@@ -248,7 +218,7 @@ test("a schedule's values are read from itself", async () => {
 });
 succeeds("no time of the schedule", { class: "success" }, { config: { overrides: "none" }, input: { scheduleArn: SCHEDULED.scheduleArn }, answers: { "Read the schedule": schedule(MACHINE) } });
 succeeds("a scheduler that is busy at first", { class: "success" }, {
-  ...asked, answers: { ...claim, "Read the schedule": [exception("Scheduler", "ThrottlingException", "Rate exceeded", 429), schedule(MACHINE)] },
+  ...asked, answers: { "Read the schedule": [exception("Scheduler", "ThrottlingException", "Rate exceeded", 429), schedule(MACHINE)] },
 });
 fails("another's schedule", "InputRefused", "scheduleArn is that of a schedule of something else", { ...asked, answers: { "Read the schedule": schedule(`${MACHINE}-other`) } });
 fails("no such schedule", "InputRefused", "the schedule in scheduleArn could not be read: Scheduler.ResourceNotFoundException: Schedule nightly does not exist.", {

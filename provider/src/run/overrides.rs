@@ -22,7 +22,9 @@ fn variables(commands: Option<&[String]>, environment: &BTreeMap<String, String>
     // The longest name that an execution can have.
     let mut all = vec![
         pair("DBT_AWS_RUN_ID", &"x".repeat(80)),
-        pair("DBT_AWS_ATTEMPT", "1"),
+        pair("DBT_AWS_ATTEMPT", "10"),
+        pair("DBT_AWS_TIMEOUT_SECONDS", "604800"),
+        pair("DBT_AWS_CONTINUE", &format!("runs/{}/10", "x".repeat(80))),
     ];
     all.extend(commands.map(|commands| pair("DBT_AWS_COMMANDS", &json!(commands).to_string())));
     if !environment.is_empty() {
