@@ -29,6 +29,7 @@ LISTS = {
     "state machines": ("stepfunctions", "list_state_machines", "stateMachines[].stateMachineArn"),
     "schedules": ("scheduler", "list_schedules", "Schedules[].Arn"),
     "tables": ("dynamodb", "list_tables", "TableNames[]"),
+    "rules": ("events", "list_rules", "Rules[].Name"),
     "queues": ("sqs", "list_queues", "QueueUrls[]"),
 }
 # A secret whose deletion is planned is still there.

@@ -39,6 +39,8 @@ services! {
     ecr: aws_sdk_ecr as "ecr",
     /// ECS's client.
     ecs: aws_sdk_ecs as "ecs",
+    /// EventBridge's client.
+    events: aws_sdk_eventbridge as "events",
     /// IAM's client.
     iam: aws_sdk_iam as "iam",
     /// CloudWatch Logs' client.
@@ -56,11 +58,12 @@ services! {
 }
 
 /// The services whose endpoint the provider's configuration can name.
-pub(crate) const SERVICES: [(&str, &str); 14] = [
+pub(crate) const SERVICES: [(&str, &str); 15] = [
     ("dynamodb", ""),
     ("ec2", ""),
     ("ecr", ""),
     ("ecs", ""),
+    ("events", ""),
     ("iam", ""),
     ("logs", ""),
     ("rds", ""),

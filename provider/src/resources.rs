@@ -4,6 +4,7 @@ pub mod dynamodb;
 pub mod ec2;
 pub mod ecr;
 pub mod ecs;
+pub mod events;
 pub mod functions;
 pub mod iam;
 pub mod logs;
@@ -42,6 +43,7 @@ pub fn all() -> Vec<Box<dyn DynamicResource>> {
         erase::<ecr::repository::Repository>(),
         erase::<ecs::cluster::Cluster>(),
         erase::<ecs::task_definition::TaskDefinition>(),
+        erase::<events::rule::Rule>(),
         erase::<iam::role::Role>(),
         erase::<logs::log_group::LogGroup>(),
         erase::<rds::instance::Instance>(),

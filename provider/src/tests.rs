@@ -36,6 +36,7 @@ fn names_that_are_too_long_are_refused() {
         ("ecr:Repository", "name", 256),
         ("ecs:Cluster", "name", 255),
         ("ecs:TaskDefinition", "family", 255),
+        ("events:Rule", "name", 64),
         ("iam:Role", "name", 64),
         ("logs:LogGroup", "name", 512),
         ("rds:Instance", "identifier", 63),

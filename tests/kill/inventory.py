@@ -26,7 +26,7 @@ class Inventory:
 
     def __init__(self, url, region):
         services = "ec2", "rds", "ecs", "iam", "secretsmanager", "s3", "logs", "stepfunctions", "scheduler", "sqs", "ecr", \
-            "dynamodb"
+            "dynamodb", "events"
         session = boto3.Session(region_name=region)
         self.clients = {service: session.client(service, endpoint_url=url) for service in services}
 
@@ -162,6 +162,10 @@ def others(aws):
         expiry = aws.ask("dynamodb", "describe_time_to_live", "TimeToLiveDescription", TableName=name)
         tags = aws.ask("dynamodb", "list_tags_of_resource", "Tags", ResourceArn=table["TableArn"])
         yield ("dynamodb:Table", name), {**table, "expiry": expiry, "tags": tags}
+    for each in aws.ask("events", "list_rules", "Rules"):
+        targets = aws.ask("events", "list_targets_by_rule", "Targets", Rule=each["Name"])
+        tags = aws.ask("events", "list_tags_for_resource", "Tags", ResourceARN=each["Arn"])
+        yield ("events:Rule", each["Name"]), {**each, "targets": targets, "tags": tags}
     for url in aws.clients["sqs"].list_queues().get("QueueUrls", []):
         attributes = aws.ask("sqs", "get_queue_attributes", "Attributes", QueueUrl=url, AttributeNames=["All"])
         yield ("sqs:Queue", url.rpartition("/")[2]), {k: v for k, v in attributes.items() if "Timestamp" not in k}

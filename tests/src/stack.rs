@@ -89,6 +89,15 @@ impl Stack {
         made.unwrap_or_else(|status| panic!("{urn}: {}", status.message()))
     }
 
+    /// The ARN of an object with the id `{id}`: of a service, beginning so after the account.
+    #[must_use]
+    pub fn arn(&self, service: &str, kind: &str) -> String {
+        let caller = self.aws("sts", "get_caller_identity", &json!({}));
+        let account = caller.expect("answers")["Account"].take();
+        let account = account.as_str().expect("text");
+        format!("arn:aws:{service}:{}:{account}:{kind}{{id}}", self.region)
+    }
+
     /// What boto3 answers in this stack's region, or the error's code.
     pub fn aws(&self, service: &str, operation: &str, arguments: &Json) -> Result<Json, String> {
         aws::call(self.region, service, operation, arguments)

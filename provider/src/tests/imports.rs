@@ -4,7 +4,7 @@ use pulumi_aws_framework::{context::Context, error::Result, identity::Identity};
 use std::collections::BTreeSet;
 
 /// What people have, and the id that the state is to have. An ARN's account is left out: nobody is asked for ours.
-const GIVEN: [(&str, &[&str], &str); 24] = [
+const GIVEN: [(&str, &[&str], &str); 25] = [
     (
         "dynamodb:Table",
         &["arn:aws:dynamodb:eu-west-1::table/shop"],
@@ -70,6 +70,11 @@ const GIVEN: [(&str, &[&str], &str); 24] = [
     (
         "ecs:TaskDefinition",
         &["arn:aws:ecs:eu-west-1::task-definition/shop:7", "shop:7"],
+        "shop",
+    ),
+    (
+        "events:Rule",
+        &["arn:aws:events:eu-west-1::rule/shop"],
         "shop",
     ),
     (

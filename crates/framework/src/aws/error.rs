@@ -249,9 +249,10 @@ fn classify(code: &str, message: &str) -> Class {
         "ServiceUnavailableException",
         "Unavailable",
     ];
-    const IN_USE: [&str; 18] = [
+    const IN_USE: [&str; 19] = [
         "ClusterContainsTasksException",
         "ConcurrentModification",
+        "ConcurrentModificationException",
         "ContinuousBackupsUnavailableException",
         "DBSubnetGroupInUse",
         "DeleteConflict",
@@ -293,7 +294,8 @@ fn classify(code: &str, message: &str) -> Class {
         Class::Throttled
     } else if is(&FAILED) {
         Class::Failed
-    } else if is(&IN_USE) {
+    } else if is(&IN_USE) || code == "ValidationException" && text.contains("since it has targets")
+    {
         Class::InUse
     } else if is(&NOT_EMPTY) {
         Class::NotEmpty
@@ -425,6 +427,9 @@ mod tests {
         assert_eq!(classify("ConflictException", schedule), AlreadyExists);
         let changing = "The schedule nightly is being changed by another request.";
         assert_eq!(classify("ConflictException", changing), InUse);
+        // A rule whose targets were removed a moment ago.
+        let rule = "Rule can't be deleted since it has targets.";
+        assert_eq!(classify("ValidationException", rule), InUse);
         let policy = "Invalid value for the parameter Policy.";
         assert_eq!(classify("InvalidAttributeValue", policy), NotYet);
         let first = "Unable to create the resource. Verify that you have permission to create service linked role. Otherwise \

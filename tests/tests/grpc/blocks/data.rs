@@ -17,20 +17,17 @@ use tests::Stack;
 const SECRET: &str = "dbt-aws:secretsmanager:Secret";
 const BUCKET: &str = "dbt-aws:s3:Bucket";
 
-/// The ARN of an object with the id `{id}`.
-fn arn(stack: &Stack, service: &str, kind: &str) -> String {
-    let caller = stack.aws("sts", "get_caller_identity", &json!({}));
-    let account = caller.expect("answers")["Account"].take();
-    let account = account.as_str().expect("text").to_owned();
-    format!("arn:aws:{service}:{}:{account}:{kind}{{id}}", stack.region)
-}
-
 /// What is there under a name that a program gives, and was not made by it, is never taken over.
 #[tokio::test]
 async fn the_objects_of_others_are_left_alone() {
     let stack = Stack::new("others").await;
     let bucket = "others-of-the-data-tests";
     let made = [
+        (
+            "events",
+            "put_rule",
+            json!({"Name": "theirs", "ScheduleExpression": "rate(1 day)"}),
+        ),
         ("sqs", "create_queue", json!({"QueueName": "theirs"})),
         (
             "dynamodb",
@@ -75,6 +72,11 @@ async fn the_objects_of_others_are_left_alone() {
             "dbt-aws:sqs:Queue",
             json!({"name": "theirs"}),
             "the queue theirs",
+        ),
+        (
+            "dbt-aws:events:Rule",
+            json!({"name": "theirs", "scheduleExpression": "rate(1 hour)", "targets": []}),
+            "the rule theirs",
         ),
         (
             "dbt-aws:dynamodb:Table",

@@ -1,6 +1,5 @@
 //! Tables.
 
-use super::arn;
 use serde_json::{Value as Json, json};
 use tests::{Block, Call, Marked, Stack, properties, shown};
 
@@ -76,7 +75,7 @@ async fn table_lives() {
             marked: Marked::Call(Call::new(
                 "dynamodb",
                 "list_tags_of_resource",
-                json!({"ResourceArn": arn(&stack, "dynamodb", "table/")}),
+                json!({"ResourceArn": stack.arn("dynamodb", "table/")}),
                 "Tags",
             )),
             described: Some(of_table("describe_table", "Table")),

@@ -1,13 +1,12 @@
 //! Log groups.
 
-use super::arn;
 use serde_json::json;
 use tests::{Block, Call, Marked, Stack, shown};
 
 #[tokio::test]
 async fn log_group_lives() {
     let stack = Stack::new("log-group").await;
-    let arn = arn(&stack, "logs", "log-group:");
+    let arn = stack.arn("logs", "log-group:");
     stack
         .test(Block {
             token: "dbt-aws:logs:LogGroup",

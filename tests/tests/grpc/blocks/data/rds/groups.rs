@@ -1,11 +1,11 @@
 //! Groups of subnets, and of parameters.
 
-use super::{super::arn, subnets};
+use super::subnets;
 use serde_json::{Value as Json, json};
 use tests::{Block, Call, Marked, Stack, shown};
 
 fn rds_tags(stack: &Stack, kind: &str) -> Marked {
-    let arn = arn(stack, "rds", kind);
+    let arn = stack.arn("rds", &format!("{kind}:"));
     Marked::Call(Call::new(
         "rds",
         "list_tags_for_resource",
