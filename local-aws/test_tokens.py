@@ -78,6 +78,13 @@ class Tokens(Machines, unittest.TestCase):
         self.dynamodb.put_item(TableName=self.name, Item={"pk": {"S": self._testMethodName}, "closed": {"S": "yes"}})
         self.fails("DynamoDb.ConditionalCheckFailedException", self.waiting())
 
+    def test_a_put_waits_too(self):
+        put = task("dynamodb:putItem.waitForTaskToken", {"TableName": self.name, "Item": {
+            "pk": {"S": self._testMethodName}, "token": {"S": "{% $states.context.Task.Token %}"}}})
+        execution = self.start_machine(self.machine(put))
+        self.states.send_task_success(taskToken=self.token(), output="[]")
+        self.assertEqual(self.end(execution)["output"], "[]")
+
     def test_each_attempt_has_its_own(self):
         execution = self.start_machine(self.machine(self.waiting(Retry=[{"ErrorEquals": ["Again"], "IntervalSeconds": 1, "MaxAttempts": 1}])))
         first = self.token()

@@ -145,8 +145,23 @@ b = bytearray(600 << 20)
         arn = self.start(self.define(self.container("main", program)))
         until(self.lines)
         self.ecs.stop_task(cluster=self.name, task=arn, reason="enough")
+        listed = lambda status: self.ecs.list_tasks(cluster=self.name, desiredStatus=status)["taskArns"]
+        self.assertEqual((arn in listed("RUNNING"), arn in listed("STOPPED")), (False, True))
         task = self.stopped(arn)
         self.assertEqual((task["stopCode"], task["stoppedReason"], task["containers"][0]["exitCode"]), ("UserInitiated", "enough", 7))
+
+    def test_machine_sees_an_interruption(self):
+        definition = self.define(self.container("main", "import time; print('ready', flush=True); time.sleep(600)", stopTimeout=2))
+        state = self.run_task_state(definition)
+        del state["Arguments"]["LaunchType"]
+        state["Arguments"]["CapacityProviderStrategy"] = [{"CapacityProvider": "FARGATE_SPOT", "Weight": 1}]
+        execution = self.start_machine(self.machine(state))
+        until(self.lines)
+        (arn,) = self.ecs.list_tasks(cluster=self.name, family=self.name)["taskArns"]
+        self.ecs.stop_task(cluster=self.name, task=arn, reason="Your Spot Task was interrupted.")
+        task = json.loads(self.end(execution)["cause"])
+        self.assertEqual([task[name] for name in ("StopCode", "StoppedReason", "CapacityProviderName")],
+                         ["SpotInterruption", "Your Spot Task was interrupted.", "FARGATE_SPOT"])
 
     def test_machine_sees_the_task_and_its_failure(self):
         state = self.run_task_state(self.define(self.container("main", "pass")), Output="{% $states.result.Containers[0].ExitCode %}")

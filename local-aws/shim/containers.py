@@ -10,6 +10,8 @@ from ministack.services import ecs
 
 PORT = os.environ["GATEWAY_PORT"]
 VOLUME = "local-aws-"
+# The reason of a task whose spot capacity Fargate took back.
+INTERRUPTED = "Your Spot Task was interrupted."
 
 
 def install():
@@ -18,6 +20,7 @@ def install():
     ecs._run_docker_container = with_registry_and_order(ecs._run_docker_container)
     ecs._cleanup_task_resources = after_last_line(ecs._cleanup_task_resources)
     ecs._mark_task_stopped = with_stop_reason(ecs._mark_task_stopped)
+    ecs._task_is_active = until_stopped
     ecs._stop_task = ecs._ACTION_MAP["StopTask"] = stop_task
     ecs._run_task = ecs._ACTION_MAP["RunTask"] = unless_gone(ecs._run_task)
 
@@ -130,18 +133,25 @@ def after_last_line(original):
 
 
 def with_stop_reason(original):
-    """The reason that StopTask gave stays the task's, though its containers then exit by themselves."""
+    """The reason that StopTask gave stays the task's, though its containers then exit by themselves. Here one with the words
+    of an interruption is an interruption, which the emulator does not have."""
 
     def mark(arn, task, reason, code, exit_code=None):
-        given = task.get("_stop_reason")
-        return original(arn, task, given or reason, "UserInitiated" if given else code, exit_code)
+        if given := task.get("_stop_reason"):
+            reason, code = given, "SpotInterruption" if given == INTERRUPTED else "UserInitiated"
+        return original(arn, task, reason, code, exit_code)
 
     return mark
 
 
+def until_stopped(arn, task):
+    """A task that shall stop is still there; the emulator watches it no more."""
+    return ecs._tasks.get(arn) is task and not task.get("_ecs_resetting") and task.get("lastStatus") != "STOPPED"
+
+
 def stop_task(data):
     """StopTask sends SIGTERM, waits the container's stopTimeout (30 s), then SIGKILL, and the exit code is what the
-    container made of it; the emulator waits 5 s and says 0."""
+    container made of it, and a list of tasks that shall run has it no more; the emulator waits 5 s and says 0."""
     cluster = ecs._resolve_cluster_name(data.get("cluster", "default"))
     task = cluster and ecs._resolve_task(data.get("task", ""), cluster)
     client = ecs._get_docker()
@@ -149,9 +159,9 @@ def stop_task(data):
         return original_stop_task(data)
     definition = ecs._task_defs[ecs._resolve_td_key(task["taskDefinitionArn"])]
     timeouts = [container.get("stopTimeout", 30) for container in definition["containerDefinitions"]]
-    task["_stop_reason"] = data.get("reason", "Task stopped by user")
+    task.update(_stop_reason=data.get("reason", "Task stopped by user"), desiredStatus="STOPPED", stoppingAt=ecs._iso())
     threading.Thread(target=stop_containers, args=(client, task, timeouts), daemon=True).start()
-    return ecs.json_response({"task": {**ecs._sanitize(task), "desiredStatus": "STOPPED"}})
+    return ecs.json_response({"task": ecs._sanitize(task)})
 
 
 def stop_containers(client, task, timeouts):
