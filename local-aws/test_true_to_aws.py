@@ -6,41 +6,16 @@ import tempfile
 import time
 import unittest
 import urllib.request
-import uuid
 from pathlib import Path
 
 import boto3
 import psycopg2
 
-from machines import ROLE, Machines, until
+from machines import ROLE, Tasks, until
 
 
-class LocalAws(Machines, unittest.TestCase):
+class LocalAws(Tasks, unittest.TestCase):
     """A task, a machine that runs it, a schedule that starts the machine, a database."""
-
-    @classmethod
-    def setUpClass(cls):
-        cls.name = "t" + uuid.uuid4().hex[:8]
-        cls.ec2, cls.ecs, cls.ecr, cls.s3, cls.logs, cls.rds, cls.ssm, cls.states, cls.scheduler, cls.dynamodb = map(
-            boto3.client, ("ec2", "ecs", "ecr", "s3", "logs", "rds", "ssm", "stepfunctions", "scheduler", "dynamodb"))
-        cls.s3.create_bucket(Bucket=cls.name)
-        cls.ecs.create_cluster(clusterName=cls.name)
-        cls.logs.create_log_group(logGroupName=cls.name)
-        uri = cls.ecr.create_repository(repositoryName=cls.name)["repository"]["repositoryUri"]
-        cls.image = f"{uri}:base"
-        cls.pushed = pushed = f"localhost:{os.environ['AWS_ENDPOINT_URL'].rpartition(':')[2]}/{cls.name}:base"
-        for command in (["pull", os.environ["DBT_AWS_BASE_IMAGE"]], ["tag", os.environ["DBT_AWS_BASE_IMAGE"], pushed],
-                        ["push", pushed], ["rmi", pushed]):
-            subprocess.run(["docker", *command], check=True, capture_output=True)
-
-    @classmethod
-    def tearDownClass(cls):
-        for page in cls.s3.list_objects_v2(Bucket=cls.name).get("Contents", []):
-            cls.s3.delete_object(Bucket=cls.name, Key=page["Key"])
-        cls.s3.delete_bucket(Bucket=cls.name)
-        cls.ecr.delete_repository(repositoryName=cls.name, force=True)
-        cls.ecs.delete_cluster(cluster=cls.name)
-        cls.logs.delete_log_group(logGroupName=cls.name)
 
     def container(self, name, program, **more):
         """A container definition that runs a Python program and logs."""

@@ -93,7 +93,8 @@ def with_own_definition(original):
     def run(arn):
         execution, made = states._executions.get(arn), machine.get()
         executing.set(execution)
-        names = {**vars(states), "_state_machines": {made["stateMachineArn"]: made}, "time": types.SimpleNamespace(sleep=lambda _: None)}
+        names = {**vars(states), "_state_machines": {made["stateMachineArn"]: made}, "time": types.SimpleNamespace(sleep=lambda _: None),
+                 "_apply_output_path": succeed}
         timer = None
         if seconds := json.loads(made["definition"]).get("TimeoutSeconds"):
             context = contextvars.copy_context()
@@ -109,6 +110,12 @@ def with_own_definition(original):
                 timer.cancel()
 
     return run
+
+
+def succeed(state, data, context):
+    """The output of a Succeed state may be a query; the emulator takes none."""
+    is_jsonata = states._state_query_language(state, context) == "JSONata"
+    return states._apply_jsonata_output(state, data, context, default=data) if is_jsonata else states._apply_output_path(state, data, context)
 
 
 def time_out(execution):

@@ -1,6 +1,7 @@
 """Step Functions' calls of ECS and of itself."""
 import contextvars
 import json
+import time
 
 from ministack.services import ecs, ssm
 from ministack.services import stepfunctions as states
@@ -64,7 +65,7 @@ def wait_for_task(task):
             ecs._stop_task({**task, "reason": f"The Task state in AWS Step Functions execution [{arn}] which was managing this "
                                               "resource was aborted"})
             raise
-        states._scaled_sleep(0.2)
+        time.sleep(0.2)
         tasks = json.loads(ecs._describe_tasks({"cluster": task["cluster"], "tasks": [task["task"]]})[2]).get("tasks")
         if tasks and tasks[0]["lastStatus"] == "STOPPED":
             found = pascal(tasks[0])

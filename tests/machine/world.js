@@ -81,14 +81,20 @@ class World {
     return item ? { Item: item } : {};
   }
 
-  "dynamodb:putItem"({ Item, ConditionExpression, ExpressionAttributeNames = {}, ExpressionAttributeValues = {} }) {
+  "dynamodb:putItem"({ Item, ConditionExpression, ExpressionAttributeNames: names, ExpressionAttributeValues: values }) {
     const key = `${Item.pk.S} ${Item.sk.S}`;
+    for (const [kind, given] of Object.entries({ ExpressionAttributeNames: names, ExpressionAttributeValues: values })) {
+      const unused = Object.keys(given ?? {}).find((each) => !ConditionExpression.includes(each));
+      if (given && (unused || Object.keys(given).length === 0)) {
+        throw new Failed("DynamoDb.DynamoDbException", unused ? `Value provided in ${kind} unused in expressions: keys: {${unused}}` : `${kind} must not be empty`);
+      }
+    }
     const item = this.items.get(key);
-    const words = (ConditionExpression ?? "").replace(/#\w+/g, (name) => ExpressionAttributeNames[name]);
+    const words = (ConditionExpression ?? "").replace(/#\w+/g, (name) => names[name]);
     const holds = words.split(" OR ").some((part) => {
       const missing = /^attribute_not_exists\((\w+)\)$/.exec(part);
       const [, name, sign, value] = /^(\w+) (=|<) (:\w+)$/.exec(part) ?? [];
-      const wanted = value && Object.values(ExpressionAttributeValues[value])[0];
+      const wanted = value && Object.values(values[value])[0];
       const has = item?.[name] && Object.values(item[name])[0];
       return part === "" || (missing ? item?.[missing[1]] === undefined : has !== undefined && (sign === "=" ? has === wanted : has < wanted));
     });

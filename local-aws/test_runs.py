@@ -1,0 +1,141 @@
+"""Runs from their start to what is told of their end, on the state machines that the provider makes."""
+import subprocess
+import time
+import unittest
+
+from machines import until
+from runs import Runs
+
+TIME = {"scheduleArn": "arn:aws:scheduler:us-east-1:000000000000:schedule/default/nightly", "scheduledTime": "2026-01-31T06:30:00Z"}
+
+
+class Ends(Runs, unittest.TestCase):
+    """Every run ends once, however it ends, and leaves the lock free."""
+
+    def failed(self, kind):
+        return f"{self.project} by hand failed: {kind}"
+
+    def test_success(self):
+        end = self.run_to_the_end(self.project_machine(config={"notify": {"emails": True, "on": ["success"], "topicArns": []}}))
+        event = self.assert_ended(end["executionArn"], "success", [f"{self.project} by hand succeeded"])
+        self.assertEqual((event["message"], event["attempts"], event["events"]), ("dbt build: success None", 1, ["success"]))
+
+    def test_failed_nodes(self):
+        end = self.run_to_the_end(self.project_machine(config={"retry": {"attempts": 0, "failedNodes": 1}}), commands=["dbt test"])
+        self.assertEqual((end["status"], end["error"]), ("FAILED", "DbtFailedNodes"))
+        event = self.assert_ended(end["executionArn"], "failed-nodes", [self.failed("failed-nodes")])
+        self.assertEqual((event["failedNodes"], event["attempts"]), (["model.a", "model.b"], 2))
+        self.assertIn(f"dbt test: failed-nodes None, continued from runs/{end['name']}/1 (exit code 1)", event["message"])
+        text = self.mailbox()[-1]["text"]
+        for line in ("- model.a: Database Error", "- and 1 more", f"Artifacts: s3://{self.name}/{self.prefix}/runs/{end['name']}/2/"):
+            self.assertIn(line, text.splitlines())
+
+    def test_not_started(self):
+        self.register(self.image.replace(":base", ":later"))
+        machine = self.project_machine(config={"retry": {"attempts": 2, "failedNodes": 0}})
+        execution = self.start_machine(machine)
+        until(lambda: self.tasks("STOPPED"))
+        later = self.pushed.replace(":base", ":later")
+        for command in (["pull", self.pushed], ["tag", self.pushed, later], ["push", later], ["rmi", self.pushed, later]):
+            subprocess.run(["docker", *command], check=True, capture_output=True)
+        self.assertEqual(self.end(execution)["status"], "SUCCEEDED")
+        event = self.assert_ended(execution, "success")
+        self.assertEqual((event["message"], event["attempts"]), ("dbt build: success None", 2))
+
+    def test_connection(self):
+        machine = self.project_machine(config={"retry": {"attempts": 1, "failedNodes": 0}})
+        end = self.run_to_the_end(machine, commands=["dbt list"])
+        event = self.assert_ended(end["executionArn"], "success")
+        self.assertEqual((event["message"], event["attempts"]), ("dbt list: success None", 2))
+
+    def test_lost(self):
+        machine = self.project_machine(config={"retry": {"attempts": 1, "failedNodes": 0}})
+        execution = self.start_machine(machine, {"commands": ["dbt debug"]})
+        task = self.running().rpartition("/")[2]
+        containers = subprocess.run(["docker", "ps", "-q", "--filter", f"name={task[:8]}"], check=True, capture_output=True, text=True)
+        subprocess.run(["docker", "kill", *containers.stdout.split()], check=True, capture_output=True)
+        name = self.end(execution)["name"]
+        event = self.assert_ended(execution, "success")
+        self.assertEqual((event["message"], event["attempts"]), (f"dbt debug: success None, continued from runs/{name}/1", 2))
+
+    def test_stopped(self):
+        self.register(self.image, stopTimeout=10)
+        machine = self.project_machine(config={"overlap": "queue"})
+        first = self.start_machine(machine, {"commands": ["dbt snapshot"]})
+        self.running()
+        second = self.start_machine(machine)
+        until(lambda: self.items("lock")[0]["waiting"]["S"] != "[]")
+        self.states.stop_execution(executionArn=first, error="Enough", cause="too dear")
+        stopped = time.time()
+        third = self.start_machine(machine)
+        ends = [self.end(execution) for execution in (first, second, third)]
+        self.assertEqual([end["status"] for end in ends], ["ABORTED", "SUCCEEDED", "SUCCEEDED"])
+        self.told(5)
+        ended = self.read_object(ends[0]["name"], "end")
+        self.assertGreater(ended, stopped + 1)
+        for other in ends[1:]:
+            self.assertGreater(self.read_object(other["name"], "begin"), ended)
+        self.assertEqual(self.classes(), {"cancelled": 1, "success": 2})
+        self.assertEqual([event["message"] for event in self.heard if event["class"] == "cancelled"], ["the execution was stopped: Enough: too dear"])
+        self.assertEqual([self.items("lock")[0][name]["S"] for name in ("holder", "waiting")], ["", "[]"])
+        self.assertEqual(self.mails()[0], self.failed("cancelled"))
+
+    def test_an_error_of_the_definition(self):
+        machine = self.project_machine("Begin the attempts", Assign={"until": "{% $nothing.of.it %}"})
+        end = self.run_to_the_end(machine)
+        self.assertEqual((end["status"], end["error"]), ("FAILED", "States.QueryEvaluationError"))
+        event = self.assert_ended(end["executionArn"], "internal", [self.failed("internal")], tellers=1)
+        self.assertRegex(event["message"], "^the execution failed: States.QueryEvaluationError: ")
+        self.assertEqual(self.tasks(), [])
+
+    def test_out_of_its_own_time(self):
+        self.register(self.image, stopTimeout=2)
+        end = self.run_to_the_end(self.project_machine(top={"TimeoutSeconds": 4}), commands=["dbt debug"])
+        self.assertEqual(end["status"], "TIMED_OUT")
+        self.assert_ended(end["executionArn"], "timed-out", [self.failed("timed-out")], tellers=1)
+        self.assertEqual(self.tasks("RUNNING"), [])
+
+    def test_a_time_that_is_delivered_twice(self):
+        machine = self.project_machine()
+        ends = [self.end(each) for each in [self.start_machine(machine, TIME) for _ in range(2)]]
+        self.assertEqual([end["status"] for end in ends], ["SUCCEEDED"] * 2)
+        (first,) = [end for end in ends if '"duplicate"' not in end["output"]]
+        event = self.assert_ended(first["executionArn"], "success", tellers=3)
+        self.assertEqual((event["schedule"], event["scheduledTime"], len(self.tasks())), ("nightly", TIME["scheduledTime"], 1))
+
+    def test_failures_and_a_recovery(self):
+        machine = self.project_machine()
+        for number, command in enumerate(("dbt test", "dbt parse", "dbt build", "dbt build")):
+            self.run_to_the_end(machine, commands=[command])
+            # What a run tells of itself has ended, before the next one is compared with it.
+            until(lambda: len(self.on_the_bus()) > number)
+        self.told(8)
+        self.assertEqual(self.mails(), [self.failed("failed-nodes"), self.failed("configuration"), f"{self.project} by hand succeeds again"])
+        self.assertEqual([event["events"] for event in self.heard], [["failure"], ["failure"], ["recovery", "success"], ["success"]])
+
+
+class AtOnce(Runs, unittest.TestCase):
+    """Many runs of one project, started at once."""
+
+    def start(self, count, overlap):
+        machine = self.project_machine(config={"overlap": overlap})
+        started = [self.start_machine(machine, {"commands": ["dbt run"]}) for _ in range(count)]
+        ends = [self.end(each, seconds=180) for each in started]
+        self.assertEqual({end["status"] for end in ends}, {"SUCCEEDED"})
+        self.told(2 * count, seconds=60)
+        spans = self.spans()
+        self.assertEqual((len(spans), len(self.tasks())), (self.classes()["success"],) * 2)
+        self.assertEqual([self.items("lock")[0][name]["S"] for name in ("holder", "waiting")], ["", "[]"])
+        return self.classes()
+
+    def test_all_others_are_skipped(self):
+        classes = self.start(50, "skip")
+        self.assertEqual(classes["success"] + classes["skipped"], 50)
+        self.assertGreater(classes["skipped"], classes["success"])
+
+    def test_all_others_wait(self):
+        self.assertEqual(self.start(20, "queue"), {"success": 20})
+
+
+if __name__ == "__main__":
+    unittest.main()
