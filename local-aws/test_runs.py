@@ -2,6 +2,8 @@
 import subprocess
 import time
 import unittest
+from collections import Counter
+from itertools import pairwise
 
 from machines import until
 from runs import Runs
@@ -117,24 +119,35 @@ class Ends(Runs, unittest.TestCase):
 class AtOnce(Runs, unittest.TestCase):
     """Many runs of one project, started at once."""
 
-    def start(self, count, overlap):
-        machine = self.project_machine(config={"overlap": overlap})
+    def start(self, count, **config):
+        """How many had the lock at once, were waiting for it, and ended in each class."""
+        machine = self.project_machine(config=config)
         started = [self.start_machine(machine, {"commands": ["dbt run"]}) for _ in range(count)]
-        ends = [self.end(each, seconds=180) for each in started]
-        self.assertEqual({end["status"] for end in ends}, {"SUCCEEDED"})
-        self.told(2 * count, seconds=60)
-        spans = self.spans()
-        self.assertEqual((len(spans), len(self.tasks())), (self.classes()["success"],) * 2)
+        self.assertEqual({self.end(each, seconds=180)["status"] for each in started}, {"SUCCEEDED"})
+        self.told(2 * count)
         self.assertEqual([self.items("lock")[0][name]["S"] for name in ("holder", "waiting")], ["", "[]"])
-        return self.classes()
+        classes, ways = self.classes(), Counter(way for each in started for way in pairwise(self.entered(each)))
+        self.assertEqual((len(self.spans()), len(self.tasks()), sum(classes.values())), (classes["success"], classes["success"], count))
+        return *(ways[state, "Begin the attempts"] for state in ("Take the lock", "Wait for the lock")), classes
 
-    def test_all_others_are_skipped(self):
-        classes = self.start(50, "skip")
-        self.assertEqual(classes["success"] + classes["skipped"], 50)
+    def entered(self, execution):
+        pages = self.states.get_paginator("get_execution_history").paginate(executionArn=execution)
+        return [event["stateEnteredEventDetails"]["name"] for page in pages for event in page["events"] if "stateEnteredEventDetails" in event]
+
+    def test_others_are_skipped(self):
+        at_once, waiting, classes = self.start(50, overlap="skip")
+        self.assertEqual((at_once, waiting, classes["skipped"]), (classes["success"], 0, 50 - classes["success"]))
         self.assertGreater(classes["skipped"], classes["success"])
 
-    def test_all_others_wait(self):
-        self.assertEqual(self.start(20, "queue"), {"success": 20})
+    def test_others_wait(self):
+        at_once, waiting, classes = self.start(20, overlap="queue")
+        self.assertEqual((at_once + waiting, classes), (20, {"success": 20}))
+        self.assertGreater(waiting, at_once)
+
+    def test_others_wait_in_vain(self):
+        at_once, waiting, classes = self.start(20, overlap="queue", queueMinutes=0.1)
+        self.assertEqual((at_once + waiting, 20 - classes["skipped"]), (classes["success"],) * 2)
+        self.assertGreater(min(waiting, classes["skipped"]), 1)
 
 
 if __name__ == "__main__":
