@@ -30,6 +30,8 @@ LISTS = {
     "schedules": ("scheduler", "list_schedules", "Schedules[].Arn"),
     "tables": ("dynamodb", "list_tables", "TableNames[]"),
     "rules": ("events", "list_rules", "Rules[].Name"),
+    "topics": ("sns", "list_topics", "Topics[].TopicArn"),
+    "subscriptions": ("sns", "list_subscriptions", "Subscriptions[].SubscriptionArn"),
     "queues": ("sqs", "list_queues", "QueueUrls[]"),
 }
 # A secret whose deletion is planned is still there.

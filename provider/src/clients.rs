@@ -53,12 +53,14 @@ services! {
     secretsmanager: aws_sdk_secretsmanager as "secretsmanager",
     /// Step Functions' client.
     sfn: aws_sdk_sfn as "sfn",
+    /// SNS's client.
+    sns: aws_sdk_sns as "sns",
     /// SQS's client.
     sqs: aws_sdk_sqs as "sqs",
 }
 
 /// The services whose endpoint the provider's configuration can name.
-pub(crate) const SERVICES: [(&str, &str); 15] = [
+pub(crate) const SERVICES: [(&str, &str); 16] = [
     ("dynamodb", ""),
     ("ec2", ""),
     ("ecr", ""),
@@ -72,6 +74,7 @@ pub(crate) const SERVICES: [(&str, &str); 15] = [
     ("scheduler", ""),
     ("secretsmanager", ""),
     ("sfn", ""),
+    ("sns", ""),
     ("sqs", ""),
     ("sts", ""),
 ];

@@ -16,6 +16,7 @@ pub mod scheduler;
 pub(crate) mod sdk;
 pub mod secretsmanager;
 pub mod sfn;
+pub mod sns;
 pub mod sqs;
 
 use pulumi_aws_framework::{
@@ -53,6 +54,8 @@ pub fn all() -> Vec<Box<dyn DynamicResource>> {
         erase::<scheduler::schedule::Schedule>(),
         erase::<secretsmanager::secret::Secret>(),
         erase::<sfn::state_machine::StateMachine>(),
+        erase::<sns::subscription::Subscription>(),
+        erase::<sns::topic::Topic>(),
         erase::<sqs::queue::Queue>(),
     ]
 }

@@ -46,6 +46,7 @@ fn names_that_are_too_long_are_refused() {
         ("scheduler:Schedule", "name", 64),
         ("secretsmanager:Secret", "name", 512),
         ("sfn:StateMachine", "name", 80),
+        ("sns:Topic", "name", 256),
         ("sqs:Queue", "name", 80),
     ] {
         for (length, wrong) in [(longest, 0), (longest + 1, 1)] {

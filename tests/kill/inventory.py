@@ -26,7 +26,7 @@ class Inventory:
 
     def __init__(self, url, region):
         services = "ec2", "rds", "ecs", "iam", "secretsmanager", "s3", "logs", "stepfunctions", "scheduler", "sqs", "ecr", \
-            "dynamodb", "events"
+            "dynamodb", "events", "sns"
         session = boto3.Session(region_name=region)
         self.clients = {service: session.client(service, endpoint_url=url) for service in services}
 
@@ -166,6 +166,12 @@ def others(aws):
         targets = aws.ask("events", "list_targets_by_rule", "Targets", Rule=each["Name"])
         tags = aws.ask("events", "list_tags_for_resource", "Tags", ResourceARN=each["Arn"])
         yield ("events:Rule", each["Name"]), {**each, "targets": targets, "tags": tags}
+    for each in aws.ask("sns", "list_topics", "Topics"):
+        attributes = aws.ask("sns", "get_topic_attributes", "Attributes", **each)
+        tags = aws.ask("sns", "list_tags_for_resource", "Tags", ResourceArn=each["TopicArn"])
+        yield ("sns:Topic", each["TopicArn"].rpartition(":")[2]), {**attributes, "tags": tags}
+    for each in aws.ask("sns", "list_subscriptions", "Subscriptions"):
+        yield ("sns:Subscription", "/".join(each[key] for key in ("TopicArn", "Protocol", "Endpoint"))), each
     for url in aws.clients["sqs"].list_queues().get("QueueUrls", []):
         attributes = aws.ask("sqs", "get_queue_attributes", "Attributes", QueueUrl=url, AttributeNames=["All"])
         yield ("sqs:Queue", url.rpartition("/")[2]), {k: v for k, v in attributes.items() if "Timestamp" not in k}

@@ -37,6 +37,7 @@ from werkzeug.test import run_wsgi_app
 import enforced  # noqa: F401 changes moto
 import in_use  # noqa: F401 changes moto
 import rules  # noqa: F401 changes moto
+import subscriptions  # noqa: F401 changes moto
 import tables  # noqa: F401 changes moto
 from checked import Checked
 from declared import record

@@ -151,6 +151,12 @@ def of_form(shape, node, place, problems, ec2):
                 str(1 + index) for index in range(len(numbers))]:
             problems.append(f"{place} has the items {numbers}")
         return [of_form(shape.member, node[number], f"{place}{number}.", problems, ec2) for number in numbers]
+    if kind == "map":
+        problems += [f"{place}{key} is not entry" for key in node.keys() - {"entry", ""}]
+        entries = node.get("entry", {}).items()
+        key, value = (part.serialization.get("name", name) for part, name in ((shape.key, "key"), (shape.value, "value")))
+        return {entry[key][""]: of_form(shape.value, entry[value], f"{place}{number}.", problems, ec2)
+                for number, entry in entries}
     if node.keys() != {""}:
         problems.append(f"{place} is no {kind}")
         return None

@@ -32,8 +32,8 @@ pub(crate) struct Recording {
     pub(crate) failures: Vec<String>,
 }
 
-/// What goes with a VPC, a security group or a repository, and the seed itself.
-const GO_ALONG: [&str; 9] = [
+/// What goes with a VPC, a security group, a repository or a topic, and the seed itself.
+const GO_ALONG: [&str; 10] = [
     "dbt-aws:ec2:NatGateway",
     "dbt-aws:ec2:Route",
     "dbt-aws:ec2:RouteTable",
@@ -43,6 +43,7 @@ const GO_ALONG: [&str; 9] = [
     "dbt-aws:ec2:VpcEndpoint",
     "dbt-aws:ecr:Image",
     "dbt-aws:index:Seed",
+    "dbt-aws:sns:Subscription",
 ];
 
 struct Recorder {

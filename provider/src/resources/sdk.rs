@@ -51,7 +51,7 @@ macro_rules! strict {
         }
     )*};
 }
-strict!(aws_sdk_dynamodb aws_sdk_ecr aws_sdk_eventbridge aws_sdk_iam aws_sdk_s3);
+strict!(aws_sdk_dynamodb aws_sdk_ecr aws_sdk_eventbridge aws_sdk_iam aws_sdk_s3 aws_sdk_sns);
 
 /// `Retag`, how the tags of a service's objects change: its client, its two calls, what in them is the object and which of
 /// [`Tagged`](pulumi_aws_framework::resource::Tagged) that is, and the tags as the first call takes them.

@@ -4,7 +4,7 @@ use pulumi_aws_framework::{context::Context, error::Result, identity::Identity};
 use std::collections::BTreeSet;
 
 /// What people have, and the id that the state is to have. An ARN's account is left out: nobody is asked for ours.
-const GIVEN: [(&str, &[&str], &str); 25] = [
+const GIVEN: [(&str, &[&str], &str); 26] = [
     (
         "dynamodb:Table",
         &["arn:aws:dynamodb:eu-west-1::table/shop"],
@@ -113,6 +113,7 @@ const GIVEN: [(&str, &[&str], &str); 25] = [
         &["arn:aws:secretsmanager:eu-west-1::secret:team/x-a1B2c3"],
         "team/x",
     ),
+    ("sns:Topic", &["arn:aws:sns:eu-west-1::shop"], "shop"),
     (
         "sqs:Queue",
         &["https://sqs.eu-west-1.amazonaws.com/123456789012/shop"],
@@ -121,7 +122,7 @@ const GIVEN: [(&str, &[&str], &str); 25] = [
 ];
 
 /// Asking AWS for an account, an ARN or a URL has a test with AWS; and nothing in AWS is an image's layers.
-const OTHERWISE: [&str; 2] = ["ecr:Image", "sfn:StateMachine"];
+const OTHERWISE: [&str; 3] = ["ecr:Image", "sfn:StateMachine", "sns:Subscription"];
 
 async fn identify(token: &str, given: &str) -> Result<Option<String>> {
     let catalogue = crate::catalogue();

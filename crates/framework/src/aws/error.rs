@@ -249,8 +249,9 @@ fn classify(code: &str, message: &str) -> Class {
         "ServiceUnavailableException",
         "Unavailable",
     ];
-    const IN_USE: [&str; 19] = [
+    const IN_USE: [&str; 20] = [
         "ClusterContainsTasksException",
+        "ConcurrentAccessException",
         "ConcurrentModification",
         "ConcurrentModificationException",
         "ContinuousBackupsUnavailableException",
@@ -356,6 +357,7 @@ fn not_yet(code: &str, message: &str) -> bool {
             | "InvalidArn"
     ) && WORDS.iter().any(|words| message.contains(words))
         || code == "MalformedPolicyDocument" && message.contains("invalid principal")
+        || code == "InvalidParameter" && message.contains("principalnotfound")
         || code == "InvalidAttributeValue" && message.contains("parameter policy")
         || code == "InvalidVPCNetworkStateFault" && message.contains("internet gateway")
         || code.ends_with("QueueDeletedRecently")
@@ -432,6 +434,8 @@ mod tests {
         assert_eq!(classify("ValidationException", rule), InUse);
         let policy = "Invalid value for the parameter Policy.";
         assert_eq!(classify("InvalidAttributeValue", policy), NotYet);
+        let policy = "Invalid parameter: Policy Error: PrincipalNotFound";
+        assert_eq!(classify("InvalidParameter", policy), NotYet);
         let first = "Unable to create the resource. Verify that you have permission to create service linked role. Otherwise \
                      wait and try again later";
         assert_eq!(classify("InvalidParameterValue", first), NotYet);

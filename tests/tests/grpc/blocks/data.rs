@@ -28,6 +28,7 @@ async fn the_objects_of_others_are_left_alone() {
             "put_rule",
             json!({"Name": "theirs", "ScheduleExpression": "rate(1 day)"}),
         ),
+        ("sns", "create_topic", json!({"Name": "theirs"})),
         ("sqs", "create_queue", json!({"QueueName": "theirs"})),
         (
             "dynamodb",
@@ -72,6 +73,11 @@ async fn the_objects_of_others_are_left_alone() {
             "dbt-aws:sqs:Queue",
             json!({"name": "theirs"}),
             "the queue theirs",
+        ),
+        (
+            "dbt-aws:sns:Topic",
+            json!({"name": "theirs"}),
+            "the topic theirs",
         ),
         (
             "dbt-aws:events:Rule",

@@ -1,9 +1,10 @@
-//! Roles, clusters, task definitions, repositories, state machines, schedules and rules over gRPC against moto.
+//! Roles, clusters, task definitions, repositories, state machines, schedules, rules and topics over gRPC against moto.
 //!
 //! moto lists task definitions by revision, takes any role for assumable at once, and never runs anything.
 
 mod machines;
 mod rules;
+mod topics;
 
 use serde_json::{Value as Json, json};
 use tests::{Block, Call, Marked, Stack, shown};

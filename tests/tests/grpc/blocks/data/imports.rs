@@ -32,6 +32,25 @@ async fn what_cannot_be_said_here_is_not_imported() {
         .expect("makes");
     let fifo = json!({"QueueName": "foreign.fifo", "Attributes": {"FifoQueue": "true"}});
     stack.aws("sqs", "create_queue", &fifo).expect("makes");
+    let table = json!({
+        "TableName": "foreign", "KeySchema": [{"AttributeName": "n", "KeyType": "HASH"}],
+        "AttributeDefinitions": [{"AttributeName": "n", "AttributeType": "N"}],
+        "ProvisionedThroughput": {"ReadCapacityUnits": 1, "WriteCapacityUnits": 1},
+    });
+    let rule = json!({"Name": "foreign", "ScheduleExpression": "rate(1 day)"});
+    let target =
+        json!({"Id": "x", "Arn": "arn:aws:sqs:eu-west-1:123456789012:q", "InputPath": "$.detail"});
+    for (service, operation, arguments) in [
+        ("dynamodb", "create_table", table),
+        ("events", "put_rule", rule),
+        (
+            "events",
+            "put_targets",
+            json!({"Rule": "foreign", "Targets": [target]}),
+        ),
+    ] {
+        stack.aws(service, operation, &arguments).expect("makes");
+    }
     let database = json!({
         "DBInstanceIdentifier": "foreign", "DBInstanceClass": "db.t4g.micro", "Engine": "mysql",
         "AllocatedStorage": 20, "MasterUsername": "admin", "MasterUserPassword": "not-a-secret",
@@ -54,6 +73,16 @@ async fn what_cannot_be_said_here_is_not_imported() {
         .expect("an id");
     for (token, id, what) in [
         ("dbt-aws:sqs:Queue", "foreign.fifo", "the queue http"),
+        (
+            "dbt-aws:dynamodb:Table",
+            "foreign",
+            "the table foreign: it has attributes in its keys that are not text, provisioned capacity, for which",
+        ),
+        (
+            "dbt-aws:events:Rule",
+            "foreign",
+            "the rule foreign: it has inputPath, for which",
+        ),
         (
             "dbt-aws:rds:Instance",
             "foreign",
