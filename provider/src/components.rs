@@ -2,6 +2,7 @@
 
 mod exposure;
 pub mod platform;
+pub(crate) mod policies;
 pub mod project;
 #[cfg(test)]
 pub(crate) mod recorder;

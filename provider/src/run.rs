@@ -2,7 +2,8 @@
 //!
 //! The machine is `run/machine.asl.json`, the same for every project, in the Amazon States Language; a long expression of a
 //! state is a file in `run/expressions/`, named by `{% include NAME %}`. What differs is put in here: the partition, and one
-//! object, which the first state assigns as `$config`.
+//! object, which the first state assigns as `$config`. `run/finish.asl.json` is the machine of a platform that ends each
+//! run once, whoever tells of it.
 //!
 //! Step Functions' own words for a failed task do not tell a failed model from a task that never started, so the run's
 //! end is read from the runner's `outcome.json`; what is known of the task itself only counts without one.
@@ -22,6 +23,7 @@ use serde_json::json;
 pub(crate) const CONTAINER: &str = "dbt";
 
 const MACHINE: &str = include_str!("run/machine.asl.json");
+const FINISH: &str = include_str!("run/finish.asl.json");
 
 macro_rules! expressions {
     ($($name:literal),* $(,)?) => {
@@ -29,14 +31,27 @@ macro_rules! expressions {
     };
 }
 
-const EXPRESSIONS: [(&str, &str); 7] = expressions![
-    "error",
+const EXPRESSIONS: [(&str, &str); 20] = expressions![
+    "end",
     "failed_task",
     "given_by_schedule",
+    "last",
+    "lock",
+    "message",
     "not_started",
     "overrides",
+    "record",
     "refused",
+    "release_lock",
+    "run",
+    "schedule",
+    "schedule_of_arn",
+    "summary",
+    "take_lock",
     "task",
+    "told",
+    "topics",
+    "wait_for_lock",
 ];
 
 words! {
@@ -49,6 +64,41 @@ words! {
         /// Nothing: it runs the default, or what a schedule says.
         None = "none",
     }
+}
+
+words! {
+    /// What a run does while another of the project is under way.
+    pub enum StateMachineDbtRunOverlap {
+        /// It does nothing, and says so.
+        Skip = "skip",
+        /// It waits for its turn.
+        Queue = "queue",
+        /// It runs beside the other.
+        Allow = "allow",
+    }
+}
+
+/// How often a run is tried again.
+#[derive(Clone, Debug, PartialEq, Props)]
+pub struct StateMachineDbtRunRetry {
+    /// How often after a task that did not start or was lost, or a warehouse that could not be reached: 0 to 5. Default: 2.
+    #[prop(default = 2, check = formats::between(0, 5))]
+    pub attempts: i64,
+    /// How often after failed nodes, with `dbt retry`: 0 to 5. Default: 0.
+    #[prop(default = 0, check = formats::between(0, 5))]
+    pub failed_nodes: i64,
+}
+
+/// Who hears of how runs end.
+#[derive(Clone, Debug, PartialEq, Props)]
+pub struct StateMachineDbtRunNotify {
+    /// Whether the topic of `topicArn` does.
+    pub emails: bool,
+    /// The ARNs of other topics.
+    #[prop(check = formats::each(formats::arn("sns", "")))]
+    pub topic_arns: Vec<String>,
+    /// Of which ends: `failure`, `success`, `recovery` and `skipped`.
+    pub on: Vec<String>,
 }
 
 /// A run of a dbt project, as `DbtProject` makes it.
@@ -87,6 +137,25 @@ pub struct StateMachineDbtRun {
     pub timeout_minutes: i64,
     /// What the input of an execution may change.
     pub overrides: StateMachineDbtRunOverrides,
+    /// The name of the platform's table of runs.
+    #[prop(check = literal)]
+    pub table_name: String,
+    /// The ARN of the platform's state machine that ends runs.
+    #[prop(check = formats::arn("states", "stateMachine:"))]
+    pub finish_arn: String,
+    /// The topic of the project's messages by e-mail.
+    #[prop(check = formats::arn("sns", ""))]
+    pub topic_arn: String,
+    /// What a run does while another is under way. Default: `skip`.
+    #[prop(default = StateMachineDbtRunOverlap::Skip)]
+    pub overlap: StateMachineDbtRunOverlap,
+    /// How long a run waits for another, in minutes: 1 to 1440. Default: 60.
+    #[prop(default = 60, check = formats::between(1, 1440))]
+    pub queue_minutes: i64,
+    /// How often a run is tried again.
+    pub retry: StateMachineDbtRunRetry,
+    /// Who hears of how runs end, but for the schedules that say so themselves.
+    pub notify: StateMachineDbtRunNotify,
     /// The digest of the definition that the provider makes of it. The provider fills it in: leave it out.
     pub definition_digest: Option<String>,
 }
@@ -122,29 +191,43 @@ fn subnets(ids: &Vec<String>) -> Result<(), String> {
 impl StateMachineDbtRun {
     /// The definition, in the Amazon States Language with JSONata.
     pub(crate) fn definition(&self) -> Json {
-        let mut text = MACHINE.replace("${partition}", partition(self.region()));
-        for (name, expression) in EXPRESSIONS {
-            let query = |text: &str| json!(format!("{{% {text} %}}")).to_string();
-            text = text.replace(
-                &query(&format!("include {name}")),
-                &query(expression.trim()),
-            );
-        }
-        let text = text.replace("\"${config}\"", &self.config().to_string());
-        Json(serde_json::from_str(&text).unwrap_or_default())
+        let config = serde_json::Value::Object(self.config());
+        assembled(MACHINE, partition(self.region()), "config", &config)
     }
 
     /// What one machine has of its own: these properties, and the URL of the console.
-    fn config(&self) -> serde_json::Value {
+    pub(crate) fn config(&self) -> serde_json::Map<String, serde_json::Value> {
         let mut config = props::encode(self);
         config.remove("definitionDigest");
         config.insert("consoleUrl".to_owned(), console(self.region()).into());
-        Value::Object(config).to_json()
+        config
+            .iter()
+            .map(|(key, value)| (key.clone(), value.to_json()))
+            .collect()
     }
 
     fn region(&self) -> &str {
         self.cluster_arn.split(':').nth(3).unwrap_or_default()
     }
+}
+
+/// The definition of the machine that ends the runs of a platform, whose table has that name.
+pub(crate) fn finish(partition: &str, table_name: &str) -> Json {
+    assembled(FINISH, partition, "tableName", &json!(table_name))
+}
+
+/// A machine with its expressions, the partition, and one value.
+fn assembled(machine: &str, partition: &str, name: &str, value: &serde_json::Value) -> Json {
+    let mut text = machine.replace("${partition}", partition);
+    for (name, expression) in EXPRESSIONS {
+        let query = |text: &str| json!(format!("{{% {text} %}}")).to_string();
+        text = text.replace(
+            &query(&format!("include {name}")),
+            &query(expression.trim()),
+        );
+    }
+    let text = text.replace(&format!("\"${{{name}}}\""), &value.to_string());
+    Json(serde_json::from_str(&text).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -168,6 +251,20 @@ mod tests {
             log_stream_prefix: "shop".to_owned(),
             timeout_minutes: 60,
             overrides,
+            table_name: "TABLE".to_owned(),
+            finish_arn: format!("arn:aws:states:{region}:000000000000:stateMachine:FINISH"),
+            topic_arn: format!("arn:aws:sns:{region}:000000000000:TOPIC"),
+            overlap: StateMachineDbtRunOverlap::Skip,
+            queue_minutes: 60,
+            retry: StateMachineDbtRunRetry {
+                attempts: 2,
+                failed_nodes: 0,
+            },
+            notify: StateMachineDbtRunNotify {
+                emails: true,
+                topic_arns: Vec::new(),
+                on: vec!["failure".to_owned(), "recovery".to_owned()],
+            },
             definition_digest: Some("digest".to_owned()),
         }
     }
@@ -197,7 +294,21 @@ mod tests {
     }
 
     #[test]
-    fn each_expression_is_a_file_that_the_machine_names() {
+    fn the_machine_that_ends_runs_is_the_same_for_every_platform() {
+        let one = super::finish("aws", "TABLE").0;
+        assert_eq!(failures(&one), []);
+        let text = one.to_string();
+        assert!(
+            !text.contains("${") && !text.contains("{% include"),
+            "{text}"
+        );
+        let other = super::finish("aws-cn", "OTHER").0.to_string();
+        let expected = text.replace("arn:aws:", "arn:aws-cn:");
+        assert_eq!(other, expected.replace("\"TABLE\"", "\"OTHER\""));
+    }
+
+    #[test]
+    fn each_expression_is_a_file_that_a_machine_names() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/run/expressions");
         let files = std::fs::read_dir(folder).expect("is there");
         let mut files: Vec<_> = files
@@ -212,8 +323,9 @@ mod tests {
         files.sort();
         assert_eq!(files, EXPRESSIONS.map(|(name, _)| name));
         for (name, _) in EXPRESSIONS {
+            let query = format!("\"{{% include {name} %}}\"");
             assert!(
-                MACHINE.contains(&format!("\"{{% include {name} %}}\"")),
+                [MACHINE, FINISH].iter().any(|m| m.contains(&query)),
                 "{name}"
             );
         }

@@ -2,6 +2,7 @@
 
 pub mod handle;
 mod network;
+mod runs;
 mod warehouse;
 mod zones;
 
@@ -13,7 +14,7 @@ pub use warehouse::{PlatformWarehouseChoice, WarehouseExternal, WarehousePostgre
 
 use self::handle::{AssignPublicIp, PlatformHandle, PlatformHandleArgs, TagsText};
 use crate::{
-    components::{elsewhere, partition},
+    components::{elsewhere, partition, policies::LocationArgs},
     keys,
     prelude::*,
     resources::{
@@ -112,6 +113,8 @@ pub struct DbtPlatformOutputs {
     pub artifacts_bucket: String,
     /// The name of the log group.
     pub log_group_name: String,
+    /// The name of the DynamoDB table of runs.
+    pub table_name: String,
     /// The warehouse.
     pub warehouse: PlatformWarehouse,
 }
@@ -151,17 +154,20 @@ impl Component for DbtPlatform {
     const TOKEN: &'static str = "dbt-aws:index:DbtPlatform";
     const DOC: &'static str = include_str!("platform/platform.md");
     const MAY_ORPHAN: &'static [&'static str] = &[
+        "dbt-aws:dynamodb:Table",
         "dbt-aws:ec2:ElasticIp",
         "dbt-aws:ec2:InternetGateway",
         "dbt-aws:ec2:SecurityGroup",
         "dbt-aws:ec2:Vpc",
         "dbt-aws:ecs:Cluster",
+        "dbt-aws:iam:Role",
         "dbt-aws:logs:LogGroup",
         "dbt-aws:rds:Instance",
         "dbt-aws:rds:ParameterGroup",
         "dbt-aws:rds:SubnetGroup",
         "dbt-aws:s3:Bucket",
         "dbt-aws:secretsmanager:Secret",
+        "dbt-aws:sfn:StateMachine",
     ];
     const ACTIONS: &'static [&'static str] = &["ec2:DescribeAvailabilityZones"];
     type Inputs = DbtPlatformInputs;
@@ -206,6 +212,12 @@ impl Component for DbtPlatform {
         };
         let bucket_arn = all((cluster_arn.clone(), bucket.clone()))
             .map(|(cluster, name)| format!("arn:{}:s3:::{name}", partition(&cluster)));
+        let at = LocationArgs {
+            account_id: arn_part(4),
+            region: arn_part(3),
+            cluster_arn: cluster_arn.clone(),
+        };
+        let runs = runs::expand(scope, &at.into(), &args.permissions_boundary_arn, tags);
         let handle = PlatformHandleArgs {
             version: PlatformHandle::VERSION.into(),
             name: scope.name().into(),
@@ -221,6 +233,9 @@ impl Component for DbtPlatform {
             artifacts_kms_key_arn: artifacts_key,
             log_group_name: logs.id.clone(),
             log_group_arn: logs.arn.clone(),
+            table_name: runs.table_name.clone(),
+            finish_arn: runs.finish_arn,
+            finish_starter_role_arn: runs.starter_role_arn,
             permissions_boundary_arn: args.permissions_boundary_arn,
             adapter: warehouse.adapter.clone(),
             warehouse_settings: warehouse.settings,
@@ -237,6 +252,7 @@ impl Component for DbtPlatform {
             cluster_arn,
             artifacts_bucket: bucket,
             log_group_name: logs.id.clone(),
+            table_name: runs.table_name,
             warehouse: PlatformWarehouseArgs {
                 adapter: warehouse.adapter,
                 host: warehouse.host,

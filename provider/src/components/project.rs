@@ -1,6 +1,7 @@
 //! `dbt-aws:index:DbtProject`.
 
 pub(crate) mod checks;
+pub(crate) mod ends;
 mod expansion;
 pub(crate) mod handle;
 mod image;
@@ -12,6 +13,8 @@ mod task;
 mod tests;
 mod told;
 pub(crate) mod variables;
+
+pub use ends::{ProjectNotify, ProjectNotifyEvent};
 
 use self::{
     expansion::Expansion,
@@ -47,6 +50,31 @@ words! {
         /// Nothing: it runs the default, or what a schedule says.
         None = "none",
     }
+}
+
+words! {
+    /// What a run does while another of the project is under way.
+    pub enum ProjectOverlap {
+        /// It does nothing, and says so.
+        Skip = "skip",
+        /// It waits for its turn.
+        Queue = "queue",
+        /// It runs beside the other.
+        Allow = "allow",
+    }
+}
+
+/// How often a run is tried again, within `timeoutMinutes`.
+#[derive(Clone, Debug, Props)]
+pub struct ProjectRetry {
+    /// How often after a task that did not start, after one that was lost on its way, and after a warehouse that could not be
+    /// reached: 0 to 5. The first waits 30 seconds, the second 2 minutes, later ones 5. What was lost on its way goes on with
+    /// `dbt retry`. Default: 2.
+    #[prop(default = 2, check = formats::between(0, 5))]
+    pub attempts: i64,
+    /// How often after failed nodes, with `dbt retry`: 0 to 5. Default: 0.
+    #[prop(default = 0, check = formats::between(0, 5))]
+    pub failed_nodes: i64,
 }
 
 /// The inputs of a project.
@@ -104,10 +132,24 @@ pub struct DbtProjectInputs {
     /// The CPU architecture. Default: `X86_64`.
     #[prop(default = TaskDefinitionCpuArchitecture::X8664)]
     pub architecture: TaskDefinitionCpuArchitecture,
-    /// How long a run may take, in minutes: 1 to 10080. After that its queries are cancelled and the run fails; its
-    /// artifacts are kept. Default: 60.
+    /// How long a run may take, in minutes, with all its attempts: 1 to 10080. After that its queries are cancelled and the
+    /// run fails; its artifacts are kept. Default: 60.
     #[prop(default = 60, check = formats::between(1, 10_080))]
     pub timeout_minutes: i64,
+    /// What a run does while another of this project is under way. Default: `skip`.
+    #[prop(default = ProjectOverlap::Skip)]
+    pub overlap: ProjectOverlap,
+    /// For how many minutes a run waits for another: 1 to 1440. Only with `overlap: queue`. Default: 60.
+    #[prop(default = 60, check = formats::between(1, 1440))]
+    pub queue_minutes: i64,
+    /// How often a run is tried again. Default: as there.
+    pub retry: Option<ProjectRetry>,
+    /// Who hears of how runs end, but for those of schedules with their own `notify`. Default: nobody.
+    #[prop(plain)]
+    pub notify: Option<ProjectNotify>,
+    /// The `handle` of another project, whose last successful run is the state that `--state` and `--defer` compare with: for
+    /// example production's, for a project of a pull request. Default: this project's own.
+    pub state_from: Option<Handle<ProjectHandle>>,
     /// Whether a run fails when a command selects no nodes. Default: `false`, which only warns.
     #[prop(default = false)]
     pub fail_if_nothing_selected: bool,
@@ -190,17 +232,21 @@ pub struct DbtProjectOutputs {
     pub console_url: String,
     /// The URL of the SQS queue that keeps, for 14 days, messages about runs that could not be started.
     pub dead_letter_queue_url: String,
+    /// The addresses in `notify.emails` that have not confirmed yet that they want to hear of runs.
+    pub pending_emails: Vec<String>,
 }
 
 impl Component for DbtProject {
     const TOKEN: &'static str = "dbt-aws:index:DbtProject";
-    const DOC: &'static str = "One dbt project, packaged into an image and runnable in AWS: by a `DbtSchedule`, or by hand with the command in `startRunCommand`.\n\nIt makes an ECR repository and the image in it, a task definition, a state machine of which each execution is one run, the roles that these need, and a queue for runs that could not be started.";
+    const DOC: &'static str = "One dbt project, packaged into an image and runnable in AWS: by a `DbtSchedule`, or by hand with the command in `startRunCommand`.\n\nIt makes an ECR repository and the image in it, a task definition, a state machine of which each execution is one run, the roles that these need, a queue for runs that could not be started, and a topic and a rule by which people hear of how runs end.";
     const MAY_ORPHAN: &'static [&'static str] = &[
         "dbt-aws:ecr:Repository",
         "dbt-aws:ecs:TaskDefinition",
+        "dbt-aws:events:Rule",
         "dbt-aws:iam:Role",
         "dbt-aws:secretsmanager:Secret",
         "dbt-aws:sfn:StateMachine",
+        "dbt-aws:sns:Topic",
         "dbt-aws:sqs:Queue",
     ];
     type Inputs = DbtProjectInputs;
@@ -235,7 +281,10 @@ impl Component for DbtProject {
         let roles = [execution_role, task_role];
         let task = task::definition(project, &image_uri, &secrets, roles, &profile);
         let machine_role = roles::machine(project, &task.family_arn, roles);
-        let machine = project.state_machine(&task.family_arn, machine_role);
+        let topic = project.topic();
+        let run = project.run(&task.family_arn, &topic.arn);
+        let machine = project.state_machine(&run, machine_role);
+        project.ends(&machine.arn, &run);
         let dead_letters = project.dead_letters();
         let scheduler_role = roles::scheduler(project, &machine.arn, &dead_letters.arn);
         // What another image reads is not known.
@@ -250,6 +299,7 @@ impl Component for DbtProject {
             state_machine_arn: machine.arn.clone(),
             scheduler_role_arn: scheduler_role,
             dead_letter_arn: dead_letters.arn.clone(),
+            topic_arn: topic.arn.clone(),
             artifacts_uri: project.artifacts_uri(),
             cpu: args.cpu.map(Digits),
             memory: args.memory.map(Digits),
@@ -270,6 +320,7 @@ impl Component for DbtProject {
             artifacts_uri: project.artifacts_uri(),
             start_run_command: at.map(|(region, machine)| start_run_command(&region, &machine)),
             dead_letter_queue_url: dead_letters.url.clone(),
+            pending_emails: project.emails(&topic.arn),
             console_url: at.map(|(region, machine)| console_url(&region, &machine)),
         })
     }

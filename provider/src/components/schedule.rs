@@ -7,6 +7,7 @@ mod tests;
 
 use self::commands::Run;
 use super::project::{
+    ends::{self, ProjectNotify},
     handle::ProjectHandle,
     variables::{self, Told},
 };
@@ -87,6 +88,9 @@ pub struct DbtScheduleInputs {
     /// The number of minutes after each time within which a run may start: 1 to 1440. Default: it starts at the time.
     #[prop(check = formats::between(1, 1440))]
     pub flexible_window_minutes: Option<i32>,
+    /// Who hears of how its runs end, instead of those that the project names. Default: as the project says.
+    #[prop(plain)]
+    pub notify: Option<ProjectNotify>,
     /// How long AWS tries to start a run.
     pub delivery: Option<DbtScheduleDelivery>,
 }
@@ -109,6 +113,8 @@ pub struct DbtScheduleOutputs {
     pub schedule_arn: String,
     /// The name of the schedule.
     pub schedule_name: String,
+    /// The addresses in `notify.emails` that have not confirmed yet that they want to hear of runs.
+    pub pending_emails: Vec<String>,
 }
 
 fn some_commands(commands: &[String]) -> Result<(), String> {
@@ -174,7 +180,7 @@ fn overrides(check: &mut Check<'_>) {
 
 impl Component for DbtSchedule {
     const TOKEN: &'static str = "dbt-aws:index:DbtSchedule";
-    const DOC: &'static str = "Runs a `DbtProject` on a schedule, with EventBridge Scheduler.\n\nEach scheduled time starts one run, even if AWS delivers it twice. A run that failed is not tried again, and runs may overlap.";
+    const DOC: &'static str = "Runs a `DbtProject` on a schedule, with EventBridge Scheduler.\n\nEach scheduled time starts one run, even if AWS delivers it twice. The project says what a run does while another is under way, and how often it is tried again.";
     const MAY_ORPHAN: &'static [&'static str] = &["dbt-aws:scheduler:Schedule"];
     type Inputs = DbtScheduleInputs;
     type Outputs = DbtScheduleOutputs;
@@ -182,6 +188,7 @@ impl Component for DbtSchedule {
     fn check(check: &mut Check<'_>) {
         check.exactly_one(&["cron", "rate", "at"]);
         overrides(check);
+        ends::check(check);
         for field in ["environment", "commands"] {
             exposure::plain_text(check, field, "secrets of the project");
         }
@@ -212,13 +219,19 @@ impl Component for DbtSchedule {
         let (has_cpu, has_memory) = (args.cpu.is_some(), args.memory.is_some());
         let cpu = size(args.cpu, has_memory, project.cpu);
         let memory = size(args.memory, has_cpu, project.memory);
+        let name = scope.name().to_owned();
+        let notify = match &args.notify {
+            Some(own) => ends::told(Some(own)),
+            None => Output::default(),
+        };
         let input = all((
             args.commands.optional(),
             args.environment.optional(),
             cpu.optional(),
             memory.optional(),
+            notify.optional(),
         ))
-        .map(|(commands, environment, cpu, memory)| {
+        .map(move |(commands, environment, cpu, memory, notify)| {
             let mut input = Map::new();
             let mut put = |key: &str, value: Option<serde_json::Value>| {
                 input.extend(value.map(|value| (key.to_owned(), value)));
@@ -227,6 +240,8 @@ impl Component for DbtSchedule {
             put("environment", environment.map(|e| json!(e)));
             put("cpu", cpu.map(|n| json!(n.0.to_string())));
             put("memory", memory.map(|n| json!(n.0.to_string())));
+            put("schedule", Some(json!(name)));
+            put("notify", notify.map(|own| own.encode().to_json()));
             put("scheduleArn", Some(json!("<aws.scheduler.schedule-arn>")));
             put(
                 "scheduledTime",
@@ -259,8 +274,15 @@ impl Component for DbtSchedule {
                 ..Default::default()
             },
         );
+        let pending_emails = ends::subscribe(
+            scope,
+            &project.topic_arn,
+            &schedule.id,
+            args.notify.as_ref(),
+        );
         Ok(DbtScheduleFields {
             schedule_arn: schedule.arn.clone(),
+            pending_emails,
             // The id is the group's name and its own.
             schedule_name: schedule
                 .id

@@ -59,6 +59,12 @@ pub struct PlatformHandle {
     pub log_group_name: String,
     /// Its ARN.
     pub log_group_arn: String,
+    /// The name of the table of runs.
+    pub table_name: String,
+    /// The ARN of the state machine that ends runs.
+    pub finish_arn: String,
+    /// The ARN of the role with which EventBridge starts it.
+    pub finish_starter_role_arn: String,
     /// The ARN of the managed policy that bounds every role.
     pub permissions_boundary_arn: Option<String>,
     /// The dbt adapter of the warehouse.

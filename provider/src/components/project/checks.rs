@@ -1,6 +1,6 @@
 //! What is wrong with a project's inputs, before anything is made.
 
-use super::{DbtProjectDbt, DbtProjectProfile, tags, variables};
+use super::{DbtProjectDbt, DbtProjectProfile, ProjectOverlap, ends, tags, variables};
 use crate::{
     components::{exposure, platform::handle::PlatformHandle},
     prelude::*,
@@ -24,6 +24,10 @@ pub(super) fn project(check: &mut Check<'_>) {
     }
     ecs::check_size(check, check.get("cpu"), check.get("memory"));
     names(check);
+    ends::check(check);
+    if check.has("queueMinutes") && check.get("overlap") != Some(ProjectOverlap::Queue) {
+        check.fail("queueMinutes", "applies only with overlap: queue");
+    }
     tags::check(check);
     exposure::plain_text(check, "environment", "secrets");
     exposure::plain_text(

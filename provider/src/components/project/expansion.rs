@@ -1,6 +1,6 @@
 //! What the parts of a project have in common, and those that need no file of their own.
 
-use super::{DbtProjectArgs, ProjectOverrides, checks, tags, task};
+use super::{DbtProjectArgs, ProjectOverlap, ProjectOverrides, checks, ends, tags, task};
 use crate::{
     components::{
         log_location, partition,
@@ -12,7 +12,10 @@ use crate::{
         sfn::state_machine::{StateMachine, StateMachineArgs},
         sqs::queue::{Queue, QueueArgs},
     },
-    run::{StateMachineDbtRunArgs, StateMachineDbtRunOverrides},
+    run::{
+        StateMachineDbtRun, StateMachineDbtRunArgs, StateMachineDbtRunOverlap,
+        StateMachineDbtRunOverrides, StateMachineDbtRunRetryArgs,
+    },
 };
 use pulumi_aws_framework::{
     component::{Child, Scope},
@@ -59,6 +62,11 @@ impl<'a> Expansion<'a> {
         parts.map(|(bucket, prefix)| format!("s3://{bucket}/{prefix}"))
     }
 
+    /// Where another project's artifacts are, of which the last green run is the state.
+    pub(super) fn state_uri(&self) -> Output<String> {
+        self.args.state_from.fields().artifacts_uri
+    }
+
     /// The ARN of the repository in ECR that an image made elsewhere is in.
     pub(super) fn repository_of(&self, image: &Output<String>) -> Output<Option<String>> {
         all((image.clone(), self.platform.cluster_arn.clone()))
@@ -84,15 +92,16 @@ impl<'a> Expansion<'a> {
             .map(|(made, given)| made.into_iter().chain(given.unwrap_or_default()).collect())
     }
 
-    /// The state machine: each execution is a run.
-    pub(super) fn state_machine(
+    /// What its runs are.
+    pub(super) fn run(
         &self,
         family_arn: &Output<String>,
-        role_arn: Output<String>,
-    ) -> Child<StateMachine> {
-        let platform = &self.platform;
+        topic_arn: &Output<String>,
+    ) -> Output<StateMachineDbtRun> {
+        let (platform, args) = (&self.platform, self.args);
         let public = |assign| matches!(assign, AssignPublicIp::Enabled);
-        let dbt_run = StateMachineDbtRunArgs {
+        let retry = args.retry.fields();
+        let run = StateMachineDbtRunArgs {
             cluster_arn: platform.cluster_arn.clone(),
             task_definition_arn: family_arn.clone(),
             subnet_ids: platform.task_subnet_ids.map(|ids| ids.0),
@@ -102,16 +111,40 @@ impl<'a> Expansion<'a> {
             artifacts_prefix: self.artifacts_prefix.clone(),
             log_group_name: platform.log_group_name.clone(),
             log_stream_prefix: self.log_prefix.clone().into(),
-            timeout_minutes: self.args.timeout_minutes.clone(),
-            overrides: self.args.overrides.map(|overrides| match overrides {
+            timeout_minutes: args.timeout_minutes.clone(),
+            overrides: args.overrides.map(|overrides| match overrides {
                 ProjectOverrides::All => StateMachineDbtRunOverrides::All,
                 ProjectOverrides::Commands => StateMachineDbtRunOverrides::Commands,
                 ProjectOverrides::None => StateMachineDbtRunOverrides::None,
             }),
+            table_name: platform.table_name.clone(),
+            finish_arn: platform.finish_arn.clone(),
+            topic_arn: topic_arn.clone(),
+            overlap: args.overlap.map(|overlap| match overlap {
+                ProjectOverlap::Skip => StateMachineDbtRunOverlap::Skip,
+                ProjectOverlap::Queue => StateMachineDbtRunOverlap::Queue,
+                ProjectOverlap::Allow => StateMachineDbtRunOverlap::Allow,
+            }),
+            queue_minutes: args.queue_minutes.clone(),
+            retry: StateMachineDbtRunRetryArgs {
+                attempts: retry.attempts,
+                failed_nodes: retry.failed_nodes,
+            }
+            .into(),
+            notify: ends::told(args.notify.as_ref()),
             ..Default::default()
         };
+        run.into()
+    }
+
+    /// The state machine: each execution is a run.
+    pub(super) fn state_machine(
+        &self,
+        run: &Output<StateMachineDbtRun>,
+        role_arn: Output<String>,
+    ) -> Child<StateMachine> {
         let args = StateMachineArgs {
-            dbt_run: dbt_run.into(),
+            dbt_run: run.clone(),
             role_arn,
             tags: self.tags.clone(),
             ..Default::default()

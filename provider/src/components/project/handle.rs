@@ -24,6 +24,8 @@ pub struct ProjectHandle {
     pub scheduler_role_arn: String,
     /// The ARN of the queue of what could not be started.
     pub dead_letter_arn: String,
+    /// The ARN of the topic of messages by e-mail.
+    pub topic_arn: Option<String>,
     /// Where runs leave their artifacts.
     pub artifacts_uri: Option<String>,
     /// CPU units of a run.

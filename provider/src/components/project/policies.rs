@@ -2,33 +2,17 @@
 
 use super::ProjectOverrides;
 use crate::{
-    components::partition,
+    components::{
+        partition,
+        policies::{Location, allow, when},
+    },
     prelude::*,
     resources::iam::policy::{Policy, PolicyStatement},
 };
-use serde_json::{Value as Document, json};
+use serde_json::json;
 
 /// The tag that tells a project's tasks from others of the cluster: where its artifacts are.
 pub(super) const PROJECT_TAG: &str = "dbt-aws-project";
-
-/// Where a project's objects are.
-#[derive(Clone, Debug, Props)]
-pub(super) struct Location {
-    /// The account.
-    pub(super) account_id: String,
-    /// The region.
-    pub(super) region: String,
-    /// The cluster, whose ARN also tells the partition.
-    pub(super) cluster_arn: String,
-}
-
-impl Location {
-    fn arn(&self, service: &str, object: &str) -> String {
-        let (partition, region, account) =
-            (partition(&self.cluster_arn), &self.region, &self.account_id);
-        format!("arn:{partition}:{service}:{region}:{account}:{object}")
-    }
-}
 
 /// The bucket for artifacts, and the project's part of it.
 #[derive(Clone, Debug, Props)]
@@ -41,7 +25,29 @@ pub(super) struct Artifacts {
     pub(super) prefix: String,
 }
 
+/// What the runs of all projects of the platform share.
+#[derive(Clone, Debug, Props)]
+pub(super) struct Shared {
+    /// The name of the table.
+    pub(super) table_name: String,
+    /// The ARN of the machine that ends runs.
+    pub(super) finish_arn: String,
+}
+
 impl Artifacts {
+    /// Those at a URI, `s3://BUCKET/PREFIX`; without one, these.
+    pub(super) fn of(&self, uri: Option<&str>) -> Self {
+        let parts = uri.and_then(|uri| uri.strip_prefix("s3://")?.split_once('/'));
+        parts.map_or_else(
+            || self.clone(),
+            |(bucket, prefix)| Self {
+                bucket_arn: format!("arn:{}:s3:::{bucket}", partition(&self.bucket_arn)),
+                kms_key_arn: None,
+                prefix: prefix.to_owned(),
+            },
+        )
+    }
+
     fn place(&self) -> String {
         format!("{}/{}", self.bucket_arn, self.prefix)
     }
@@ -53,43 +59,6 @@ impl Artifacts {
             allow(&["kms:Decrypt", "kms:GenerateDataKey"], [key]),
             json!({"StringLike": {"kms:ViaService": "s3.*"}}),
         ))
-    }
-}
-
-/// The trust policy of a role that a service assumes for this account alone, and there for what has such an ARN.
-pub(super) fn trust(service: &str, at: &Location, source: &str) -> Policy {
-    let mut policy = Policy::trusting(service);
-    let account = &at.account_id;
-    let arn = at.arn(source_service(service), source);
-    let condition = json!({
-        "StringEquals": {"aws:SourceAccount": account},
-        "ArnLike": {"aws:SourceArn": arn},
-    });
-    for statement in &mut policy.statements {
-        statement.conditions = Some(Json(condition.clone()));
-    }
-    policy
-}
-
-/// What the ARNs of what works in a service's name have.
-fn source_service(principal: &str) -> &str {
-    match principal.split('.').next().unwrap_or_default() {
-        "ecs-tasks" => "ecs",
-        service => service,
-    }
-}
-
-fn allow<R: Into<String>>(
-    actions: &[&str],
-    resources: impl IntoIterator<Item = R>,
-) -> PolicyStatement {
-    PolicyStatement::allow(actions.iter().copied(), resources)
-}
-
-fn when(statement: PolicyStatement, condition: Document) -> PolicyStatement {
-    PolicyStatement {
-        conditions: Some(Json(condition)),
-        ..statement
     }
 }
 
@@ -159,8 +128,9 @@ fn without_key(arn: &str) -> &str {
     }
 }
 
-/// What the runner does: keep artifacts, and restore the last parse.
-pub(super) fn task(artifacts: &Artifacts) -> Policy {
+/// What the runner does: keep artifacts, restore the last parse, and read what an earlier attempt and the last green run left,
+/// the latter perhaps of another project.
+pub(super) fn task(artifacts: &Artifacts, state: &Artifacts) -> Policy {
     let place = artifacts.place();
     let mut statements = vec![
         allow(
@@ -169,18 +139,26 @@ pub(super) fn task(artifacts: &Artifacts) -> Policy {
         ),
         allow(&["s3:PutObjectTagging"], [format!("{place}/runs/*")]),
         // What is missing is forbidden too: to list for it would be to list the bucket.
-        allow(&["s3:GetObject"], [format!("{place}/partial_parse/*")]),
+        allow(
+            &["s3:GetObject"],
+            [
+                format!("{place}/partial_parse/*"),
+                format!("{place}/runs/*"),
+                format!("{}/latest/*", state.place()),
+            ],
+        ),
     ];
     statements.extend(artifacts.use_of_key());
     Policy::new(statements)
 }
 
-/// What the state machine does: claim a time, run the task, follow it, stop it, and read its outcome.
+/// What the state machine does: claim a time, take the lock, run the task, follow it, stop it, read its outcome, and tell of it.
 pub(super) fn machine(
     at: &Location,
     artifacts: &Artifacts,
+    shared: &Shared,
     family: &str,
-    roles: [&str; 2],
+    roles: &[String],
     overrides: ProjectOverrides,
 ) -> Policy {
     let (cluster, prefix) = (&at.cluster_arn, &artifacts.prefix);
@@ -210,18 +188,29 @@ pub(super) fn machine(
         ),
         // Tasks are listed by cluster and family: AWS takes no other resource.
         when(allow(&["ecs:ListTasks"], ["*"]), on_cluster),
+        // Nor does it for this.
+        allow(&["ecs:DescribeTaskDefinition"], ["*"]),
         allow(
             &["events:DescribeRule", "events:PutRule", "events:PutTargets"],
             [rule],
         ),
         when(
-            allow(&["iam:PassRole"], roles),
+            allow(&["iam:PassRole"], roles.iter().map(String::as_str)),
             json!({"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}),
         ),
-        allow(
-            &["s3:GetObject", "s3:PutObject", "s3:PutObjectTagging"],
-            [format!("{place}/claims/*")],
+        when(
+            allow(
+                &["dynamodb:GetItem", "dynamodb:PutItem"],
+                [at.arn("dynamodb", &format!("table/{}", shared.table_name))],
+            ),
+            json!({"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [prefix]}}),
         ),
+        // Who has the lock may be of another machine of the same name, which is made again.
+        allow(
+            &["states:DescribeExecution"],
+            [at.arn("states", "execution:*")],
+        ),
+        allow(&["states:StartExecution"], [shared.finish_arn.as_str()]),
         allow(&["s3:GetObject"], [format!("{place}/runs/*")]),
         // Without it, S3 answers that what is missing is forbidden. The read of one object has no prefix to compare.
         when(

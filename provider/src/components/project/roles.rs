@@ -2,9 +2,10 @@
 
 use super::{
     Expansion,
-    policies::{self, Artifacts, ArtifactsArgs, Location, LocationArgs},
+    policies::{self, Artifacts, ArtifactsArgs, SharedArgs},
 };
 use crate::{
+    components::policies::{Location, LocationArgs, trust as trusted},
     prelude::*,
     resources::iam::{
         policy::Policy,
@@ -40,7 +41,9 @@ pub(super) fn execution(
 /// The role that dbt has.
 pub(super) fn task(project: &Expansion<'_>) -> Output<String> {
     let trust = trust(project, "ecs-tasks.amazonaws.com", "*");
-    let policy = artifacts(project).map(|artifacts| policies::task(&artifacts));
+    let state = project.state_uri().optional();
+    let policy = all((artifacts(project), state))
+        .map(|(own, state)| policies::task(&own, &own.of(state.as_deref())));
     let own = project.args.policy_statements.filled().under("statements");
     make_with(project, "task-role", trust, policy, own)
 }
@@ -52,16 +55,20 @@ pub(super) fn machine(
     [execution, task]: [&Output<String>; 2],
 ) -> Output<String> {
     let trust = trust(project, "states.amazonaws.com", "stateMachine:*");
+    let shared = SharedArgs {
+        table_name: project.platform.table_name.clone(),
+        finish_arn: project.platform.finish_arn.clone(),
+    };
     let policy = all((
         location(project),
         artifacts(project),
+        shared.into(),
         family_arn.clone(),
-        execution.clone(),
-        task.clone(),
+        Output::list([execution.clone(), task.clone()]),
         project.args.overrides.clone(),
     ))
-    .map(|(at, artifacts, family, execution, task, overrides)| {
-        policies::machine(&at, &artifacts, &family, [&execution, &task], overrides)
+    .map(|(at, artifacts, shared, family, roles, overrides)| {
+        policies::machine(&at, &artifacts, &shared, &family, &roles, overrides)
     });
     make(project, "machine-role", trust, policy)
 }
@@ -81,7 +88,7 @@ pub(super) fn scheduler(
 
 /// Lets a service take a role, for what has such an ARN.
 fn trust(project: &Expansion<'_>, service: &'static str, source: &'static str) -> Output<Policy> {
-    location(project).map(move |at| policies::trust(service, &at, source))
+    location(project).map(move |at| trusted(service, &at, source))
 }
 
 fn location(project: &Expansion<'_>) -> Output<Location> {

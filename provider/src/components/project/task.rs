@@ -125,8 +125,12 @@ fn environment(
         args.fail_if_nothing_selected.clone(),
         secrets.clone(),
     ));
-    known.map(|(own, artifacts, profile, timeout, fail, secrets)| {
+    let known = known.map(|(own, artifacts, profile, timeout, fail, secrets)| {
         variables_of(own, &artifacts, profile, timeout, fail, &secrets)
+    });
+    all((known, project.state_uri().optional())).map(|(mut known, state)| {
+        known.extend(state.map(|state| (format!("{RESERVED}STATE_FROM"), state)));
+        known
     })
 }
 

@@ -18,6 +18,7 @@ fn project() -> Document {
         "stateMachineArn": "arn:aws:states:eu-west-1:111122223333:stateMachine:shop",
         "schedulerRoleArn": "arn:aws:iam::111122223333:role/shop",
         "deadLetterArn": "arn:aws:sqs:eu-west-1:111122223333:shop",
+        "topicArn": "arn:aws:sns:eu-west-1:111122223333:shop",
         "region": "eu-west-1",
         "cpu": "1024",
         "memory": "2048",
@@ -38,6 +39,7 @@ fn everything() -> Document {
         "start": "2026-01-31T00:00:00Z",
         "end": "2027-01-31T00:00:00Z",
         "flexibleWindowMinutes": 15,
+        "notify": {"emails": ["sales@example.com"], "on": ["failure"]},
         "delivery": {"maximumAgeMinutes": 30, "maximumRetryAttempts": 3},
     })
 }
