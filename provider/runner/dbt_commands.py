@@ -1,12 +1,12 @@
-"""Run dbt commands one after the other, each in a process of its own, and stop at the first that fails.
+"""Run the commands of a run one after the other, each in a process of its own, and stop at the first that fails and decides.
 
 The runner starts this file with dbt's own packages on the path, and its signals blocked:
 
-    python3 dbt_commands.py COMMANDS RESULTS PARSE
+    python3 dbt_commands.py PLAN RESULTS PARSE
 
-COMMANDS is a JSON list of argument lists; RESULTS is a file that gets one JSON line for each
-command that ended; PARSE is "afresh" if each command is to parse the project as in a container of
-its own. The exit code is dbt's: 0, 1 (a node failed) or 2 (anything else).
+PLAN is a JSON list of commands as plan.py makes it; RESULTS is a file that gets one JSON line for each command that ended;
+PARSE is "afresh" if each command is to parse the project as in a container of its own. The exit code is that of the last
+command.
 """
 
 import json
@@ -17,10 +17,11 @@ import sys
 import time
 from pathlib import Path
 
-from dbt_aws import engine
-from dbt_aws.commands import name_of
-from dbt_aws.dbt_results import Said, describe, without_dbt
-from dbt_aws.process import WATCHED, in_a_child
+from dbt_aws import engine, summary
+from dbt_aws.commands import Command, name_of
+from dbt_aws.dbt_results import Said, describe, failure, without_dbt
+from dbt_aws.process import CANCELLED, WATCHED, in_a_child, with_stderr
+from dbt_aws.progress import Progress, path_of
 
 # Options that change the parse, or what becomes of its warnings, and that dbt does not look for in one that it finds.
 PARSE_ALONE = ("--warn-error", "--static-parser", "--no-static-parser", "--use-experimental-parser", "--no-use-experimental-parser", "--project-dir")
@@ -30,42 +31,95 @@ def main():
     """Runs the commands, and returns the exit code of the last."""
     signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
     started = time.monotonic()
-    commands, results, afresh = json.loads(sys.argv[1]), sys.argv[2], sys.argv[3] == "afresh"
+    plan, results, afresh = json.loads(sys.argv[1]), sys.argv[2], sys.argv[3] == "afresh"
+    if Path(results).name.isdecimal():
+        os.set_inheritable(int(Path(results).name), False)  # no program of the run's is to write there
+    program, first = None, next((step for step in plan if not step["python"]), None)
     try:
-        program = engine.find()
-        if not program:
-            import dbt.cli.main  # once for all: each command begins with what this leaves
+        if first:
+            program = engine.find()
+            if not program:
+                import dbt.cli.main  # once for all: each command begins with what this leaves
     except Exception as error:
-        return write(results, without_dbt(error), started)
-    for number, command in enumerate(commands, 1):
-        alone = afresh or any(word.startswith(PARSE_ALONE) for word in command)
-        if alone:
-            parse().unlink(missing_ok=True)
-        code = run_engine(program, number, command, results) if program else in_a_child(lambda: run(number, command, results))
-        if alone:
-            parse().unlink(missing_ok=True)
-        if code:
+        return write(results, first["number"], without_dbt(error), started, Command(first["words"]))
+    code = 0
+    for step in plan:
+        before = os.stat(results).st_size
+        code = one(step, program, results, afresh)
+        if CANCELLED.is_set() or code == -signal.SIGKILL or code and step["decides"]:
             return code
-    return 0
+        if code and os.stat(results).st_size == before:
+            how = f"signal {-code}" if code < 0 else f"exit code {code}"
+            write(results, step["number"], failure(abs(code), f"it ended with {how}", "internal"), started, command_of(step))
+        code = 0
+    return code
 
 
-def run(number, command, results):
-    """Runs one command, and returns its exit code."""
+def one(step, program, results, afresh):
+    """Runs one command as the plan has it, and returns its exit code, which is negative where it was killed."""
+    os.environ.update(step["env"])
+    try:
+        if step["python"]:
+            return run_python(step, results)
+        alone = afresh or any(word.startswith(PARSE_ALONE) for word in step["words"])
+        if alone:
+            parse().unlink(missing_ok=True)
+        words = [*step["run"], *(["--state", retried(step)] if step["retry"] else [])]
+        command = command_of(step)
+        if program:
+            code = run_engine(program, step["number"], words, results, command)
+        else:
+            code = in_a_child(lambda: run(step["number"], words, results, command))
+        if alone:
+            parse().unlink(missing_ok=True)
+        return code
+    finally:
+        for name in step["env"]:
+            os.environ.pop(name, None)
+
+
+def command_of(step):
+    """The command that a step is of, as messages say it."""
+    return Command(step["words"], step["decides"])
+
+
+def retried(step):
+    """Where the results are that `dbt retry` continues: of an earlier command of this run, before those of an earlier run."""
+    return str(run_results().parent) if step["retry"] != "continue" and run_results().exists() else step["from"] or str(run_results().parent)
+
+
+def run(number, words, results, command=None):
+    """Runs one command of dbt's, and returns its exit code."""
     from dbt.cli.main import dbtRunner
     from dbt.version import __version__
 
-    started, before, said = time.monotonic(), stamp(run_results()), Said()
-    outcome = dbtRunner(callbacks=[said]).invoke(without_git(command))
+    started, before, said = time.monotonic(), engine.stamp(run_results()), Said()
+    with Progress(number, name_of(words)) as progress:
+        outcome = dbtRunner(callbacks=[said, progress]).invoke(without_git(words))
     keep_results(number, before)
-    return write(results, {"dbtVersion": __version__, **describe(outcome, said, name_of(command), __version__, strict())}, started)
+    found = {"dbtVersion": __version__, **describe(outcome, said, name_of(words), __version__, strict())}
+    return write(results, number, found, started, command or Command(words))
 
 
-def run_engine(program, number, command, results):
+def run_engine(program, number, words, results, command=None):
     """The same with dbt 2; the exit code is negative where it was killed."""
-    started, before = time.monotonic(), stamp(run_results())
-    code, line = engine.run(program, number, without_git(command), name_of(command), strict())
+    started, before = time.monotonic(), engine.stamp(run_results())
+    path_of(run_results().parent, number).touch()
+    code, found = engine.run(program, number, without_git(words), name_of(words), strict())
     keep_results(number, before)
-    return write(results, line, started) if line else code
+    return write(results, number, found, started, command or Command(words)) if found else code
+
+
+def run_python(step, results):
+    """Runs a program of the project's."""
+    started = time.monotonic()
+    code, stderr = with_stderr(lambda: os.execv(sys.executable, [sys.executable, *step["words"][1:]]))
+    if code == -signal.SIGKILL or CANCELLED.is_set():
+        return code or 130
+    how = f"it ended with signal {-code}" if code < 0 else f"it ended with exit code {code}"
+    last = (stderr.strip().splitlines() or ["it wrote nothing to stderr"])[-1]
+    found = {**failure(abs(code), code and f"{how}: {last}" or None, "command-failed")}
+    return write(results, step["number"], found, started, command_of(step))
 
 
 def strict():
@@ -83,15 +137,17 @@ def without_git(command):
 
 def keep_results(number, before):
     """Keeps what dbt says of this command under its number, if it says anything."""
-    if stamp(run_results()) not in (None, before):
+    if engine.stamp(run_results()) not in (None, before):
         shutil.copy(run_results(), run_results().with_suffix(f".{number}.json"))
 
 
-def write(results, line, started):
-    """Adds a line to the results, and returns its exit code."""
+def write(results, number, found, started, command):
+    """Adds a line to the results and one to the log, and returns the exit code."""
+    found = {"number": number, **found, "seconds": round(time.monotonic() - started, 3)}
     with open(results, "a", encoding="utf-8") as file:
-        file.write(json.dumps({**line, "seconds": round(time.monotonic() - started, 3)}) + "\n")
-    return line["exitCode"]
+        file.write(json.dumps(found) + "\n")
+    print(f"dbt-aws: {summary.line(command.text, found, command.decides)}", flush=True)
+    return found["exitCode"]
 
 
 def parse():
@@ -102,14 +158,6 @@ def parse():
 def run_results():
     """What dbt says of its last command."""
     return Path(os.environ["DBT_TARGET_PATH"], "run_results.json")
-
-
-def stamp(path):
-    """When a file was written, or None."""
-    try:
-        return path.stat().st_mtime_ns
-    except FileNotFoundError:
-        return None
 
 
 if __name__ == "__main__":

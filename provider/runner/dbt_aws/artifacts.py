@@ -6,16 +6,17 @@ import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
+from .outcome import End
 from .process import STOP, next_signal
-from .text import count, one_line
+from .text import SIZE_MOST, count, one_line
 
 LIB = Path(__file__).resolve().parent.parent / "lib"
 UPLOAD_SECONDS = 120
 # Of the seconds between SIGTERM and SIGKILL, those that uploads need, and those of them that outcome.json needs.
 UPLOAD_RESERVE, OUTCOME_RESERVE = 10, 3
-# What is read or kept at once.
-MOST_BYTES = 512 << 20
 PARSE, FINGERPRINT = "partial_parse/partial_parse.msgpack", "dbt-aws-fingerprint"
+# What S3 says of what is not there: to whoever may not list the bucket, it is forbidden.
+MISSING = ("NoSuchKey", "AccessDenied", "NoSuchBucket")
 KINDS = {".json": "application/json", ".html": "text/html; charset=utf-8", ".log": "text/plain; charset=utf-8"}
 
 
@@ -50,17 +51,37 @@ class Artifacts:
             return False
         try:
             kept = self.s3().get_object(Bucket=self.bucket, Key=self.key(PARSE))
-            if fingerprint and kept["Metadata"].get(FINGERPRINT) == fingerprint and 0 < kept["ContentLength"] <= MOST_BYTES:
+            if fingerprint and kept["Metadata"].get(FINGERPRINT) == fingerprint and 0 < kept["ContentLength"] <= SIZE_MOST:
                 path.write_bytes(kept["Body"].read())
                 self.log(f"restored {PARSE}")
             kept["Body"].close()
             return kept["ContentLength"] > 0
         except Exception as error:
             path.unlink(missing_ok=True)
-            # To whoever may not list the bucket, what is missing is forbidden.
-            if not any(code in str(error) for code in ("NoSuchKey", "AccessDenied")):
+            if not any(code in str(error) for code in MISSING):
                 self.log(f"did not restore {PARSE}: {one_line(error)}")
             return False
+
+    def get_all(self, downloads):
+        """Gets objects into files, all at the same time, and returns the files of those that are there; each download is a name and a path."""
+        self.s3()
+        with ThreadPoolExecutor(max_workers=8) as pool:
+            return {path for path in pool.map(lambda download: self.get(*download), downloads) if path}
+
+    def get(self, name, path):
+        """Gets one, unless it is not there."""
+        try:
+            kept = self.s3().get_object(Bucket=self.bucket, Key=self.key(name))
+            if kept["ContentLength"] > SIZE_MOST:
+                raise ValueError(f"it is larger than {SIZE_MOST >> 20} MB")
+            with open(path, "wb") as file:
+                for part in kept["Body"].iter_chunks(1 << 20):
+                    file.write(part)
+            return path
+        except Exception as error:
+            if any(code in str(error) for code in MISSING):
+                return None
+            raise End("internal", f"{self.uri}/{name} could not be read: {one_line(error)}; start the run again") from None
 
     def put(self, name, read, metadata=None):
         """Keeps what `read` gives, or says why not."""

@@ -1,15 +1,16 @@
-"""dbt's command lines, as a run takes them."""
+"""The command lines of a run: dbt's, and Python's beside them."""
 
 import json
 import re
 import shlex
+from dataclasses import dataclass
 from pathlib import Path
 
 from .outcome import End
 
 # More than a state machine or a task definition can hold.
 COMMANDS_BYTES = 64_000
-# What dbt takes and a run refuses, which the preview of a schedule reads too.
+# What a run takes and refuses, which the preview of a schedule reads too.
 _FACTS = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
 COMMANDS_MOST = _FACTS["mostCommands"]
 COMMANDS, OPERATORS = set(_FACTS["commands"]), _FACTS["shellOperators"]
@@ -17,12 +18,43 @@ COMMANDS, OPERATORS = set(_FACTS["commands"]), _FACTS["shellOperators"]
 VALUED = set(_FACTS["valuedOptions"])
 # The options that say where dbt reads or writes what is the run's own, and why they cannot work.
 OPTIONS = _FACTS["ownOptions"]
+# How Python is started.
+PYTHON = _FACTS["python"]
 # What else is to be said of a command that failed.
 ADVICE = _FACTS["advice"]
+STATELESS = ("no comparison manifest", "No comparison run_results", "No previous state comparison", "Could not find manifest in --state",
+             "neither was provided")
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command: dbt's arguments, or Python's with `python` before them; a leading `-` lets it decide nothing."""
+
+    words: list
+    decides: bool = True
+
+    @property
+    def is_python(self):
+        """Whether it is none of dbt's."""
+        return self.words[0] == PYTHON["name"]
+
+    @property
+    def name(self):
+        """Which of dbt's commands it is."""
+        return "" if self.is_python else name_of(self.words)
+
+    @property
+    def text(self):
+        """The command line, as messages say it."""
+        return shlex.join(self.words if self.is_python else ["dbt", *self.words])
+
+    def has(self, option):
+        """Whether it has an option."""
+        return any(word.split("=")[0] == option for word in self.words)
 
 
 def parse_commands(text, has_profile):
-    """The argument lists of dbt commands; a leading "dbt" is optional."""
+    """The commands of a run; a leading "dbt" is optional."""
     try:
         lines = json.loads(text) if len(text) <= COMMANDS_BYTES else None
     except (ValueError, RecursionError):
@@ -34,26 +66,40 @@ def parse_commands(text, has_profile):
 
 
 def parse_command(line, has_profile=False):
-    """The arguments of one dbt command."""
+    """One command."""
+    bare, decides = deciding(line)
     try:
-        words = shlex.split(line)
-        operator = shell_operator(line)
+        words = shlex.split(bare)
+        operator = shell_operator(bare)
     except ValueError as error:
         raise End("usage", f"cannot read the command `{line}`: {str(error).lower()}") from None
     if operator:
-        raise End("usage", f"the command `{line}` contains `{operator}`, but no shell runs commands; give each dbt command as an item of its own")
-    ours = words[:1] == ["dbt"]
-    words = words[ours:]
+        raise End("usage", f"the command `{line}` contains `{operator}`, but no shell runs commands; give each command as an item of its own")
+    if words[:1] == [PYTHON["name"]]:
+        starts = words[2:] if words[1:2] == ["-m"] else words[1:]
+        if not starts or not starts[0] or starts[0].startswith("-"):
+            raise End("usage", f"the command `{line}` {PYTHON['refusal']}")
+        return Command(words, decides)
+    words = words[words[:1] == ["dbt"]:]
     if not words:
         raise End("usage", f"the command `{line}` names no dbt command; did you mean `dbt build`?")
     if words[0] not in COMMANDS and not words[0].startswith("-"):
-        raise End("usage", f"the command `{line}` is not a dbt command; a run takes only dbt commands, such as `dbt build`")
+        raise End("usage", f"the command `{line}` is not a dbt command; a run takes only dbt commands, such as `dbt build`, and `python`")
     if name_of(words) == "docs" and next((word for word in words if word in ("generate", "serve")), "") == "serve":
         raise End("usage", f"the command `{line}` never ends, and nobody can reach a run; use `dbt docs generate`")
+    command = Command(words, decides)
     for option, reason in OPTIONS.items():
-        if (option != "--profiles-dir" or has_profile) and any(word.split("=")[0] == option for word in words):
+        if (option != "--profiles-dir" or has_profile) and command.has(option):
             raise End("usage", f"the command `{line}` has {option}: {reason}; leave the option out")
-    return words
+    return command
+
+
+def deciding(line):
+    """A line without the `-` that lets it decide nothing, and whether it has none; dbt's own options may stand first too."""
+    marked = re.match(r"\s*-(\s+|$|(?=([a-z-]+)))", line)
+    if marked and (not marked[2] or marked[2] in COMMANDS | {"dbt", PYTHON["name"]}):
+        return line[marked.end():], False
+    return line, True
 
 
 def shell_operator(line):
@@ -81,6 +127,10 @@ def from_name(command):
 
 def advice(command, error):
     """What to do about a command that failed, as far as its error does not say it."""
+    if any(text in error for text in STATELESS):
+        if Command(command).has("--state"):
+            return "the folder that --state names is not in the image, or lacks it: leave --state out to compare with the last green run"
+        return "it compares with the last green run, whose artifacts lack what it needs: let a run without it succeed first"
     if "Could not find adapter type" in error:
         return "the packages in the image hold no such adapter: add it to the requirements, or choose the adapter that is there"
     if "failed to load it from the CDN" in error:

@@ -2,7 +2,9 @@
 
 import re
 import traceback
+from collections import Counter
 from datetime import timedelta
+from heapq import nlargest
 
 # dbt's name for these is in dbt.artifacts.schemas.results.NodeStatus.
 FAILED = {"error", "fail", "runtime error", "partial success"}
@@ -11,6 +13,8 @@ SELECT = {"build", "clone", "run", "seed", "snapshot", "source", "test"}
 # Those that tell of nodes: nothing is to be said where there are none, unless a criterion matched none.
 TELL = {"compile", "list", "ls", "show"}
 TEXT_MOST, TOLD_MOST = 20_000, 100
+# The nodes that are told as the slowest.
+SLOWEST_MOST = 5
 # What dbt puts before a text of its own.
 PREFIXES = ("[WARNING]: ", "[ERROR]: ", "Encountered an error while running operation: ", "Unhandled error while executing", "Exception on worker thread.")
 
@@ -46,7 +50,12 @@ def without_dbt(error):
         kind, reason = "usage", "there is no dbt in the image: its requirements hold no dbt-core; add dbt-core and the adapter's package"
     else:
         kind, reason = "internal", f"dbt cannot be imported: {last_line(error)}; the packages in the image do not fit together"
-    return {"exitCode": 2, "dbtVersion": None, "nodes": 0, "failed": [], "error": reason, "kind": kind, "warning": None}
+    return failure(2, reason, kind)
+
+
+def failure(code, error, kind):
+    """What is said of a command that no node was run of."""
+    return {"exitCode": code, "dbtVersion": None, "nodes": 0, "failed": [], "counts": {}, "slowest": [], "error": error, "kind": kind, "warning": None}
 
 
 def describe(outcome, said, name, version, strict):
@@ -73,11 +82,18 @@ def describe(outcome, said, name, version, strict):
     return {
         "exitCode": exit_code,
         "nodes": len(nodes),
+        "counts": dict(Counter(map(status, nodes))),
+        "slowest": slowest([unique_id(node), getattr(node, "execution_time", None) or 0] for node in nodes),
         "failed": [[unique_id(node), reason(node, said)[:TEXT_MOST] if number < TOLD_MOST else ""] for number, node in enumerate(failed)],
         "error": error and error[:TEXT_MOST],
         "kind": kind,
         "warning": warning,
     }
+
+
+def slowest(nodes):
+    """The nodes that took longest, of pairs of an id and seconds."""
+    return [[name, round(seconds, 1)] for name, seconds in nlargest(SLOWEST_MOST, nodes, key=lambda node: node[1]) if seconds > 0]
 
 
 def trouble(error, version):

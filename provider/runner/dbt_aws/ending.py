@@ -1,12 +1,12 @@
 """How a run ended, from what dbt_commands.py says of its commands."""
 
 import json
-import shlex
 import signal
 
-from .commands import advice
+from .commands import STATELESS, advice
 from .outcome import EXIT_CODES, End
 from .text import count, one_line
+from .warehouse import unreachable
 
 RESULTS_BYTES = 64 << 20
 
@@ -18,58 +18,80 @@ def read_results(path, commands, clean):
     with open(path, "rb") as file:
         lines = file.read(RESULTS_BYTES).decode(errors="replace").splitlines()
     done = []
-    for command, line in zip(commands, lines):
+    for line in lines:
         try:
             result = json.loads(line)
         except ValueError:
-            break  # dbt was killed, or the disk was full, while it was written
+            break  # it was killed, or the disk was full, while it was written
         # Here, before anything is cut in the middle of a secret.
         for key in ("error", "warning"):
             result[key] = result[key] and clean(result[key])
         result["failed"] = [[node, clean(message)] for node, message in result["failed"]]
-        done.append({"words": command, "command": short(command, clean), **result})
+        command = commands[result["number"] - 1]
+        done.append({"words": command.words, "decides": command.decides, "command": short(command, clean), **result})
     return done
 
 
 def short(command, clean):
     """A command as messages say it."""
-    return one_line(clean(shlex.join(["dbt", *command])))
+    return one_line(clean(command.text))
 
 
-def end_of(commands, done, returncode, stopped, minutes, clean):
-    """How the run ended, from how dbt did."""
+def end_of(left, done, returncode, stopped, minutes, clean, warehouse):
+    """How the run ended, from how its commands did, of those that were left with their numbers."""
+    others = [(command["command"], failure(command, warehouse)[1]) for command in done if command["exitCode"] and not command["decides"]]
     warnings = [f"{command['command']} {one_line(command['warning'])}" for command in done if command["warning"] and not command["exitCode"]]
-    if len(done) == len(commands) and not any(command["exitCode"] for command in done):
+    warnings += [f"{message}; it decides nothing" for _, message in others]
+    more = {"warnings": warnings, "others": others}
+    if not left:
+        return End("success", "every command had succeeded in an earlier attempt")
+    through = {command["number"] for command in done if not (command["exitCode"] and command["decides"])}
+    current = next(((number, command) for number, command in left if number not in through), None)
+    if current is None and not (stopped and done[-1]["exitCode"]):
         nodes = sum(command["nodes"] for command in done)
-        succeeded = f"{' and '.join(command['command'] for command in done)} succeeded: {count(nodes, 'node')}"
-        return End("success", "; but ".join([succeeded, *warnings]), warnings=warnings)
-    failed = next((command for command in done if command["exitCode"]), None)
-    current = failed["command"] if failed else short(commands[min(len(done), len(commands) - 1)], clean)
-    kind, *rest = failure(current, failed, returncode, stopped, minutes)
-    return End(kind, *rest, warnings=warnings)
-
-
-def failure(current, failed, returncode, stopped, minutes):
-    """What End takes for a run that did not succeed."""
+        succeeded = " and ".join(command["command"] for command in done if not command["exitCode"])
+        said = [f"{succeeded} succeeded: {count(nodes, 'node')}" if succeeded else "nothing failed that decides", *warnings]
+        return End("success", "; but ".join(said), **more)
+    name = short((current or left[-1])[1], clean)
+    if stopped and done and done[-1]["exitCode"]:
+        name = done[-1]["command"]
+        more = {"warnings": [text for text in warnings if not text.startswith(name)], "others": [other for other in others if other[0] != name]}
     if stopped == "timeout":
-        return "timeout", (f"{current} was still running after {minutes:g} min and was cancelled; "
-                           "raise timeoutMinutes, or look for the slow model in run_results.json")
+        return End("timeout", f"{name} was still running after {minutes:g} min and was cancelled; "
+                              "raise timeoutMinutes, or look for the slow model in run_results.json", **more)
     if stopped:
-        return "terminated", (f"{current} was cancelled because its task was told to stop (SIGTERM): "
-                              "by a person or by AWS; start the run again")
+        return End("terminated", f"{name} was cancelled because its task was told to stop (SIGTERM): "
+                                 "by a person or by AWS; start the run again", **more)
     if returncode == -signal.SIGKILL:
-        return "out-of-memory", f"{current} ran out of memory and was killed; give it more memory, or fewer threads"
+        return End("out-of-memory", f"{name} ran out of memory and was killed; give it more memory, or fewer threads", **more)
+    failed = next((command for command in done if command["number"] == current[0]), None)
     if failed is None:
         how = f"signal {-returncode}" if returncode < 0 else f"exit code {returncode}"
-        return "internal", f"the dbt process ended with {how} during {current}, before it could say why; see the log above"
-    nodes, code = [name for name, _ in failed["failed"]], failed["exitCode"]
+        return End("internal", f"the process ended with {how} during {name}, before it could say why; see the log above", **more)
+    kind, message, code = failure(failed, warehouse)
+    return End(kind, message, code, failed["failed"] if kind in ("failed-nodes", "connection") else (), **more)
+
+
+def failure(failed, warehouse):
+    """The class, the sentence and the exit code of a command that failed."""
+    command, nodes, code, kind = failed["command"], failed["failed"], failed["exitCode"], failed["kind"]
+    if kind == "command-failed":
+        return kind, f"{command} failed: {one_line(failed['error'])}", EXIT_CODES[kind]
+    said = [message for _, message in nodes if message] or [failed["error"] or ""]
+    if set(failed["counts"]) <= {"error", "runtime error", "skipped"} and all(map(unreachable, said)):
+        where = f" at {warehouse}" if warehouse else ""
+        return "connection", (f"{command} failed: the warehouse{where} could not be reached: {one_line(said[0])}; "
+                              "look at its state and at what it lets in"), EXIT_CODES["connection"]
     if nodes and code == 1:
+        names = [name for name, _ in nodes]
         more = f" and {len(nodes) - 3} more" if len(nodes) > 3 else ""
-        return "failed-nodes", (f"{failed['command']} failed: {len(nodes)} of {count(failed['nodes'], 'node')} "
-                                f"({', '.join(nodes[:3])}{more}); the first says: {one_line(failed['failed'][0][1])}"), code, nodes
+        return "failed-nodes", (f"{command} failed: {len(nodes)} of {count(failed['nodes'], 'node')} "
+                                f"({', '.join(names[:3])}{more}); the first says: {one_line(nodes[0][1])}"), code
     error = failed["error"] or "see the log above"
     to_do = advice(failed["words"], error)
+    if any(text in error for text in STATELESS):
+        kind = "usage"
     # What is known not to work in a run is no bug.
-    kind = "dbt-error" if to_do and failed["kind"] == "internal" else failed["kind"]
+    kind = "dbt-error" if to_do and kind == "internal" else kind
     what = "; ".join(filter(None, [one_line(error), to_do]))
-    return kind, f"{failed['command']} failed: {what}", EXIT_CODES[kind] if kind == "internal" else code
+    return kind, f"{command} failed: {what}", EXIT_CODES[kind] if kind == "internal" else code

@@ -12,11 +12,10 @@ import sys
 from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
-from threading import Thread
 from types import SimpleNamespace
 
 from .dbt_results import TEXT_MOST, Said, describe, unique_id
-from .process import in_a_child
+from .process import with_stderr
 from .text import count
 
 # Where it is an extension of Python, which gets nothing from the project's directory.
@@ -44,15 +43,17 @@ def run(engine, number, command, name, strict):
     """Runs one command. Returns its exit code, and what dbt_commands.py says of it; nothing where it was killed."""
     target, events = Path(os.environ["DBT_TARGET_PATH"]), Path(os.environ["DBT_LOG_PATH"], f"events.{number}.jsonl")
     os.environ["DBT_OTEL_FILE_NAME"] = events.name
-    sources = target / "sources.json"
-    sources.unlink(missing_ok=True)
+    sources, results = target / "sources.json", target / "run_results.json"
+    before = stamp(sources), stamp(results)
     code, stderr = with_stderr(lambda: os.execv(engine[0], [*engine, *command]))
     if code < 0:
         return code, None
     told = Told(events)
     events.unlink(missing_ok=True)
-    nodes = freshness(sources) if sources.exists() else told.nodes
+    nodes = freshness(sources) if stamp(sources) not in (None, before[0]) else told.nodes
+    seconds = times(results) if stamp(results) not in (None, before[1]) else {}
     for node in nodes or []:
+        node.execution_time = seconds.get(unique_id(node))
         node.message = node.message or told.said.errors.get(unique_id(node)) or told.said.errors.get(None)
     if name == "debug":
         told.said.checks = list(told.said.errors.values())
@@ -106,6 +107,22 @@ def ended(about):
     return SimpleNamespace(unique_id=about["unique_id"], status=status, message=message)
 
 
+def stamp(path):
+    """When a file was written, or None."""
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return None
+
+
+def times(path):
+    """The seconds that nodes took by id, as run_results.json has them."""
+    try:
+        return {node["unique_id"]: float(node["execution_time"]) for node in json.loads(path.read_bytes())["results"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
 def freshness(path):
     """The sources of sources.json, likewise."""
     nodes = []
@@ -116,31 +133,6 @@ def freshness(path):
             node=SimpleNamespace(unique_id=source["unique_id"], freshness=SimpleNamespace(error_after=limit)),
             status=source["status"].lower(), message=None, age=source["max_loaded_at_time_ago_in_s"], max_loaded_at=loaded))
     return nodes
-
-
-def with_stderr(act):
-    """Runs in a child, as in_a_child does. Returns the exit code too, and the end of what it wrote to stderr, which is passed on."""
-    source, sink = os.pipe()
-    said = bytearray()
-
-    def child():
-        os.dup2(sink, sys.stderr.fileno())
-        act()
-
-    def pass_on():
-        with open(source, "rb", buffering=0) as pipe:
-            while part := pipe.read(1 << 16):
-                sys.stderr.buffer.write(part)
-                sys.stderr.buffer.flush()
-                said.extend(part)
-                del said[:-TEXT_MOST]
-
-    thread = Thread(target=pass_on, daemon=True)
-    thread.start()
-    code = in_a_child(child)
-    os.close(sink)
-    thread.join(timeout=5)
-    return code, said.decode(errors="replace")
 
 
 def unlogged(stderr):

@@ -4,9 +4,13 @@ import os
 import signal
 import sys
 import time
+from threading import Event, Thread
 
 WATCHED = {signal.SIGCHLD, signal.SIGINT, signal.SIGTERM}
 STOP = (signal.SIGINT, signal.SIGTERM)
+# Set once SIGINT was passed on to a child: nothing else is to be started.
+CANCELLED = Event()
+STDERR_BYTES = 20_000
 
 
 def next_signal(until):
@@ -46,5 +50,31 @@ def in_a_child(act):
         if next_signal(None) == signal.SIGCHLD:
             code = reap(pid)
         else:
+            CANCELLED.set()
             os.kill(pid, signal.SIGINT)
     return code
+
+
+def with_stderr(act):
+    """Runs in a child, as in_a_child does. Returns the exit code too, and the end of what it wrote to stderr, which is passed on."""
+    source, sink = os.pipe()
+    said = bytearray()
+
+    def child():
+        os.dup2(sink, sys.stderr.fileno())
+        act()
+
+    def pass_on():
+        with open(source, "rb", buffering=0) as pipe:
+            while part := pipe.read(1 << 16):
+                sys.stderr.buffer.write(part)
+                sys.stderr.buffer.flush()
+                said.extend(part)
+                del said[:-STDERR_BYTES]
+
+    thread = Thread(target=pass_on, daemon=True)
+    thread.start()
+    code = in_a_child(child)
+    os.close(sink)
+    thread.join(timeout=5)
+    return code, said.decode(errors="replace")

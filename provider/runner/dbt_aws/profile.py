@@ -8,6 +8,8 @@ from .outcome import End
 
 # Where the image of a project has the authorities of RDS's certificates.
 AUTHORITIES = "/opt/dbt-aws/rds-ca.pem"
+# How a profile reads a variable.
+VARIABLE = re.compile(r"""{{-?\s*env_var\(\s*(['"])(?P<name>\w+)\1\s*(?:,\s*(['"])(?P<default>[^'"]*)\3\s*)?\)\s*(?:\|\s*(?P<filter>\w+)\s*)?-?}}""")
 # The keys of RDS's and Redshift's secrets that are no key of a profile.
 NOT_IN_PROFILE = {"engine", "dbInstanceIdentifier", "dbClusterIdentifier", "masterarn"}
 # The keys of a warehouse's secret that need no hiding.
@@ -32,9 +34,46 @@ def write_profile(env, directory):
     if str(connection.get("port", "")).isdecimal():
         connection["port"] = int(connection["port"])
     check_authorities(str(connection.get("sslrootcert") or ""))
-    with open(os.open(directory / "profiles.yml", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        json.dump({name: {"target": target, "outputs": {target: connection}}}, file)  # JSON is YAML
+    write_private(directory / "profiles.yml", {name: {"target": target, "outputs": {target: connection}}})  # JSON is YAML
     return connection, {**hidden, "DBT_PROFILES_DIR": str(directory)}
+
+
+def write_private(path, document):
+    """Writes a JSON document that nobody else may read."""
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        json.dump(document, file)
+
+
+def write_connection(connection, env, directory, log):
+    """Writes the connection, secrets included, for the programs of a run, and returns the file's path."""
+    path = directory / "connection.json"
+    left = []
+    write_private(path, rendered(connection, env, left))
+    for text in left:
+        log(f"{path.name} has this as it stands, for dbt alone can read it: {text}")
+    return str(path)
+
+
+def rendered(value, env, left):
+    """A value of the profile with the variables that it reads; templates of another kind are left, and added to `left`."""
+    if isinstance(value, dict):
+        return {key: rendered(item, env, left) for key, item in value.items()}
+    if isinstance(value, list):
+        return [rendered(item, env, left) for item in value]
+    if not isinstance(value, str) or not re.search("{{|{%|{#", value):
+        return value
+
+    def read(found):
+        text = env.get(found["name"], found["default"])
+        return found[0] if text is None else text
+
+    if re.search("{[{%#]", VARIABLE.sub("", value)) or any(read(found) == found[0] for found in VARIABLE.finditer(value)):
+        left.append(value)
+        return value
+    text, filters = VARIABLE.sub(read, value), {found["filter"] for found in VARIABLE.finditer(value)}
+    if filters & {"int", "as_number", "as_native"} and re.fullmatch(r"-?\d+", text):
+        return int(text)
+    return text.lower() == "true" if filters & {"as_bool", "as_native"} and text.lower() in ("true", "false") else text
 
 
 def check_authorities(path):

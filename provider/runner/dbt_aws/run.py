@@ -1,37 +1,38 @@
 """One attempt of one run, from its environment to outcome.json."""
 
-import json
 import os
-import re
 import signal
-import subprocess
 import sys
 import tempfile
-import threading
 import time
 import traceback
+from collections import Counter
 from datetime import datetime, timezone
 from functools import cached_property
 from pathlib import Path
 
-from .artifacts import FINGERPRINT, MOST_BYTES, PARSE, UPLOAD_RESERVE, Artifacts
+from . import summary
+from .artifacts import FINGERPRINT, PARSE, Artifacts
+from .child import run_commands
 from .commands import parse_commands
+from .continuing import FILE, LAST, Attempt, resume
 from .ending import end_of, read_results
+from .files import Files, read
 from .outcome import End, outcome
-from .process import WATCHED, next_signal, reap
-from .profile import json_object, write_profile
+from .plan import plan
+from .process import WATCHED
+from .profile import json_object, rendered, write_connection, write_profile
+from .progress import RETRIED
 from .project import Project
 from .redaction import Redact
+from .state import VARIABLES, State
 from .text import one_line
 from .variables import given, names
-from .warehouse import address, wait_for
+from .warehouse import address, needs_no_warehouse, place_of, wait_for
 
-DBT_COMMANDS = Path(__file__).resolve().parent.parent / "dbt_commands.py"
 DBT_PACKAGES = Path("/opt/dbt")
 # What dbt has no use for, and what it would prefer to the run's own directories.
 NOT_FOR_DBT = {"DBT_AWS_ENVIRONMENT", "DBT_AWS_WAREHOUSE_SECRET", "DBT_ENGINE_LOG_PATH", "DBT_ENGINE_PROJECT_DIR", "DBT_ENGINE_TARGET_PATH"}
-# The files that dbt's messages name, of which as many are kept.
-NAMED_MOST = 100
 
 
 def main():
@@ -61,12 +62,12 @@ class Run:
         self.env = env
         self.started, self.clock = datetime.now(timezone.utc), time.monotonic()
         self.redact = Redact(env)
-        self.work = None
+        self.work, self.files, self.attempt, self.steps, self.partial = None, None, None, [], None
         self.artifacts = Artifacts(env.get("DBT_AWS_ARTIFACTS", ""), self.log)
         run_id = env.get("DBT_AWS_RUN_ID") or self.started.strftime("%Y%m%dT%H%M%SZ")
         self.place = f"runs/{run_id}/{env.get('DBT_AWS_ATTEMPT') or 1}"
-        self.deadline, self.stop_seconds = None, 30.0
-        self.commands, self.dbt_env, self.named = [], {}, set()
+        self.deadline, self.stop_seconds, self.seconds = None, 30.0, {}
+        self.commands, self.dbt_env, self.warehouse = [], {}, None
         self.parse_afresh, self.fingerprint, self.parse_is_kept = True, None, False
         self.returncode, self.stopped = None, None
 
@@ -74,16 +75,18 @@ class Run:
         """Prints a line of the runner's own."""
         print(f"dbt-aws: {self.redact(line)}", flush=True)
 
-    def make_work(self):
+    def make_work(self, project="/"):
         """The directory of all that is written."""
         self.work = Path(tempfile.mkdtemp(prefix="dbt-aws-"))
-        self.target, self.logs = self.work / "target", self.work / "logs"
+        kept = f"{self.artifacts.uri}/{self.place}" if self.artifacts.uri else ""
+        self.files = Files(self.work, self.env.get("DBT_PROJECT_DIR") or project, kept, self.redact)
+        self.target, self.logs = self.files.target, self.files.logs
         self.results = Path(f"/proc/self/fd/{os.memfd_create('results')}")
         self.parse = self.target / "partial_parse.msgpack"
 
     def prepare(self):
-        """Read the environment, write the profile, and wait for the warehouse."""
-        self.make_work()
+        """Read the environment, write the profile, find what an earlier run left, and wait for the warehouse."""
+        self.make_work("/project")
         has_profile = bool(json_object(self.env, "DBT_AWS_PROFILE"))
         self.commands = parse_commands(self.env.get("DBT_AWS_COMMANDS") or '["dbt build"]', has_profile)
         if seconds := number(self.env, "DBT_AWS_TIMEOUT_SECONDS"):
@@ -97,9 +100,19 @@ class Run:
         if variables:
             self.dbt_env.pop("DBT_ENGINE_PROFILES_DIR", None)
         self.dbt_env.update(variables)
+        self.warehouse = place_of(rendered(connection, self.dbt_env, []))
+        if connection and any(command.is_python for command in self.commands):
+            self.dbt_env["DBT_AWS_CONNECTION_FILE"] = write_connection(connection, self.dbt_env, self.work, self.log)
         self.find_parse(project)
-        if where := address(connection):
-            self.stopped = wait_for(*where, self.deadline, self.log)
+        earlier = self.env.get("DBT_AWS_CONTINUE")
+        self.attempt = resume(self.commands, earlier, self.artifacts, self.work, self.target) if earlier else Attempt(self.commands)
+        state = State(self.dbt_env, self.artifacts, project.directory, self.work / "state")
+        self.steps = plan(self.attempt, state, self.artifacts, self.work, self.target)
+        for name in VARIABLES:
+            if not state.has_files(self.dbt_env.get(name)):
+                self.dbt_env.pop(name, None)
+        if (where := address(connection)) and self.steps:
+            self.stopped = wait_for(*where, self.deadline, self.log, needs_no_warehouse(self.commands))
             if self.stopped:
                 raise self.end()
 
@@ -131,74 +144,71 @@ class Run:
         self.parse_is_kept = self.artifacts.restore_parse(self.fingerprint, self.parse)
 
     def dbt(self):
-        """The child: dbt with all commands, cancelled at the deadline or on SIGTERM, killed when that does not help."""
-        child = subprocess.Popen(
-            [sys.executable, str(DBT_COMMANDS), json.dumps(self.commands), str(self.results), "afresh" if self.parse_afresh else "shared"],
-            cwd=self.dbt_env["DBT_PROJECT_DIR"], env=self.dbt_env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, start_new_session=True, pass_fds=[int(self.results.name)])
-        pump = threading.Thread(target=self.redact.stream, args=(child.stdout, self.print), daemon=True)
-        pump.start()
-        until = self.deadline
-        while self.returncode is None:
-            got = next_signal(until)
-            if got == signal.SIGCHLD:
-                self.returncode = reap(child.pid)
-            elif got is None and self.stopped:
-                self.log("dbt does not end: it is killed")
-                os.killpg(child.pid, signal.SIGKILL)
-                until = None
-            elif not self.stopped:
-                self.stopped = "terminated" if got else "timeout"
-                self.log("SIGTERM: cancelling dbt's queries" if got else "out of time: cancelling dbt's queries")
-                os.kill(child.pid, signal.SIGINT)
-                until = time.monotonic() + max(1.0, self.stop_seconds - UPLOAD_RESERVE)
-        child.returncode = self.returncode
-        pump.join(timeout=5)
+        """Runs the commands that are left."""
+        self.seconds["start"] = time.monotonic() - self.clock
+        if self.steps:
+            self.returncode, self.stopped = run_commands(
+                self.steps, self.results, self.parse_afresh, self.dbt_env, lambda source: self.redact.stream(source, self.print),
+                self.deadline, self.stop_seconds, self.log)
+        self.seconds["dbt"] = time.monotonic() - self.clock - self.seconds["start"]
 
     def print(self, line):
         """Prints dbt's lines."""
-        sys.stdout.buffer.write(self.placed(line.decode(errors="surrogateescape")).encode(errors="surrogateescape"))
+        sys.stdout.buffer.write(self.files.placed(line.decode(errors="surrogateescape")).encode(errors="surrogateescape"))
         sys.stdout.buffer.flush()
-
-    def clean(self, text):
-        """A text of dbt's without secrets and without the run's own directories."""
-        return self.placed(self.redact(text))
-
-    def placed(self, text):
-        """A text with the run's own directories as the places where they are kept; the files that it names are kept too."""
-        def place(found):
-            if not found[2]:
-                return found[1]
-            name = found[2] if found[1] == "target" else f"logs/{found[2]}"
-            if len(self.named) < NAMED_MOST:
-                self.named.add(found[2])
-            return f"{self.artifacts.uri}/{self.place}/{name}" if self.artifacts.uri else f"{found[1]}/{found[2]}"
-
-        if not self.work or self.work.name not in text:
-            return text
-        here = (str(self.work), os.path.relpath(self.work, self.dbt_env.get("DBT_PROJECT_DIR", "/")))
-        return re.sub(rf"(?:{'|'.join(map(re.escape, here))})/(target|logs)(?:/([^\s'\"`)\],]*))?", place, text)
 
     @cached_property
     def done(self):
         """The commands that ended, with what dbt_commands.py says of each."""
-        return read_results(self.results, self.commands, self.clean) if self.work else []
+        return read_results(self.results, self.commands, self.files.clean) if self.work else []
 
     def end(self):
         """How the run ended, from how dbt did."""
         minutes = self.deadline and (self.deadline - self.clock) / 60
-        return end_of(self.commands, self.done, self.returncode, self.stopped, minutes, self.clean)
+        left = self.attempt.left() if self.attempt else list(enumerate(self.commands, 1))
+        return end_of(left, self.done, self.returncode, self.stopped, minutes, self.files.clean, self.warehouse)
 
     def keep(self, end):
         """Upload the artifacts and, last of all and whatever became of them, outcome.json."""
+        began = time.monotonic()
         try:
-            places = [self.place] + (["latest"] if end.kind == "success" else [])
-            uploads = [(f"{place}/{name}", read) for place in places for name, read in self.files()]
-            self.artifacts.put_all([*self.parse_upload(), *uploads], self.stopped == "terminated")
+            self.artifacts.put_all([*self.uploads(end), *self.parse_upload()], self.stopped == "terminated")
         except Exception as error:
             self.log(f"could not keep the artifacts: {one_line(error)}")
         finally:
-            self.artifacts.put(f"{self.place}/outcome.json", lambda: outcome(end, self.done, self.started, self.redact))
+            now = time.monotonic()
+            phases = {"total": now - self.clock, "start": began - self.clock, "dbt": 0, **self.seconds, "upload": now - began}
+            self.seconds = {phase: round(taken, 1) for phase, taken in phases.items()}
+            told = [*self.done, *([self.partial] if self.partial else [])]
+            for line in summary.table(told, self.seconds) if self.returncode is not None else []:
+                self.log(line)
+            self.artifacts.put(f"{self.place}/outcome.json", lambda: outcome(end, self.done, self.started, self.redact, told, self.seconds))
+
+    def uploads(self, end):
+        """What is kept, and where: the artifacts, and what goes on from them."""
+        if not self.work:
+            return
+        if self.attempt:
+            self.close()
+            document = self.attempt.document(self.files.artifacts())
+            yield f"{self.place}/{FILE}", lambda: document
+        for place in [self.place, *(["latest"] if end.kind == "success" else [])]:
+            yield from ((f"{place}/{name}", reads) for name, reads in self.files.kept())
+        done = [number for number, command in enumerate(self.commands, 1) if command.name in RETRIED]
+        done = [path for path in (self.target / f"run_results.{number}.json" for number in done) if path.exists()]
+        if done and self.returncode is not None:
+            yield LAST, lambda: self.redact.json(read(done[-1]))
+
+    def close(self):
+        """Finds out where the run stands, which needs the disk."""
+        try:
+            results = self.attempt.close(self.done, self.stopped, self.target) if self.returncode is not None else None
+        except Exception as error:
+            return self.log(f"what the next attempt reads is not complete: {one_line(error)}")
+        if results and not any(line["number"] == self.attempt.left()[0][0] and line["counts"] for line in self.done):
+            nodes = results["results"]
+            self.partial = {"counts": dict(Counter(node["status"] for node in nodes)), "failed": [],
+                            "slowest": [[node["unique_id"], node.get("execution_time") or 0] for node in nodes]}
 
     def parse_upload(self):
         """dbt's parse for the next run; where none may be kept, nothing is left of an older one."""
@@ -211,27 +221,6 @@ class Run:
             yield PARSE, lambda: parse, {FINGERPRINT: self.fingerprint}
         elif self.parse_is_kept and (parse or not self.fingerprint):
             yield PARSE, lambda: b""
-
-    def files(self):
-        """The artifacts' names, and what reads each, without secrets."""
-        if not self.work:
-            return
-        masked = {".json": self.redact.json, ".log": lambda data: self.clean(data.decode(errors="surrogateescape")).encode(errors="surrogateescape")}
-        patterns = ("manifest.json", "run_results*.json", "sources.json", "catalog.json", "index.html", "static_index.html")
-        target = self.target.resolve()
-        named = (path for path in map(target.joinpath, self.named.copy()) if path.resolve().is_relative_to(target) and path.is_file())
-        found = {path.relative_to(target): path for path in [*(path for pattern in patterns for path in target.glob(pattern)), *named]}
-        found |= {Path("logs", path.name): path for path in self.logs.glob("dbt.log*")}
-        for name, path in sorted(found.items()):
-            mask = masked[".log"] if name.parts[0] == "logs" else masked.get(path.suffix, self.redact.bytes)
-            yield str(name), lambda path=path, mask=mask: mask(read(path))
-
-
-def read(path):
-    """A file's content."""
-    if path.stat().st_size > MOST_BYTES:
-        raise ValueError(f"it is larger than {MOST_BYTES >> 20} MB")
-    return path.read_bytes()
 
 
 def number(env, name):

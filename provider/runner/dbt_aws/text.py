@@ -2,6 +2,8 @@
 
 import re
 
+# What is read or kept at once, in bytes.
+SIZE_MOST = 512 << 20
 CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0e-\x1f\x7f-\x9f]")
 
 
@@ -19,3 +21,8 @@ def count(n, noun):
 def timestamp(moment):
     """A time in UTC as ISO 8601."""
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def size(path):
+    """How many bytes a file has."""
+    return path.stat().st_size

@@ -81,7 +81,7 @@ def run(tmp_path, endpoint, s3):
                 when = None
         keys = [item["Key"] for item in s3.list_objects_v2(Bucket="artifacts").get("Contents", [])]
         read = lambda key: s3.get_object(Bucket="artifacts", Key=key)["Body"].read()
-        outcome = "shop/prod/runs/r1/1/outcome.json"
+        outcome = "shop/prod/runs/{DBT_AWS_RUN_ID}/{DBT_AWS_ATTEMPT}/outcome.json".format(**environment)
         return SimpleNamespace(code=process.wait(), log="".join(lines), keys=set(keys), read=read, tmp=temporary,
                                outcome=json.loads(read(outcome)) if outcome in keys else None)
 

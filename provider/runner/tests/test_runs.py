@@ -10,6 +10,8 @@ import pytest
 from conftest import facts
 from projects import PROJECT
 
+from dbt_aws import progress
+
 OK = {"models/orders.sql": "select 1 as id"}
 FAILING = {"models/orders.sql": "select 1 as id", "models/broken.sql": "select 1 / nothing from {{ ref('orders') }}"}
 # Some minutes of counting, which DuckDB stops when it is told to; it tells when it has begun.
@@ -34,7 +36,8 @@ def sitecustomize(tmp_path, **texts):
 
 
 # What stands for a dbt that succeeds, where only the runner is looked at.
-RESULT = {"exitCode": 0, "seconds": 1, "dbtVersion": "1.11.16", "nodes": 1, "failed": [], "error": None, "warning": None, "kind": "dbt-error"}
+RESULT = {"number": 1, "exitCode": 0, "seconds": 1, "dbtVersion": "1.11.16", "nodes": 1, "counts": {"success": 1}, "slowest": [], "failed": [],
+          "error": None, "warning": None, "kind": "dbt-error"}
 SUCCESS = f"""[open(path, 'w').write(text) for path, text in (
     (os.environ['DBT_TARGET_PATH'] + '/run_results.json', '{{}}'), (os.environ['DBT_LOG_PATH'] + '/dbt.log', 'done'),
     (sys.orig_argv[-2], {json.dumps(RESULT)!r}))]; os._exit(0)"""
@@ -118,7 +121,7 @@ def test_other_programs_are_refused(run):
     result = run(OK, ["python -c 1"])
     assert result.code == 2
     assert result.outcome["class"] == "usage"
-    assert "`python -c 1` is not a dbt command" in result.outcome["message"]
+    assert "`python -c 1` starts no program" in result.outcome["message"]
     assert "Running with dbt" not in result.log
 
 
@@ -146,6 +149,10 @@ def test_a_dbt_that_ignores_the_cancel_is_killed(run, tmp_path):
     assert result.code == 124
     assert "it is killed" in result.log
     assert result.outcome["class"] == "timeout"
+    statuses = {r["unique_id"]: r["status"] for r in json.loads(result.read(RUN + "run_results.json"))["results"]}
+    assert statuses == {"model.shop.orders": "success", "model.shop.slow": "skipped"}
+    assert result.outcome["counts"] == {"success": 1, "skipped": 1}
+    assert json.loads(result.read(RUN + "continue.json"))["how"] == "retry"
 
 
 def test_a_killed_dbt_is_out_of_memory(run, tmp_path):
@@ -390,6 +397,8 @@ def test_a_failure_is_told_with_its_reason(with_dbt, tmp_path):
     commands[commands.index("run --select batches")] += " --event-time-start 2020-01-01 --event-time-end 2022-01-01"
     results = tmp_path / "results.jsonl"
     with_dbt("described.py", files, json.dumps(commands), str(results), PATH="/nonexistent", DBT_TARGET_PATH=str(tmp_path / "target"), DBT_LOG_PATH=str(tmp_path))
+    hooked = progress.complete(tmp_path / "target", 1 + commands.index("run --select events --vars '{hook: true}'"))
+    assert {r["unique_id"]: r["status"] for r in hooked["results"]}["model.shop.events"] == "skipped"
     lines = dict(zip(dict.fromkeys(command for command, _ in REASONS), map(json.loads, results.read_text().splitlines())))
     for command, reason in REASONS:
         line = lines[command]

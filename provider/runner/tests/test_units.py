@@ -22,7 +22,12 @@ LINES = json.loads((Path(__file__).parent / "command_lines.json").read_text())
 
 @pytest.mark.parametrize("line, words", LINES["words"])
 def test_command(line, words):
-    assert commands.parse_command(line) == words
+    assert commands.parse_command(line) == commands.Command(words)
+
+
+@pytest.mark.parametrize("line, words", LINES["decidingNothing"])
+def test_command_that_decides_nothing(line, words):
+    assert commands.parse_command(line) == commands.Command(words, decides=False)
 
 
 @pytest.mark.parametrize("line, message", LINES["refused"])
@@ -64,9 +69,16 @@ def test_one_line_holds_no_control_characters():
     assert text.one_line("\x1b[31mred\x1b[0m\n  \x07bell\x9b2J") == "red bell2J"
 
 
+# What dbt_commands.py says of a command.
+RESULT = {"number": 1, "exitCode": 0, "seconds": 1, "dbtVersion": "1.11.16", "nodes": 1, "counts": {}, "slowest": [], "failed": [], "error": None,
+          "warning": None, "kind": "dbt-error"}
+
+
 def ended(command, error, kind):
-    result = {"exitCode": 2, "seconds": 1, "dbtVersion": "1.11.16", "nodes": 0, "failed": [], "error": error, "warning": None, "kind": kind}
-    return ending.end_of([command], [{"words": command, "command": ending.short(command, str), **result}], 2, None, None, str)
+    command = commands.Command(command)
+    line = {**RESULT, "exitCode": 2, "nodes": 0, "error": error, "kind": kind}
+    done = [{"words": command.words, "decides": True, "command": ending.short(command, str), **line}]
+    return ending.end_of([(1, command)], done, 2, None, None, str, None)
 
 
 def test_a_long_command_does_not_hide_why_it_failed():
@@ -158,7 +170,7 @@ def test_redact_knows_every_form_of_a_secret():
 @pytest.mark.parametrize("command, error, said", [
     (["deps"], "[Errno 30] Read-only file system: 'm.sql'", "run dbt deps in the project's folder before pulumi up"),
     (["--debug", "clean"], "dbt will not clean", "leave dbt clean out"),
-    (["retry"], "Could not find previous run", "name what failed"),
+    (["run"], "Could not find manifest in --state path", "let a run without it succeed first"),
     (["init"], "click.exceptions.Abort", "leave dbt init out"),
     (["build"], "Could not find adapter type postgres!", "add it to the requirements"),
     (["build"], "[Errno 30] Read-only file system: 'shop.duckdb'", "/tmp alone"),
@@ -180,7 +192,9 @@ def test_advice(command, error, said):
         "all_proxy", "no_proxy", "SSL_CERT_FILE", "SSLKEYLOGFILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PATH", "HOME", "TMPDIR",
         "DBT_PROFILES_DIR", "DBT_PROJECT_DIR", "DBT_TARGET_PATH", "DBT_LOG_PATH", "DBT_ENGINE_PROFILES_DIR", "dbt_engine_target_path", "DBT_ENGINE_HOST", "DBT_AWS_PROFILE",
         "DBT_ENV_SECRET_AWS_PASSWORD", "GOOGLE_APPLICATION_CREDENTIALS", "DATABRICKS_HOST", "DATABRICKS_TOKEN", "AZURE_CLIENT_SECRET",
-        "GOOGLE_CLOUD_UNIVERSE_DOMAIN", "NODE_OPTIONS", "TEMP", "IDENTITY_ENDPOINT", "SNOWFLAKE_HOME", "SF_OCSP_FAIL_OPEN", "ODBCSYSINI", "GIT_SSH_COMMAND")),
+        "GOOGLE_CLOUD_UNIVERSE_DOMAIN", "NODE_OPTIONS", "TEMP", "IDENTITY_ENDPOINT", "SNOWFLAKE_HOME", "SF_OCSP_FAIL_OPEN", "ODBCSYSINI", "GIT_SSH_COMMAND",
+        "DBT_STATE", "DBT_ENGINE_STATE", "dbt_engine_defer_state", "DBT_AWS_STATE_FROM", "DBT_AWS_CONTINUE", "DBT_AWS_CONNECTION_FILE",
+        "OTEL_EXPORTER_OTLP_ENDPOINT", "DBT_ENGINE_OTEL_FILE_NAME", "_JAVA_OPTIONS")),
 ])
 def test_variables_of_an_execution(name, said):
     """Wherever a name is listed besides, it is refused if it reaches more than the project."""
@@ -303,7 +317,7 @@ def test_a_command_that_does_not_share_its_parse_leaves_that_of_others(parsed):
 
 
 def test_a_parse_that_is_too_large_does_not_take_the_artifacts_along(parsed, monkeypatch, capsys):
-    monkeypatch.setattr("dbt_aws.run.MOST_BYTES", 4)
+    monkeypatch.setattr("dbt_aws.files.SIZE_MOST", 4)
     assert parsed.keep(b"parse") is None
     assert "dbt's parse is not kept: it is larger than" in capsys.readouterr().out
 
@@ -320,16 +334,15 @@ def test_authorities_that_are_not_in_the_image(path, to_do):
 def test_files_outside_the_target_are_not_kept(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     run = Run({"DBT_AWS_ARTIFACTS": "s3://artifacts/shop"})
-    run.make_work()
-    run.dbt_env["DBT_PROJECT_DIR"] = str(tmp_path / "project")
+    run.make_work(str(tmp_path / "project"))
     (run.target / "run").mkdir(parents=True)
     (run.target / "run" / "a.sql").write_text("select 1")
     (tmp_path / "secret").write_text("secret")
     (run.target / "link").symlink_to(tmp_path / "secret")
-    said = run.placed(f"at {run.target}/run/a.sql, ../{run.work.name}/target/link {run.target}/../../secret in '{run.target}' and {run.logs}/dbt.log")
+    said = run.files.placed(f"at {run.target}/run/a.sql, ../{run.work.name}/target/link {run.target}/../../secret in '{run.target}' and {run.logs}/dbt.log")
     place = f"s3://artifacts/shop/{run.place}"
     assert said == f"at {place}/run/a.sql, {place}/link {place}/../../secret in 'target' and {place}/logs/dbt.log"
-    assert [name for name, _ in run.files()] == ["run/a.sql"]
+    assert [name for name, _ in run.files.kept()] == ["run/a.sql"]
 
 
 def test_redact_hides_a_warehouse_secret_that_is_no_object():
@@ -363,13 +376,19 @@ def test_an_outcome_fits_in_16_kilobytes(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     run = Run({})
     run.make_work()
-    run.commands = [["build", "é" * 5000]] * 200
-    line = json.dumps({"exitCode": 0, "seconds": 1, "dbtVersion": "1.11.16", "nodes": 1, "failed": [], "error": None, "warning": None})
+    run.commands = [commands.Command(["build", "é" * 5000])] * 200
+    line = json.dumps({**RESULT, "counts": {"error": 2, "success": 1}, "slowest": [["m" * 5000, 3.25]]})
     run.results.write_text(f"{line}\n" * 200)
-    end = outcome.End("failed-nodes", "€" * 50_000, 1, [f"model.shop.{'ü' * 900}{n}" for n in range(5000)])
-    text = outcome.outcome(end, run.done, run.started, run.redact)
-    assert len(text) <= 16_384
+    failed = [[f"model.shop.{'ü' * 900}{n}", "😀\n" * 5000] for n in range(5000)]
+    others = [("dbt " + "é" * 900, "€" * 900)] * 100
+    end = outcome.End("failed-nodes", "€" * 50_000, 1, failed, ["ß" * 900] * 100, others)
+    seconds = {"total": 61.2, "start": 0.8, "dbt": 58.1, "upload": 2.0}
+    text = outcome.outcome(end, run.done, run.started, run.redact, run.done, seconds)
+    assert len(text) <= 16_000
     kept = json.loads(text)
+    assert kept["counts"] == {"error": 400, "success": 200} and kept["seconds"] == seconds
+    assert kept["failed"] and all(node["error"].startswith("😀\n😀") for node in kept["failed"])
+    assert all(kept[name] for name in ("slowest", "notDeciding", "warnings"))
     assert kept["failedNodeCount"] == 5000
     assert kept["failedNodes"] and kept["message"] and kept["commands"]
 
@@ -378,10 +397,9 @@ def test_a_message_is_not_cut_in_the_middle_of_a_secret(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     run = Run({"DBT_ENV_SECRET_KEY": "first line\nsecond-half-of-it"})
     run.make_work()
-    run.commands, run.returncode = [["build"]], 1
+    run.commands, run.returncode = [commands.Command(["build"])], 1
     message = "x" * 285 + " first line\nsecond-half-of-it"
-    result = {"exitCode": 1, "seconds": 1, "dbtVersion": "1.11.16", "nodes": 1, "failed": [["model.shop.a", message]], "error": None, "warning": None}
-    run.results.write_text(json.dumps(result))
+    run.results.write_text(json.dumps({**RESULT, "exitCode": 1, "failed": [["model.shop.a", message]]}))
     end = run.end()
     assert end.kind == "failed-nodes"
     assert "first line" not in end.message and "second" not in end.message
@@ -391,13 +409,13 @@ def test_the_end_is_known_though_the_last_result_is_torn(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     run = Run({})
     run.make_work()
-    run.commands, run.returncode = [["seed"], ["build"]], -9
-    line = json.dumps({"exitCode": 0, "seconds": 1, "dbtVersion": "1.11.16", "nodes": 1, "failed": [], "error": None, "warning": None})
+    run.commands, run.returncode = [commands.Command(["seed"]), commands.Command(["build"])], -9
+    line = json.dumps(RESULT)
     run.results.write_text(f"{line}\n{line[:40]}")
     end = run.end()
     assert end.kind == "out-of-memory"
     assert end.message.startswith("dbt build ran out of memory")
-    assert [command["command"] for command in json.loads(outcome.outcome(end, run.done, run.started, run.redact))["commands"]] == ["dbt seed"]
+    assert [command["command"] for command in json.loads(outcome.outcome(end, run.done, run.started, run.redact, run.done, {}))["commands"]] == ["dbt seed"]
 
 
 def test_a_stop_during_the_uploads_leaves_time_for_the_outcome(monkeypatch):
