@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 
 from .outcome import End
 from .progress import RETRIED, complete, load, path_of
@@ -10,9 +11,12 @@ from .redaction import MASK
 FILE = "continue.json"
 # What `dbt retry` of a later run continues: the results of the last command that it can repeat.
 LAST = "retry/run_results.json"
+# What dbt runs again.
+RETRYABLE = {"error", "fail", "partial success", "runtime error", "skipped"}
 # What dbt does not take from the results of the command that it retries.
 KEPT_OPTIONS = {"--vars": 1, "--threads": 1, "--defer-state": 1, "--project-dir": 1, "--profiles-dir": 1, "--warn-error": 0}
-NAMES_MOST = 200
+NAMES_MOST, FILE_BYTES = 200, 1 << 20
+NAME = re.compile(r"\w[\w.-]*\.(json|html)")
 
 
 def digest(commands):
@@ -73,10 +77,11 @@ def resume(commands, place, artifacts, work, target):
         raise nothing(f"it left no {FILE} in {artifacts.uri}/{place}")
     attempt = Attempt(commands)
     try:
-        found = json.loads((work / FILE).read_bytes())
+        with open(work / FILE, "rb") as file:
+            found = json.loads(file.read(FILE_BYTES))
         same = found["version"] == 1 and found["commands"] == digest(commands)
         attempt.ended, attempt.how = [int(number) for number in found["ended"]], str(found["how"])
-        attempt.names = [str(name) for name in found["artifacts"] if "/" not in str(name)][:NAMES_MOST]
+        attempt.names = [name for name in map(str, found["artifacts"]) if NAME.fullmatch(name)][:NAMES_MOST]
     except (ValueError, KeyError, TypeError, RecursionError):
         raise nothing(f"its {FILE} cannot be read") from None
     if not same:
@@ -123,6 +128,21 @@ def ready(path, directory, state, command):
     if arguments.get("state") and not state.has_files(arguments["state"]):
         # The directory that it names was of another container.
         arguments["state"] = str(state.directory) if state.there else None
+    again_for_hooks(found["results"])
     directory.mkdir(exist_ok=True)
     (directory / "run_results.json").write_text(json.dumps(found), encoding="utf-8")
-    return sum(1 for node in found["results"] if node.get("status") in ("error", "fail", "skipped", "runtime error", "partial success"))
+    return sum(1 for node in found["results"] if node["status"] in RETRYABLE and not is_hook(node))
+
+
+def again_for_hooks(results):
+    """Where hooks alone failed, which dbt would not retry: lets the cheapest node, a test if there is one, run again with them."""
+    failed = [node for node in results if node["status"] in RETRYABLE]
+    nodes = [node for node in results if not is_hook(node)]
+    if failed and nodes and all(map(is_hook, failed)):
+        cheapest = min(nodes, key=lambda node: (not node["unique_id"].startswith(("test.", "unit_test.")), node.get("execution_time") or 0))
+        cheapest["status"] = "skipped"
+
+
+def is_hook(node):
+    """Whether it is one of on-run-start or on-run-end."""
+    return node["unique_id"].startswith("operation.")

@@ -154,6 +154,14 @@ def test_results_are_read_with_the_state_of_this_container(target):
     assert step["env"] == {"DBT_STATE": str(target.parent / "state")}
 
 
+def test_hooks_that_failed_alone_are_retried_with_one_node(target):
+    names = {"model.a": "success", "test.b": "pass", "operation.shop-on-run-end-0": "error"}
+    (target / "run_results.1.json").write_text(json.dumps(results("i1", **names)))
+    steps(target, ["build"], how="retry")
+    found = json.loads((target.parent / "retry.1" / "run_results.json").read_text())["results"]
+    assert {node["unique_id"]: node["status"] for node in found} == {**names, "test.b": "skipped"}
+
+
 def test_results_with_a_secret_are_not_retried(target):
     old = {**results("i1", a="error"), "args": {"which": "build", "vars": {"token": "*****"}}}
     with pytest.raises(outcome.End, match="was given a secret"):

@@ -58,7 +58,8 @@ pub struct DbtScheduleInputs {
     /// time skips a run. Default: `UTC`.
     #[prop(default = "UTC", check = timezone)]
     pub timezone: String,
-    /// dbt command lines, 1 to 100, run in order until one fails. Default: `["dbt build"]`.
+    /// Command lines, 1 to 100, run in order until one fails: dbt's, `python <file>` and `python -m <module>`. One with a
+    /// leading `-`, such as `-dbt source freshness`, decides nothing when it fails. Default: `["dbt build"]`.
     #[prop(check = some_commands)]
     pub commands: Option<Vec<String>>,
     /// Environment variables of these runs, which override the project's. Allowed are those that the dbt project reads with
@@ -145,7 +146,7 @@ fn overrides(check: &mut Check<'_>) {
             let Some(line) = line.peel().as_str() else {
                 continue;
             };
-            match run.judge(line, index == 0) {
+            match run.judge(line) {
                 Err(reason) => check.fail(path, reason),
                 Ok(warnings) => warnings.iter().for_each(|reason| check.warn(&path, reason)),
             }

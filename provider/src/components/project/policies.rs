@@ -132,21 +132,18 @@ fn without_key(arn: &str) -> &str {
 /// the latter perhaps of another project.
 pub(super) fn task(artifacts: &Artifacts, state: &Artifacts) -> Policy {
     let place = artifacts.place();
+    let parts = |names: &[&str]| -> Vec<String> {
+        let part = |name| format!("{place}/{name}/*");
+        names.iter().map(part).collect()
+    };
+    let mut read = parts(&["partial_parse", "retry", "runs"]);
+    read.push(format!("{}/latest/*", state.place()));
+    let written = parts(&["latest", "partial_parse", "retry", "runs"]);
     let mut statements = vec![
-        allow(
-            &["s3:PutObject"],
-            ["runs", "latest", "partial_parse"].map(|part| format!("{place}/{part}/*")),
-        ),
-        allow(&["s3:PutObjectTagging"], [format!("{place}/runs/*")]),
+        allow(&["s3:PutObject"], written),
+        allow(&["s3:PutObjectTagging"], parts(&["runs"])),
         // What is missing is forbidden too: to list for it would be to list the bucket.
-        allow(
-            &["s3:GetObject"],
-            [
-                format!("{place}/partial_parse/*"),
-                format!("{place}/runs/*"),
-                format!("{}/latest/*", state.place()),
-            ],
-        ),
+        allow(&["s3:GetObject"], read),
     ];
     statements.extend(artifacts.use_of_key());
     Policy::new(statements)

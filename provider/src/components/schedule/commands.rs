@@ -1,4 +1,4 @@
-//! dbt command lines, refused where the runner would refuse them.
+//! The command lines of a run, refused where the runner would refuse them.
 
 use super::command_line::{CommandLine, Parsed};
 use pulumi_aws_framework::formats::nearest;
@@ -18,8 +18,17 @@ struct Facts {
     shell_operators: String,
     /// The options that a run has itself, and why they cannot work.
     own_options: BTreeMap<String, String>,
+    python: Python,
     /// What has no effect in a run, and what to do instead.
     advice: BTreeMap<String, String>,
+}
+
+/// How a run starts Python.
+#[derive(Default, Deserialize)]
+struct Python {
+    name: String,
+    /// Why a command line with anything else is refused.
+    refusal: String,
 }
 
 static FACTS: LazyLock<Facts> = LazyLock::new(|| {
@@ -51,14 +60,24 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// Refuses what is no dbt command line, or fails whenever it runs; else says what is likely to be wrong with it.
-    pub(super) fn judge(&self, line: &str, is_first: bool) -> Result<Vec<String>, String> {
+    /// Refuses what is no command line of a run, or fails whenever it runs; else says what is likely to be wrong with it.
+    pub(super) fn judge(&self, line: &str) -> Result<Vec<String>, String> {
         let (words, operator) =
-            split(line).map_err(|reason| format!("cannot be read: {reason}"))?;
+            split(unmarked(line)).map_err(|reason| format!("cannot be read: {reason}"))?;
         if let Some(operator) = operator {
             return Err(format!(
-                "contains {operator:?}, but no shell runs commands; give each dbt command as an item of its own"
+                "contains {operator:?}, but no shell runs commands; give each command as an item of its own"
             ));
+        }
+        let shell = variable(line).map(|name| {
+            format!("contains {name}, but no shell expands variables; write the value")
+        });
+        let mut warnings = Vec::from_iter(shell);
+        if words.first() == Some(&FACTS.python.name) {
+            return match starts_python(&words[1..]) {
+                true => Ok(warnings),
+                false => Err(FACTS.python.refusal.clone()),
+            };
         }
         let own = match words.first() {
             Some(word) if word == "dbt" => &words[1..],
@@ -79,7 +98,7 @@ impl Run {
                     format!("dbt has no command {first:?}; did you mean {command}?")
                 }
                 None => format!(
-                    "{line:?} is not a dbt command; a run takes only dbt commands, such as dbt build"
+                    "{line:?} is not a dbt command; a run takes only dbt commands, such as dbt build, and python"
                 ),
             });
         }
@@ -88,10 +107,6 @@ impl Run {
             None => guessed(own),
         };
         self.refuse(&parsed)?;
-        let shell = variable(line).map(|name| {
-            format!("contains {name}, but no shell expands variables; write the value")
-        });
-        let mut warnings = Vec::from_iter(shell);
         let name = parsed.command.as_str();
         let fails = match name {
             "clean" => {
@@ -100,8 +115,7 @@ impl Run {
             }
             "deps" => true,
             "init" => !parsed.has("--skip-profile-setup"),
-            "retry" if parsed.has("--state") => return Ok(warnings),
-            _ => is_first,
+            _ => false,
         };
         match FACTS.advice.get(name) {
             Some(advice) if fails => Err(format!("dbt {name} fails in every run: {advice}")),
@@ -139,6 +153,32 @@ impl Run {
         }
         Ok(())
     }
+}
+
+/// A line without the `-` that lets it decide nothing; dbt's own options may stand first too.
+fn unmarked(line: &str) -> &str {
+    let Some(rest) = line.trim_start().strip_prefix('-') else {
+        return line;
+    };
+    let end = rest
+        .find(|c: char| !c.is_ascii_lowercase() && c != '-')
+        .unwrap_or(rest.len());
+    let first = &rest[..end];
+    let is_command = first == "dbt" || first == FACTS.python.name;
+    let is_mark = first.is_empty() && rest.chars().next().is_none_or(char::is_whitespace);
+    if is_mark || is_command || FACTS.commands.iter().any(|name| name == first) {
+        return rest;
+    }
+    line
+}
+
+/// Whether Python is told a file or a module.
+fn starts_python(words: &[String]) -> bool {
+    let starts = match words.first() {
+        Some(word) if word == "-m" => words.get(1),
+        first => first,
+    };
+    starts.is_some_and(|word| !word.is_empty() && !word.starts_with('-'))
 }
 
 /// What the words mean in any version of dbt, as far as that can be said.
@@ -241,6 +281,8 @@ mod tests {
     #[derive(Deserialize)]
     struct Cases {
         words: Vec<(String, Vec<String>)>,
+        #[serde(rename = "decidingNothing")]
+        deciding_nothing: Vec<(String, Vec<String>)>,
         refused: Vec<(String, String)>,
     }
 
@@ -251,11 +293,19 @@ mod tests {
 
     #[test]
     fn words_are_those_of_the_runner() {
-        for (line, words) in cases().words {
-            let own = split(&line).expect(&line).0;
+        let cases = cases();
+        for (line, words) in &cases.words {
+            assert_eq!(unmarked(line), line);
+            assert!(Run::default().judge(line).is_ok(), "{line}: {words:?}");
+        }
+        for (line, words) in cases.words.iter().chain(&cases.deciding_nothing) {
+            let own = split(unmarked(line)).expect(line).0;
             let skip = usize::from(own.first().is_some_and(|word| word == "dbt"));
-            assert_eq!(own[skip..], words, "{line}");
-            assert!(Run::default().judge(&line, false).is_ok(), "{line}");
+            assert_eq!(&own[skip..], words, "{line}");
+        }
+        for (line, _) in &cases.deciding_nothing {
+            assert!(unmarked(line).len() < line.trim_start().len(), "{line}");
+            assert_eq!(Run::default().judge(line), Ok(vec![]), "{line}");
         }
     }
 
@@ -266,10 +316,10 @@ mod tests {
             ..Run::default()
         };
         for (line, reason) in cases().refused {
-            let found = run.judge(&line, false).expect_err(&line);
+            let found = run.judge(&line).expect_err(&line);
             assert!(found.replace('"', "`").contains(&reason), "{line}: {found}");
         }
-        let found = run.judge("dbt biuld", true).expect_err("a mistake");
+        let found = run.judge("dbt biuld").expect_err("a mistake");
         assert!(found.contains("did you mean build?"), "{found}");
     }
 
@@ -279,7 +329,7 @@ mod tests {
             failing: vec!["clean".to_owned()],
             ..Run::default()
         };
-        let said = |run: &Run, line: &str, is_first| match run.judge(line, is_first) {
+        let said = |run: &Run, line: &str| match run.judge(line) {
             Ok(warnings) if warnings.is_empty() => String::new(),
             Ok(warnings) => format!("warning: {}", warnings.join("\n")),
             Err(reason) => reason,
@@ -287,43 +337,34 @@ mod tests {
         let unknown = Run::default();
         for (found, start, end) in [
             (
-                said(&unknown, "dbt deps", false),
+                said(&unknown, "dbt deps"),
                 "dbt deps fails",
                 "leave it out here",
             ),
             (
-                said(&unknown, "dbt init", false),
+                said(&unknown, "dbt init"),
                 "dbt init fails",
                 "leave dbt init out",
             ),
             (
-                said(&run, "clean", false),
+                said(&run, "clean"),
                 "dbt clean fails",
                 "leave dbt clean out",
             ),
             (
-                said(&run, "dbt clean --no-clean-project-files-only", true),
+                said(&run, "dbt clean --no-clean-project-files-only"),
                 "warning: dbt clean has no effect",
                 "leave dbt clean out",
             ),
             (
-                said(&unknown, "dbt --quiet clean", true),
+                said(&unknown, "dbt --quiet clean"),
                 "warning: dbt clean has no effect",
                 "leave dbt clean out",
             ),
-            (
-                said(&run, "dbt --quiet retry", true),
-                "dbt retry fails",
-                "my_model+",
-            ),
-            (
-                said(&run, "dbt retry", false),
-                "warning: dbt retry has no effect",
-                "my_model+",
-            ),
-            (said(&run, "dbt retry --state state", true), "", ""),
-            (said(&run, "dbt build --profiles-dir .", true), "", ""),
-            (said(&run, "dbt --log-level debug build", true), "", ""),
+            (said(&run, "dbt --quiet retry"), "", ""),
+            (said(&run, "dbt retry --state state"), "", ""),
+            (said(&run, "dbt build --profiles-dir ."), "", ""),
+            (said(&run, "dbt --log-level debug build"), "", ""),
         ] {
             assert!(found.starts_with(start) && found.ends_with(end), "{found}");
             assert_eq!(found.is_empty(), start.is_empty(), "{found}");
@@ -365,17 +406,17 @@ mod tests {
                 "has --profile other, but the only profile of a run is shop; leave",
             ),
         ] {
-            let found = run.judge(line, true).expect_err(line);
+            let found = run.judge(line).expect_err(line);
             assert!(found.contains(reason), "{line}: {found}");
             let anywhere = Run {
                 version: None,
                 ..run.clone()
             };
             let holds_for_all = !reason.contains("--full-refresh");
-            assert_eq!(anywhere.judge(line, true).is_err(), holds_for_all, "{line}");
+            assert_eq!(anywhere.judge(line).is_err(), holds_for_all, "{line}");
         }
         assert_eq!(
-            run.judge("dbt build --target prod --profile shop", true),
+            run.judge("dbt build --target prod --profile shop"),
             Ok(vec![])
         );
         // Another version may take anything.
@@ -384,7 +425,7 @@ mod tests {
                 version,
                 ..Run::default()
             };
-            assert_eq!(other.judge("dbt build --new-option", true), Ok(vec![]));
+            assert_eq!(other.judge("dbt build --new-option"), Ok(vec![]));
         }
     }
 }

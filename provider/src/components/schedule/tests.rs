@@ -223,8 +223,8 @@ fn wrong_inputs_are_refused_with_their_path() {
             ]),
         ),
         &expect![[r#"
-            commands[0]: "rm -rf /" is not a dbt command; a run takes only dbt commands, such as dbt build
-            commands[1]: contains "&&", but no shell runs commands; give each dbt command as an item of its own
+            commands[0]: "rm -rf /" is not a dbt command; a run takes only dbt commands, such as dbt build, and python
+            commands[1]: contains "&&", but no shell runs commands; give each command as an item of its own
             commands[2]: cannot be read: no closing quotation
         "#]],
     );
