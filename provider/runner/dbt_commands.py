@@ -105,8 +105,14 @@ def run_engine(program, number, words, results, command=None):
     """The same with dbt 2; the exit code is negative where it was killed."""
     started, before = time.monotonic(), engine.stamp(run_results())
     path_of(run_results().parent, number).touch()
+    # Those of the attempt that this one continues hold only until something was run.
+    own = run_results().with_suffix(f".{number}.json")
+    earlier = own.read_bytes() if own.exists() else None
+    own.unlink(missing_ok=True)
     code, found = engine.run(program, number, without_git(words), name_of(words), strict())
     keep_results(number, before)
+    if earlier and found and not own.exists() and not CANCELLED.is_set():
+        own.write_bytes(earlier)
     return write(results, number, found, started, command or Command(words)) if found else code
 
 

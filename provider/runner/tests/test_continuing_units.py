@@ -2,8 +2,9 @@
 
 import json
 
+import dbt_commands
 import pytest
-from dbt_aws import commands, continuing, ending, outcome, plan, profile, progress, state, summary, warehouse
+from dbt_aws import commands, continuing, dbt_results, ending, outcome, plan, profile, progress, state, summary, warehouse
 from dbt_aws.artifacts import Artifacts
 
 
@@ -126,6 +127,18 @@ def test_artifacts_of_an_earlier_attempt_stay_in_the_target(target):
     attempt = resumed(target, "afresh", ("../../escaped.json", {}), ("run_results.1.json", {}))
     assert attempt.names == ["run_results.1.json"]
     assert not list(target.parent.parent.glob("escaped*"))
+
+
+@pytest.mark.parametrize("answer, kept", [((-9, None), False), ((2, dbt_results.failure(2, "no such project", "dbt-error")), True)])
+def test_dbt2_that_is_killed_leaves_no_results_of_the_attempt_before(target, monkeypatch, answer, kept):
+    monkeypatch.setenv("DBT_TARGET_PATH", str(target))
+    monkeypatch.setattr(dbt_commands.engine, "run", lambda *_: answer)
+    (target / "run_results.1.json").write_text(json.dumps(results("i1", a="error")))
+    assert dbt_commands.run_engine(["dbt"], 1, ["retry"], str(target.parent / "results")) == answer[0]
+    assert (target / "run_results.1.json").exists() == kept
+    attempt = continuing.Attempt(ALL)
+    attempt.close([line(1, 2)] if kept else [], None, target)
+    assert attempt.how == ("retry" if kept else "unknown")
 
 
 @pytest.mark.parametrize("text, words", [
