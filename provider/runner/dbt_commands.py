@@ -34,7 +34,7 @@ def main():
     plan, results, afresh = json.loads(sys.argv[1]), sys.argv[2], sys.argv[3] == "afresh"
     if Path(results).name.isdecimal():
         os.set_inheritable(int(Path(results).name), False)  # no program of the run's is to write there
-    program, first = None, next((step for step in plan if not step["python"]), None)
+    program, first = None, min((step for step in plan if not step["python"]), key=lambda step: not step["decides"], default=None)
     try:
         if first:
             program = engine.find()

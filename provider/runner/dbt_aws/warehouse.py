@@ -28,6 +28,7 @@ WORDS = re.compile("|".join((
     # Databricks
     r"temporarily_unavailable", r"temporarily unavailable", r"too many 50[234] error responses", r"(cluster|warehouse|endpoint) is (starting|stopped|stopping|paused|pending|suspended|terminated)",
     r"(cluster|warehouse) .{0,80}(is|in state) (pending|starting|restarting|stopping|terminat)", r"context deadline exceeded",
+    r"exceed retry policy max retry duration",
     # BigQuery and Athena
     r"50[34] (service unavailable|deadline exceeded|gateway timeout)", r"\bserviceunavailable\b", r"could not connect to the endpoint url",
     r"connect timeout on endpoint url", r"connection was closed before we received a valid response",

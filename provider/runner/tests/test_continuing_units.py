@@ -256,6 +256,7 @@ UNREACHABLE = [
     "Runtime Error\n  ('HTTP Response code: 503, TEMPORARILY_UNAVAILABLE: the cluster is starting')",
     "Max retries exceeded with url: /sql/1.0/warehouses/1 (Caused by ResponseError('too many 503 error responses'))",
     "context deadline exceeded",
+    "Runtime Error\n  Retry request would exceed Retry policy max retry duration of 900.0 seconds",
     "503 Service Unavailable: POST https://bigquery.googleapis.com/bigquery/v2/projects/p/jobs",
     'Could not connect to the endpoint URL: "https://athena.eu-west-1.amazonaws.com/"',
     'Connect timeout on endpoint URL: "https://athena.eu-west-1.amazonaws.com/"',
