@@ -50,7 +50,8 @@ class State:
                 text = file.read(SELECTORS_BYTES)
         except (OSError, ValueError):
             return False
-        used = command.has("--selector") or (re.search(r"\bdefault[\"']?:", text) and not any(map(command.has, ("--select", "-s", "--exclude", "--models", "-m"))))
+        used = command.has("--selector") or any("selector:" in word for word in selections(command.words)) or (
+            re.search(r"\bdefault[\"']?:", text) and not any(map(command.has, ("--select", "-s", "--exclude", "--models", "-m"))))
         return bool(used and IN_SELECTORS.search(text))
 
     @cached_property

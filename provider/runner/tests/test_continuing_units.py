@@ -207,6 +207,7 @@ def test_a_retry_is_first_of_this_run_then_of_the_last_one(target):
     ("ls", {"DBT_STATE": "nowhere"}, set()),
     ("ls --select state:new", {"DBT_STATE": "own"}, None),
     ("run --selector changed", {}, set()),
+    ("run --select a,selector:changed", {}, set()),
     ("run --select a", {}, None),
     ("retry", {"DBT_STATE": "nowhere"}, None),
     ("python state:new", {}, None),
