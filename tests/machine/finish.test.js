@@ -124,13 +124,32 @@ test("the first that waits is next", async () => {
   await ended({ world, end: good });
   assert.deepEqual([lock(world).holder.S, JSON.parse(lock(world).waiting.S), one.got.woken, two.got.woken], [one.execution, [entry(two)], true, false]);
 });
-test("one that no longer waits is passed over", async () => {
+test("one that no longer waits gives the lock up as it ends", async () => {
   const world = new World();
   const [one, two] = ["run-2", "run-3"].map((name) => waits(world, name));
   one.of.aborted = true;
   hold(world, execution(world).arn, [entry(one), entry(two)]);
   await ended({ world, end: good });
+  assert.deepEqual([lock(world).holder.S, two.got.woken], [one.execution, false]);
+  await ended({ world, of: one.of, end: { class: "skipped" } });
   assert.deepEqual([lock(world).holder.S, lock(world).waiting.S, two.got.woken], [two.execution, "[]", true]);
+});
+const write = (world) => (given) => ({ result: world.call("arn:aws:states:::aws-sdk:dynamodb:putItem", given) });
+test("the next is woken, though the answer to the write was lost", async () => {
+  const world = new World();
+  const one = waits(world, "run-2");
+  hold(world, execution(world).arn, [entry(one)]);
+  const lost = (given) => write(world)(given) && busy("DynamoDb", "SdkClientException");
+  await ended({ world, end: good, answers: { "Release the lock": [lost, write(world)] } });
+  assert.deepEqual([lock(world).holder.S, lock(world).version.N, one.got.woken], [one.execution, "8", true]);
+});
+test("the next keeps the lock, though the answer to its waking was lost", async () => {
+  const world = new World();
+  const one = waits(world, "run-2");
+  hold(world, execution(world).arn, [entry(one)]);
+  const late = exception("Sfn", "TaskTimedOutException", "Task Timed Out: 'Provided task does not exist anymore'");
+  await ended({ world, end: good, answers: { "Wake the next": [busy("Sfn", "SdkClientException"), late] } });
+  assert.equal(lock(world).holder.S, one.execution);
 });
 test("one that waited in vain waits no more", async () => {
   const world = new World();
@@ -150,7 +169,7 @@ test("another writes the lock meanwhile", async () => {
   const of = execution(world);
   hold(world, of.arn);
   const conditional = exception("DynamoDb", "ConditionalCheckFailedException", "The conditional request failed");
-  const { count, error } = await ended({ world, of, end: good, answers: { "Release the lock": [busy("DynamoDb", "ThrottlingException"), conditional, (given) => ({ result: world.call("arn:aws:states:::aws-sdk:dynamodb:putItem", given) })] } });
+  const { count, error } = await ended({ world, of, end: good, answers: { "Release the lock": [busy("DynamoDb", "ThrottlingException"), conditional, write(world)] } });
   assert.deepEqual([error, count("Read the lock"), lock(world).holder.S], [undefined, 2, ""]);
 });
 
