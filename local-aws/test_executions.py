@@ -30,6 +30,10 @@ class Executions(Machines, unittest.TestCase):
         with self.assertRaises(self.states.exceptions.ExecutionAlreadyExists):
             self.start_machine(machine, {"a": 1}, name="one")
 
+    def test_what_succeeds_has_an_output(self):
+        machine = self.create({"QueryLanguage": "JSONata", "StartAt": "Only", "States": {"Only": {"Type": "Succeed", "Output": {"b": "{% $states.input.a %}"}}}})
+        self.assertEqual(json.loads(self.run_machine(machine, {"a": 1})["output"]), {"b": 1})
+
     def test_it_takes_too_long(self):
         end = self.end(self.start_machine(self.create(self.wait(60, TimeoutSeconds=1))))
         self.assertEqual((end["status"], "output" in end), ("TIMED_OUT", False))
