@@ -15,8 +15,10 @@ BESIDES = {
     "AWS::IAM::RolePolicy": {"PolicyName": "name", "RoleName": "role{}"},
     "AWS::S3::BucketPolicy": {"Bucket": "bucket{}"},
     "AWS::SQS::QueuePolicy": {"Queues": ["https://sqs.us-east-1.amazonaws.com/123456789012/queue{}"]},
+    "AWS::SNS::TopicPolicy": {"Topics": ["arn:aws:sns:us-east-1:123456789012:topic{}"]},
+    "AWS::Events::Rule": {"Name": "rule{}"},
     "AWS::EC2::VPCEndpoint": {"VpcId": "vpc-0123456789abcdef0", "ServiceName": "com.amazonaws.us-east-1.s3"},
-    "AWS::ECR::Repository": {},
+    "AWS::ECR::Repository": {"RepositoryName": "repository{}"},
     "AWS::StepFunctions::StateMachine": {"RoleArn": "arn:aws:iam::123456789012:role/name"},
 }
 TIMEOUT = re.compile(r'"TimeoutSeconds": ?"{%[^"]*%}"')

@@ -17,6 +17,8 @@ DOCUMENTS = {
     ("s3", "PutBucketPolicy", "Policy"): ("AWS::S3::BucketPolicy", "PolicyDocument"),
     ("sqs", "CreateQueue", "Attributes"): ("AWS::SQS::QueuePolicy", "PolicyDocument"),
     ("sqs", "SetQueueAttributes", "Attributes"): ("AWS::SQS::QueuePolicy", "PolicyDocument"),
+    ("sns", "CreateTopic", "Attributes"): ("AWS::SNS::TopicPolicy", "PolicyDocument"),
+    ("events", "PutRule", "EventPattern"): ("AWS::Events::Rule", "EventPattern"),
     ("ec2", "CreateVpcEndpoint", "PolicyDocument"): ("AWS::EC2::VPCEndpoint", "PolicyDocument"),
     ("ec2", "ModifyVpcEndpoint", "PolicyDocument"): ("AWS::EC2::VPCEndpoint", "PolicyDocument"),
     ("ecr", "SetRepositoryPolicy", "policyText"): ("AWS::ECR::Repository", "RepositoryPolicyText"),
