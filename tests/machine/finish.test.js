@@ -273,6 +273,43 @@ test("a topic that refuses keeps nobody else from hearing of it", async () => {
   assert.deepEqual([error, world.published[0].TopicArn], ["NotTold", topicArns[1]]);
   assert.match(cause, /:run-1 is recorded, but not everybody could be told of it: arn:aws:sns:us-east-1:000000000000:gone: Sns.NotFoundException: Topic does not exist/);
 });
+const attributes = ({ MessageAttributes }) => Object.fromEntries(Object.entries(MessageAttributes).map(([name, { StringValue }]) => [name, StringValue]));
+test("each webhook has a message of its own, with the detail of the event", async () => {
+  const world = new World();
+  const { event } = await ended({ world, end: bad, config: { notify: { emails: true, on: ["failure"], topicArns: [], webhooks: ["abcd2345", "efgh6789"] } } });
+  const hooks = world.published.filter((each) => each.MessageAttributes.webhook);
+  assert.deepEqual(world.published.map((each) => [each.TopicArn, attributes(each)]), [
+    [CONFIG.topicArn, { audience: "project", event: "failure" }],
+    [CONFIG.topicArn, { audience: "project", event: "failure", webhook: "abcd2345" }],
+    [CONFIG.topicArn, { audience: "project", event: "failure", webhook: "efgh6789" }],
+  ]);
+  for (const { Message } of hooks) assert.deepEqual(JSON.parse(Message), { subject: "shop by hand failed: failed-nodes", detail: event });
+});
+test("a schedule's webhooks hear of its runs, and the project's do not", async () => {
+  const world = new World();
+  const of = execution(world, { input: { scheduleArn: NIGHTLY } });
+  const notify = { emails: false, on: ["failure"], topicArns: [], webhooks: ["own12345"] };
+  const config = { notify: { ...notify, webhooks: ["abcd2345"] } };
+  await ended({ world, of, end: bad, config, answers: { "Read the schedule": schedule({ notify }) } });
+  assert.deepEqual(world.published.map(attributes), [{ audience: "default/nightly-1a2b", event: "failure", webhook: "own12345" }]);
+  const silent = await ended({ end: good, config });
+  assert.deepEqual(silent.world.published, []);
+});
+test("a webhook's message that is refused keeps no other from being told", async () => {
+  const world = new World();
+  const config = { notify: { emails: false, on: ["failure"], topicArns: [], webhooks: ["abcd2345", "efgh6789"] } };
+  const gone = exception("Sns", "AuthorizationErrorException", "not authorized to perform: sns:Publish");
+  const { error } = await ended({ world, end: bad, config, answers: { "Publish the message": [gone, (given) => ({ result: world.call("arn:aws:states:::aws-sdk:sns:publish", given) })] } });
+  assert.deepEqual([error, world.published.map(attributes)[0].webhook], ["NotTold", "efgh6789"]);
+});
+test("the largest end of a run fits into a webhook's message", async () => {
+  const world = new World();
+  const long = (length) => "é".repeat(length);
+  const failed = ["a", "b", "c"].map((node) => ({ node, error: long(600) }));
+  const failedNodes = Array.from({ length: 50 }, () => long(200));
+  await ended({ world, end: { ...bad, message: long(16000), failed, failedNodes, failedNodeCount: 300 }, config: { notify: { emails: false, on: ["failure"], topicArns: [], webhooks: ["abcd2345"] } } });
+  assert.ok(Buffer.byteLength(world.published[0].Message) < 262144);
+});
 for (const [what, answer] of Object.entries({
   "an error": [busy("EventBridge", "InternalException"), exception("EventBridge", "AccessDeniedException", "not authorized to perform: events:PutEvents")],
   "an entry that failed": { result: { FailedEntryCount: 1, Entries: [{ ErrorCode: "InternalFailure", ErrorMessage: "not authorized to perform" }] } },
