@@ -32,7 +32,7 @@ STACK = "demo"
 KEEP = bool(os.environ.get("KEEP"))
 
 # What the program does not make, and must not leave either.
-UNMADE = {"database snapshots", "tables", "rules", "topics", "subscriptions"}
+UNMADE = {"database snapshots", "tables", "rules", "topics", "subscriptions", "functions"}
 
 
 class Failure(Exception):

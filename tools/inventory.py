@@ -32,6 +32,7 @@ LISTS = {
     "rules": ("events", "list_rules", "Rules[].Name"),
     "topics": ("sns", "list_topics", "Topics[].TopicArn"),
     "subscriptions": ("sns", "list_subscriptions", "Subscriptions[].SubscriptionArn"),
+    "functions": ("lambda", "list_functions", "Functions[].FunctionName"),
     "queues": ("sqs", "list_queues", "QueueUrls[]"),
 }
 # A secret whose deletion is planned is still there.

@@ -43,6 +43,8 @@ services! {
     events: aws_sdk_eventbridge as "events",
     /// IAM's client.
     iam: aws_sdk_iam as "iam",
+    /// Lambda's client.
+    lambda: aws_sdk_lambda as "lambda",
     /// CloudWatch Logs' client.
     logs: aws_sdk_cloudwatchlogs as "logs",
     /// RDS's client.
@@ -60,13 +62,14 @@ services! {
 }
 
 /// The services whose endpoint the provider's configuration can name.
-pub(crate) const SERVICES: [(&str, &str); 16] = [
+pub(crate) const SERVICES: [(&str, &str); 17] = [
     ("dynamodb", ""),
     ("ec2", ""),
     ("ecr", ""),
     ("ecs", ""),
     ("events", ""),
     ("iam", ""),
+    ("lambda", ""),
     ("logs", ""),
     ("rds", ""),
     ("registry", "the image registry of ECR"),

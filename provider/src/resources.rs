@@ -7,6 +7,7 @@ pub mod ecs;
 pub mod events;
 pub mod functions;
 pub mod iam;
+pub mod lambda;
 pub mod logs;
 pub mod rds;
 #[cfg(test)]
@@ -46,6 +47,7 @@ pub fn all() -> Vec<Box<dyn DynamicResource>> {
         erase::<ecs::task_definition::TaskDefinition>(),
         erase::<events::rule::Rule>(),
         erase::<iam::role::Role>(),
+        erase::<lambda::function::Function>(),
         erase::<logs::log_group::LogGroup>(),
         erase::<rds::instance::Instance>(),
         erase::<rds::parameter_group::ParameterGroup>(),

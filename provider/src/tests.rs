@@ -38,6 +38,7 @@ fn names_that_are_too_long_are_refused() {
         ("ecs:TaskDefinition", "family", 255),
         ("events:Rule", "name", 64),
         ("iam:Role", "name", 64),
+        ("lambda:Function", "name", 64),
         ("logs:LogGroup", "name", 512),
         ("rds:Instance", "identifier", 63),
         ("rds:ParameterGroup", "name", 255),

@@ -26,7 +26,7 @@ class Inventory:
 
     def __init__(self, url, region):
         services = "ec2", "rds", "ecs", "iam", "secretsmanager", "s3", "logs", "stepfunctions", "scheduler", "sqs", "ecr", \
-            "dynamodb", "events", "sns"
+            "dynamodb", "events", "sns", "lambda"
         session = boto3.Session(region_name=region)
         self.clients = {service: session.client(service, endpoint_url=url) for service in services}
 
@@ -172,6 +172,11 @@ def others(aws):
         yield ("sns:Topic", each["TopicArn"].rpartition(":")[2]), {**attributes, "tags": tags}
     for each in aws.ask("sns", "list_subscriptions", "Subscriptions"):
         yield ("sns:Subscription", "/".join(each[key] for key in ("TopicArn", "Protocol", "Endpoint"))), each
+    for each in aws.ask("lambda", "list_functions", "Functions"):
+        name = each.pop("FunctionName")
+        found = aws.clients["lambda"].get_function(FunctionName=name)
+        kept = {k: v for k, v in each.items() if k not in ("LastModified", "RevisionId")}
+        yield ("lambda:Function", name), {**kept, "tags": found.get("Tags", {})}
     for url in aws.clients["sqs"].list_queues().get("QueueUrls", []):
         attributes = aws.ask("sqs", "get_queue_attributes", "Attributes", QueueUrl=url, AttributeNames=["All"])
         yield ("sqs:Queue", url.rpartition("/")[2]), {k: v for k, v in attributes.items() if "Timestamp" not in k}

@@ -24,6 +24,7 @@ UNSEEN = [
     ("ecr:Image", "ecr:BatchCheckLayerAvailability ecr:CompleteLayerUpload ecr:GetDownloadUrlForLayer "
      "ecr:InitiateLayerUpload ecr:PutImage ecr:UploadLayerPart", "the registry's own protocol needs them"),
     (".*", "iam:PassRole", "AWS wants it of who gives a role to a service"),
+    ("lambda:Function", "lambda:ListTags", "AWS leaves the tags out of its answer without it"),
     (".*", "iam:CreateServiceLinkedRole", "AWS wants it of the first who uses a service in an account"),
     ("rds:Instance", "rds:CreateDBSnapshot", "a delete with a last snapshot needs it"),
     ("s3:Bucket", "s3:TagResource", "a create with tags needs it"),

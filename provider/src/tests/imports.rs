@@ -4,7 +4,7 @@ use pulumi_aws_framework::{context::Context, error::Result, identity::Identity};
 use std::collections::BTreeSet;
 
 /// What people have, and the id that the state is to have. An ARN's account is left out: nobody is asked for ours.
-const GIVEN: [(&str, &[&str], &str); 26] = [
+const GIVEN: [(&str, &[&str], &str); 27] = [
     (
         "dynamodb:Table",
         &["arn:aws:dynamodb:eu-west-1::table/shop"],
@@ -91,6 +91,11 @@ const GIVEN: [(&str, &[&str], &str); 26] = [
     (
         "rds:SubnetGroup",
         &["arn:aws:rds:eu-west-1::subgrp:shop"],
+        "shop",
+    ),
+    (
+        "lambda:Function",
+        &["arn:aws:lambda:eu-west-1::function:shop"],
         "shop",
     ),
     (

@@ -237,13 +237,14 @@ fn classify(code: &str, message: &str) -> Class {
         "ThrottledException",
         "TooManyRequestsException",
     ];
-    const FAILED: [&str; 10] = [
+    const FAILED: [&str; 11] = [
         "InternalError",
         "InternalFailure",
         "InternalServerError",
         "InternalServerException",
         "InternalServiceError",
         "ServerException",
+        "ServiceException",
         "ServiceFailure",
         "ServiceUnavailable",
         "ServiceUnavailableException",
@@ -303,10 +304,10 @@ fn classify(code: &str, message: &str) -> Class {
     } else if is(&EXISTS)
         || code.contains("AlreadyExist")
         || text.contains("can't create this secret") && code == "InvalidRequestException"
-        || text.contains("already exists") && code == "ConflictException"
+        || text.contains("already exist") && code.ends_with("ConflictException")
     {
         Class::AlreadyExists
-    } else if code == "ConflictException" {
+    } else if ["ConflictException", "ResourceConflictException"].contains(&code) {
         Class::InUse
     } else if code.contains("NotFound")
         || code.contains("NoSuch")
@@ -332,7 +333,7 @@ fn classify(code: &str, message: &str) -> Class {
 
 /// What AWS says of a role, a key or a gateway that it does not know yet.
 fn not_yet(code: &str, message: &str) -> bool {
-    const WORDS: [&str; 11] = [
+    const WORDS: [&str; 12] = [
         "authorized to assume the provided role",
         "cannot be assumed",
         "not authorized to assume",
@@ -340,6 +341,7 @@ fn not_yet(code: &str, message: &str) -> bool {
         "must be assumable",
         "must allow aws eventbridge scheduler to assume",
         "the role defined for the function cannot",
+        "the provided execution role does not have permissions",
         "is not authorized to access the log destination",
         "is not authorized to create managed-rule",
         "role is not valid",
@@ -354,6 +356,7 @@ fn not_yet(code: &str, message: &str) -> bool {
             | "InvalidParameterException"
             | "ValidationException"
             | "InvalidParameterValue"
+            | "InvalidParameterValueException"
             | "InvalidArn"
     ) && WORDS.iter().any(|words| message.contains(words))
         || code == "MalformedPolicyDocument" && message.contains("invalid principal")
@@ -412,6 +415,11 @@ mod tests {
     fn one_code_with_other_words_is_another_class() {
         let role = "The role defined for the function cannot be assumed";
         assert_eq!(classify("InvalidParameterValue", role), NotYet);
+        let role = format!("{role} by Lambda.");
+        assert_eq!(classify("InvalidParameterValueException", &role), NotYet);
+        let letters =
+            "The provided execution role does not have permissions to call SendMessage on SQS";
+        assert_eq!(classify("InvalidParameterValueException", letters), NotYet);
         let queue = "You must wait 60 seconds after deleting a queue";
         assert_eq!(
             classify("AWS.SimpleQueueService.QueueDeletedRecently", queue),
@@ -429,6 +437,13 @@ mod tests {
         assert_eq!(classify("ConflictException", schedule), AlreadyExists);
         let changing = "The schedule nightly is being changed by another request.";
         assert_eq!(classify("ConflictException", changing), InUse);
+        let function = "Function already exist: dbt-webhooks";
+        assert_eq!(
+            classify("ResourceConflictException", function),
+            AlreadyExists
+        );
+        let updating = "The operation cannot be performed at this time. An update is in progress for resource: x";
+        assert_eq!(classify("ResourceConflictException", updating), InUse);
         // A rule whose targets were removed a moment ago.
         let rule = "Rule can't be deleted since it has targets.";
         assert_eq!(classify("ValidationException", rule), InUse);

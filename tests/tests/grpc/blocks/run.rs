@@ -1,7 +1,8 @@
-//! Roles, clusters, task definitions, repositories, state machines, schedules, rules and topics over gRPC against moto.
+//! Roles, clusters, task definitions, repositories, state machines, schedules, rules, topics and functions over gRPC against moto.
 //!
 //! moto lists task definitions by revision, takes any role for assumable at once, and never runs anything.
 
+mod functions;
 mod machines;
 mod rules;
 mod topics;

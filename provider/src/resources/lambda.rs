@@ -1,0 +1,8 @@
+//! Lambda.
+
+pub mod function;
+mod function_code;
+mod function_rules;
+mod invokers;
+#[cfg(test)]
+mod tests;
