@@ -69,7 +69,7 @@ def webhook(tmp_path, monkeypatch):
             raise RuntimeError("AccessDeniedException")
         return {"SecretString": seen.secrets[SecretId]}
 
-    monkeypatch.setattr(module, "client", lambda: SimpleNamespace(get_secret_value=get_secret_value))
+    monkeypatch.setattr(module, "client", lambda secret: SimpleNamespace(get_secret_value=get_secret_value))
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: seen.now, sleep=seen.waits.append))
     seen.now = 1000
 

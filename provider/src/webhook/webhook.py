@@ -71,7 +71,7 @@ def address(secret):
     url, since = kept.get(secret, ("", 0))
     if not url or time.monotonic() - since > KEPT_SECONDS:
         try:
-            text = client().get_secret_value(SecretId=secret).get("SecretString", "").strip()
+            text = client(secret).get_secret_value(SecretId=secret).get("SecretString", "").strip()
         except Exception as error:
             raise NotSent(f"the secret cannot be read: {error}") from None
         url = text
@@ -84,9 +84,9 @@ def address(secret):
     return url
 
 
-def client():
-    """Secrets Manager's client."""
-    return boto3.client("secretsmanager")
+def client(secret):
+    """Secrets Manager's client, where the secret is."""
+    return boto3.client("secretsmanager", region_name=secret.split(":")[3])
 
 
 def post(url, body):
