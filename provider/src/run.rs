@@ -31,8 +31,11 @@ macro_rules! expressions {
     };
 }
 
-const EXPRESSIONS: [(&str, &str); 20] = expressions![
+const EXPRESSIONS: [(&str, &str); 23] = expressions![
+    "alert",
+    "attributes",
     "end",
+    "error",
     "failed_task",
     "given_by_schedule",
     "last",
