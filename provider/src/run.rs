@@ -31,11 +31,10 @@ macro_rules! expressions {
     };
 }
 
-const EXPRESSIONS: [(&str, &str); 23] = expressions![
+const EXPRESSIONS: [(&str, &str); 22] = expressions![
     "alert",
     "attributes",
     "end",
-    "error",
     "failed_task",
     "given_by_schedule",
     "last",

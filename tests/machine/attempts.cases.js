@@ -63,9 +63,9 @@ test("what is lost goes on from the last attempt that ran", async () => {
 fails("and fails where nothing is left to go on from", "TaskLost", "dbt build: nothing-to-continue", {
   config: { retry: { attempts: 1, failedNodes: 0 } }, answers: { "Run dbt": spot, "Read the outcome": [noObject, outcome("nothing-to-continue", 1)] },
 });
-test("a warehouse that cannot be reached is tried afresh", async () => {
-  const { output, from, at } = await attempts({ answers: { "Run dbt": [failed(), done], "Read the outcome": [outcome("connection", 2), good] } });
-  assert.deepEqual([output?.class, from, at], ["success", [undefined, undefined], [0, 30]]);
+test("a warehouse that cannot be reached is tried again, without the commands that had succeeded", async () => {
+  const { output, from, at } = await attempts({ answers: { "Run dbt": [failed(), done], "Read the outcome": [outcome("connection", 69), good] } });
+  assert.deepEqual([output?.class, from, at], ["success", [undefined, "runs/run-1/1"], [0, 30]]);
 });
 test("failed nodes are tried again only when asked, on their own count", async () => {
   const answers = { "Run dbt": failed(), "Read the outcome": outcome("failed-nodes", 1) };

@@ -208,9 +208,7 @@ async fn what_a_child_refuses_is_refused_first() {
         "warehouse.external.secretArn",
         "warehouse.external.secretKmsKeyArn",
         "warehouse.external.securityGroupId",
-        "cluster.existingArn",
         "artifacts.bucket",
-        "permissionsBoundaryArn",
     ];
     let platform = erase::<DbtPlatform>();
     every_input_is_told(platform.as_ref(), &examples, &alone).await;

@@ -25,7 +25,8 @@ pub(super) fn project(check: &mut Check<'_>) {
     ecs::check_size(check, check.get("cpu"), check.get("memory"));
     names(check);
     ends::check(check);
-    if check.has("queueMinutes") && check.get("overlap") != Some(ProjectOverlap::Queue) {
+    let overlap: Option<ProjectOverlap> = check.get("overlap");
+    if check.has("queueMinutes") && overlap.is_some_and(|own| own != ProjectOverlap::Queue) {
         check.fail("queueMinutes", "applies only with overlap: queue");
     }
     tags::check(check);

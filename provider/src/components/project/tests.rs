@@ -121,10 +121,12 @@ async fn the_shortest_project() {
             "region": "eu-west-1",
             "schedulerRoleArn": "arn:aws:service:eu-west-1:123456789012:shop-scheduler-role",
             "stateMachineArn": "arn:aws:service:eu-west-1:123456789012:shop-state-machine",
+            "topicArn": "arn:aws:service:eu-west-1:123456789012:shop-notifications",
             "variables": "",
             "version": "1"
           },
           "imageUri": "shop-image.imageUri",
+          "pendingEmails": [],
           "repositoryUrl": "shop-repository.repositoryUrl",
           "startRunCommand": "aws stepfunctions start-execution --region eu-west-1 --state-machine-arn arn:aws:service:eu-west-1:123456789012:shop-state-machine",
           "stateMachineArn": "arn:aws:service:eu-west-1:123456789012:shop-state-machine",
@@ -159,7 +161,12 @@ async fn an_image_made_elsewhere() {
 #[tokio::test]
 async fn what_is_unknown_or_secret() {
     let component = erase::<DbtProject>();
-    each_input_in_turn(component.as_ref(), &everything()).await;
+    let mut all = everything();
+    // An address that is not known yet has its place in the list for a name.
+    if let Some(Value::Object(notify)) = all.get_mut("notify") {
+        notify.remove("emails");
+    }
+    each_input_in_turn(component.as_ref(), &all).await;
     let mut platform = platform();
     platform["tags"] = r#"{"cost-center":"4711"}"#.into();
     let image = json!({
@@ -226,7 +233,12 @@ async fn no_role_may_more_than_it_needs() {
             }
         }
     }
-    assert_eq!(anything, ["ecr:GetAuthorizationToken", "ecs:ListTasks"]);
+    let any = [
+        "ecr:GetAuthorizationToken",
+        "ecs:ListTasks",
+        "ecs:DescribeTaskDefinition",
+    ];
+    assert_eq!(anything, any);
 }
 
 #[test]
@@ -383,7 +395,7 @@ fn wrong_inputs_are_refused_with_their_path() {
             json!({"version": "1", "stateMachineArn": "arn"}),
         ),
         &expect![[r#"
-            platform: has no region: give the handle of a DbtPlatform, such as `platform.handle`
+            platform: has no region, since an older version of the provider made that DbtPlatform: run pulumi up in its stack first
         "#]],
     );
     let mut later = platform();

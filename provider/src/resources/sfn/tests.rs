@@ -43,7 +43,10 @@ fn wrong_dbt_runs_are_refused() {
         "clusterArn": format!("{ecs}:cluster/data"), "taskDefinitionArn": format!("{ecs}:task-definition/shop"),
         "subnetIds": ["subnet-0a"], "securityGroupIds": ["sg-0a"], "artifactsBucket": "lake",
         "artifactsPrefix": "shop/prod", "logGroupName": "/dbt/data", "logStreamPrefix": "shop",
-        "timeoutMinutes": 60, "overrides": "all",
+        "timeoutMinutes": 60, "overrides": "all", "tableName": "runs", "retry": {},
+        "finishArn": "arn:aws:states:eu-west-1:123456789012:stateMachine:finish",
+        "topicArn": "arn:aws:sns:eu-west-1:123456789012:shop",
+        "notify": {"emails": false, "topicArns": [], "on": ["failure"]},
     });
     let machine = |more: Json| {
         let role = "arn:aws:iam::123456789012:role/r";

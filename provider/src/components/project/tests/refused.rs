@@ -26,6 +26,8 @@ async fn what_a_child_refuses_is_refused_first() {
         "environment",
         "secretArns",
         "secretKmsKeyArns",
+        "notify.topicArns",
+        "stateFrom",
         "failIfNothingSelected",
     ];
     every_input_is_told(project.as_ref(), &examples, &alone).await;
