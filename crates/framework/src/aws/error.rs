@@ -222,9 +222,10 @@ fn classify(code: &str, message: &str) -> Class {
         "SignatureDoesNotMatch",
         "UnrecognizedClientException",
     ];
-    const DENIED: [&str; 4] = [
+    const DENIED: [&str; 5] = [
         "AccessDenied",
         "AccessDeniedException",
+        "AuthorizationError",
         "UnauthorizedOperation",
         "NotAuthorized",
     ];
@@ -383,6 +384,7 @@ mod tests {
             ("InvalidSignatureException", "", Credentials),
             ("UnauthorizedOperation", "", Denied),
             ("AccessDeniedException", "", Denied),
+            ("AuthorizationError", "", Denied),
             ("ThrottlingException", "", Throttled),
             ("RequestThrottled", "", Throttled),
             ("ServerException", "", Failed),
