@@ -31,8 +31,7 @@ macro_rules! expressions {
     };
 }
 
-const EXPRESSIONS: [(&str, &str); 22] = expressions![
-    "alert",
+const EXPRESSIONS: [(&str, &str); 21] = expressions![
     "attributes",
     "end",
     "failed_task",

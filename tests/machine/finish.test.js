@@ -321,44 +321,6 @@ for (const [what, answer] of Object.entries({
   });
 }
 
-// What an alarm of the schedule looks at.
-test("each end counts, but for those that are skipped", async () => {
-  const world = new World();
-  const nightly = { input: { scheduleArn: NIGHTLY } };
-  for (const [at, [end, more]] of [[good, {}], [bad, nightly], [{ class: "skipped" }, {}]].entries()) {
-    await ended({ world, of: execution(world, { name: `run-${at}`, ...more }), end, answers: { "Read the schedule": schedule() } });
-  }
-  assert.deepEqual(world.metrics.map(({ MetricName, Value, Dimensions: [{ Value: of }] }) => [MetricName, Value, of]), [
-    ["Succeeded", 1, "shop/prod/by hand"], ["Succeeded", 0, "shop/prod/default/nightly-1a2b"],
-  ]);
-});
-test("what cannot be counted is told", async () => {
-  const { error, cause, event } = await ended({ end: bad, answers: { "Count it": [busy("CloudWatch", "InternalServiceException"), exception("CloudWatch", "AccessDeniedException", "not authorized to perform: cloudwatch:PutMetricData")] } });
-  assert.deepEqual([error, event.status], ["NotTold", "failed"]);
-  assert.match(cause, /cloudwatch:PutMetricData/);
-});
-
-// What did not come to an execution.
-async function alerted(alert, config = {}) {
-  const world = new World();
-  const run = new Execution(finish(), { name: "alert-1", machine: CONFIG.finishArn, input: { alert, config: { ...CONFIG, ...config } }, taken, world });
-  const { error } = await run.end();
-  assert.equal(error, undefined);
-  return world;
-}
-test("a schedule is late", async () => {
-  const notify = { emails: true, on: ["late"], topicArns: [] };
-  const alert = { class: "late", message: "no run of it has succeeded for 26 hours", schedule: { name: "nightly", key: "default/nightly-1a2b", notify } };
-  const { published: [{ Subject, Message, MessageAttributes }], events } = await alerted(alert);
-  assert.deepEqual([Subject, MessageAttributes.audience.StringValue, MessageAttributes.event.StringValue, events], ["shop nightly is late", "default/nightly-1a2b", "late", []]);
-  assert.equal(Message, "shop (prod), schedule nightly: is late\n2026-01-31 06:30 UTC\n\nno run of it has succeeded for 26 hours");
-});
-test("a run could not be started", async () => {
-  const { published: [{ Subject, Message, MessageAttributes }] } = await alerted({ class: "not-delivered", message: "its message is in the queue", schedule: { name: "", key: "by hand" } });
-  assert.deepEqual([Subject, MessageAttributes.audience.StringValue], ["shop: a run could not be started", "project"]);
-  assert.match(Message, /^shop \(prod\), a run: could not be started\n/);
-});
-
 // Services that are busy.
 for (const [state, name] of [
   ["Describe the execution", "Sfn.ThrottlingException"], ["Read the lock", "DynamoDb.ThrottlingException"], ["How did the one before end?", "DynamoDb.ThrottlingException"],

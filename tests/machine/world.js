@@ -15,7 +15,7 @@ class Failed extends Error {
 /** Executions in it compete: calls take a time of chance, by the seed; who sleeps wakes when nobody else is awake. */
 class World {
   constructor(seed = 1) {
-    Object.assign(this, { items: new Map(), executions: new Map(), tokens: new Map(), published: [], events: [], metrics: [], timers: [], awake: 0, time: START, seed });
+    Object.assign(this, { items: new Map(), executions: new Map(), tokens: new Map(), published: [], events: [], timers: [], awake: 0, time: START, seed });
     this.millis = () => Math.floor(this.time);
     this.random = () => {
       this.seed = (this.seed * 1103515245 + 12345) % 2147483648;
@@ -146,11 +146,6 @@ class World {
   "eventbridge:putEvents"({ Entries }) {
     this.events.push(...Entries.map(({ Detail }) => JSON.parse(Detail)));
     return { Entries: [{ EventId: "1" }], FailedEntryCount: 0 };
-  }
-
-  "cloudwatch:putMetricData"({ MetricData }) {
-    this.metrics.push(...MetricData);
-    return {};
   }
 
   "sns:publish"(given) {

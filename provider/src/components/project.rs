@@ -140,8 +140,8 @@ pub struct DbtProjectInputs {
     #[prop(default = ProjectOverlap::Skip)]
     pub overlap: ProjectOverlap,
     /// For how many minutes a run waits for another: 1 to 1440. Only with `overlap: queue`. Default: 60.
-    #[prop(default = 60, check = formats::between(1, 1440))]
-    pub queue_minutes: i64,
+    #[prop(check = formats::between(1, 1440))]
+    pub queue_minutes: Option<i64>,
     /// How often a run is tried again. Default: as there.
     pub retry: Option<ProjectRetry>,
     /// Who hears of how runs end, but for those of schedules with their own `notify`. Default: nobody.

@@ -112,10 +112,6 @@ fn finish(at: &Location, table: &str) -> Policy {
             ),
             json!({"StringEquals": {"events:source": "dbt-aws"}}),
         ),
-        when(
-            allow(&["cloudwatch:PutMetricData"], ["*"]),
-            json!({"StringEquals": {"cloudwatch:namespace": "dbt-aws"}}),
-        ),
         // A topic may be of another account or region, and who uses the platform names it later.
         allow(&["sns:Publish"], [topics]),
         when(
