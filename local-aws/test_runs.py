@@ -48,7 +48,7 @@ class Ends(Runs, unittest.TestCase):
         machine = self.project_machine(config={"retry": {"attempts": 1, "failedNodes": 0}})
         end = self.run_to_the_end(machine, commands=["dbt list"])
         event = self.assert_ended(end["executionArn"], "success")
-        self.assertEqual((event["message"], event["attempts"]), ("dbt list: success None", 2))
+        self.assertEqual((event["message"], event["attempts"]), (f"dbt list: success None, continued from runs/{end['name']}/1", 2))
 
     def test_lost(self):
         machine = self.project_machine(config={"retry": {"attempts": 1, "failedNodes": 0}})
