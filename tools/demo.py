@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import time
 import traceback
+import urllib.request
 from collections import Counter
 from pathlib import Path
 
@@ -28,11 +30,14 @@ CACHE = Path(os.environ.get("DBT_AWS_CACHE") or Path.home() / ".cache" / "dbt-aw
 EXAMPLES = CACHE / "demo" / "examples"
 PROGRAM = EXAMPLES / "typescript"
 MODEL = EXAMPLES / "jaffle-shop" / "models" / "marts" / "mart_customer_revenue.sql"
+# What fails as long as a table of the database says so.
+CHECKED = "select 1 / works as works from {{ target.schema }}.demo_switch\n"
 STACK = "demo"
+ADDRESS = "data@example.com"
 KEEP = bool(os.environ.get("KEEP"))
 
 # What the program does not make, and must not leave either.
-UNMADE = {"database snapshots", "tables", "rules", "topics", "subscriptions", "functions"}
+UNMADE = {"database snapshots", "functions"}
 
 
 class Failure(Exception):
@@ -98,6 +103,10 @@ def prepare_program():
     plugin = json.dumps({"name": "dbt-aws", "path": str(Path(os.environ["CARGO_TARGET_DIR"]).resolve() / "debug")})
     with (PROGRAM / "Pulumi.yaml").open("a") as project:
         project.write(f"plugins:\n  providers:\n    - {plugin}\n")
+    source = (PROGRAM / "index.ts").read_text()
+    told = source.replace('    path: "../jaffle-shop",', f'    path: "../jaffle-shop",\n    notify: {{ emails: ["{ADDRESS}"] }},')
+    check(told != source, "the program has no place for who hears of runs")
+    (PROGRAM / "index.ts").write_text(told)
     sdk = CACHE / "demo" / "sdk"
     sdk.unlink(missing_ok=True)
     sdk.symlink_to(ROOT / "sdk")
@@ -131,12 +140,16 @@ def only_the_image(changes):
     check(changes == wanted, f"a changed model should lead to {wanted} alone, but it leads to {changes}")
 
 
-def resource(kind):
-    """The id of the stack's one resource of a type."""
+def resource(kind, name=""):
+    """The id of the stack's one resource of a type, of a name that ends so."""
     state = json.loads(output("pulumi", "stack", "export", "--stack", STACK, cwd=PROGRAM))
-    found = [each["id"] for each in state["deployment"]["resources"] if each["type"] == kind]
+    found = [each["id"] for each in state["deployment"]["resources"] if each["type"] == kind and each["urn"].endswith(name)]
     check(len(found) == 1, f"the stack has {len(found)} resources of type {kind}, not one")
     return found[0]
+
+
+def machine():
+    return resource("dbt-aws:sfn:StateMachine", "-state-machine")
 
 
 def wait_for_execution(machine):
@@ -180,16 +193,20 @@ def follow(execution, group):
     print(f"{now['status']}: {now['output']}")
 
 
-def mart():
-    """Prints the mart's rows, read from the database with the secret's password."""
+def database():
+    """A connection with the secret's password."""
     place = json.loads(output("pulumi", "stack", "output", "warehouse", "--json", "--stack", STACK, cwd=PROGRAM))
     secret = json.loads(boto3.client("secretsmanager").get_secret_value(SecretId=place["secretArn"])["SecretString"])
-    connection = psycopg2.connect(host=place["host"], port=place["port"], dbname=place["database"],
-                                  user=secret["username"], password=secret["password"])
-    with contextlib.closing(connection), connection.cursor() as cursor:
+    return contextlib.closing(psycopg2.connect(host=place["host"], port=place["port"], dbname=place["database"],
+                                               user=secret["username"], password=secret["password"]))
+
+
+def mart():
+    """Prints the mart's rows."""
+    with database() as connection, connection.cursor() as cursor:
         cursor.execute("select table_schema from information_schema.tables where table_name = 'mart_customer_revenue'")
         schema = cursor.fetchone()
-        check(schema, f"there is no table mart_customer_revenue in {place['host']}")
+        check(schema, "there is no table mart_customer_revenue")
         cursor.execute(f'select * from "{schema[0]}".mart_customer_revenue order by revenue desc')
         rows = [[column.name for column in cursor.description], *([str(value) for value in row] for row in cursor)]
     check(len(rows) > 1, "mart_customer_revenue has no rows")
@@ -199,21 +216,63 @@ def mart():
     print(f"{len(rows) - 1} rows of {schema[0]}.mart_customer_revenue")
 
 
-def change_a_model():
-    text = MODEL.read_text().rstrip()
-    MODEL.write_text(f"{text}\norder by revenue desc\n")
-    print(f"changed {MODEL.name}: ordered by revenue")
+def add_a_model():
+    model = MODEL.with_name("mart_checked.sql")
+    model.write_text(CHECKED)
+    print(f"added {model.name}: {CHECKED.strip()}")
+
+
+def set_switch(works):
+    with database() as connection, connection.cursor() as cursor:
+        cursor.execute("create table if not exists jaffle_shop.demo_switch as select 0 as works")
+        cursor.execute("update jaffle_shop.demo_switch set works = %s", (works,))
+        connection.commit()
+
+
+def mail():
+    with urllib.request.urlopen(f"{os.environ['AWS_ENDPOINT_URL']}/_local-aws/mail", timeout=10) as answer:
+        return [each for each in json.load(answer) if each["to"] == ADDRESS]
+
+
+def confirm():
+    """Follows the link of the mail that asks the address whether it wants to hear of runs."""
+    first = mail()[0]
+    urllib.request.urlopen(re.search(r"https?://\S+", first["text"])[0], timeout=10).close()
+    print(f"{ADDRESS} confirmed: {first['subject']}")
+
+
+def run_by_hand(*commands):
+    """A run that is started by hand; how it ended."""
+    states = boto3.client("stepfunctions")
+    started = states.start_execution(stateMachineArn=machine(), input=json.dumps({"commands": commands}))
+    deadline = time.monotonic() + 300
+    while (now := states.describe_execution(executionArn=started["executionArn"]))["status"] == "RUNNING":
+        check(time.monotonic() < deadline, f"{started['executionArn']} did not end within 5 minutes")
+        time.sleep(1)
+    print(f"{' and '.join(commands)}: {now['status']}: {now.get('error') or ''} {now.get('cause') or now.get('output')}")
+    return now["status"]
+
+
+def hears(*ends):
+    """Waits for mail that says each of these, one after the other, and no other."""
+    wanted = [f"jaffle by hand {end}" for end in ends]
+    deadline = time.monotonic() + 60
+    while len(found := [each for each in mail() if each["subject"].startswith("jaffle ")]) < len(wanted) and time.monotonic() < deadline:
+        time.sleep(1)
+    subjects = [each["subject"] for each in found]
+    check(subjects == wanted, f"the mailbox should have {wanted}, and has {subjects}")
+    print("\n".join(f"  | {line}" for line in [f"Subject: {subjects[-1]}", "", *found[-1]["text"].splitlines()]))
 
 
 def end_runs():
     """Disables the schedule and waits for the runs under way, which would need what `destroy` removes."""
     scheduler, states = boto3.client("scheduler"), boto3.client("stepfunctions")
-    machine, (group, _, name) = resource("dbt-aws:sfn:StateMachine"), resource("dbt-aws:scheduler:Schedule").partition("/")
+    group, _, name = resource("dbt-aws:scheduler:Schedule").partition("/")
     given = scheduler.get_schedule(GroupName=group, Name=name)
     kept = ("ScheduleExpression", "ScheduleExpressionTimezone", "FlexibleTimeWindow", "Target")
     scheduler.update_schedule(GroupName=group, Name=name, State="DISABLED", **{key: given[key] for key in kept})
     deadline = time.monotonic() + 600
-    while running := states.list_executions(stateMachineArn=machine, statusFilter="RUNNING")["executions"]:
+    while running := states.list_executions(stateMachineArn=machine(), statusFilter="RUNNING")["executions"]:
         check(time.monotonic() < deadline, f"{running[0]['executionArn']} did not end within 10 minutes")
         time.sleep(1)
 
@@ -234,22 +293,31 @@ def demo():
         changes = pulumi("preview")
         check(not changes, f"a second preview should change nothing, but it changes {changes}")
     with step("3. the schedule starts an execution"):
-        execution = wait_for_execution(resource("dbt-aws:sfn:StateMachine"))
+        execution = wait_for_execution(machine())
     with step("4. the run, as CloudWatch Logs has it"):
         follow(execution, resource("dbt-aws:logs:LogGroup"))
     with step("5. the rows, read from the database"):
         mart()
-    with step("6. one model changes: pulumi preview, pulumi up"):
-        change_a_model()
+    with step("6. a model is added: pulumi preview, pulumi up"):
+        add_a_model()
         only_the_image(pulumi("preview"))
         only_the_image(pulumi("up"))
-    if KEEP:
-        return
     with step("7. the schedule is stopped, and its runs end"):
         end_runs()
-    with step("8. pulumi destroy"):
+    with step("8. a run that fails, and the mail that says so"):
+        confirm()
+        set_switch(0)
+        check(run_by_hand("dbt build") == "FAILED", "the run did not fail")
+        hears("failed: failed-nodes")
+    with step("9. dbt retry, and the mail that it succeeds again"):
+        set_switch(1)
+        check(run_by_hand("dbt retry") == "SUCCEEDED", "the retry did not succeed")
+        hears("failed: failed-nodes", "succeeds again")
+    if KEEP:
+        return
+    with step("10. pulumi destroy"):
         pulumi("destroy")
-    with step("9. a search for what is left"):
+    with step("11. a search for what is left"):
         left = sorted(inventory() - before)
         check(not left, f"after destroy there is still {left}")
         print(f"no AWS resource is left ({len(KINDS)} types checked)")
