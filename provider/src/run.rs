@@ -98,6 +98,8 @@ pub struct StateMachineDbtRunNotify {
     /// The ARNs of other topics.
     #[prop(check = formats::each(formats::arn("sns", "")))]
     pub topic_arns: Vec<String>,
+    /// The ids of webhooks: each has a message of its own on the topic of `topicArn`, with the attribute `webhook`.
+    pub webhooks: Option<Vec<String>>,
     /// Of which ends: `failure`, `success`, `recovery` and `skipped`.
     pub on: Vec<String>,
 }

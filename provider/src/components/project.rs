@@ -13,14 +13,17 @@ mod task;
 mod tests;
 mod told;
 pub(crate) mod variables;
+pub(crate) mod webhooks;
 
-pub use ends::{ProjectNotify, ProjectNotifyEvent};
+pub use ends::{
+    ProjectNotify, ProjectNotifyEvent, ProjectNotifyWebhook, ProjectNotifyWebhookFormat,
+};
 
 use self::{
     expansion::Expansion,
     handle::{ProjectHandle, ProjectHandleArgs},
 };
-use super::platform::handle::PlatformHandle;
+use super::platform::handle::{PlatformHandle, TagsText};
 use crate::{
     components::elsewhere,
     keys,
@@ -32,7 +35,7 @@ use crate::{
 use pulumi_aws_framework::{
     aws::{Aws, console},
     component::{Component, Scope},
-    handle::{Digits, HandleFields},
+    handle::{Digits, HandleFields, Joined},
     output::{Fields, all},
 };
 
@@ -238,12 +241,13 @@ pub struct DbtProjectOutputs {
 
 impl Component for DbtProject {
     const TOKEN: &'static str = "dbt-aws:index:DbtProject";
-    const DOC: &'static str = "One dbt project, packaged into an image and runnable in AWS: by a `DbtSchedule`, or by hand with the command in `startRunCommand`.\n\nIt makes an ECR repository and the image in it, a task definition, a state machine of which each execution is one run, the roles that these need, a queue for runs that could not be started, and a topic and a rule by which people hear of how runs end.";
+    const DOC: &'static str = "One dbt project, packaged into an image and runnable in AWS: by a `DbtSchedule`, or by hand with the command in `startRunCommand`.\n\nIt makes an ECR repository and the image in it, a task definition, a state machine of which each execution is one run, the roles that these need, a queue for runs that could not be started, a topic and a rule by which people hear of how runs end, and a function where a webhook is to hear of it.";
     const MAY_ORPHAN: &'static [&'static str] = &[
         "dbt-aws:ecr:Repository",
         "dbt-aws:ecs:TaskDefinition",
         "dbt-aws:events:Rule",
         "dbt-aws:iam:Role",
+        "dbt-aws:lambda:Function",
         "dbt-aws:secretsmanager:Secret",
         "dbt-aws:sfn:StateMachine",
         "dbt-aws:sns:Topic",
@@ -286,6 +290,7 @@ impl Component for DbtProject {
         let machine = project.state_machine(&run, machine_role);
         project.ends(&machine.arn, &run);
         let dead_letters = project.dead_letters();
+        project.webhooks(&topic.arn, &dead_letters.arn);
         let scheduler_role = roles::scheduler(project, &machine.arn, &dead_letters.arn);
         // What another image reads is not known.
         let variables = packed
@@ -300,6 +305,10 @@ impl Component for DbtProject {
             scheduler_role_arn: scheduler_role,
             dead_letter_arn: dead_letters.arn.clone(),
             topic_arn: topic.arn.clone(),
+            log_group_arn: project.platform.log_group_arn.clone(),
+            permissions_boundary_arn: project.platform.permissions_boundary_arn.clone(),
+            secret_kms_key_arns: args.secret_kms_key_arns.map(Joined),
+            tags: project.tags.map(TagsText),
             artifacts_uri: project.artifacts_uri(),
             cpu: args.cpu.map(Digits),
             memory: args.memory.map(Digits),

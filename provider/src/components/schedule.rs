@@ -10,6 +10,7 @@ use super::project::{
     ends::{self, ProjectNotify},
     handle::ProjectHandle,
     variables::{self, Told},
+    webhooks,
 };
 use crate::{
     components::{elsewhere, exposure},
@@ -182,7 +183,11 @@ fn overrides(check: &mut Check<'_>) {
 impl Component for DbtSchedule {
     const TOKEN: &'static str = "dbt-aws:index:DbtSchedule";
     const DOC: &'static str = "Runs a `DbtProject` on a schedule, with EventBridge Scheduler.\n\nEach scheduled time starts one run, even if AWS delivers it twice. The project says what a run does while another is under way, and how often it is tried again.";
-    const MAY_ORPHAN: &'static [&'static str] = &["dbt-aws:scheduler:Schedule"];
+    const MAY_ORPHAN: &'static [&'static str] = &[
+        "dbt-aws:iam:Role",
+        "dbt-aws:lambda:Function",
+        "dbt-aws:scheduler:Schedule",
+    ];
     type Inputs = DbtScheduleInputs;
     type Outputs = DbtScheduleOutputs;
 
@@ -251,6 +256,7 @@ impl Component for DbtSchedule {
             Payload::Json(input.into())
         });
         let delivery = args.delivery.fields();
+        let dead_letters = project.dead_letter_arn;
         let schedule = scope.child::<Schedule>(
             "schedule",
             ScheduleArgs {
@@ -266,7 +272,7 @@ impl Component for DbtSchedule {
                 target: ScheduleTargetArgs {
                     arn: project.state_machine_arn,
                     role_arn: project.scheduler_role_arn,
-                    dead_letter_arn: project.dead_letter_arn,
+                    dead_letter_arn: dead_letters.clone(),
                     input,
                     maximum_age_seconds: delivery.maximum_age_minutes.map(|minutes| minutes * 60),
                     maximum_retry_attempts: delivery.maximum_retry_attempts,
@@ -281,6 +287,16 @@ impl Component for DbtSchedule {
             &schedule.id,
             args.notify.as_ref(),
         );
+        let place = webhooks::Place {
+            topic_arn: project.topic_arn,
+            audience: schedule.id.clone(),
+            dead_letter_arn: dead_letters,
+            log_group_arn: project.log_group_arn,
+            kms_key_arns: project.secret_kms_key_arns.map(|keys| keys.0),
+            permissions_boundary_arn: project.permissions_boundary_arn,
+            tags: project.tags.map(|tags| tags.0),
+        };
+        webhooks::expand(scope, &place, args.notify.as_ref());
         Ok(DbtScheduleFields {
             schedule_arn: schedule.arn.clone(),
             pending_emails,

@@ -1,6 +1,6 @@
 //! The end of a run: what tells the platform's `finish` of it, and who hears of it.
 
-use super::Expansion;
+use super::{Expansion, webhooks};
 use crate::{
     prelude::*,
     resources::{
@@ -36,6 +36,29 @@ words! {
     }
 }
 
+words! {
+    /// The form in which a webhook takes messages.
+    pub enum ProjectNotifyWebhookFormat {
+        /// That of Slack's incoming webhooks.
+        Slack = "slack",
+        /// That of Microsoft Teams: a workflow that begins when a webhook request is received.
+        Teams = "teams",
+        /// The detail of the event of the run's end, as JSON.
+        Json = "json",
+    }
+}
+
+/// A webhook that hears of how runs end.
+#[derive(Clone, Debug, Props)]
+pub struct ProjectNotifyWebhook {
+    /// The ARN of the secret in Secrets Manager with its URL, which begins with `https://`: as text, or as `url` of a JSON
+    /// object.
+    #[prop(check = formats::arn("secretsmanager", "secret:"))]
+    pub secret_arn: String,
+    /// The form in which it takes messages.
+    pub format: ProjectNotifyWebhookFormat,
+}
+
 /// Who hears of how runs end.
 #[derive(Clone, Debug, Props)]
 pub struct ProjectNotify {
@@ -46,6 +69,10 @@ pub struct ProjectNotify {
     /// The ARNs of SNS topics, standard ones, which may be in another account if their policy lets it publish. Default: none.
     #[prop(check = formats::each(topic))]
     pub topic_arns: Option<Vec<String>>,
+    /// Webhooks, at most 10. A function sends to them, which may read their secrets. The key of a secret that a customer
+    /// managed KMS key encrypts must be in the project's `secretKmsKeyArns`. Default: none.
+    #[prop(plain)]
+    pub webhooks: Option<Vec<ProjectNotifyWebhook>>,
     /// Of which ends they hear. Default: `failure` and `recovery`.
     pub on: Option<Set<ProjectNotifyEvent>>,
 }
@@ -63,8 +90,14 @@ fn topic(arn: &str) -> Result<(), String> {
     }
 }
 
-/// Refuses what is no e-mail address, and what is there twice.
+/// Refuses what cannot be told of runs.
 pub(crate) fn check(check: &mut Check<'_>) {
+    check_emails(check);
+    webhooks::check(check);
+}
+
+/// Refuses what is no e-mail address, and what is there twice.
+fn check_emails(check: &mut Check<'_>) {
     let notify = check
         .value("notify")
         .map(|notify| notify.plain())
@@ -102,12 +135,14 @@ pub(crate) fn told(notify: Option<&ProjectNotifyArgs>) -> Output<StateMachineDbt
         ),
         None => Default::default(),
     };
-    all((topics.optional(), on.optional())).map(move |(topics, on)| {
+    let webhooks = webhooks::ids(notify);
+    all((topics.optional(), webhooks, on.optional())).map(move |(topics, webhooks, on)| {
         let default = || Set::from([ProjectNotifyEvent::Failure, ProjectNotifyEvent::Recovery]);
         let on = on.unwrap_or_else(default);
         StateMachineDbtRunNotify {
             emails,
             topic_arns: topics.unwrap_or_default(),
+            webhooks: (!webhooks.is_empty()).then_some(webhooks),
             on: on.iter().map(|event| event.word().to_owned()).collect(),
         }
     })
@@ -132,7 +167,7 @@ pub(crate) fn subscribe(
                 topic_arn: topic.clone(),
                 protocol: SubscriptionProtocol::Email.into(),
                 endpoint: email.clone(),
-                filter_policy: audience.map(|audience| Json(json!({"audience": [audience]}))),
+                filter_policy: audience.map(|audience| Json(by_mail(&audience))),
                 ..Default::default()
             };
             let made = scope.child::<Subscription>(&format!("email-{name}"), args);
@@ -162,6 +197,20 @@ impl Expansion<'_> {
         )
     }
 
+    /// What sends to the webhooks that the project names.
+    pub(super) fn webhooks(&self, topic: &Output<String>, dead_letters: &Output<String>) {
+        let place = webhooks::Place {
+            topic_arn: topic.clone(),
+            audience: AUDIENCE.into(),
+            dead_letter_arn: dead_letters.clone(),
+            log_group_arn: self.platform.log_group_arn.clone(),
+            kms_key_arns: self.args.secret_kms_key_arns.clone(),
+            permissions_boundary_arn: self.platform.permissions_boundary_arn.clone(),
+            tags: self.tags.clone(),
+        };
+        webhooks::expand(self.scope, &place, self.args.notify.as_ref());
+    }
+
     /// Tells `finish` of each end, also of those that the run itself cannot tell.
     pub(super) fn ends(
         &self,
@@ -187,6 +236,11 @@ impl Expansion<'_> {
         };
         self.scope.child("ends", args)
     }
+}
+
+/// The messages for an audience, but for those that are for a webhook.
+fn by_mail(audience: &str) -> Document {
+    json!({"audience": [audience], "webhook": [{"exists": false}]})
 }
 
 /// The events of a machine's executions that have ended.

@@ -1,7 +1,7 @@
 //! What a project gives to its schedules.
 
 use super::DbtProject;
-use crate::prelude::*;
+use crate::{components::platform::handle::TagsText, prelude::*};
 use pulumi_aws_framework::{
     component::Component,
     handle::{Digits, HandleFields, Joined},
@@ -26,6 +26,14 @@ pub struct ProjectHandle {
     pub dead_letter_arn: String,
     /// The ARN of the topic of messages by e-mail.
     pub topic_arn: Option<String>,
+    /// The ARN of the log group of runs.
+    pub log_group_arn: Option<String>,
+    /// The ARN of the managed policy that bounds every role.
+    pub permissions_boundary_arn: Option<String>,
+    /// The ARNs of the KMS keys of secrets.
+    pub secret_kms_key_arns: Option<Joined>,
+    /// The tags of everything in the project, as a JSON object.
+    pub tags: Option<TagsText>,
     /// Where runs leave their artifacts.
     pub artifacts_uri: Option<String>,
     /// CPU units of a run.

@@ -1,6 +1,6 @@
 //! `dbt-aws:lambda:Function`.
 
-pub use super::invokers::FunctionInvokedBy;
+pub use super::invokers::{FunctionInvokedBy, FunctionInvokedByArgs};
 use super::{
     function_code as code,
     function_rules::{self as rules, NAME},
