@@ -265,6 +265,7 @@ mod tests {
             },
             notify: StateMachineDbtRunNotify {
                 emails: true,
+                webhooks: None,
                 topic_arns: Vec::new(),
                 on: vec!["failure".to_owned(), "recovery".to_owned()],
             },

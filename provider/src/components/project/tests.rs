@@ -10,6 +10,7 @@ use pulumi_aws_framework::{
 };
 use serde_json::{Value as Document, json};
 
+mod notify;
 mod refused;
 mod tags;
 mod told;
@@ -66,7 +67,9 @@ fn everything() -> Properties {
         "overlap": "queue",
         "queueMinutes": 15,
         "retry": {"attempts": 1, "failedNodes": 2},
-        "notify": {"emails": ["data@example.com"], "topicArns": ["arn:aws:sns:eu-west-1:111122223333:on-call"], "on": ["failure", "success"]},
+        "notify": {"emails": ["data@example.com"], "topicArns": ["arn:aws:sns:eu-west-1:111122223333:on-call"], "on": ["failure", "success"],
+            "webhooks": [{"secretArn": "arn:aws:secretsmanager:eu-west-1:111122223333:secret:slack-AbCdEf", "format": "slack"}, {"secretArn": "arn:aws:secretsmanager:eu-west-1:111122223333:secret:teams-AbCdEf", "format": "teams"}],
+        },
         "stateFrom": {
             "version": "1", "stateMachineArn": "arn:aws:states:eu-west-1:111122223333:stateMachine:prod",
             "schedulerRoleArn": "arn:aws:iam::111122223333:role/prod", "deadLetterArn": "arn:aws:sqs:eu-west-1:111122223333:prod",
@@ -113,6 +116,7 @@ async fn the_shortest_project() {
             "dbtVersion": "1.12",
             "deadLetterArn": "arn:aws:service:eu-west-1:123456789012:shop-dead-letters",
             "failingCommands": "clean",
+            "logGroupArn": "arn:aws:logs:eu-west-1:111122223333:log-group:/dbt/analytics",
             "memory": "2048",
             "name": "shop",
             "profileName": "jaffle_shop",
