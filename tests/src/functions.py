@@ -31,7 +31,7 @@ def create_function(self, spec, create=LambdaBackend.create_function):
 
 
 def get_configuration(self, on_create=False, get=LambdaFunction.get_configuration):
-    """An update is under way until somebody has looked twice."""
+    """An update is under way until somebody has looked."""
     found = {**get(self, on_create), **getattr(self, "kept", {})}
     if getattr(self, "updating", 0):
         self.updating -= 1
@@ -39,29 +39,29 @@ def get_configuration(self, on_create=False, get=LambdaFunction.get_configuratio
     return found
 
 
-def begin(function):
-    """One update at a time."""
-    if getattr(function, "updating", 0):
-        message = "The operation cannot be performed at this time. An update is in progress for resource: "
-        raise Conflict(message + function.function_arn)
-    # The answer to the update is the first look.
-    function.updating = 2
+def one_at_a_time(update):
+    """AWS refuses an update while another is under way."""
+    def updated(self, function_name, qualifier, body):
+        function = self.get_function(function_name, qualifier)
+        if getattr(function, "updating", 0):
+            message = "The operation cannot be performed at this time. An update is in progress for resource: "
+            raise Conflict(message + function.function_arn)
+        keep(function, body)
+        function.architectures = body.get("Architectures", function.architectures)
+        answer = update(self, function_name, qualifier, body)
+        function.updating = 1
+        return answer
+    return updated
 
 
-def update_configuration(self, config_updates, update=LambdaFunction.update_configuration):
-    begin(self)
-    keep(self, config_updates)
-    return update(self, config_updates)
-
-
-def update_function_code(self, updated_spec, update=LambdaFunction.update_function_code):
-    begin(self)
-    if "Architectures" in updated_spec:
-        self.architectures = updated_spec["Architectures"]
-    return update(self, updated_spec)
+def put_function_event_invoke_config(self, function_name, config, put=LambdaBackend.put_function_event_invoke_config):
+    """AWS has the last that was put, moto the first."""
+    self.get_function(function_name).event_invoke_config.clear()
+    return put(self, function_name, config)
 
 
 LambdaBackend.create_function = create_function
+LambdaBackend.put_function_event_invoke_config = put_function_event_invoke_config
+LambdaBackend.update_function_code = one_at_a_time(LambdaBackend.update_function_code)
+LambdaBackend.update_function_configuration = one_at_a_time(LambdaBackend.update_function_configuration)
 LambdaFunction.get_configuration = get_configuration
-LambdaFunction.update_configuration = update_configuration
-LambdaFunction.update_function_code = update_function_code
