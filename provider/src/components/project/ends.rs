@@ -113,7 +113,7 @@ fn check_emails(check: &mut Check<'_>) {
         let path = format!("notify.emails[{index}]");
         let parts: Vec<_> = email.split('@').collect();
         let fits = |c: char| c.is_ascii_graphic() && !"\"(),:;<>[\\]".contains(c);
-        let is_address = parts.len() == 2 && parts[0] != "" && parts[1].contains('.');
+        let is_address = parts.len() == 2 && !parts[0].is_empty() && parts[1].contains('.');
         if email.len() > 254 || !is_address || !email.chars().all(fits) {
             check.fail(
                 path,

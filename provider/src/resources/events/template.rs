@@ -32,7 +32,7 @@ pub(super) fn check(template: &str) -> Result<(), String> {
 }
 
 /// The placeholders of a template for which there is no path.
-pub(super) fn unknown<'a>(template: &'a str, is_known: impl Fn(&str) -> bool) -> Vec<&'a str> {
+pub(super) fn unknown(template: &str, is_known: impl Fn(&str) -> bool) -> Vec<&str> {
     let mut found = Vec::new();
     fill(template, |name| {
         if !name.starts_with(RESERVED) && !is_known(name) && !found.contains(&name) {

@@ -199,7 +199,10 @@ fn dbt_run(stack: &Stack, role: &str, minutes: i32) -> Json {
         "clusterArn": format!("{ecs}:cluster/data"), "taskDefinitionArn": format!("{ecs}:task-definition/shop"),
         "subnetIds": ["subnet-0a"], "securityGroupIds": ["sg-0a"], "artifactsBucket": "lake",
         "artifactsPrefix": "shop/prod", "logGroupName": "/dbt/data", "logStreamPrefix": "shop",
-        "timeoutMinutes": minutes, "overrides": "all",
+        "timeoutMinutes": minutes, "overrides": "all", "tableName": "runs", "retry": {},
+        "finishArn": format!("arn:aws:states:{}:123456789012:stateMachine:finish", stack.region),
+        "topicArn": format!("arn:aws:sns:{}:123456789012:shop", stack.region),
+        "notify": {"emails": false, "topicArns": [], "on": ["failure"]},
     });
     json!({"dbtRun": run, "roleArn": role})
 }
