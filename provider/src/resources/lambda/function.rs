@@ -504,7 +504,10 @@ fn foreign(function: &FunctionConfiguration) -> Vec<(&'static str, bool)> {
         ("a VPC", vpc),
         ("layers", !function.layers().is_empty()),
         ("file systems", !function.file_system_configs().is_empty()),
-        ("a KMS key of its own", function.kms_key_arn().is_some()),
+        (
+            "a KMS key of its own",
+            function.kms_key_arn().is_some_and(|key| !key.is_empty()),
+        ),
         ("more storage", storage),
         ("tracing", traced),
         ("log levels", levels),
