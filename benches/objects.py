@@ -20,7 +20,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-SERVICES = "ec2", "rds", "ecs", "iam", "secretsmanager", "s3", "logs", "stepfunctions", "scheduler", "sqs"
+SERVICES = ("ec2", "rds", "ecs", "iam", "secretsmanager", "s3", "logs", "stepfunctions", "scheduler", "sqs", "dynamodb", "events",
+            "sns")
 MARKER = f"objects-{secrets.token_hex(4)}"
 ANYWHERE = "0.0.0.0/0"
 
@@ -264,10 +265,63 @@ def place(aws):
                          lambda ids: logs.delete_log_group(logGroupName=ids["logs"]))
 
 
+def runs(aws):
+    """What the runs of all projects share. The documents are shorter than ours."""
+    dynamodb = aws["dynamodb"]
+
+    def table(ids):
+        name = f"{MARKER}-runs"
+        dynamodb.create_table(
+            TableName=name, BillingMode="PAY_PER_REQUEST", Tags=pairs("runs"),
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in ("pk", "sk")],
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}])
+        dynamodb.get_waiter("table_exists").wait(TableName=name)
+        dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires"})
+        return name
+
+    def look_at_table(ids):
+        arn = dynamodb.describe_table(TableName=ids["runs"])["Table"]["TableArn"]
+        dynamodb.describe_time_to_live(TableName=ids["runs"])
+        dynamodb.describe_continuous_backups(TableName=ids["runs"])
+        dynamodb.list_tags_of_resource(ResourceArn=arn)
+
+    def remove_table(ids):
+        dynamodb.delete_table(TableName=ids["runs"])
+        dynamodb.get_waiter("table_not_exists").wait(TableName=ids["runs"])
+
+    yield "runs", Object((), table, look_at_table, remove_table)
+    yield from role(aws, "finish-role", "states", ("runs", "cluster"), lambda ids: [
+        (["dynamodb:GetItem", "dynamodb:PutItem"], f"arn:aws:dynamodb:*:*:table/{ids['runs']}")])
+    yield from machine(aws, "finish", "finish-role", ("runs",), lambda ids: {"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}})
+    yield from role(aws, "starter-role", "events", ("finish",), lambda ids: [(["states:StartExecution"], ids["finish"])])
+
+
+def machine(aws, name, role, needs, definition):
+    states = aws["stepfunctions"]
+
+    def remove(ids):
+        states.delete_state_machine(stateMachineArn=ids[name])
+        # It is there until its executions have ended.
+        for each in states.list_executions(stateMachineArn=ids[name], statusFilter="RUNNING")["executions"]:
+            states.stop_execution(executionArn=each["executionArn"])
+        with contextlib.suppress(states.exceptions.StateMachineDoesNotExist):
+            while states.describe_state_machine(stateMachineArn=ids[name]):
+                time.sleep(0.2)
+
+    yield name, Object(
+        (role, *needs),
+        lambda ids: states.create_state_machine(
+            name=f"{MARKER}-{name}", roleArn=ids[role], tags=pairs(name, "key", "value"),
+            definition=json.dumps(definition(ids)))["stateMachineArn"],
+        lambda ids: [states.describe_state_machine(stateMachineArn=ids[name]),
+                     states.list_tags_for_resource(resourceArn=ids[name])],
+        remove)
+
+
 def project(aws):
     """A dbt project that runs on the platform, and its schedule. The documents are shorter than ours."""
-    ecs, manager, states, scheduler = aws["ecs"], aws["secretsmanager"], aws["stepfunctions"], aws["scheduler"]
-    sqs = aws["sqs"]
+    ecs, manager, scheduler, sqs = aws["ecs"], aws["secretsmanager"], aws["scheduler"], aws["sqs"]
+    sns, events = aws["sns"], aws["events"]
     yield "api-key", Object(
         (), lambda ids: manager.create_secret(Name=f"{MARKER}-api-key", SecretString="not-so-secret",
                                               Tags=pairs("api-key"))["ARN"],
@@ -304,28 +358,35 @@ def project(aws):
                      sqs.list_queue_tags(QueueUrl=ids["dead-letters"])],
         lambda ids: sqs.delete_queue(QueueUrl=ids["dead-letters"]))
 
-    def remove_machine(ids):
-        states.delete_state_machine(stateMachineArn=ids["machine"])
-        # It is there until its executions have ended.
-        for each in states.list_executions(stateMachineArn=ids["machine"], statusFilter="RUNNING")["executions"]:
-            states.stop_execution(executionArn=each["executionArn"])
-        with contextlib.suppress(states.exceptions.StateMachineDoesNotExist):
-            while states.describe_state_machine(stateMachineArn=ids["machine"]):
-                time.sleep(0.2)
+    yield "topic", Object(
+        (), lambda ids: sns.create_topic(Name=f"{MARKER}-topic", Tags=pairs("topic"))["TopicArn"],
+        lambda ids: [sns.get_topic_attributes(TopicArn=ids["topic"]), sns.list_tags_for_resource(ResourceArn=ids["topic"])],
+        lambda ids: sns.delete_topic(TopicArn=ids["topic"]))
+    yield from machine(
+        aws, "machine", "machine-role", ("task", "cluster", "private-0", "private-1", "tasks", "topic", "finish"),
+        lambda ids: {"StartAt": "Run dbt", "States": {"Run dbt": {
+            "Type": "Task", "Resource": "arn:aws:states:::ecs:runTask.sync", "End": True, "Parameters": {
+                "Cluster": ids["cluster"], "TaskDefinition": ids["task"], "LaunchType": "FARGATE",
+                "NetworkConfiguration": {"AwsvpcConfiguration": {
+                    "Subnets": [ids["private-0"], ids["private-1"]], "SecurityGroups": [ids["tasks"]]}}}}}})
 
-    yield "machine", Object(
-        ("machine-role", "task", "cluster", "private-0", "private-1", "tasks"),
-        lambda ids: states.create_state_machine(
-            name=f"{MARKER}-machine", roleArn=ids["machine-role"], tags=pairs("machine", "key", "value"),
-            definition=json.dumps({"StartAt": "Run dbt", "States": {"Run dbt": {
-                "Type": "Task", "Resource": "arn:aws:states:::ecs:runTask.sync", "End": True, "Parameters": {
-                    "Cluster": ids["cluster"], "TaskDefinition": ids["task"], "LaunchType": "FARGATE",
-                    "NetworkConfiguration": {"AwsvpcConfiguration": {
-                        "Subnets": [ids["private-0"], ids["private-1"]], "SecurityGroups": [ids["tasks"]]}}}}}}),
-        )["stateMachineArn"],
-        lambda ids: [states.describe_state_machine(stateMachineArn=ids["machine"]),
-                     states.list_tags_for_resource(resourceArn=ids["machine"])],
-        remove_machine)
+    def rule(ids):
+        name = f"{MARKER}-ends"
+        events.put_rule(Name=name, Tags=pairs("ends"), EventPattern=json.dumps({
+            "source": ["aws.states"], "detail": {"stateMachineArn": [ids["machine"]]}}))
+        events.put_targets(Rule=name, Targets=[{"Id": "finish", "Arn": ids["finish"], "RoleArn": ids["starter-role"]}])
+        return name
+
+    def look_at_rule(ids):
+        arn = events.describe_rule(Name=ids["ends"])["Arn"]
+        events.list_targets_by_rule(Rule=ids["ends"])
+        events.list_tags_for_resource(ResourceARN=arn)
+
+    def remove_rule(ids):
+        events.remove_targets(Rule=ids["ends"], Ids=["finish"])
+        events.delete_rule(Name=ids["ends"])
+
+    yield "ends", Object(("machine", "finish", "starter-role"), rule, look_at_rule, remove_rule)
     name = f"{MARKER}-schedule"
     yield "schedule", Object(
         ("machine", "scheduler-role", "dead-letters"),
@@ -362,7 +423,7 @@ def role(aws, name, service, needs, statements):
     yield name, Object(needs, create, look, delete)
 
 
-PROGRAMS = {"platform": (network, warehouse, place), "demo": (network, warehouse, place, project)}
+PROGRAMS = {"platform": (network, warehouse, place, runs), "demo": (network, warehouse, place, runs, project)}
 
 
 def ordered(objects):

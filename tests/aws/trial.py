@@ -186,13 +186,11 @@ class Trial:
         note("the mode of /tmp in a task", "; ".join(line.strip() for line in self.lines(task)) or "the task logged nothing")
 
     def queries(self):
-        """What Step Functions stores of a text, and what an expression that fails comes to in each place of a state."""
+        """What an expression that fails comes to in each place of a state."""
         states = self.aws("stepfunctions")
         role = states.describe_state_machine(stateMachineArn=self.out["machine"])["roleArn"]
         bucket, _, prefix = self.out["artifacts"].removeprefix("s3://").partition("/")
         broken, caught = {"broken": "{% $parse('{') %}"}, {"ErrorEquals": ["States.ALL"], "Next": "Caught"}
-        claim = self.aws("s3").get_object(Bucket=bucket, Key=f"{prefix}/claims/default/trial/{TIME}")["Body"].read().decode()
-        note("what Step Functions stores of a text", claim)
         for place, key, more in (
                 ("Assign of a state", "latest/run_results.json", {"Assign": broken, "Catch": [caught]}),
                 ("Assign of a catcher", "runs/none", {"Catch": [{**caught, "Assign": broken}]}),

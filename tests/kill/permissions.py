@@ -58,11 +58,12 @@ def named(deployment):
 
 
 def bounded():
-    """Refuses what a role of a project may do and the boundary does not allow, but for what only some inputs need."""
+    """Refuses what a role of a component may do and the boundary does not allow, but for what only some inputs need."""
     statements = documents()[1]["Statement"]
     allowed = {action for statement in statements for action in listed(statement["Action"])}
-    source = (PAGE.parent.parent / "provider/src/components/project/policies.rs").read_text()
-    keys = {"aws:SourceAccount", "aws:SourceArn", "ecs:CreateAction", "iam:PassedToService", "kms:ViaService"}
+    components = PAGE.parent.parent / "provider/src/components"
+    source = "".join((components / name).read_text() for name in ("project/policies.rs", "project/webhooks.rs", "platform/runs.rs"))
+    keys = {"aws:SourceAccount", "aws:SourceArn", "dynamodb:LeadingKeys", "ecs:CreateAction", "iam:PassedToService", "kms:ViaService"}
     made = set(re.findall(r'"([a-z0-9]+:[A-Z][A-Za-z]+)"', source)) - keys
     if missing := made - allowed - OF_INPUTS:
         raise Wrong(f"the boundary in docs/permissions.md lacks {sorted(missing)}")

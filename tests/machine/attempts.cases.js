@@ -104,10 +104,17 @@ fails("out of memory with all that there is", "OutOfMemory", "of which 122880 Mi
 test("finish is told all that is known of a run", async () => {
   const known = { failedNodeCount: 3, failedNodes: ["model.a"], failed: [{ node: "model.a", error: "Database Error" }], counts: { error: 3, success: 9 }, warnings: ["w"], seconds: { total: 61.2 } };
   const { told } = await run({ answers: { "Run dbt": failed(), "Read the outcome": outcome("failed-nodes", 1, known) } });
-  const { class: kind, attempts: number, links, message, ...rest } = told.end;
-  assert.deepEqual([kind, number, rest, message], ["failed-nodes", 1, known, "dbt build: failed-nodes (exit code 1)"]);
+  const { class: kind, error, attempts: number, links, message, ...rest } = told.end;
+  assert.deepEqual([kind, error, number, rest, message], ["failed-nodes", "DbtFailedNodes", 1, known, "dbt build: failed-nodes (exit code 1)"]);
   assert.match(links.log, /log-events\/shop\$252Fdbt\$252F0f9de17a/);
 });
+test("what of an outcome is of another type counts for nothing", async () => {
+  const odd = { failedNodeCount: "x", failedNodes: ["model.a", 3, {}], failed: [3, { node: "a" }, { node: "b", error: "no" }], counts: [], seconds: "1", warnings: "one" };
+  const { told } = await run({ answers: { "Run dbt": failed(), "Read the outcome": outcome("failed-nodes", 1, odd) } });
+  const { failedNodeCount, failedNodes, failed: each, counts, seconds, warnings } = told.end;
+  assert.deepEqual([failedNodeCount, failedNodes, each, counts, seconds, warnings], [0, ["model.a"], [{ node: "b", error: "no" }], {}, {}, ["one"]]);
+});
+fails("a run that has ended is not redriven", "TaskNotStarted", "is not redriven, since its lock and its artifacts are no longer its own", { answers: lost, redrives: 1 });
 test("a run ends as it did where finish cannot be told", async () => {
   const busy = exception("StepFunctions", "ThrottlingException", "Rate exceeded");
   const { output, count } = await run({ answers: { "Tell how it ended": [busy, exception("StepFunctions", "AccessDeniedException", "no")] } });

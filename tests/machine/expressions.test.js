@@ -54,6 +54,13 @@ test("an unknown key is named with the nearest", async () => {
   ]);
 });
 
+test("more than a run can mean", async () => {
+  await refuses({ Comment: "x".repeat(40000) }, ["it has more than 32,000 characters as JSON"]);
+  const many = Object.fromEntries(Array.from({ length: 2000 }, (_, at) => [`key-${at}`, 1]));
+  const text = await evaluated(States["Check the input"].Assign.refused, { states: { input: many }, config: CONFIG });
+  assert.ok(text.length <= 2000 && text.startsWith('"key-0" is not a key of it'), text);
+});
+
 test("values of other types", async () => {
   for (const given of [[], ["dbt build"], "dbt build", 3, true]) {
     await refuses(given, ['it is not an object, such as {"commands": ["dbt build"]}']);

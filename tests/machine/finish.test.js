@@ -20,11 +20,13 @@ function execution(world, { name = "run-1", input = {}, ...more } = {}) {
   return Object.assign(new Execution(definition(), { name, input, world }), more);
 }
 
+let number = 1;
+
 /** What finish makes of an execution's end. */
 async function ended({ world = new World(), of, end, config = {}, answers = {} }) {
   of ??= execution(world);
   const input = { execution: of.arn, config: { ...CONFIG, ...config }, ...(end && { end: { links: {}, attempts: 1, message: "said", ...end } }) };
-  const run = new Execution(finish(), { name: "finish-1", machine: CONFIG.finishArn, input, answers, taken, world });
+  const run = new Execution(finish(), { name: `finish-${number++}`, machine: CONFIG.finishArn, input, answers, taken, world });
   const { output, error, cause } = await run.end();
   const count = (state) => run.calls.filter(([each]) => each === state).length;
   return { output, error, cause, world, count, event: world.events.at(-1), record: world.items.get(records(world).at(-1)), message: world.published.at(-1) };
@@ -212,7 +214,53 @@ test("a task that cannot be stopped", async () => {
   assert.equal(count("Stop its task"), 2);
 });
 
+test("a task that was told to stop may run still, whoever tells of it", async () => {
+  const world = new World();
+  const of = execution(world);
+  hold(world, of.arn);
+  const { count } = await ended({ world, of, end: { class: "timed-out" }, answers: {
+    "List its running tasks": none, "List its ending tasks": [listed, none], "Look at its tasks": tasks(["run-1", "STOPPED", "STOPPING"]),
+  } });
+  assert.deepEqual([count("List its running tasks"), lock(world).holder.S], [2, ""]);
+});
+test("many tasks are looked at 25 at a time", async () => {
+  const many = { result: { TaskArns: Array.from({ length: 60 }, (_, at) => `${TASK}${at}`) } };
+  const asked = [];
+  const { count } = await stopped({
+    "List its ending tasks": [many, none],
+    "Look at its tasks": ({ Tasks }) => (asked.push(Tasks.length), Tasks.length === 10 ? tasks(["run-1", "STOPPED", "STOPPING"]) : tasks(["run-0", "STOPPED", "STOPPED"])),
+  });
+  assert.deepEqual([asked, count("List its ending tasks")], [[25, 25, 10], 2]);
+});
+test("an end that DescribeExecution does not show yet", async () => {
+  const world = new World();
+  const of = execution(world);
+  const shows = (given) => ({ result: world.call("arn:aws:states:::aws-sdk:sfn:describeExecution", given) });
+  const late = (given) => (Object.assign(of, { status: "ABORTED", stopped: "2026-01-31T06:30:07Z" }), shows(given));
+  const unknown = exception("Sfn", "ExecutionDoesNotExistException", "Execution Does Not Exist");
+  const { event, count } = await ended({ world, of, answers: { "Describe the execution": [unknown, shows, shows, late], "List its running tasks": none, "List its ending tasks": none } });
+  assert.deepEqual([event.class, event.seconds, count("Describe the execution")], ["cancelled", 5, 4]);
+});
+
 // Who hears of it.
+test("what was refused is told in no schedule's name", async () => {
+  const world = new World();
+  const of = execution(world, { input: { scheduleArn: NIGHTLY } });
+  const { event } = await ended({ world, of, end: { class: "configuration", error: "InputRefused" } });
+  assert.deepEqual([event.schedule, [...world.items.keys()].filter((each) => each.includes("last#"))], ["", [key("last#by hand")]]);
+});
+test("a record whose answer was lost is told of once", async () => {
+  const world = new World();
+  const put = (given) => world.call("arn:aws:states:::aws-sdk:dynamodb:putItem", given);
+  const lost = (given) => (put(given), exception("DynamoDb", "SdkClientException", "Read timed out"));
+  const { error } = await ended({ world, end: bad, answers: { "Record the end": [lost, (given) => ({ result: put(given) })] } });
+  assert.deepEqual([error, world.events.length, world.published.length], [undefined, 1, 1]);
+});
+test("who cannot remember tells all the same", async () => {
+  const { error, cause, world } = await ended({ end: bad, answers: { "Remember how it ended": exception("DynamoDb", "AccessDeniedException", "not authorized") } });
+  assert.deepEqual([error, world.events.length, world.published.length], ["NotTold", 1, 1]);
+  assert.match(cause, /DynamoDb.AccessDeniedException: not authorized/);
+});
 test("fail, fail, success, success: one message of each failure, one recovery", async () => {
   const world = new World();
   for (const [at, end] of [bad, bad, good, good].entries()) {

@@ -9,6 +9,7 @@ const { CONFIG, EXECUTION, fails, run, succeeds, taken } = require("./runs");
 const { World } = require("./world");
 
 const queue = { overlap: "queue" };
+const theirs = EXECUTION.replace("run-1", "run-0");
 const lock = (world) => world.items.get("shop/prod lock");
 const write = (world, holder, waiting = []) =>
   world.items.set("shop/prod lock", { pk: { S: "shop/prod" }, sk: { S: "lock" }, version: { N: "7" }, holder: { S: holder }, waiting: { S: JSON.stringify(waiting) } });
@@ -37,6 +38,23 @@ test("another has it", async () => {
 });
 succeeds("runs may overlap", { class: "success" }, { config: { overlap: "allow" }, world: held() });
 succeeds("who has it is no more", { class: "success" }, { world: held({ status: "FAILED", stopped: before(601) }) });
+test("finish is told of who has it and is no more, before anybody takes it", async () => {
+  const world = held({ status: "ABORTED", stopped: before(601) });
+  const told = [];
+  const start = (given) => (told.push(given.Input.execution), write(world, ""), { result: {} });
+  const { output } = await run({ world, answers: { "Have it ended": [exception("StepFunctions", "ThrottlingException", "busy"), start] } });
+  assert.deepEqual([output.class, told, Math.round((world.time - new World().time) / 10000)], ["success", [theirs], 1]);
+});
+succeeds("finish cannot be told of it", { class: "success" }, {
+  world: held({ status: "ABORTED", stopped: before(601) }), answers: { "Have it ended": exception("StepFunctions", "AccessDeniedException", "no") },
+});
+test("who has it cannot be seen yet", async () => {
+  const world = new World();
+  write(world, `${EXECUTION}-new`);
+  world.items.get("shop/prod lock").since = { N: String(world.time - 1000) };
+  const { output } = await run({ world });
+  assert.deepEqual([output.class, world.time - new World().time > 590000], ["success", true]);
+});
 test("who has it was never there", async () => {
   const world = new World();
   write(world, `${EXECUTION}-deleted`);

@@ -17,10 +17,11 @@ const good = { "Run dbt": { result: task() }, "Read the outcome": outcome("succe
 const lost = { "Read the outcome": noObject };
 
 /** How an execution ends, what it called, and what finish was told. */
-async function run({ config = {}, input = {}, answers = {}, world = new World() }) {
+async function run({ config = {}, input = {}, answers = {}, world = new World(), redrives = 0 }) {
   let told;
   world.machines.set(CONFIG.finishArn, (input) => { told = input; });
   const execution = new Execution(definition(config), { input, answers: { ...good, ...answers }, taken, world });
+  execution.context.Execution.RedriveCount = redrives;
   const end = await execution.end();
   const states = execution.calls.map(([state]) => state);
   const count = (state) => states.filter((each) => each === state).length;

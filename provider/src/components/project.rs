@@ -145,7 +145,7 @@ pub struct DbtProjectInputs {
     /// For how many minutes a run waits for another: 1 to 1440. Only with `overlap: queue`. Default: 60.
     #[prop(check = formats::between(1, 1440))]
     pub queue_minutes: Option<i64>,
-    /// How often a run is tried again. Default: as there.
+    /// How often a run is tried again. Default: `{attempts: 2, failedNodes: 0}`.
     pub retry: Option<ProjectRetry>,
     /// Who hears of how runs end, but for those of schedules with their own `notify`. Default: nobody.
     #[prop(plain)]
@@ -263,8 +263,9 @@ impl Component for DbtProject {
     async fn check_online(aws: &Aws, inputs: &Properties) -> Result<Vec<Failure>> {
         let platform = Handle::<PlatformHandle>::given(inputs, "platform");
         let region = platform.region.now();
-        let found = elsewhere("platform", region.as_deref(), aws.region());
-        Ok(found.into_iter().collect())
+        let mut found = ends::check_online(inputs, aws.region());
+        found.extend(elsewhere("platform", region.as_deref(), aws.region()));
+        Ok(found)
     }
 
     fn construct(scope: &Scope, args: DbtProjectArgs) -> Result<DbtProjectFields, Failure> {

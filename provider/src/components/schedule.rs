@@ -126,6 +126,18 @@ fn some_commands(commands: &[String]) -> Result<(), String> {
     }
 }
 
+/// Refuses to tell anybody of runs by what an older project does not have.
+fn told_by_an_older_project(check: &mut Check<'_>) {
+    let project = check.value("project").unwrap_or_default();
+    let Value::Object(handle) = project.peel() else {
+        return;
+    };
+    if check.has("notify") && !handle.contains_key("topicArn") {
+        let reason = "was made by an older version of the provider, whose runs nobody can be told of: run pulumi up in its stack first";
+        check.fail("project", reason);
+    }
+}
+
 /// Refuses what no run could take over the project's own.
 fn overrides(check: &mut Check<'_>) {
     let project = Handle::<ProjectHandle>::checked(check, "project");
@@ -195,6 +207,7 @@ impl Component for DbtSchedule {
         check.exactly_one(&["cron", "rate", "at"]);
         overrides(check);
         ends::check(check);
+        told_by_an_older_project(check);
         for field in ["environment", "commands"] {
             exposure::plain_text(check, field, "secrets of the project");
         }
@@ -203,8 +216,9 @@ impl Component for DbtSchedule {
     async fn check_online(aws: &Aws, inputs: &Properties) -> Result<Vec<Failure>> {
         let project = Handle::<ProjectHandle>::given(inputs, "project");
         let region = project.region.now();
-        let found = elsewhere("project", region.as_deref(), aws.region());
-        Ok(found.into_iter().collect())
+        let mut found = ends::check_online(inputs, aws.region());
+        found.extend(elsewhere("project", region.as_deref(), aws.region()));
+        Ok(found)
     }
 
     fn construct(scope: &Scope, args: DbtScheduleArgs) -> Result<DbtScheduleFields, Failure> {

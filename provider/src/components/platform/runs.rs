@@ -87,7 +87,7 @@ pub(super) fn expand(
 fn finish(at: &Location, table: &str) -> Policy {
     let on_cluster = json!({"ArnEquals": {"ecs:cluster": at.cluster_arn}});
     let tasks = at.cluster_arn.replacen(":cluster/", ":task/", 1) + "/*";
-    let topics = format!("arn:{}:sns:*:*:*", partition(&at.cluster_arn));
+    let topics = format!("arn:{}:sns:{}:*:*", partition(&at.cluster_arn), at.region);
     Policy::new(vec![
         allow(&["dynamodb:GetItem", "dynamodb:PutItem"], [table]),
         allow(
@@ -112,7 +112,7 @@ fn finish(at: &Location, table: &str) -> Policy {
             ),
             json!({"StringEquals": {"events:source": "dbt-aws"}}),
         ),
-        // A topic may be of another account or region, and who uses the platform names it later.
+        // A topic may be of another account, and who uses the platform names it later.
         allow(&["sns:Publish"], [topics]),
         when(
             allow(&["kms:Decrypt", "kms:GenerateDataKey"], ["*"]),

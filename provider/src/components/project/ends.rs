@@ -66,7 +66,8 @@ pub struct ProjectNotify {
     /// nothing. Default: none.
     #[prop(plain)]
     pub emails: Option<Vec<String>>,
-    /// The ARNs of SNS topics, standard ones, which may be in another account if their policy lets it publish. Default: none.
+    /// The ARNs of SNS topics: standard ones of the same region, which may be in another account if their policy lets
+    /// `finish` publish. Default: none.
     #[prop(check = formats::each(topic))]
     pub topic_arns: Option<Vec<String>>,
     /// Webhooks, at most 10. A function sends to them, which may read their secrets. The key of a secret that a customer
@@ -123,6 +124,25 @@ fn check_emails(check: &mut Check<'_>) {
             check.fail(path, format!("{email} is there already; give each once"));
         }
     }
+}
+
+/// Refuses topics of another region, which SNS does not publish to.
+pub(crate) fn check_online(inputs: &Properties, region: &str) -> Vec<Failure> {
+    let notify = inputs.get("notify").map(Value::plain).unwrap_or_default();
+    let Value::List(topics) = notify.field("topicArns") else {
+        return Vec::new();
+    };
+    let theirs = |topic: &Value| topic.as_str()?.split(':').nth(3).map(str::to_owned);
+    let elsewhere = |(index, topic): (usize, &Value)| {
+        let theirs = theirs(topic).filter(|theirs| theirs != region)?;
+        Some(Failure {
+            path: format!("notify.topicArns[{index}]"),
+            reason: format!(
+                "is in {theirs}; SNS publishes only in the provider's region, {region}"
+            ),
+        })
+    };
+    topics.iter().enumerate().filter_map(elsewhere).collect()
 }
 
 /// Who hears of it, as `finish` reads it.
@@ -223,6 +243,7 @@ impl Expansion<'_> {
             template: run.map(|run| template(run.config().into())),
         };
         let target = RuleTargetArgs {
+            id: "finish".into(),
             arn: self.platform.finish_arn.clone(),
             role_arn: self.platform.finish_starter_role_arn.clone(),
             input_transformer: transformer.into(),

@@ -144,7 +144,7 @@ async fn a_project_of_another_region_is_refused() {
         found.iter().map(ToString::to_string).collect::<String>()
     };
     assert_eq!(look("eu-west-1").await, "");
-    expect!["project: is in eu-west-1, but the provider is for us-east-1; give this component a provider for eu-west-1"].assert_eq(&look("us-east-1").await);
+    expect!["notify.topicArns[0]: is in eu-west-1; SNS publishes only in the provider's region, us-east-1project: is in eu-west-1, but the provider is for us-east-1; give this component a provider for eu-west-1"].assert_eq(&look("us-east-1").await);
 }
 
 #[tokio::test]
@@ -199,6 +199,7 @@ fn wrong_inputs_are_refused_with_their_path() {
         set("project", json!({"version": "1"})),
         &expect![[r#"
             project: has no stateMachineArn, since an older version of the provider made that DbtProject: run pulumi up in its stack first
+            project: was made by an older version of the provider, whose runs nobody can be told of: run pulumi up in its stack first
         "#]],
     );
     wrong(
@@ -368,6 +369,22 @@ fn wrong_inputs_are_refused_with_their_path() {
         &expect![[r#"
         comands: is not a property here; did you mean commands?
     "#]],
+    );
+}
+
+#[test]
+fn an_older_project_tells_nobody_of_its_runs() {
+    let mut older = everything();
+    older["project"]
+        .as_object_mut()
+        .expect("a map")
+        .remove("topicArn");
+    let judged = erase::<DbtSchedule>().check(&inputs(&older), &Reads::default());
+    let [failure] = &judged.failures[..] else {
+        panic!("{:?}", judged.failures);
+    };
+    assert!(
+        failure.path == "project" && failure.reason.contains("run pulumi up in its stack first")
     );
 }
 

@@ -3,6 +3,7 @@
 pub use super::invokers::{FunctionInvokedBy, FunctionInvokedByArgs};
 use super::{
     function_code as code,
+    function_found::{architecture, foreign, runtime},
     function_rules::{self as rules, NAME},
     invokers::{self, Invokers},
 };
@@ -15,7 +16,7 @@ use aws_sdk_lambda::{
     primitives::Blob,
     types::{
         DeadLetterConfig, Environment, FunctionCode, FunctionConfiguration, LastUpdateStatus,
-        LogFormat, LoggingConfig, PackageType, State as Condition, TracingMode,
+        LogFormat, LoggingConfig, State as Condition,
     },
 };
 use pulumi_aws_framework::{aws, props::Enum as _};
@@ -467,49 +468,4 @@ fn tags_of(found: &GetFunctionOutput) -> Result<Tags> {
     }
     let tags = found.tags().cloned().unwrap_or_default();
     Ok(tags.into_iter().collect())
-}
-
-fn runtime(function: &FunctionConfiguration) -> Option<FunctionRuntime> {
-    FunctionRuntime::from_word(function.runtime()?.as_str())
-}
-
-fn architecture(function: &FunctionConfiguration) -> FunctionArchitecture {
-    let word = function.architectures().first().map(|a| a.as_str());
-    word.and_then(FunctionArchitecture::from_word)
-        .unwrap_or(FunctionArchitecture::X8664)
-}
-
-/// What of a function no property here is for, and whether it is there.
-fn foreign(function: &FunctionConfiguration) -> Vec<(&'static str, bool)> {
-    let vpc = function
-        .vpc_config()
-        .is_some_and(|v| !v.subnet_ids().is_empty());
-    let storage = function
-        .ephemeral_storage()
-        .is_some_and(|s| s.size() != 512);
-    let traced = function.tracing_config().and_then(|t| t.mode()) == Some(&TracingMode::Active);
-    let logging = function.logging_config();
-    let levels = logging.is_some_and(|l| {
-        let other = |level: Option<&str>| level.is_some_and(|level| level != "INFO");
-        other(l.application_log_level().map(|l| l.as_str()))
-            || other(l.system_log_level().map(|l| l.as_str()))
-    });
-    let is_image = function.package_type() == Some(&PackageType::Image);
-    vec![
-        ("a container image", is_image),
-        (
-            "another runtime than can be given",
-            !is_image && runtime(function).is_none(),
-        ),
-        ("a VPC", vpc),
-        ("layers", !function.layers().is_empty()),
-        ("file systems", !function.file_system_configs().is_empty()),
-        (
-            "a KMS key of its own",
-            function.kms_key_arn().is_some_and(|key| !key.is_empty()),
-        ),
-        ("more storage", storage),
-        ("tracing", traced),
-        ("log levels", levels),
-    ]
 }
