@@ -67,8 +67,15 @@ def update_continuous_backups(self, table_name, point_in_time_spec, update=Dynam
     return update(self, table_name, point_in_time_spec)
 
 
+def tag_resource(self, arn, tags, tag=DynamoDBBackend.tag_resource):
+    """A tag has one value; moto adds another of the same key."""
+    self.untag_resource(arn, list(tags))
+    tag(self, arn, tags)
+
+
 DynamoDBBackend.create_table = create_table
 DynamoDBBackend.describe_table = describe_table
 DynamoDBBackend.delete_table = delete_table
+DynamoDBBackend.tag_resource = tag_resource
 DynamoDBBackend.update_time_to_live = update_time_to_live
 DynamoDBBackend.update_continuous_backups = update_continuous_backups

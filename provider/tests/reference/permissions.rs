@@ -14,33 +14,27 @@ struct Policy {
     statements: &'static [(&'static str, &'static [&'static str])],
 }
 
-const POLICIES: [Policy; 2] = [
+const POLICIES: [Policy; 3] = [
     Policy {
         kinds: &[
             "DbtPlatform",
-            "dynamodb:",
             "ec2:",
             "ecs:Cluster",
-            "iam:",
             "logs:",
             "rds:",
             "s3:",
             "secretsmanager:",
-            "sfn:",
         ],
         statements: &[
             (
                 "Look",
                 &[
-                    "dynamodb:ListTables",
                     "ec2:Describe",
                     "ecs:ListClusters",
-                    "iam:ListRoles",
                     "logs:DescribeLogGroups",
                     "rds:Describe",
                     "s3:ListAllMyBuckets",
                     "secretsmanager:ListSecrets",
-                    "states:ListStateMachines",
                     "sts:",
                 ],
             ),
@@ -61,8 +55,22 @@ const POLICIES: [Policy; 2] = [
             ("BucketContents", &["s3:DeleteObject"]),
             ("Bucket", &["s3:"]),
             ("Logs", &["logs:"]),
-            ("Table", &["dynamodb:"]),
             ("FirstUse", &["iam:CreateServiceLinkedRole"]),
+        ],
+    },
+    Policy {
+        kinds: &["dynamodb:", "iam:", "sfn:"],
+        statements: &[
+            (
+                "Look",
+                &[
+                    "dynamodb:ListTables",
+                    "iam:ListRoles",
+                    "states:ListStateMachines",
+                    "sts:",
+                ],
+            ),
+            ("Table", &["dynamodb:"]),
             ("FinishRolesOfServices", &["iam:PassRole"]),
             ("FinishRoles", &["iam:"]),
             ("Finish", &["states:"]),
