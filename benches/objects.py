@@ -275,7 +275,9 @@ def runs(aws):
             TableName=name, BillingMode="PAY_PER_REQUEST", Tags=pairs("runs"),
             AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in ("pk", "sk")],
             KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}])
-        dynamodb.get_waiter("table_exists").wait(TableName=name)
+        # botocore's own waiters look every 20 s.
+        while dynamodb.describe_table(TableName=name)["Table"]["TableStatus"] != "ACTIVE":
+            time.sleep(0.2)
         dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires"})
         return name
 
@@ -287,7 +289,9 @@ def runs(aws):
 
     def remove_table(ids):
         dynamodb.delete_table(TableName=ids["runs"])
-        dynamodb.get_waiter("table_not_exists").wait(TableName=ids["runs"])
+        with contextlib.suppress(dynamodb.exceptions.ResourceNotFoundException):
+            while dynamodb.describe_table(TableName=ids["runs"]):
+                time.sleep(0.2)
 
     yield "runs", Object((), table, look_at_table, remove_table)
     yield from role(aws, "finish-role", "states", ("runs", "cluster"), lambda ids: [
