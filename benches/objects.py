@@ -10,7 +10,6 @@ import contextlib
 import json
 import secrets
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
@@ -19,6 +18,8 @@ from typing import Callable
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
+
+from graph import run
 
 SERVICES = ("ec2", "rds", "ecs", "iam", "secretsmanager", "s3", "logs", "stepfunctions", "scheduler", "sqs", "dynamodb", "events",
             "sns")
@@ -428,47 +429,6 @@ def role(aws, name, service, needs, statements):
 
 
 PROGRAMS = {"platform": (network, warehouse, place, runs), "demo": (network, warehouse, place, runs, project)}
-
-
-def ordered(objects):
-    """The names, each after what it needs."""
-    done = []
-
-    def visit(name):
-        if name not in done:
-            for need in objects[name].needs:
-                visit(need)
-            done.append(name)
-
-    for name in objects:
-        visit(name)
-    return done
-
-
-def run(objects, act, before, parallel):
-    """Acts on all objects, on each after those that `before` names."""
-    names = ordered(objects)
-    if not parallel:
-        for name in names if before == "needs" else reversed(names):
-            act(name)
-        return
-    first = {name: set(objects[name].needs) for name in names}
-    if before == "users":
-        first = {name: {other for other in names if name in objects[other].needs} for name in names}
-    if before is None:
-        first = {name: () for name in names}
-    futures = {}
-
-    def wait_and_act(name):
-        for other in first[name]:
-            futures[other].result()
-        return act(name)
-
-    with ThreadPoolExecutor(len(names)) as pool:
-        for name in names if before != "users" else reversed(names):
-            futures[name] = pool.submit(wait_and_act, name)
-        for future in futures.values():
-            future.result()
 
 
 def cpu():
