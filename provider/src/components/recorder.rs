@@ -5,7 +5,7 @@ use pulumi_aws_framework::{
     catalogue::Catalogue,
     component::{DynamicComponent, Live, Monitor, Outcome, Registered, Registration, Scope},
     error::Result,
-    identity::ProcessLedger,
+    identity::{ProcessLedger, short_hash},
     props::{Table, Type},
     reads::Reads,
     resource::{CheckScope, Checked, DynamicResource},
@@ -45,6 +45,9 @@ const GO_ALONG: [&str; 10] = [
     "dbt-aws:index:Seed",
     "dbt-aws:sns:Subscription",
 ];
+
+/// The longest text of an input that a recording shows.
+const LONGEST: usize = 6_000;
 
 struct Recorder {
     recording: Mutex<Recording>,
@@ -224,7 +227,12 @@ impl Recording {
         for (name, r) in &self.registrations {
             lines.push_str(&format!("{} {name}\n", r.token));
             for (key, value) in r.inputs.iter().filter(|(k, _)| !k.starts_with("__")) {
-                lines.push_str(&format!("  {key} = {}\n", show(value)));
+                // What is long is a file's text, which has a test of its own.
+                let mut shown = show(value);
+                if shown.len() > LONGEST {
+                    shown = format!("{} characters, {}", shown.len(), short_hash(&shown));
+                }
+                lines.push_str(&format!("  {key} = {shown}\n"));
             }
             if let Some(former) = &r.former {
                 lines.push_str(&format!("  was {former}\n"));
