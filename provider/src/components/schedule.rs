@@ -127,12 +127,13 @@ fn some_commands(commands: &[String]) -> Result<(), String> {
 }
 
 /// Refuses to tell anybody of runs by what an older project does not have.
-fn told_by_an_older_project(check: &mut Check<'_>) {
+fn refuse_older_project(check: &mut Check<'_>) {
     let project = check.value("project").unwrap_or_default();
     let Value::Object(handle) = project.peel() else {
         return;
     };
-    if check.has("notify") && !handle.contains_key("topicArn") {
+    let is_project = handle.contains_key("stateMachineArn");
+    if check.has("notify") && is_project && !handle.contains_key("topicArn") {
         let reason = "was made by an older version of the provider, whose runs nobody can be told of: run pulumi up in its stack first";
         check.fail("project", reason);
     }
@@ -207,7 +208,7 @@ impl Component for DbtSchedule {
         check.exactly_one(&["cron", "rate", "at"]);
         overrides(check);
         ends::check(check);
-        told_by_an_older_project(check);
+        refuse_older_project(check);
         for field in ["environment", "commands"] {
             exposure::plain_text(check, field, "secrets of the project");
         }
@@ -241,7 +242,7 @@ impl Component for DbtSchedule {
         let memory = size(args.memory, has_cpu, project.memory);
         let name = scope.name().to_owned();
         let notify = match &args.notify {
-            Some(own) => ends::told(Some(own)),
+            Some(own) => ends::for_finish(Some(own)),
             None => Output::default(),
         };
         let input = all((
@@ -301,7 +302,7 @@ impl Component for DbtSchedule {
             &schedule.id,
             args.notify.as_ref(),
         );
-        let place = webhooks::Place {
+        let placement = webhooks::Placement {
             topic_arn: project.topic_arn,
             audience: schedule.id.clone(),
             dead_letter_arn: dead_letters,
@@ -310,7 +311,7 @@ impl Component for DbtSchedule {
             permissions_boundary_arn: project.permissions_boundary_arn,
             tags: project.tags.map(|tags| tags.0),
         };
-        webhooks::expand(scope, &place, args.notify.as_ref());
+        webhooks::expand(scope, &placement, args.notify.as_ref());
         Ok(DbtScheduleFields {
             schedule_arn: schedule.arn.clone(),
             pending_emails,

@@ -308,13 +308,10 @@ fn check_handle(kind: HandleType, value: &Value, path: &str, found: &mut Vec<Fai
     };
     let is_missing = |f: &&Field| f.required && given.get(f.name).is_none_or(Value::is_null);
     if let Some(missing) = kind.table.fields.iter().find(is_missing) {
-        let reason = match given.contains_key("version") {
-            true => format!(
-                "has no {}, since an older version of the provider made that {name}: run pulumi up in its stack first",
-                missing.name
-            ),
-            false => format!("has no {}: give {handle}", missing.name),
-        };
+        let reason = format!(
+            "has no {}: give {handle}; if it is one, an older version of the provider made the {name}: run pulumi up in its stack first",
+            missing.name
+        );
         return fail(reason);
     }
     match given.get("version").and_then(Value::as_str) {

@@ -146,7 +146,7 @@ pub(crate) fn check_online(inputs: &Properties, region: &str) -> Vec<Failure> {
 }
 
 /// Who hears of it, as `finish` reads it.
-pub(crate) fn told(notify: Option<&ProjectNotifyArgs>) -> Output<StateMachineDbtRunNotify> {
+pub(crate) fn for_finish(notify: Option<&ProjectNotifyArgs>) -> Output<StateMachineDbtRunNotify> {
     let (emails, topics, on) = match notify {
         Some(own) => (
             own.emails.as_ref().is_some_and(|emails| !emails.is_empty()),
@@ -194,7 +194,7 @@ pub(crate) fn subscribe(
             all((email.clone(), made.pending.clone()))
                 .map(|(email, pending)| if pending { vec![email] } else { Vec::new() })
         });
-    Output::list(pending.collect::<Vec<_>>()).map(|all| all.concat())
+    Output::list(pending).map(|all| all.concat())
 }
 
 impl Expansion<'_> {
@@ -219,7 +219,7 @@ impl Expansion<'_> {
 
     /// What sends to the webhooks that the project names.
     pub(super) fn webhooks(&self, topic: &Output<String>, dead_letters: &Output<String>) {
-        let place = webhooks::Place {
+        let placement = webhooks::Placement {
             topic_arn: topic.clone(),
             audience: AUDIENCE.into(),
             dead_letter_arn: dead_letters.clone(),
@@ -228,7 +228,7 @@ impl Expansion<'_> {
             permissions_boundary_arn: self.platform.permissions_boundary_arn.clone(),
             tags: self.tags.clone(),
         };
-        webhooks::expand(self.scope, &place, self.args.notify.as_ref());
+        webhooks::expand(self.scope, &placement, self.args.notify.as_ref());
     }
 
     /// Tells `finish` of each end, also of those that the run itself cannot tell.

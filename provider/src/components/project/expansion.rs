@@ -131,7 +131,7 @@ impl<'a> Expansion<'a> {
                 failed_nodes: retry.failed_nodes,
             }
             .into(),
-            notify: ends::told(args.notify.as_ref()),
+            notify: ends::for_finish(args.notify.as_ref()),
             ..Default::default()
         };
         run.into()

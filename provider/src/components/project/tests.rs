@@ -189,10 +189,13 @@ async fn a_platform_of_another_region_is_refused() {
         let found = DbtProject::check_online(&aws, &everything())
             .await
             .expect("no call");
-        found.iter().map(ToString::to_string).collect::<String>()
+        let lines: Vec<_> = found.iter().map(ToString::to_string).collect();
+        lines.join("\n")
     };
     assert_eq!(look("eu-west-1").await, "");
-    expect!["notify.topicArns[0]: is in eu-west-1; SNS publishes only in the provider's region, us-east-1platform: is in eu-west-1, but the provider is for us-east-1; give this component a provider for eu-west-1"].assert_eq(&look("us-east-1").await);
+    expect![[r#"
+        notify.topicArns[0]: is in eu-west-1; SNS publishes only in the provider's region, us-east-1
+        platform: is in eu-west-1, but the provider is for us-east-1; give this component a provider for eu-west-1"#]].assert_eq(&look("us-east-1").await);
 }
 
 #[tokio::test]
@@ -346,7 +349,7 @@ fn wrong_inputs_are_refused_with_their_path() {
             json!({"version": "1", "stateMachineArn": "arn"}),
         ),
         &expect![[r#"
-            platform: has no region, since an older version of the provider made that DbtPlatform: run pulumi up in its stack first
+            platform: has no region: give the handle of a DbtPlatform, such as `platform.handle`; if it is one, an older version of the provider made the DbtPlatform: run pulumi up in its stack first
         "#]],
     );
     let mut later = platform();

@@ -22,7 +22,7 @@ const CODE: &str = include_str!("../../webhook/webhook.py");
 const MOST: usize = 10;
 
 /// Where a function that sends to webhooks works.
-pub(crate) struct Place {
+pub(crate) struct Placement {
     /// The topic that it listens to.
     pub(crate) topic_arn: Output<String>,
     /// Whose messages it sends.
@@ -84,17 +84,17 @@ pub(super) fn ids(notify: Option<&ProjectNotifyArgs>) -> Output<Vec<String>> {
 }
 
 /// Makes the function, where webhooks are named.
-pub(crate) fn expand(scope: &Scope, place: &Place, notify: Option<&ProjectNotifyArgs>) {
+pub(crate) fn expand(scope: &Scope, placement: &Placement, notify: Option<&ProjectNotifyArgs>) {
     let named = named(notify);
     if named.is_empty() {
         return;
     }
     let webhooks = Output::list(named.iter().cloned());
     let policy = all((
-        place.log_group_arn.clone(),
-        place.dead_letter_arn.clone(),
+        placement.log_group_arn.clone(),
+        placement.dead_letter_arn.clone(),
         webhooks.clone(),
-        place.kms_key_arns.optional(),
+        placement.kms_key_arns.optional(),
     ))
     .map(|(group, queue, webhooks, keys)| {
         let secrets: Vec<_> = webhooks.into_iter().map(|w| w.secret_arn).collect();
@@ -106,15 +106,15 @@ pub(crate) fn expand(scope: &Scope, place: &Place, notify: Option<&ProjectNotify
             // Lambda says to IAM of no function that it takes a role for it.
             assume_role_policy: Policy::trusting("lambda.amazonaws.com").into(),
             inline_policies: Output::dictionary([("dbt", policy)]),
-            permissions_boundary: place.permissions_boundary_arn.clone(),
-            tags: place.tags.clone(),
+            permissions_boundary: placement.permissions_boundary_arn.clone(),
+            tags: placement.tags.clone(),
             ..Default::default()
         },
     );
     let group_name = |arn: String| arn.split(':').nth(6).unwrap_or_default().to_owned();
     let invoker = FunctionInvokedByArgs {
         service: "sns.amazonaws.com".into(),
-        source_arn: place.topic_arn.clone(),
+        source_arn: placement.topic_arn.clone(),
     };
     let settings = webhooks.map(|all| {
         let settings = |w: &ProjectNotifyWebhook| json!({"secretArn": w.secret_arn, "format": w.format.word()});
@@ -133,19 +133,19 @@ pub(crate) fn expand(scope: &Scope, place: &Place, notify: Option<&ProjectNotify
             // A webhook has 10 seconds, and may ask for 10 more and be asked again.
             timeout_seconds: 60.into(),
             memory: 256.into(),
-            log_group_name: place.log_group_arn.map(group_name),
-            dead_letter_arn: place.dead_letter_arn.clone(),
+            log_group_name: placement.log_group_arn.map(group_name),
+            dead_letter_arn: placement.dead_letter_arn.clone(),
             invoked_by: Output::set([invoker.into()]),
-            tags: place.tags.clone(),
+            tags: placement.tags.clone(),
             ..Default::default()
         },
     );
-    let filter = all((place.audience.clone(), ids(notify)))
+    let filter = all((placement.audience.clone(), ids(notify)))
         .map(|(audience, ids)| Json(json!({"audience": [audience], "webhook": ids})));
     scope.child::<Subscription>(
         "webhooks-subscription",
         SubscriptionArgs {
-            topic_arn: place.topic_arn.clone(),
+            topic_arn: placement.topic_arn.clone(),
             protocol: SubscriptionProtocol::Lambda.into(),
             endpoint: function.arn.clone(),
             filter_policy: filter,
