@@ -82,7 +82,7 @@ locks:
 	local-aws/local-aws tools > /dev/null
 	eval "$$(local-aws/local-aws env)"; "$$DBT_AWS_PYTHON" crates/image/src/locks/update.py $(NAMES)
 	for lock in crates/image/src/locks/dbt-1.*-postgres.txt; do \
-		"$$(tools/venv "$$lock")" provider/src/components/schedule/command_line/update.py; \
+		"$$(tools/venv "$$lock")" provider/src/components/overrides/command_line/update.py; \
 	done
 
 ## demo: all of it on this machine, from `pulumi up` to an empty account; KEEP=1 leaves it standing

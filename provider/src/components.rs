@@ -1,6 +1,7 @@
-//! The product: the three components.
+//! The product: its components.
 
 mod exposure;
+mod overrides;
 pub mod platform;
 pub(crate) mod policies;
 pub mod project;
@@ -8,6 +9,7 @@ pub mod project;
 pub(crate) mod recorder;
 #[cfg(test)]
 pub(crate) mod refusals;
+pub mod run;
 pub mod schedule;
 
 use pulumi_aws_framework::{
@@ -22,6 +24,7 @@ pub fn all() -> Vec<Box<dyn DynamicComponent>> {
     vec![
         erase::<platform::DbtPlatform>(),
         erase::<project::DbtProject>(),
+        erase::<run::DbtRun>(),
         erase::<schedule::DbtSchedule>(),
     ]
 }

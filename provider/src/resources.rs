@@ -55,6 +55,7 @@ pub fn all() -> Vec<Box<dyn DynamicResource>> {
         erase::<s3::bucket::Bucket>(),
         erase::<scheduler::schedule::Schedule>(),
         erase::<secretsmanager::secret::Secret>(),
+        erase::<sfn::execution::Execution>(),
         erase::<sfn::state_machine::StateMachine>(),
         erase::<sns::subscription::Subscription>(),
         erase::<sns::topic::Topic>(),

@@ -40,11 +40,11 @@ const EXPRESSIONS: [(&str, &str); 21] = expressions![
     "lock",
     "message",
     "not_started",
-    "overrides",
     "record",
     "refused",
     "release_lock",
     "run",
+    "run_task",
     "schedule",
     "schedule_of_arn",
     "summary",
@@ -76,6 +76,18 @@ words! {
         Queue = "queue",
         /// It runs beside the other.
         Allow = "allow",
+    }
+}
+
+words! {
+    /// What Fargate capacity a run's task takes.
+    pub enum StateMachineDbtRunCapacity {
+        /// On demand.
+        OnDemand = "onDemand",
+        /// Spot.
+        Spot = "spot",
+        /// Spot for the first attempt, on demand for those that follow one that was lost or did not start.
+        SpotThenOnDemand = "spotThenOnDemand",
     }
 }
 
@@ -149,6 +161,9 @@ pub struct StateMachineDbtRun {
     /// The topic of the project's messages by e-mail.
     #[prop(check = formats::arn("sns", ""))]
     pub topic_arn: String,
+    /// What Fargate capacity its task takes. Default: `onDemand`.
+    #[prop(default = StateMachineDbtRunCapacity::OnDemand)]
+    pub capacity: StateMachineDbtRunCapacity,
     /// What a run does while another is under way. Default: `skip`.
     #[prop(default = StateMachineDbtRunOverlap::Skip)]
     pub overlap: StateMachineDbtRunOverlap,
@@ -257,6 +272,7 @@ mod tests {
             table_name: "TABLE".to_owned(),
             finish_arn: format!("arn:aws:states:{region}:000000000000:stateMachine:FINISH"),
             topic_arn: format!("arn:aws:sns:{region}:000000000000:TOPIC"),
+            capacity: StateMachineDbtRunCapacity::OnDemand,
             overlap: StateMachineDbtRunOverlap::Skip,
             queue_minutes: 60,
             retry: StateMachineDbtRunRetry {

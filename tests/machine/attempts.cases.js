@@ -22,13 +22,14 @@ async function attempts(given) {
       "Run dbt": (call, { world }) => {
         const { Environment } = call.Overrides.ContainerOverrides[0];
         const of = (name) => Environment.find(({ Name }) => Name === name)?.Value;
-        times.push({ at: Math.round(world.time / 1000), from: of("DBT_AWS_CONTINUE"), number: of("DBT_AWS_ATTEMPT"), left: +of("DBT_AWS_TIMEOUT_SECONDS") });
+        times.push({ at: Math.round(world.time / 1000), from: of("DBT_AWS_CONTINUE"), number: of("DBT_AWS_ATTEMPT"), left: +of("DBT_AWS_TIMEOUT_SECONDS"), capacity: call.CapacityProviderStrategy?.[0].CapacityProvider ?? call.LaunchType });
+        assert.equal("CapacityProviderStrategy" in call, !("LaunchType" in call));
         const answer = all[Math.min(times.length, all.length) - 1];
         return typeof answer === "function" ? answer(world) : answer;
       },
     },
   });
-  return { ...end, at: times.map(({ at }) => at - times[0].at), from: times.map(({ from }) => from), left: times.map(({ left }) => left), times };
+  return { ...end, at: times.map(({ at }) => at - times[0].at), from: times.map(({ from }) => from), left: times.map(({ left }) => left), capacity: times.map(({ capacity }) => capacity), times };
 }
 
 test("what did not start is tried afresh after 30 s and 2 min", async () => {
@@ -52,6 +53,17 @@ test("what AWS took away goes on from where it was", async () => {
   const { output, from, at, count } = await attempts({ answers: { "Run dbt": [spot, done], "Read the outcome": [outcome("terminated", 143), good] } });
   assert.deepEqual([output?.class, from, at], ["success", [undefined, "runs/run-1/1"], [0, 30]]);
   assert.equal(count("Find the task definition"), 1);
+});
+for (const [capacity, ...expected] of [["onDemand", "FARGATE", "FARGATE", "FARGATE"], ["spot", "FARGATE_SPOT", "FARGATE_SPOT", "FARGATE_SPOT"], ["spotThenOnDemand", "FARGATE_SPOT", "FARGATE", "FARGATE"]]) {
+  test(`the capacity of attempts that are lost: ${capacity}`, async () => {
+    const end = await attempts({ config: { capacity }, answers: { "Run dbt": [spot, none, done], "Read the outcome": [noObject, noObject, good] } });
+    assert.deepEqual([end.output?.class, end.capacity], ["success", expected]);
+  });
+}
+test("dbt's own failures leave an attempt on Spot", async () => {
+  const config = { capacity: "spotThenOnDemand", retry: { attempts: 2, failedNodes: 2 } };
+  const end = await attempts({ config, answers: { "Run dbt": [failed(), failed(), done], "Read the outcome": [outcome("failed-nodes", 1), outcome("failed-nodes", 1), good] } });
+  assert.deepEqual(end.capacity, ["FARGATE_SPOT", "FARGATE_SPOT", "FARGATE_SPOT"]);
 });
 test("what is lost goes on from the last attempt that ran", async () => {
   const { output, from } = await attempts({

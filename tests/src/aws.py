@@ -35,6 +35,7 @@ from werkzeug.serving import make_server
 from werkzeug.test import run_wsgi_app
 
 import enforced  # noqa: F401 changes moto
+import executions  # noqa: F401 changes moto
 import functions  # noqa: F401 changes moto
 import in_use  # noqa: F401 changes moto
 import rules  # noqa: F401 changes moto

@@ -65,6 +65,7 @@ impl Runner {
             file!("dbt_aws/project.py"),
             file!("dbt_aws/redaction.py"),
             file!("dbt_aws/run.py"),
+            file!("dbt_aws/schemas.py"),
             file!("dbt_aws/state.py"),
             file!("dbt_aws/summary.py"),
             file!("dbt_aws/text.py"),

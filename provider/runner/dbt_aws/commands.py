@@ -1,4 +1,4 @@
-"""The command lines of a run: dbt's, and Python's beside them."""
+"""The command lines of a run: dbt's, Python's, and one of ours."""
 
 import json
 import re
@@ -20,6 +20,9 @@ VALUED = set(_FACTS["valuedOptions"])
 OPTIONS = _FACTS["ownOptions"]
 # How Python is started.
 PYTHON = _FACTS["python"]
+# The commands that are neither dbt's nor Python's.
+OWN = _FACTS["own"]
+RUN_ID = re.compile(r"[A-Za-z0-9_.-]{1,80}")
 # What else is to be said of a command that failed.
 ADVICE = _FACTS["advice"]
 STATELESS = ("no comparison manifest", "No comparison run_results", "No previous state comparison", "Could not find manifest in --state",
@@ -39,14 +42,19 @@ class Command:
         return self.words[0] == PYTHON["name"]
 
     @property
+    def is_own(self):
+        """Whether it is one of ours."""
+        return self.words[0] == OWN["name"]
+
+    @property
     def name(self):
         """Which of dbt's commands it is."""
-        return "" if self.is_python else name_of(self.words)
+        return "" if self.is_python or self.is_own else name_of(self.words)
 
     @property
     def text(self):
         """The command line, as messages say it."""
-        return shlex.join(self.words if self.is_python else ["dbt", *self.words])
+        return shlex.join(self.words if self.is_python or self.is_own else ["dbt", *self.words])
 
     def has(self, option):
         """Whether it has an option."""
@@ -80,6 +88,10 @@ def parse_command(line, has_profile=False):
         if not starts or not starts[0] or starts[0].startswith("-"):
             raise End("usage", f"the command `{line}` {PYTHON['refusal']}")
         return Command(words, decides)
+    if words[:1] == [OWN["name"]]:
+        if words[1:2] != ["drop-schemas"] or len(words) > 3 or not all(map(RUN_ID.fullmatch, words[2:])):
+            raise End("usage", f"the command `{line}` {OWN['refusal']}")
+        return Command(words, decides)
     words = words[words[:1] == ["dbt"]:]
     if not words:
         raise End("usage", f"the command `{line}` names no dbt command; did you mean `dbt build`?")
@@ -97,7 +109,7 @@ def parse_command(line, has_profile=False):
 def deciding(line):
     """A line without the `-` that lets it decide nothing, and whether it has none; dbt's own options may stand first too."""
     marked = re.match(r"\s*-(\s+|$|(?=([a-z-]+)))", line)
-    if marked and (not marked[2] or marked[2] in COMMANDS | {"dbt", PYTHON["name"]}):
+    if marked and (not marked[2] or marked[2] in COMMANDS | {"dbt", PYTHON["name"], OWN["name"]}):
         return line[marked.end():], False
     return line, True
 

@@ -2,6 +2,7 @@
 
 from .continuing import last_results, ready, retried_words
 from .progress import RETRIED
+from .schemas import drop
 
 
 def plan(attempt, state, artifacts, work, target):
@@ -11,6 +12,8 @@ def plan(attempt, state, artifacts, work, target):
     for number, command in attempt.left():
         step = {"number": number, "words": command.words, "run": command.words, "python": command.is_python, "decides": command.decides,
                 "env": states.get(number, {}), "retry": "", "from": ""}
+        if command.is_own:
+            step["run"] = drop(command, artifacts, state, work)
         if not steps and attempt.how == "retry":
             step["from"] = str(work / f"retry.{number}")
             nodes = ready(target / f"run_results.{number}.json", work / f"retry.{number}", state, command)

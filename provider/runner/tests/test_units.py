@@ -55,7 +55,7 @@ def test_dbts_options_with_values_are_known():
 
 
 def test_what_previews_know_of_dbts_command_line_is_current():
-    update = runpy.run_path(str(Path(__file__).parents[2] / "src/components/schedule/command_line/update.py"))
+    update = runpy.run_path(str(Path(__file__).parents[2] / "src/components/overrides/command_line/update.py"))
     assert update["PATH"].read_text() == update["described"](), "run update.py with the Python of these tests"
 
 

@@ -194,7 +194,7 @@ impl Component for DbtPlatform {
         let place = network::expand(scope, args.network, tags)?;
         let warehouse = warehouse::expand(scope, args.warehouse, &place, &args.retain_data, tags)?;
         let own = args.cluster.map_or_else(defaults::<PlatformCluster>, Ok)?;
-        let cluster_arn = cluster(scope, own, tags);
+        let (cluster_arn, capacity_providers) = cluster(scope, own, tags);
         let artifacts = args
             .artifacts
             .map_or_else(defaults::<PlatformArtifacts>, Ok)?;
@@ -228,6 +228,7 @@ impl Component for DbtPlatform {
             assign_public_ip: place.assign_public_ip.map(AssignPublicIp::from),
             task_security_group_ids: place.task_groups.map(Joined),
             cluster_arn: cluster_arn.clone(),
+            cluster_capacity_providers: capacity_providers,
             artifacts_bucket: bucket.clone(),
             artifacts_bucket_arn: bucket_arn,
             artifacts_kms_key_arn: artifacts_key,
@@ -266,15 +267,24 @@ impl Component for DbtPlatform {
     }
 }
 
-fn cluster(scope: &Scope, cluster: PlatformClusterArgs, tags: &Output<Tags>) -> Output<String> {
-    cluster.existing_arn.unwrap_or_else(|| {
-        let args = ClusterArgs {
-            container_insights: cluster.container_insights,
-            tags: tags.clone(),
-            ..Default::default()
-        };
-        scope.child::<Cluster>("cluster", args).arn.clone()
-    })
+/// The cluster's ARN, and the capacity providers of a new one.
+fn cluster(
+    scope: &Scope,
+    cluster: PlatformClusterArgs,
+    tags: &Output<Tags>,
+) -> (Output<String>, Output<Joined>) {
+    if let Some(arn) = cluster.existing_arn {
+        return (arn, Output::default());
+    }
+    let providers = ["FARGATE", "FARGATE_SPOT"].map(str::to_owned);
+    let args = ClusterArgs {
+        container_insights: cluster.container_insights,
+        capacity_providers: Set::from(providers.clone()).into(),
+        tags: tags.clone(),
+        ..Default::default()
+    };
+    let arn = scope.child::<Cluster>("cluster", args).arn.clone();
+    (arn, Joined(providers.into()).into())
 }
 
 fn bucket(

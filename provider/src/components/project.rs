@@ -67,6 +67,18 @@ words! {
     }
 }
 
+words! {
+    /// What Fargate capacity runs take.
+    pub enum ProjectCapacity {
+        /// On demand.
+        OnDemand = "onDemand",
+        /// Spot, which costs less and which AWS may take away with two minutes' notice.
+        Spot = "spot",
+        /// Spot; on demand for what follows an attempt that was lost or did not start.
+        SpotThenOnDemand = "spotThenOnDemand",
+    }
+}
+
 /// How often a run is tried again, within `timeoutMinutes`.
 #[derive(Clone, Debug, Props)]
 pub struct ProjectRetry {
@@ -139,6 +151,11 @@ pub struct DbtProjectInputs {
     /// run fails; its artifacts are kept. Default: 60.
     #[prop(default = 60, check = formats::between(1, 10_080))]
     pub timeout_minutes: i64,
+    /// What Fargate capacity runs take. [Spot](https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-capacity-providers.html)
+    /// costs about a third of on demand, and AWS may take a task away with two minutes' notice: `retry` goes on with what was
+    /// not done. An existing cluster needs the capacity provider `FARGATE_SPOT`. Default: `onDemand`.
+    #[prop(default = ProjectCapacity::OnDemand)]
+    pub capacity: ProjectCapacity,
     /// What a run does while another of this project is under way. Default: `skip`.
     #[prop(default = ProjectOverlap::Skip)]
     pub overlap: ProjectOverlap,
@@ -253,6 +270,7 @@ impl Component for DbtProject {
         "dbt-aws:sns:Topic",
         "dbt-aws:sqs:Queue",
     ];
+    const ACTIONS: &'static [&'static str] = &["ecs:DescribeClusters"];
     type Inputs = DbtProjectInputs;
     type Outputs = DbtProjectOutputs;
 
@@ -264,7 +282,10 @@ impl Component for DbtProject {
         let platform = Handle::<PlatformHandle>::given(inputs, "platform");
         let region = platform.region.now();
         let mut found = ends::check_online(inputs, aws.region());
-        found.extend(elsewhere("platform", region.as_deref(), aws.region()));
+        match elsewhere("platform", region.as_deref(), aws.region()) {
+            Some(failure) => found.push(failure),
+            None => found.extend(checks::spot(aws, inputs, &platform).await?),
+        }
         Ok(found)
     }
 

@@ -33,7 +33,7 @@ pub(crate) struct Recording {
 }
 
 /// What goes with a VPC, a security group, a repository or a topic, and the seed itself.
-const GO_ALONG: [&str; 10] = [
+const GO_ALONG: [&str; 11] = [
     "dbt-aws:ec2:NatGateway",
     "dbt-aws:ec2:Route",
     "dbt-aws:ec2:RouteTable",
@@ -43,6 +43,7 @@ const GO_ALONG: [&str; 10] = [
     "dbt-aws:ec2:VpcEndpoint",
     "dbt-aws:ecr:Image",
     "dbt-aws:index:Seed",
+    "dbt-aws:sfn:Execution",
     "dbt-aws:sns:Subscription",
 ];
 

@@ -1,36 +1,27 @@
 //! `dbt-aws:index:DbtSchedule`.
 
-mod command_line;
-mod commands;
 #[cfg(test)]
 mod tests;
 
-use self::commands::Run;
 use super::project::{
     ends::{self, ProjectNotify},
     handle::ProjectHandle,
-    variables::{self, Told},
     webhooks,
 };
 use crate::{
-    components::{elsewhere, exposure},
+    components::{elsewhere, exposure, overrides},
     prelude::*,
-    resources::{
-        ecs,
-        scheduler::{
-            expression,
-            schedule::{Schedule, ScheduleArgs, ScheduleStatus, ScheduleTargetArgs, moment},
-            timezone,
-        },
+    resources::scheduler::{
+        expression,
+        schedule::{Schedule, ScheduleArgs, ScheduleStatus, ScheduleTargetArgs, moment},
+        timezone,
     },
-    run::{LONGEST_OVERRIDES, overrides_length},
 };
 use pulumi_aws_framework::{
     aws::Aws,
     component::{Component, Scope},
     handle::Digits,
     output::all,
-    props::below,
 };
 use serde_json::{Map, json};
 
@@ -61,7 +52,7 @@ pub struct DbtScheduleInputs {
     pub timezone: String,
     /// Command lines, 1 to 100, run in order until one fails: dbt's, `python <file>` and `python -m <module>`. One with a
     /// leading `-`, such as `-dbt source freshness`, decides nothing when it fails. Default: `["dbt build"]`.
-    #[prop(check = some_commands)]
+    #[prop(check = overrides::some_commands)]
     pub commands: Option<Vec<String>>,
     /// Environment variables of these runs, which override the project's. Allowed are those that the dbt project reads with
     /// `env_var`, those in the project's `environment`, and dbt's own, but no secret of the project; the preview refuses
@@ -119,13 +110,6 @@ pub struct DbtScheduleOutputs {
     pub pending_emails: Vec<String>,
 }
 
-fn some_commands(commands: &[String]) -> Result<(), String> {
-    match commands.len() {
-        0 => Err("needs at least one command, such as dbt build".to_owned()),
-        count => commands::at_most(count),
-    }
-}
-
 /// Refuses to tell anybody of runs by what an older project does not have.
 fn refuse_older_project(check: &mut Check<'_>) {
     let project = check.value("project").unwrap_or_default();
@@ -136,60 +120,6 @@ fn refuse_older_project(check: &mut Check<'_>) {
     if check.has("notify") && is_project && !handle.contains_key("topicArn") {
         let reason = "was made by an older version of the provider, whose runs nobody can be told of: run pulumi up in its stack first";
         check.fail("project", reason);
-    }
-}
-
-/// Refuses what no run could take over the project's own.
-fn overrides(check: &mut Check<'_>) {
-    let project = Handle::<ProjectHandle>::checked(check, "project");
-    let told = Told::by(&project);
-    for name in check.keys("environment") {
-        if let Err(reason) = variables::name(&name).and_then(|()| told.refusal(&name)) {
-            check.fail(below("environment", &name), reason);
-        }
-    }
-    let run = Run {
-        version: project.dbt_version.now(),
-        profile: project.profile_name.now(),
-        target: project.profile_target.now(),
-        failing: project.failing_commands.now().unwrap_or_default().0,
-    };
-    if let Some(Value::List(lines)) = check.value("commands").as_ref().map(Value::peel) {
-        for (index, line) in lines.iter().enumerate() {
-            let path = format!("commands[{index}]");
-            let Some(line) = line.peel().as_str() else {
-                continue;
-            };
-            match run.judge(line) {
-                Err(reason) => check.fail(path, reason),
-                Ok(warnings) => warnings.iter().for_each(|reason| check.warn(&path, reason)),
-            }
-        }
-    }
-    let size = |name, theirs: Output<Digits<i32>>| match check.get::<Option<i32>>(name)? {
-        None => Some(theirs.now()?.0),
-        own => own,
-    };
-    let (cpu, memory) = (size("cpu", project.cpu), size("memory", project.memory));
-    ecs::check_size(check, cpu, memory);
-    if let (Some(commands), Some(environment)) = (
-        check.get::<Option<Vec<String>>>("commands"),
-        check.get::<Option<BTreeMap<String, String>>>("environment"),
-    ) {
-        let environment = environment.unwrap_or_default();
-        let length = overrides_length(commands.as_deref(), &environment);
-        if length > LONGEST_OVERRIDES {
-            let own = overrides_length(commands.as_deref(), &BTreeMap::new());
-            let field = if own > length / 2 {
-                "commands"
-            } else {
-                "environment"
-            };
-            let reason = format!(
-                "commands and environment make overrides of {length} characters as JSON, but ECS allows at most {LONGEST_OVERRIDES}; move variables to the project's environment"
-            );
-            check.fail(field, reason);
-        }
     }
 }
 
@@ -206,7 +136,7 @@ impl Component for DbtSchedule {
 
     fn check(check: &mut Check<'_>) {
         check.exactly_one(&["cron", "rate", "at"]);
-        overrides(check);
+        overrides::check(check);
         ends::check(check);
         refuse_older_project(check);
         for field in ["environment", "commands"] {

@@ -1,6 +1,7 @@
-//! State machines.
+//! State machines and their executions.
 
 pub(crate) mod definition;
+pub mod execution;
 pub mod state_machine;
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! How long `expressions/overrides.jsonata` may come out.
+//! How long `expressions/run_task.jsonata` may come out.
 
 use super::CONTAINER;
 use crate::prelude::*;
@@ -39,7 +39,7 @@ mod tests {
 
     #[test]
     fn the_expression_has_the_same_variables() {
-        let text = include_str!("expressions/overrides.jsonata");
+        let text = include_str!("expressions/run_task.jsonata");
         let environment = [("TEAM".to_owned(), "sales".to_owned())].into();
         let all = variables(Some(&["dbt build".to_owned()]), &environment);
         let names: Vec<_> = all

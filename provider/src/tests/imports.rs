@@ -126,8 +126,14 @@ const GIVEN: [(&str, &[&str], &str); 27] = [
     ),
 ];
 
-/// Asking AWS for an account, an ARN or a URL has a test with AWS; and nothing in AWS is an image's layers.
-const OTHERWISE: [&str; 3] = ["ecr:Image", "sfn:StateMachine", "sns:Subscription"];
+/// Asking AWS for an account, an ARN or a URL has a test with AWS; and nothing in AWS is an image's layers, or an execution
+/// that its program asked for.
+const OTHERWISE: [&str; 4] = [
+    "ecr:Image",
+    "sfn:Execution",
+    "sfn:StateMachine",
+    "sns:Subscription",
+];
 
 async fn identify(token: &str, given: &str) -> Result<Option<String>> {
     let catalogue = crate::catalogue();

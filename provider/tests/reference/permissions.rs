@@ -59,7 +59,7 @@ const POLICIES: [Policy; 3] = [
         ],
     },
     Policy {
-        kinds: &["dynamodb:", "iam:", "sfn:"],
+        kinds: &["dynamodb:", "iam:", "sfn:StateMachine"],
         statements: &[
             (
                 "Look",
@@ -79,6 +79,7 @@ const POLICIES: [Policy; 3] = [
     Policy {
         kinds: &[
             "DbtProject",
+            "DbtRun",
             "DbtSchedule",
             "ecr:",
             "ecs:TaskDefinition",
@@ -96,6 +97,7 @@ const POLICIES: [Policy; 3] = [
                 "Look",
                 &[
                     "ecr:GetAuthorizationToken",
+                    "ecs:DescribeClusters",
                     "ecs:DescribeTaskDefinition",
                     "ecs:ListTaskDefinition",
                     "events:ListRules",
@@ -118,6 +120,7 @@ const POLICIES: [Policy; 3] = [
             ("Roles", &["iam:"]),
             ("Secrets", &["secretsmanager:"]),
             ("Runs", &["states:"]),
+            ("RunLogs", &["logs:"]),
             ("DeadLetters", &["sqs:"]),
             ("Rules", &["events:"]),
             ("Subscriptions", &["sns:SetSubscription", "sns:Unsubscribe"]),

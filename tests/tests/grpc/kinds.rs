@@ -2,9 +2,13 @@
 
 use std::{fs, path::Path};
 
-/// An image needs a registry, as the tests with the true engine have one; a task definition makes
-/// revisions, of which a test of its own tells.
-const OTHERWISE: [&str; 2] = ["dbt-aws:ecr:Image", "dbt-aws:ecs:TaskDefinition"];
+/// An image needs a registry, as the tests with the true engine have one; a task definition makes revisions, and an
+/// execution is followed by others, of which tests of their own tell.
+const OTHERWISE: [&str; 3] = [
+    "dbt-aws:ecr:Image",
+    "dbt-aws:ecs:TaskDefinition",
+    "dbt-aws:sfn:Execution",
+];
 
 fn texts(folder: &Path) -> String {
     let entries = fs::read_dir(folder).expect("reads");

@@ -49,6 +49,8 @@ pub struct PlatformHandle {
     pub task_security_group_ids: Option<Joined>,
     /// The ECS cluster's ARN.
     pub cluster_arn: String,
+    /// The capacity providers of a cluster that the platform made.
+    pub cluster_capacity_providers: Option<Joined>,
     /// The name of the bucket for artifacts.
     pub artifacts_bucket: String,
     /// Its ARN.

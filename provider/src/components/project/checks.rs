@@ -1,13 +1,25 @@
 //! What is wrong with a project's inputs, before anything is made.
 
-use super::{DbtProjectDbt, DbtProjectProfile, ProjectOverlap, ends, tags, variables};
+use super::{
+    DbtProjectDbt, DbtProjectProfile, ProjectCapacity, ProjectOverlap, ends, tags, variables,
+};
 use crate::{
-    components::{exposure, platform::handle::PlatformHandle},
+    components::{
+        exposure,
+        platform::handle::{PlatformHandle, PlatformHandleArgs},
+    },
     prelude::*,
     resources::{ecr::image, ecs},
 };
+use aws_sdk_ecs::types::Cluster;
 use dbt_aws_image::{Dbt, Error, Reference, ecr_registry};
-use pulumi_aws_framework::{formats::is_arn, props::below};
+use pulumi_aws_framework::{
+    aws::Aws,
+    formats::is_arn,
+    props::{Enum as _, below},
+};
+
+const SPOT: &str = "FARGATE_SPOT";
 
 pub(super) fn project(check: &mut Check<'_>) {
     check.exactly_one(&["path", "image"]);
@@ -84,6 +96,33 @@ fn profile_name(check: &mut Check<'_>, found: Option<&str>) {
         _ => return,
     };
     check.fail("profile.name", reason);
+}
+
+/// Refuses Spot where the cluster, which is not the platform's own, does not have it.
+pub(super) async fn spot(
+    aws: &Aws,
+    inputs: &Properties,
+    platform: &PlatformHandleArgs,
+) -> Result<Option<Failure>> {
+    let capacity = inputs.get("capacity").map(Value::plain).unwrap_or_default();
+    let wants_spot = capacity
+        .as_str()
+        .is_some_and(|word| word != ProjectCapacity::OnDemand.word());
+    let (true, None, Some(arn)) = (
+        wants_spot,
+        platform.cluster_capacity_providers.now(),
+        platform.cluster_arn.now(),
+    ) else {
+        return Ok(None);
+    };
+    let clients = aws.clients(aws.region()).await?;
+    let clusters = clients.ecs().describe_clusters().clusters(&arn).send();
+    let clusters = clusters.await.during(format!("read the cluster {arn}"))?;
+    let lacks = |cluster: &Cluster| !cluster.capacity_providers().contains(&SPOT.to_owned());
+    Ok(clusters.clusters().first().is_some_and(lacks).then(|| Failure {
+        path: "capacity".to_owned(),
+        reason: format!("{arn} does not have the capacity provider {SPOT}; add it with aws ecs put-cluster-capacity-providers, or leave out capacity"),
+    }))
 }
 
 /// What there is to install, judged before the image is.

@@ -1,6 +1,8 @@
 //! What the parts of a project have in common, and those that need no file of their own.
 
-use super::{DbtProjectArgs, ProjectOverlap, ProjectOverrides, checks, ends, tags, task};
+use super::{
+    DbtProjectArgs, ProjectCapacity, ProjectOverlap, ProjectOverrides, checks, ends, tags, task,
+};
 use crate::{
     components::{
         log_location, partition,
@@ -13,8 +15,8 @@ use crate::{
         sqs::queue::{Queue, QueueArgs},
     },
     run::{
-        StateMachineDbtRun, StateMachineDbtRunArgs, StateMachineDbtRunOverlap,
-        StateMachineDbtRunOverrides, StateMachineDbtRunRetryArgs,
+        StateMachineDbtRun, StateMachineDbtRunArgs, StateMachineDbtRunCapacity,
+        StateMachineDbtRunOverlap, StateMachineDbtRunOverrides, StateMachineDbtRunRetryArgs,
     },
 };
 use pulumi_aws_framework::{
@@ -120,6 +122,11 @@ impl<'a> Expansion<'a> {
             table_name: platform.table_name.clone(),
             finish_arn: platform.finish_arn.clone(),
             topic_arn: topic_arn.clone(),
+            capacity: args.capacity.map(|capacity| match capacity {
+                ProjectCapacity::OnDemand => StateMachineDbtRunCapacity::OnDemand,
+                ProjectCapacity::Spot => StateMachineDbtRunCapacity::Spot,
+                ProjectCapacity::SpotThenOnDemand => StateMachineDbtRunCapacity::SpotThenOnDemand,
+            }),
             overlap: args.overlap.map(|overlap| match overlap {
                 ProjectOverlap::Skip => StateMachineDbtRunOverlap::Skip,
                 ProjectOverlap::Queue => StateMachineDbtRunOverlap::Queue,

@@ -1,4 +1,4 @@
-//! What a project gives to its schedules.
+//! What a project gives to its schedules and runs.
 
 use super::DbtProject;
 use crate::{components::platform::handle::TagsText, prelude::*};
@@ -7,7 +7,7 @@ use pulumi_aws_framework::{
     handle::{Digits, HandleFields, Joined},
 };
 
-/// What a project gives to its schedules. What it does not tell of a run is not judged.
+/// What a project gives to its schedules and runs. What it does not tell of a run is not judged.
 #[derive(Clone, Debug, Props)]
 pub struct ProjectHandle {
     /// The form of the handle.
@@ -28,6 +28,10 @@ pub struct ProjectHandle {
     pub topic_arn: Option<String>,
     /// The ARN of the log group of runs.
     pub log_group_arn: Option<String>,
+    /// The name of that log group.
+    pub log_group_name: Option<String>,
+    /// What the names of the log streams of runs begin with.
+    pub log_stream_prefix: Option<String>,
     /// The ARN of the managed policy that bounds every role.
     pub permissions_boundary_arn: Option<String>,
     /// The ARNs of the KMS keys of secrets.
@@ -40,6 +44,10 @@ pub struct ProjectHandle {
     pub cpu: Option<Digits<i32>>,
     /// Memory of a run, in MiB.
     pub memory: Option<Digits<i32>>,
+    /// How long a run may take, in minutes.
+    pub timeout_minutes: Option<Digits<i64>>,
+    /// What the input of an execution may change.
+    pub overrides: Option<String>,
     /// The names of the variables that are secrets.
     pub secret_names: Option<Joined>,
     /// The words of the profile's templates.

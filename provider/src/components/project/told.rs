@@ -2,7 +2,11 @@
 
 use super::{Expansion, handle::ProjectHandleArgs};
 use crate::prelude::*;
-use pulumi_aws_framework::{handle::Joined, output::all};
+use pulumi_aws_framework::{
+    handle::{Digits, Joined},
+    output::all,
+    props::Enum as _,
+};
 
 /// The dbt that is packed, where a lock names it; the profile that is written for a run; and what fails in every run.
 pub(super) fn of_runs(project: &Expansion<'_>) -> ProjectHandleArgs {
@@ -27,6 +31,10 @@ pub(super) fn of_runs(project: &Expansion<'_>) -> ProjectHandleArgs {
         profile_name: written(name),
         profile_target: written(profile.target),
         failing_commands: failing.unwrap_or_default(),
+        log_group_name: project.platform.log_group_name.clone(),
+        log_stream_prefix: project.log_prefix.as_str().into(),
+        timeout_minutes: args.timeout_minutes.map(Digits),
+        overrides: args.overrides.map(|own| own.word().to_owned()),
         ..Default::default()
     }
 }

@@ -95,18 +95,18 @@ impl Told {
         };
         let (older, upper) = (older_name(name), older_name(&name.to_uppercase()));
         let reason = if NAMES.never.iter().any(|own| fits(own, &upper)) {
-            "affects more than the dbt project, so a schedule cannot set it; set it in the project's environment"
+            "affects more than the dbt project, so no single run can set it; set it in the project's environment"
         } else if is_in(&self.secrets) {
-            "is a secret of the project, so a schedule cannot set it; choose another name"
+            "is a secret of the project, so no single run can set it; choose another name"
         } else if is_in(&self.profile) {
-            "is read by the profile, so a schedule cannot set it; set it in the project's environment"
+            "is read by the profile, so no single run can set it; set it in the project's environment"
         } else if self.own.is_none()
             || is_in(&self.own)
             || NAMES.dbts_own.iter().any(|own| fits(own, &older))
         {
             return Ok(());
         } else {
-            "is not read by the dbt project, so a schedule cannot set it; read it there with env_var, or declare \
+            "is not read by the dbt project, so no single run can set it; read it there with env_var, or declare \
              it in the project's environment"
         };
         Err(reason.to_owned())

@@ -286,7 +286,7 @@ fn wrong_inputs_are_refused_with_their_path() {
     wrong(
         set("environment", json!({"PASSWORD": "1"})),
         &expect![[r#"
-            environment.PASSWORD: is a secret of the project, so a schedule cannot set it; choose another name
+            environment.PASSWORD: is a secret of the project, so no single run can set it; choose another name
         "#]],
     );
     wrong(
@@ -295,10 +295,10 @@ fn wrong_inputs_are_refused_with_their_path() {
             json!({"PGHOSTADDR": "1", "AWS_ENDPOINT_URL_S3": "1", "https_proxy": "1", "DBT_PROFILES_DIR": "/", "PAGE": "1"}),
         ),
         &expect![[r#"
-            environment.AWS_ENDPOINT_URL_S3: affects more than the dbt project, so a schedule cannot set it; set it in the project's environment
-            environment.DBT_PROFILES_DIR: affects more than the dbt project, so a schedule cannot set it; set it in the project's environment
-            environment.PGHOSTADDR: affects more than the dbt project, so a schedule cannot set it; set it in the project's environment
-            environment.https_proxy: affects more than the dbt project, so a schedule cannot set it; set it in the project's environment
+            environment.AWS_ENDPOINT_URL_S3: affects more than the dbt project, so no single run can set it; set it in the project's environment
+            environment.DBT_PROFILES_DIR: affects more than the dbt project, so no single run can set it; set it in the project's environment
+            environment.PGHOSTADDR: affects more than the dbt project, so no single run can set it; set it in the project's environment
+            environment.https_proxy: affects more than the dbt project, so no single run can set it; set it in the project's environment
         "#]],
     );
     wrong(
@@ -308,8 +308,8 @@ fn wrong_inputs_are_refused_with_their_path() {
             all["environment"] = json!({"LABEL": "1", "DBT_EMPTY": "1", "LABLE": "1", "HOST": "1"});
         },
         &expect![[r#"
-            environment.HOST: is read by the profile, so a schedule cannot set it; set it in the project's environment
-            environment.LABLE: is not read by the dbt project, so a schedule cannot set it; read it there with env_var, or declare it in the project's environment
+            environment.HOST: is read by the profile, so no single run can set it; set it in the project's environment
+            environment.LABLE: is not read by the dbt project, so no single run can set it; read it there with env_var, or declare it in the project's environment
         "#]],
     );
     wrong(

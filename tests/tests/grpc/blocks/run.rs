@@ -2,6 +2,7 @@
 //!
 //! moto lists task definitions by revision, takes any role for assumable at once, and never runs anything.
 
+mod executions;
 mod functions;
 mod machines;
 mod rules;

@@ -18,16 +18,18 @@ struct Facts {
     shell_operators: String,
     /// The options that a run has itself, and why they cannot work.
     own_options: BTreeMap<String, String>,
-    python: Python,
+    python: Named,
+    /// The commands that are neither dbt's nor Python's.
+    own: Named,
     /// What has no effect in a run, and what to do instead.
     advice: BTreeMap<String, String>,
 }
 
-/// How a run starts Python.
+/// What a command line that is not dbt's begins with.
 #[derive(Default, Deserialize)]
-struct Python {
+struct Named {
     name: String,
-    /// Why a command line with anything else is refused.
+    /// Why a command line with anything else after it is refused.
     refusal: String,
 }
 
@@ -77,6 +79,12 @@ impl Run {
             return match starts_python(&words[1..]) {
                 true => Ok(warnings),
                 false => Err(FACTS.python.refusal.clone()),
+            };
+        }
+        if words.first() == Some(&FACTS.own.name) {
+            return match is_own(&words[1..]) {
+                true => Ok(warnings),
+                false => Err(FACTS.own.refusal.clone()),
             };
         }
         let own = match words.first() {
@@ -164,7 +172,7 @@ fn unmarked(line: &str) -> &str {
         .find(|c: char| !c.is_ascii_lowercase() && c != '-')
         .unwrap_or(rest.len());
     let first = &rest[..end];
-    let is_command = first == "dbt" || first == FACTS.python.name;
+    let is_command = ["dbt", &FACTS.python.name, &FACTS.own.name].contains(&first);
     let is_mark = first.is_empty() && rest.chars().next().is_none_or(char::is_whitespace);
     if is_mark || is_command || FACTS.commands.iter().any(|name| name == first) {
         return rest;
@@ -179,6 +187,17 @@ fn starts_python(words: &[String]) -> bool {
         first => first,
     };
     starts.is_some_and(|word| !word.is_empty() && !word.starts_with('-'))
+}
+
+/// Whether the words after the name are those of a command of ours.
+fn is_own(words: &[String]) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+    let is_id = |id: &String| (1..=80).contains(&id.len()) && id.chars().all(fits);
+    match words {
+        [command] => command == "drop-schemas",
+        [command, id] => command == "drop-schemas" && is_id(id),
+        _ => false,
+    }
 }
 
 /// What the words mean in any version of dbt, as far as that can be said.
