@@ -18,18 +18,25 @@ SCALE = 0.05
 
 # What the runner's contract asks for: outcome.json in its place, and dbt's exit code. Each command stands for a behaviour.
 RUNNER = """
-import json, os, signal, sys, time, urllib.request
+import json, os, signal, sys, time, urllib.error, urllib.request
 environment = os.environ
 commands = json.loads(environment.get("DBT_AWS_COMMANDS", '["dbt build"]'))
 run, attempt = environment["DBT_AWS_RUN_ID"], environment["DBT_AWS_ATTEMPT"]
 def put(key, value):
     url = "%s/%s/%s" % (environment["AWS_ENDPOINT_URL"], environment["BUCKET"], key)
     urllib.request.urlopen(urllib.request.Request(url, json.dumps(value).encode(), method="PUT"))
+if commands[0] == "dbt snapshot":
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
 place = "%s/runs/%s/%s/" % (environment["PREFIX"], run, attempt)
 put(place + "begin", time.time())
 kind, code = {"dbt test": ("failed-nodes", 1), "dbt parse": ("dbt-error", 2)}.get(commands[0], ("success", 0))
-if commands[0] == "dbt run":
-    time.sleep(0.5)
+while commands[0] == "dbt run":
+    try:
+        urllib.request.urlopen("%s/%s/%s/told" % (environment["AWS_ENDPOINT_URL"], environment["BUCKET"], environment["PREFIX"]))
+        time.sleep(0.5)
+        break
+    except urllib.error.HTTPError:
+        time.sleep(0.1)
 if commands[0] == "dbt debug" and attempt == "1":
     time.sleep(600)
 if commands[0] == "dbt clean":
@@ -37,8 +44,7 @@ if commands[0] == "dbt clean":
 if commands[0] == "dbt list" and attempt == "1":
     kind, code = "connection", 2
 if commands[0] == "dbt snapshot":
-    signal.signal(signal.SIGTERM, lambda *_: None)
-    signal.pause()
+    signal.sigwait([signal.SIGTERM])
     time.sleep(1.5)
     kind, code = "terminated", 143
 label = json.loads(environment.get("DBT_AWS_ENVIRONMENT", "{}")).get("LABEL")

@@ -3,7 +3,7 @@ import json
 import time
 import unittest
 
-from machines import Machines, task
+from machines import Machines, task, until
 
 
 class Executions(Machines, unittest.TestCase):
@@ -21,12 +21,12 @@ class Executions(Machines, unittest.TestCase):
         self.assertEqual([json.loads(self.end(each)["output"]) for each in (self.start_machine(machine), execution)], ["second", "first"])
 
     def test_a_name_is_started_once(self):
-        machine = self.create(self.wait(1))
+        machine = self.create(self.wait(600))
         first, again = (self.start_machine(machine, {"a": 1}, name="one") for _ in range(2))
         self.assertEqual(first, again)
         with self.assertRaises(self.states.exceptions.ExecutionAlreadyExists):
             self.start_machine(machine, {"a": 2}, name="one")
-        self.end(first)
+        self.states.stop_execution(executionArn=first)
         with self.assertRaises(self.states.exceptions.ExecutionAlreadyExists):
             self.start_machine(machine, {"a": 1}, name="one")
 
@@ -48,12 +48,12 @@ class Executions(Machines, unittest.TestCase):
         retry = [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 1, "MaxAttempts": 5}]
         machine = self.machine(task("ecs:describeTaskDefinition", {"TaskDefinition": "none"}, Retry=retry))
         execution = self.start_machine(machine)
-        time.sleep(0.5)
+        history = lambda: [event["type"] for event in self.states.get_execution_history(executionArn=execution)["events"]]
+        until(lambda: "TaskFailed" in history())
         self.states.stop_execution(executionArn=execution)
-        count = lambda: len(self.states.get_execution_history(executionArn=execution)["events"])
-        before = count()
+        before = len(history())
         time.sleep(1.5)
-        self.assertLessEqual(count() - before, 1)
+        self.assertLessEqual(len(history()) - before, 1)
         self.assertEqual(self.states.describe_execution(executionArn=execution)["status"], "ABORTED")
 
     def test_what_is_assigned_is_evaluated_before(self):

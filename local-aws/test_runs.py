@@ -1,4 +1,5 @@
 """Runs from their start to what is told of their end, on the state machines that the provider makes."""
+import json
 import subprocess
 import time
 import unittest
@@ -37,12 +38,12 @@ class Ends(Runs, unittest.TestCase):
         machine = self.project_machine(config={"retry": {"attempts": 2, "failedNodes": 0}})
         execution = self.start_machine(machine)
         until(lambda: self.tasks("STOPPED"))
-        later = self.pushed.replace(":base", ":later")
-        for command in (["pull", self.pushed], ["tag", self.pushed, later], ["push", later], ["rmi", self.pushed, later]):
-            subprocess.run(["docker", *command], check=True, capture_output=True)
+        (base,) = self.ecr.batch_get_image(repositoryName=self.name, imageIds=[{"imageTag": "base"}])["images"]
+        self.ecr.put_image(repositoryName=self.name, imageTag="later", imageManifest=base["imageManifest"])
         self.assertEqual(self.end(execution)["status"], "SUCCEEDED")
         event = self.assert_ended(execution, "success")
-        self.assertEqual((event["message"], event["attempts"]), ("dbt build: success None", 2))
+        self.assertEqual((event["message"], event["attempts"]), ("dbt build: success None", len(self.tasks())))
+        self.assertIn(event["attempts"], (2, 3))
 
     def test_connection(self):
         machine = self.project_machine(config={"retry": {"attempts": 1, "failedNodes": 0}})
@@ -61,7 +62,7 @@ class Ends(Runs, unittest.TestCase):
         self.assertEqual((event["message"], event["attempts"]), (f"dbt debug: success None, continued from runs/{name}/1", 2))
 
     def test_stopped(self):
-        self.register(self.image, stopTimeout=10)
+        self.register(self.image, stopTimeout=60)
         machine = self.project_machine(config={"overlap": "queue"})
         first = self.start_machine(machine, {"commands": ["dbt snapshot"]})
         self.running()
@@ -117,12 +118,14 @@ class Ends(Runs, unittest.TestCase):
 
 
 class AtOnce(Runs, unittest.TestCase):
-    """Many runs of one project, started at once."""
+    """Many runs of one project, started at once. However slow the machine is, the first has the lock until the others did what is awaited."""
 
-    def start(self, count, **config):
+    def start(self, count, awaited, **config):
         """How many had the lock at once, were waiting for it, and ended in each class."""
         machine = self.project_machine(config=config)
         started = [self.start_machine(machine, {"commands": ["dbt run"]}) for _ in range(count)]
+        until(awaited, seconds=180)
+        self.s3.put_object(Bucket=self.name, Key=f"{self.prefix}/told")
         self.assertEqual({self.end(each, seconds=180)["status"] for each in started}, {"SUCCEEDED"})
         self.told(2 * count)
         self.assertEqual([self.items("lock")[0][name]["S"] for name in ("holder", "waiting")], ["", "[]"])
@@ -130,24 +133,30 @@ class AtOnce(Runs, unittest.TestCase):
         self.assertEqual((len(self.spans()), len(self.tasks()), sum(classes.values())), (classes["success"], classes["success"], count))
         return *(ways[state, "Begin the attempts"] for state in ("Take the lock", "Wait for the lock")), classes
 
+    def skipped(self, count):
+        return lambda: sum(each["class"]["S"] == "skipped" for each in self.items("run#")) >= count
+
+    def waiting(self, count):
+        return lambda: any(len(json.loads(lock["waiting"]["S"])) >= count for lock in self.items("lock"))
+
     def entered(self, execution):
         pages = self.states.get_paginator("get_execution_history").paginate(executionArn=execution)
         return [event["stateEnteredEventDetails"]["name"] for page in pages for event in page["events"] if "stateEnteredEventDetails" in event]
 
     def test_others_are_skipped(self):
-        at_once, waiting, classes = self.start(50, overlap="skip")
-        self.assertEqual((at_once, waiting, classes["skipped"]), (classes["success"], 0, 50 - classes["success"]))
-        self.assertGreater(classes["skipped"], classes["success"])
+        self.assertEqual(self.start(50, self.skipped(49), overlap="skip"), (1, 0, {"success": 1, "skipped": 49}))
 
     def test_others_wait(self):
-        at_once, waiting, classes = self.start(20, overlap="queue")
+        # The rest come while the lock is handed on.
+        at_once, waiting, classes = self.start(20, self.waiting(10), overlap="queue")
         self.assertEqual((at_once + waiting, classes), (20, {"success": 20}))
-        self.assertGreater(waiting, at_once)
+        self.assertGreaterEqual(waiting, 10)
 
     def test_others_wait_in_vain(self):
-        at_once, waiting, classes = self.start(20, overlap="queue", queueMinutes=0.1)
+        # The rest are handed the lock while their time ends.
+        at_once, waiting, classes = self.start(20, self.skipped(2), overlap="queue", queueMinutes=0.1)
         self.assertEqual((at_once + waiting, 20 - classes["skipped"]), (classes["success"],) * 2)
-        self.assertGreater(min(waiting, classes["skipped"]), 1)
+        self.assertGreaterEqual(classes["skipped"], 2)
 
 
 if __name__ == "__main__":
