@@ -4,6 +4,7 @@ import subprocess
 import time
 import unittest
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 from machines import until
@@ -123,7 +124,8 @@ class AtOnce(Runs, unittest.TestCase):
     def start(self, count, awaited, **config):
         """How many had the lock at once, were waiting for it, and ended in each class."""
         machine = self.project_machine(config=config)
-        started = [self.start_machine(machine, {"commands": ["dbt run"]}) for _ in range(count)]
+        with ThreadPoolExecutor(count) as threads:
+            started = list(threads.map(lambda _: self.start_machine(machine, {"commands": ["dbt run"]}), range(count)))
         until(awaited, seconds=180)
         self.s3.put_object(Bucket=self.name, Key=f"{self.prefix}/told")
         self.assertEqual({self.end(each, seconds=180)["status"] for each in started}, {"SUCCEEDED"})
