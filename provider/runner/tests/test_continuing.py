@@ -5,7 +5,7 @@ import socket
 
 import pytest
 from conftest import facts
-from test_runs import BEGUN, CLOCK, FAILING, OK, SECRETS, SLOW, late, postgres, sitecustomize, stop
+from test_runs import BEGUN, CLOCK, FAILING, OK, SECRETS, SLOW, WAITS, late, postgres, sitecustomize, stop
 
 RUN, SECOND = "shop/prod/runs/r1/1/", "shop/prod/runs/r1/2/"
 
@@ -38,8 +38,10 @@ def test_a_command_gets_the_state_of_the_last_green_run(run):
 def test_an_attempt_continues_a_cancelled_one(run):
     files = {**SLOW, "models/after.sql": "select * from {{ ref('slow') }}", "seeds/s.csv": "a\n1\n", **facts()}
     commands = ["seed", "-run --select nowhere", "build --threads 1 --exclude resource_type:seed", "test"]
-    first = run(files, commands, when=(BEGUN, stop))
-    assert first.outcome["class"] == "terminated"
+    first = run(files, commands, when=(BEGUN, stop), DBT_AWS_STOP_SECONDS="600")
+    assert (first.code, first.outcome["class"]) == (143, "terminated")
+    assert "is killed" not in first.log
+    assert not any(key.startswith("shop/prod/latest/") for key in first.keys)
     assert first.outcome["message"].startswith("dbt build --threads 1 --exclude resource_type:seed was cancelled")
     left = ran(first, RUN + "run_results.3.json")
     assert left.pop("slow") in ("error", "skipped")  # dbt may tell of it before it ends
@@ -102,7 +104,7 @@ def test_there_is_nothing_to_continue(run):
 
 def test_a_program_that_fails_ends_the_run(run):
     files = {**OK, "fails.py": "import sys\nprint('some lines')\nsys.exit('why it failed')", "goes.py": "print('went')", **facts()}
-    result = run(files, ["python goes.py", "-python fails.py", "python fails.py", "dbt build"])
+    result = run(files, ["python goes.py", "-python fails.py", "python fails.py", "python goes.py"])
     assert (result.code, result.outcome["class"]) == (1, "command-failed"), result.log
     assert result.outcome["message"] == "python fails.py failed: it ended with exit code 1: why it failed"
     assert [command["exitCode"] for command in result.outcome["commands"]] == [0, 1, 1]
@@ -110,11 +112,11 @@ def test_a_program_that_fails_ends_the_run(run):
 
 
 def test_a_program_is_cancelled(run):
-    files = {**OK, "waits.py": "import time\ntry:\n    print('waits', flush=True)\n    time.sleep(600)\nexcept KeyboardInterrupt:\n    print('tidies up')"}
-    result = run(files, ["-python waits.py", "dbt build"], when=("waits", stop))
+    files = {**OK, "waits.py": WAITS, "goes.py": "print('went')"}
+    result = run(files, ["-python waits.py", "python goes.py"], when=("waits", stop))
     assert (result.code, result.outcome["class"]) == (143, "terminated"), result.log
     assert result.outcome["message"].startswith("python waits.py was cancelled")
-    assert "tidies up" in result.log and "Running with dbt" not in result.log
+    assert "tidies up" in result.log and "went" not in result.log
     assert json.loads(result.read(RUN + "continue.json"))["ended"] == []
 
 

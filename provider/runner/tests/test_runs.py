@@ -33,12 +33,21 @@ def sitecustomize(tmp_path, **texts):
     return {"PYTHONPATH": str(tmp_path)}
 
 
-# What stands for a dbt that succeeds, where only the runner is looked at.
+# A program that ends when it is told to.
+WAITS = "import time\ntry:\n    print('waits', flush=True)\n    time.sleep(600)\nexcept KeyboardInterrupt:\n    print('tidies up')"
+
 RESULT = {"number": 1, "exitCode": 0, "seconds": 1, "dbtVersion": "1.11.16", "nodes": 1, "counts": {"success": 1}, "slowest": [], "failed": [],
           "error": None, "warning": None, "kind": "dbt-error"}
-SUCCESS = f"""[open(path, 'w').write(text) for path, text in (
-    (os.environ['DBT_TARGET_PATH'] + '/run_results.json', '{{}}'), (os.environ['DBT_LOG_PATH'] + '/dbt.log', 'done'),
-    (sys.orig_argv[-2], {json.dumps(RESULT)!r}))]; os._exit(0)"""
+
+
+def ends(**result):
+    """What stands for a dbt that ends so, where only the runner is looked at."""
+    return f"""[open(path, 'w').write(text) for path, text in (
+        (os.environ['DBT_TARGET_PATH'] + '/run_results.json', '{{}}'), (os.environ['DBT_LOG_PATH'] + '/dbt.log', 'done'),
+        (sys.orig_argv[-2], {json.dumps(RESULT | result)!r}))]; os._exit({(RESULT | result)["exitCode"]})"""
+
+
+SUCCESS = ends()
 
 # A clock of the runner's that is an hour fast once there is a file.
 CLOCK = "clock = time.monotonic; time.monotonic = lambda: clock() + 3600 * os.path.exists(__file__ + '.late')"
@@ -53,66 +62,62 @@ def late(tmp_path):
 
 
 @pytest.mark.every_dbt
-def test_success_keeps_its_artifacts_in_both_places(run):
-    result = run({**OK, **facts()}, ["dbt build", "docs generate"])
+def test_success_keeps_its_artifacts_in_both_places_and_says_what_selected_nothing(run):
+    files = {**OK, **facts()}
+    result = run(files, ["dbt run --select nosuch", "dbt build", "docs generate"])
     assert result.code == 0, result.log
     assert result.outcome["class"] == "success"
-    assert [command["exitCode"] for command in result.outcome["commands"]] == [0, 0]
+    assert [command["exitCode"] for command in result.outcome["commands"]] == [0, 0, 0]
     assert result.outcome["dbtVersion"] == version("dbt-core")
-    for name in ("manifest.json", "run_results.json", "run_results.1.json", "catalog.json", "index.html", "logs/dbt.log"):
+    for name in ("manifest.json", "run_results.json", "run_results.2.json", "catalog.json", "index.html", "logs/dbt.log"):
         assert {RUN + name, LAST + name} <= result.keys
     assert "PASS=1" in result.log
     assert LAST + "outcome.json" not in result.keys
+    [warning] = result.outcome["warnings"]
+    assert warning == "dbt run --select nosuch selected no nodes: the selection criterion 'nosuch' does not match any enabled nodes"
+    assert result.outcome["message"] == f"dbt run --select nosuch and dbt build and dbt docs generate succeeded: 1 node; but {warning}"
+    failed = run(files, ["dbt run --select nosuch", "dbt run"], DBT_AWS_FAIL_IF_NOTHING_SELECTED="true")
+    assert failed.code == 2
+    assert failed.outcome["class"] == "dbt-error"
+    assert "failed: it selected no nodes: the selection criterion 'nosuch'" in failed.outcome["message"]
+    assert len(failed.outcome["commands"]) == 1
 
 
 def test_commands_that_change_the_parse_do_not_share_it(run):
-    files = {"models/orders.sql": "select '{{ var('label', 'none') }}' as label", **facts()}
-    result = run(files, ["parse", "parse --vars '{label: two}'", "parse"])
-    assert result.code == 0, result.log
+    """And options of all of dbt reach it."""
+    files = {"models/orders.sql": "select '{{ var('label', 'none') }}' as label", "models/nowhere.yml": "models: [{name: nowhere}]", **facts()}
+    result = run(files, ["parse", "parse --vars '{label: two}'", "parse", "--warn-error test"])
+    assert [command["exitCode"] for command in result.outcome["commands"]] == [0, 0, 0, 2], result.log
     assert result.log.count("config vars, config profile, or config target have changed") == 2
-
-
-def test_options_of_all_of_dbt_reach_the_parse(run):
-    files = {**OK, **facts(), "models/nowhere.yml": "models: [{name: nowhere}]"}
-    result = run(files, ["build", "--warn-error test"])
-    assert [command["exitCode"] for command in result.outcome["commands"]] == [0, 2]
     assert "'nowhere'" in result.outcome["message"]
 
 
-def test_many_failing_nodes_fit(run):
-    files = {f"models/{'m' * 100}_{n}.sql": "select nothing" for n in range(60)}
-    result = run(files, ["run"])
+def test_many_failing_nodes_fit(run, tmp_path):
+    failed = [[f"model.shop.{'m' * 100}_{n}", "Database Error"] for n in range(60)]
+    result = run(OK, **sitecustomize(tmp_path, dbt_commands=ends(exitCode=1, nodes=60, failed=failed)))
     assert result.outcome["failedNodeCount"] == 60
     assert 0 < len(result.outcome["failedNodes"]) <= 50
     assert len(result.read(RUN + "outcome.json")) <= 16_000
 
 
-def test_parse_error(run):
-    result = run({"models/orders.sql": "select {{ ref('nowhere') }}"})
-    assert result.code == 2
-    assert result.outcome["class"] == "dbt-error"
-    assert "nowhere" in result.outcome["message"]
-
-
 def test_second_command_fails_and_the_third_does_not_run(run):
-    result = run({**FAILING, **facts()}, ["run --select orders", "run", "test"])
+    result = run({**FAILING, "tests/no_orders.sql": "select 'orders' as found", **facts()}, ["run --select orders", "build", "test"])
     assert result.code == 1
     assert [command["exitCode"] for command in result.outcome["commands"]] == [0, 1]
     assert result.outcome["class"] == "failed-nodes"
-    assert result.outcome["failedNodes"] == ["model.shop.broken"]
-    assert result.outcome["failedNodeCount"] == 1
-    assert "1 of 2 nodes (model.shop.broken)" in result.outcome["message"]
-    assert "nothing" in result.outcome["message"]
+    assert sorted(result.outcome["failedNodes"]) == ["model.shop.broken", "test.shop.no_orders"]
+    assert result.outcome["failedNodeCount"] == 2
+    assert "2 of 3 nodes (" in result.outcome["message"]
+    [broken] = [each for each in result.outcome["failed"] if each["node"] == "model.shop.broken"]
+    assert "nothing" in broken["error"]
     assert not any(key.startswith(LAST) for key in result.keys)
     results = [json.loads(result.read(RUN + name)) for name in ("run_results.1.json", "run_results.2.json", "run_results.json")]
-    assert [len(r["results"]) for r in results] == [1, 2, 2]
-
-
-def test_unknown_option_is_a_usage_error(run):
-    result = run(OK, ["dbt build --selct orders"])
-    assert result.code == 2
-    assert result.outcome["class"] == "usage"
-    assert "--selct" in result.outcome["message"]
+    assert [len(r["results"]) for r in results] == [1, 3, 3]
+    # What a message names is kept.
+    compiled = RUN + "compiled/shop/tests/no_orders.sql"
+    assert f"s3://artifacts/{compiled}" in result.log
+    assert b"orders" in result.read(compiled)
+    assert "/target/" not in result.log
 
 
 def test_other_programs_are_refused(run):
@@ -123,18 +128,9 @@ def test_other_programs_are_refused(run):
     assert "Running with dbt" not in result.log
 
 
-def test_sigterm_cancels_dbt(run):
-    result = run(SLOW, when=(BEGUN, stop), DBT_AWS_STOP_SECONDS="600")
-    assert result.code == 143
-    assert result.outcome["class"] == "terminated"
-    assert "is killed" not in result.log
-    statuses = {r["unique_id"]: r["status"] for r in json.loads(result.read(RUN + "run_results.json"))["results"]}
-    assert statuses["model.shop.orders"] == "success"
-    assert not any(key.startswith(LAST) for key in result.keys)
-
-
 def test_deadline(run, tmp_path):
-    result = run(SLOW, when=(BEGUN, late(tmp_path)), DBT_AWS_TIMEOUT_SECONDS="1800", **sitecustomize(tmp_path, runner=CLOCK))
+    result = run({**OK, "waits.py": WAITS}, ["python waits.py"], when=("waits", late(tmp_path)), DBT_AWS_TIMEOUT_SECONDS="1800",
+                 **sitecustomize(tmp_path, runner=CLOCK))
     assert result.code == 124
     assert result.outcome["class"] == "timeout"
     assert "slow model" in result.outcome["message"]
@@ -171,13 +167,13 @@ def postgres(port):
     return {"DBT_AWS_PROFILE": json.dumps({"name": "shop", "type": "postgres", "settings": {"host": "127.0.0.1", "port": port}})}
 
 
-def test_a_warehouse_that_starts_is_waited_for(run):
+def test_a_warehouse_that_starts_is_waited_for(run, tmp_path):
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         port = server.getsockname()[1]
-        result = run(OK, ["parse"], when=("waiting for the warehouse", lambda _: server.listen()), **postgres(port))
+        result = run(OK, when=("waiting for the warehouse", lambda _: server.listen()), **postgres(port), **sitecustomize(tmp_path, dbt_commands=SUCCESS))
     assert "the warehouse answers after" in result.log
-    assert "Running with dbt" in result.log
+    assert result.outcome["class"] == "success"
 
 
 def test_sigterm_ends_the_wait_for_the_warehouse(run):
@@ -195,9 +191,9 @@ def test_no_project(run):
     assert "no dbt_project.yml in /nonexistent" in result.outcome["message"]
 
 
-def test_a_parse_is_shared_kept_and_restored(run, s3):
+def test_a_parse_is_shared_kept_and_restored(run, s3, tmp_path):
     files = {**OK, **facts()}
-    first = run(files, ["run", "test"])
+    first = run(files, ["parse", "test"])
     assert first.log.count("Unable to do partial parsing") == 1
     second = run(files, ["parse"])
     assert second.code == 0
@@ -207,7 +203,8 @@ def test_a_parse_is_shared_kept_and_restored(run, s3):
     broken = run(files, ["parse"])
     assert broken.code == 0
     assert "restored" in broken.log
-    changed = run({**files, "models/orders.sql": "select 2 as id"}, ["parse"])
+    changed = run({**files, "models/orders.sql": "select 2 as id"}, **sitecustomize(tmp_path, dbt_commands=SUCCESS))
+    assert changed.code == 0
     assert "restored" not in changed.log
 
 
@@ -315,31 +312,6 @@ def test_an_input_cannot_take_the_password_along(run):
     assert "Running with dbt" not in refused.log
 
 
-@pytest.mark.every_dbt
-def test_a_run_that_selects_nothing_says_so(run):
-    files = {**OK, **facts()}
-    result = run(files, ["dbt run --select nosuch", "dbt run"])
-    assert result.code == 0, result.log
-    [warning] = result.outcome["warnings"]
-    assert warning == "dbt run --select nosuch selected no nodes: the selection criterion 'nosuch' does not match any enabled nodes"
-    assert result.outcome["message"] == f"dbt run --select nosuch and dbt run succeeded: 1 node; but {warning}"
-    failed = run(files, ["dbt run --select nosuch", "dbt run"], DBT_AWS_FAIL_IF_NOTHING_SELECTED="true")
-    assert failed.code == 2
-    assert failed.outcome["class"] == "dbt-error"
-    assert "failed: it selected no nodes: the selection criterion 'nosuch'" in failed.outcome["message"]
-    assert len(failed.outcome["commands"]) == 1
-
-
-def test_what_a_message_names_is_kept(run):
-    result = run({**OK, "tests/no_orders.sql": "select * from {{ ref('orders') }}"})
-    assert result.code == 1
-    assert result.outcome["failedNodes"] == ["test.shop.no_orders"]
-    compiled = RUN + "compiled/shop/tests/no_orders.sql"
-    assert f"s3://artifacts/{compiled}" in result.log
-    assert b"orders" in result.read(compiled)
-    assert "/target/" not in result.log
-
-
 def test_a_dbt_that_breaks_is_said_so(run):
     """YAML reads `off` as false, and dbt takes it for a text."""
     result = run({**OK, "dbt_project.yml": PROJECT.replace("{shop: {", "{shop: {off: {+enabled: false}, ")})
@@ -358,6 +330,8 @@ def test_an_image_without_dbt_is_said_so(run, tmp_path):
 
 
 REASONS = [
+    ("build --selct orders", "--selct"),
+    ("parse --vars '{missing: nowhere}'", "nowhere"),
     ("run --select events", ""),
     ("source freshness", "stale: its newest row is of 2020-01-01 00:00 UTC, "),
     ("source freshness", " days, "),
@@ -380,6 +354,7 @@ def test_a_failure_is_told_with_its_reason(with_dbt, tmp_path):
     """Without git, too, as in the image."""
     files = {
         "dbt_project.yml": PROJECT + "on-run-start: \"{% if var('hook', false) %}{{ boom() }}{% endif %}\"\n",
+        "models/missing.sql": "select * from {{ ref(var('missing', 'events')) }}",
         "models/events.sql": "{{ config(event_time='loaded') }} select cast('2020-01-01' as timestamp) as loaded",
         "models/broken.sql": "select nothing",
         "models/batches.sql": """
@@ -400,3 +375,4 @@ def test_a_failure_is_told_with_its_reason(with_dbt, tmp_path):
         line = lines[command]
         said = " ".join([*(message for _, message in line["failed"]), line["error"] or "", line["warning"] or ""])
         assert reason in said and bool(reason) == bool(said.strip()), (command, said)
+    assert [(lines[command]["exitCode"], lines[command]["kind"]) for command, _ in REASONS[:2]] == [(2, "usage"), (2, "dbt-error")]
