@@ -66,8 +66,8 @@ class Shared:
         return dict(self.rows("select table_type, count(*) from information_schema.tables where table_schema = %s group by 1", schema))
 
     def sessions(self, query="%"):
-        """The sessions in the database, but for this one."""
-        return self.rows("select query from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and query like %s", query)
+        """The sessions in the database that are not ours, whose last one may not have ended yet."""
+        return self.rows("select query from pg_stat_activity where datname = current_database() and query not like '%%pg_stat_activity%%' and query like %s", query)
 
 
 @pytest.fixture
