@@ -31,7 +31,7 @@ macro_rules! expressions {
     };
 }
 
-const EXPRESSIONS: [(&str, &str); 21] = expressions![
+const EXPRESSIONS: [(&str, &str); 22] = expressions![
     "attributes",
     "end",
     "failed_task",
@@ -39,6 +39,7 @@ const EXPRESSIONS: [(&str, &str); 21] = expressions![
     "last",
     "lock",
     "message",
+    "metrics",
     "not_started",
     "record",
     "refused",

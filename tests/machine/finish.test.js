@@ -369,10 +369,48 @@ for (const [what, answer] of Object.entries({
   });
 }
 
+// What CloudWatch counts.
+const RUN = { Table: "TABLE", Project: "shop", Target: "prod", Schedule: "by hand" };
+const counted = ({ world }) => world.metrics.map(([name, by, value]) => (name.startsWith("dbt-aws Runs ") ? [name, by.Class, value] : [name, value]));
+test("a run is counted once, by its class, with its nodes and its time", async () => {
+  const world = new World();
+  const of = execution(world);
+  await world.runs(() => world.sleep(754));
+  const end = { ...bad, failedNodeCount: 2, counts: { success: 10, error: 2, odd: "many" }, seconds: { total: 700.5 } };
+  await ended({ world, of, end });
+  const { world: again } = await ended({ world, of, end });
+  const seconds = again.events[0].seconds;
+  assert.deepEqual(again.metrics, [
+    ["dbt-aws Runs Count", { ...RUN, Class: "failed-nodes" }, 1],
+    ["dbt-aws Seconds Seconds", RUN, seconds], ["dbt-aws WaitingSeconds Seconds", RUN, seconds - 700.5],
+    ["dbt-aws Nodes Count", RUN, 12], ["dbt-aws FailedNodes Count", RUN, 2],
+  ]);
+});
+test("of a run without an outcome no waiting is counted, and of a skipped one nothing else", async () => {
+  const lost = counted(await ended({ end: { class: "connection", counts: {}, seconds: { total: "long" } } }));
+  assert.deepEqual(lost.map(([name]) => name.split(" ")[1]), ["Runs", "Seconds", "Nodes", "FailedNodes"]);
+  const world = new World();
+  const of = execution(world);
+  await world.runs(() => world.sleep(60));
+  const skipped = counted(await ended({ world, of, end: { class: "skipped" } }));
+  assert.deepEqual(skipped, [["dbt-aws Runs Count", "skipped", 1], ["dbt-aws WaitingSeconds Seconds", world.events[0].seconds]]);
+});
+test("a schedule of any name is a dimension", async () => {
+  const world = new World();
+  const of = execution(world, { input: { scheduleArn: NIGHTLY } });
+  await ended({ world, of, end: good, answers: { "Read the schedule": schedule({ schedule: ":nächtlich" }) } });
+  assert.equal(world.metrics[0][1].Schedule, "-n-chtlich");
+});
+test("metrics that are refused keep nobody from being told", async () => {
+  const refused = exception("CloudWatch", "AccessDeniedException", "not authorized to perform: cloudwatch:PutMetricData");
+  const { error, world } = await ended({ end: bad, answers: { "Count it": refused } });
+  assert.deepEqual([error, world.metrics.length, world.events.length, world.published.length], [undefined, 0, 1, 1]);
+});
+
 // Services that are busy.
 for (const [state, name] of [
   ["Describe the execution", "Sfn.ThrottlingException"], ["Read the lock", "DynamoDb.ThrottlingException"], ["How did the one before end?", "DynamoDb.ThrottlingException"],
-  ["Record the end", "DynamoDb.ThrottlingException"], ["Remember how it ended", "DynamoDb.ThrottlingException"], ["Wake the next", "Sfn.ThrottlingException"],
+  ["Record the end", "DynamoDb.ThrottlingException"], ["Count it", "CloudWatch.ThrottlingException"], ["Remember how it ended", "DynamoDb.ThrottlingException"], ["Wake the next", "Sfn.ThrottlingException"],
 ]) {
   test(`${state}: busy at first`, async () => {
     const world = new World();

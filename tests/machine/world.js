@@ -15,7 +15,7 @@ class Failed extends Error {
 /** Executions in it compete: calls take a time of chance, by the seed; who sleeps wakes when nobody else is awake. */
 class World {
   constructor(seed = 1) {
-    Object.assign(this, { items: new Map(), executions: new Map(), tokens: new Map(), published: [], events: [], timers: [], awake: 0, time: START, seed });
+    Object.assign(this, { items: new Map(), executions: new Map(), tokens: new Map(), published: [], events: [], metrics: [], timers: [], awake: 0, time: START, seed });
     this.millis = () => Math.floor(this.time);
     this.random = () => {
       this.seed = (this.seed * 1103515245 + 12345) % 2147483648;
@@ -140,6 +140,17 @@ class World {
       throw new Failed("Sfn.TaskTimedOutException", "Task Timed Out: 'Provided task does not exist anymore' (Service: Sfn, Status Code: 400)");
     }
     waiting.resolve(JSON.parse(Output));
+    return {};
+  }
+
+  "cloudwatch:putMetricData"({ Namespace, MetricData }) {
+    for (const { MetricName, Dimensions, Value, Unit, Timestamp, ...unknown } of MetricData) {
+      const wrong = Dimensions.find(({ Value: each }) => !/^[ -9;-~][ -~]{0,254}$/.test(each) || each.trim() === "");
+      if (wrong || typeof Value !== "number" || Number.isNaN(Date.parse(Timestamp)) || Object.keys(unknown).length > 0) {
+        throw new Failed("CloudWatch.InvalidParameterValueException", `The value ${JSON.stringify(wrong ?? Value)} for ${MetricName} is not valid`);
+      }
+      this.metrics.push([`${Namespace} ${MetricName} ${Unit}`, Object.fromEntries(Dimensions.map(({ Name, Value: each }) => [Name, each])), Value]);
+    }
     return {};
   }
 

@@ -112,6 +112,11 @@ fn finish(at: &Location, table: &str) -> Policy {
             ),
             json!({"StringEquals": {"events:source": "dbt-aws"}}),
         ),
+        // Metrics have no ARNs.
+        when(
+            allow(&["cloudwatch:PutMetricData"], ["*"]),
+            json!({"StringEquals": {"cloudwatch:namespace": "dbt-aws"}}),
+        ),
         // A topic may be of another account, and who uses the platform names it later.
         allow(&["sns:Publish"], [topics]),
         when(
