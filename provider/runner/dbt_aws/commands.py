@@ -154,7 +154,7 @@ def advice(command, error):
     if "does not have a target named" in error or "not found in profile '" in error:
         return "the run's profile has one target: leave --target out, or set profile.target of the project"
     if "No space left on device" in error:
-        return "the task's disk is full, and the run writes to /tmp on it"
+        return "the task's disk is full: let the run write less to /tmp, or set ephemeralStorageGb of the project to more"
     if found := ADVICE.get(name_of(command)):
         return found
     return "a run can write to /tmp alone" if "Read-only file system" in error else None

@@ -9,6 +9,8 @@ from .text import SIZE_MOST
 PATTERNS = ("manifest.json", "run_results*.json", "sources.json", "catalog.json", "index.html", "static_index.html")
 # The files that dbt's messages name, of which as many are kept.
 NAMED_MOST = 100
+# Where dbt's page of documentation takes its data, if it is not to look for files beside it.
+INLINE = re.compile(rb'"(MANIFEST|CATALOG)\.JSON INLINE DATA"')
 
 
 class Files:
@@ -51,6 +53,12 @@ class Files:
         for name, path in sorted(found.items(), key=lambda item: (not item[0].name.startswith("run_results"), item)):
             mask = masked[".log"] if name.parts[0] == "logs" else masked.get(path.suffix, self.redact.bytes)
             yield str(name), lambda path=path, mask=mask: mask(read(path))
+
+    def documentation(self):
+        """The page of dbt's documentation with its data in it, as `--static` makes it."""
+        data = {name: self.redact.json(read(self.target / f"{name.lower().decode()}.json")) for name in (b"MANIFEST", b"CATALOG")}
+        # In a script, < could end it.
+        return INLINE.sub(lambda found: data[found[1]].replace(b"<", b"\\u003c"), read(self.target / "index.html"))
 
 
 def read(path):

@@ -194,6 +194,8 @@ class Run:
             yield f"{self.place}/{FILE}", lambda: document
         for place in [self.place, *(["latest"] if end.kind == "success" else [])]:
             yield from ((f"{place}/{name}", reads) for name, reads in self.files.kept())
+        if end.kind == "success" and {"index.html", "manifest.json", "catalog.json"} <= set(self.files.artifacts()):
+            yield "docs/latest/index.html", self.files.documentation
         done = [number for number, command in enumerate(self.commands, 1) if command.name in RETRIED]
         done = [path for path in (self.target / f"run_results.{number}.json" for number in done) if path.exists()]
         if done and self.returncode is not None:

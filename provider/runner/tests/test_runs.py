@@ -19,6 +19,7 @@ SLOW = {"models/orders.sql": "select 1 as id",
 BEGUN = "select sum(hash("
 PARSE = "shop/prod/partial_parse/partial_parse.msgpack"
 LAST = "shop/prod/latest/"
+DOCS = "shop/prod/docs/latest/index.html"
 RUN = "shop/prod/runs/r1/1/"
 
 
@@ -81,6 +82,29 @@ def test_success_keeps_its_artifacts_in_both_places_and_says_what_selected_nothi
     assert failed.outcome["class"] == "dbt-error"
     assert "failed: it selected no nodes: the selection criterion 'nosuch'" in failed.outcome["message"]
     assert len(failed.outcome["commands"]) == 1
+
+
+@pytest.mark.every_dbt
+def test_documentation_is_kept_as_one_page_without_secrets(run, s3):
+    tricky = "</script><script>alert(1)</script> <!-- wrap-secret \"CATALOG.JSON INLINE DATA\" -->"
+    files = {**OK, "models/orders.yml": json.dumps({"models": [{"name": "orders", "description": tricky}]})}
+    env = {"DBT_AWS_SECRET_NAMES": "TOKEN", "TOKEN": "wrap-secret"}
+    result = run(files, ["build", "docs generate"], **env)
+    page = result.read(DOCS).decode()
+    data = [json.JSONDecoder().raw_decode(page, page.index(start))[0] for start in ('{"metadata": {"dbt_schema_version": "https://schemas.getdbt.com/dbt/' + name
+            for name in ("manifest/", "catalog/"))]
+    described = data[0]["nodes"]["model.shop.orders"]["description"]
+    assert described == tricky.replace("wrap-secret", "*****") and described not in page and "wrap-secret" not in page
+    assert "id" in data[1]["nodes"]["model.shop.orders"]["columns"]
+    assert "INLINE DATA\"" not in page.replace("\\\"CATALOG.JSON INLINE DATA\\\"", "")
+    head = s3.head_object(Bucket="artifacts", Key=DOCS)
+    assert head["ContentType"].startswith("text/html") and s3.get_object_tagging(Bucket="artifacts", Key=DOCS)["TagSet"] == []
+
+
+def test_documentation_that_failed_is_not_kept(run):
+    broken = "{% if execute %}{{ exceptions.raise_compiler_error('none') }}{% endif %} select 1 as id"
+    result = run({**OK, "models/broken.sql": broken}, ["build --select orders", "-dbt docs generate"])
+    assert result.code == 0 and result.outcome["notDeciding"] and DOCS not in result.keys
 
 
 def test_commands_that_change_the_parse_do_not_share_it(run):

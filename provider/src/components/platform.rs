@@ -77,8 +77,8 @@ pub struct PlatformCluster {
 }
 
 /// The bucket for artifacts. Runs leave `<project>/<target>/runs/<run id>/<attempt>/` and, on success,
-/// `<project>/<target>/latest/`, where `<project>` is the name of the `DbtProject` resource: with a hash at its end where
-/// it has other characters than letters, digits and `-_.`.
+/// `<project>/<target>/latest/` and `<project>/<target>/docs/latest/`, where `<project>` is the name of the `DbtProject`
+/// resource: with a hash at its end where it has other characters than letters, digits and `-_.`.
 #[derive(Clone, Debug, Props)]
 pub struct PlatformArtifacts {
     /// The name of an existing bucket. Excludes `expireRunsAfterDays`.

@@ -5,6 +5,7 @@ pub(crate) mod ends;
 mod expansion;
 pub(crate) mod handle;
 mod image;
+mod lines;
 mod policies;
 mod roles;
 pub(crate) mod tags;
@@ -144,6 +145,9 @@ pub struct DbtProjectInputs {
     /// Default: 2048.
     #[prop(default = 2048)]
     pub memory: i32,
+    /// Disk space of a run in GiB, for `/tmp`: 21 to 200. Default: 20, which costs nothing.
+    #[prop(check = formats::between(21, 200))]
+    pub ephemeral_storage_gb: Option<i32>,
     /// The CPU architecture. Default: `X86_64`.
     #[prop(default = TaskDefinitionCpuArchitecture::X8664)]
     pub architecture: TaskDefinitionCpuArchitecture,
@@ -248,6 +252,11 @@ pub struct DbtProjectOutputs {
     pub artifacts_uri: String,
     /// The command line that starts a run by hand, with the AWS CLI.
     pub start_run_command: String,
+    /// The command line that shows the last 20 runs, newest first, with the AWS CLI.
+    pub runs_command: String,
+    /// The command line that prints a link to dbt's documentation, as the last successful run with `dbt docs generate` left
+    /// it; for version 2 of the AWS CLI. Whoever has the link can read the page for an hour.
+    pub docs_command: String,
     /// The page of the runs in AWS's console.
     pub console_url: String,
     /// The URL of the SQS queue that keeps, for 14 days, messages about runs that could not be started.
@@ -349,16 +358,14 @@ impl Component for DbtProject {
             state_machine_arn: machine.arn.clone(),
             task_role_arn: task_role.clone(),
             artifacts_uri: project.artifacts_uri(),
-            start_run_command: at.map(|(region, machine)| start_run_command(&region, &machine)),
+            start_run_command: at.map(|(region, machine)| lines::start_run(&region, &machine)),
+            runs_command: project.runs_command(),
+            docs_command: project.docs_command(),
             dead_letter_queue_url: dead_letters.url.clone(),
             pending_emails: project.emails(&topic.arn),
             console_url: at.map(|(region, machine)| console_url(&region, &machine)),
         })
     }
-}
-
-fn start_run_command(region: &str, machine: &str) -> String {
-    format!("aws stepfunctions start-execution --region {region} --state-machine-arn {machine}")
 }
 
 fn console_url(region: &str, machine: &str) -> String {

@@ -1,7 +1,8 @@
 //! What the parts of a project have in common, and those that need no file of their own.
 
 use super::{
-    DbtProjectArgs, ProjectCapacity, ProjectOverlap, ProjectOverrides, checks, ends, tags, task,
+    DbtProjectArgs, ProjectCapacity, ProjectOverlap, ProjectOverrides, checks, ends, lines, tags,
+    task,
 };
 use crate::{
     components::{
@@ -62,6 +63,17 @@ impl<'a> Expansion<'a> {
             self.artifacts_prefix.clone(),
         ));
         parts.map(|(bucket, prefix)| format!("s3://{bucket}/{prefix}"))
+    }
+
+    pub(super) fn docs_command(&self) -> Output<String> {
+        all((self.platform.region.clone(), self.artifacts_uri()))
+            .map(|(region, artifacts)| lines::docs(&region, &artifacts))
+    }
+
+    pub(super) fn runs_command(&self) -> Output<String> {
+        let (platform, place) = (&self.platform, self.artifacts_prefix.clone());
+        all((platform.region.clone(), platform.table_name.clone(), place))
+            .map(|(region, table, place)| lines::runs(&region, &table, &place))
     }
 
     /// Where another project's artifacts are, of which the last green run is the state.

@@ -138,7 +138,7 @@ pub(super) fn task(artifacts: &Artifacts, state: &Artifacts) -> Policy {
     };
     let mut read = parts(&["partial_parse", "retry", "runs"]);
     read.push(format!("{}/latest/*", state.place()));
-    let written = parts(&["latest", "partial_parse", "retry", "runs"]);
+    let written = parts(&["docs/latest", "latest", "partial_parse", "retry", "runs"]);
     let mut statements = vec![
         allow(&["s3:PutObject"], written),
         allow(&["s3:PutObjectTagging"], parts(&["runs"])),

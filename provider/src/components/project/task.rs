@@ -43,6 +43,7 @@ pub(super) fn definition(
         TaskDefinitionArgs {
             cpu: args.cpu.clone(),
             memory: args.memory.clone(),
+            ephemeral_storage_gb: args.ephemeral_storage_gb.clone(),
             container_definitions: Output::list([container]),
             volumes: Set::from([volume]).into(),
             execution_role_arn: execution.clone(),

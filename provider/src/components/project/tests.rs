@@ -64,6 +64,7 @@ fn everything() -> Properties {
         "secretKmsKeyArns": ["arn:aws:kms:eu-west-1:111122223333:key/k"],
         "cpu": 2048,
         "memory": 4096,
+        "ephemeralStorageGb": 100,
         "architecture": "ARM64",
         "timeoutMinutes": 30,
         "overlap": "queue",
@@ -107,11 +108,12 @@ async fn the_shortest_project() {
     let given = inputs(&json!({"platform": platform(), "path": PATH}));
     let (recording, answered) = recorded(given, As::Update).await;
     expect_file!["snapshots/shortest.txt"].assert_eq(&recording.text());
-    expect![[r#"
+    expect![[r##"
         {
           "artifactsUri": "s3://analytics-artifacts/shop/prod",
           "consoleUrl": "https://eu-west-1.console.aws.amazon.com/states/home?region=eu-west-1#/statemachines/view/arn:aws:service:eu-west-1:123456789012:shop-state-machine",
           "deadLetterQueueUrl": "shop-dead-letters.url",
+          "docsCommand": "aws s3 presign --region eu-west-1 --expires-in 3600 s3://analytics-artifacts/shop/prod/docs/latest/index.html",
           "handle": {
             "accountId": "111122223333",
             "artifactsUri": "s3://analytics-artifacts/shop/prod",
@@ -139,11 +141,12 @@ async fn the_shortest_project() {
           "imageUri": "shop-image.imageUri",
           "pendingEmails": [],
           "repositoryUrl": "shop-repository.repositoryUrl",
+          "runsCommand": "aws dynamodb query --region eu-west-1 --table-name analytics-runs --key-condition-expression 'pk = :p AND begins_with(sk, :r)' --expression-attribute-values '{\":p\":{\"S\":\"shop/prod\"},\":r\":{\"S\":\"run#\"}}' --projection-expression '#b,#c,#f,#r,#s,#t' --expression-attribute-names '{\"#b\":\"startedAt\",\"#c\":\"class\",\"#f\":\"failedNodeCount\",\"#r\":\"runId\",\"#s\":\"schedule\",\"#t\":\"seconds\"}' --no-scan-index-forward --max-items 20 --output table --query 'Items[].{began:startedAt.S,class:class.S,failedNodes:failedNodeCount.N,runId:runId.S,schedule:schedule.S,seconds:seconds.N}'",
           "startRunCommand": "aws stepfunctions start-execution --region eu-west-1 --state-machine-arn arn:aws:service:eu-west-1:123456789012:shop-state-machine",
           "stateMachineArn": "arn:aws:service:eu-west-1:123456789012:shop-state-machine",
           "taskDefinitionArn": "arn:aws:service:eu-west-1:123456789012:shop-task",
           "taskRoleArn": "arn:aws:service:eu-west-1:123456789012:shop-task-role"
-        }"#]].assert_eq(&outputs(&answered));
+        }"##]].assert_eq(&outputs(&answered));
 }
 
 #[tokio::test]
