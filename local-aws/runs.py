@@ -2,16 +2,21 @@
 import json
 import os
 import re
+import shlex
 import urllib.request
 import uuid
 from collections import Counter
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import boto3
+import jmespath
 
 from machines import ROLE, Tasks, until
 
 RUN = Path(__file__).parent.parent / "provider/src/run"
+# Where the line stands that shows the runs of shop/prod.
+LINE = RUN.parent / "components/project/tests.rs"
 ENDS = ["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]
 # How long waits and pauses of machines are: what takes a minute takes three seconds.
 SCALE = 0.05
@@ -165,6 +170,26 @@ class Runs(Tasks):
     def read_object(self, run, name, attempt=1):
         """What the stand-in wrote."""
         return json.loads(self.s3.get_object(Bucket=self.name, Key=f"{self.prefix}/runs/{run}/{attempt}/{name}")["Body"].read())
+
+    def shown(self):
+        """What the line that shows runs says of this project's."""
+        words = shlex.split(json.loads(re.search(r'"runsCommand": (".*")', LINE.read_text())[1]))
+        options = dict(zip(words, words[1:]))
+        found = self.dynamodb.query(
+            TableName=self.name, ScanIndexForward="--no-scan-index-forward" not in words,
+            KeyConditionExpression=options["--key-condition-expression"], ProjectionExpression=options["--projection-expression"],
+            ExpressionAttributeNames=json.loads(options["--expression-attribute-names"]),
+            ExpressionAttributeValues=json.loads(options["--expression-attribute-values"].replace("shop/prod", self.prefix)))
+        return jmespath.search(options["--query"], found)
+
+    def counted(self, metric, **more):
+        """The sum of a metric of this project's runs."""
+        dimensions = {"Table": self.name, "Project": self.project, "Target": "prod", "Schedule": "by hand", **more}
+        now = datetime.now()
+        found = boto3.client("cloudwatch").get_metric_statistics(
+            Namespace="dbt-aws", MetricName=metric, Dimensions=[{"Name": name, "Value": value} for name, value in dimensions.items()],
+            StartTime=now - timedelta(days=1), EndTime=now + timedelta(days=1), Period=86400, Statistics=["Sum"])
+        return sum(each["Sum"] for each in found["Datapoints"])
 
     def mailbox(self):
         with urllib.request.urlopen(f"{os.environ['AWS_ENDPOINT_URL']}/_local-aws/mail", timeout=10) as answer:

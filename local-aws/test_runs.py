@@ -116,6 +116,10 @@ class Ends(Runs, unittest.TestCase):
         self.told(8)
         self.assertEqual(self.mails(), [self.failed("failed-nodes"), self.failed("configuration"), f"{self.project} by hand succeeds again"])
         self.assertEqual([event["events"] for event in self.heard], [["failure"], ["failure"], ["recovery", "success"], ["success"]])
+        self.assertEqual([run["class"] for run in self.shown()], ["success", "success", "configuration", "failed-nodes"])
+        self.assertEqual({run["runId"] for run in self.shown()}, {event["runId"] for event in self.heard})
+        counted = [self.counted("Runs", Class=kind) for kind in ("success", "configuration", "failed-nodes")]
+        self.assertEqual([*counted, self.counted("FailedNodes"), self.counted("Nodes")], [2, 1, 1, 2, 12])
 
 
 class AtOnce(Runs, unittest.TestCase):
