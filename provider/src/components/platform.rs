@@ -1,5 +1,6 @@
 //! `dbt-aws:index:DbtPlatform`: what projects share.
 
+mod dashboard;
 pub mod handle;
 mod network;
 mod runs;
@@ -115,6 +116,9 @@ pub struct DbtPlatformOutputs {
     pub log_group_name: String,
     /// The name of the DynamoDB table of runs.
     pub table_name: String,
+    /// A CloudWatch dashboard of all runs, as JSON: make it with `aws cloudwatch put-dashboard`, or as a dashboard of
+    /// Pulumi's AWS provider. See `docs/runs.md`.
+    pub dashboard_body: String,
     /// The warehouse.
     pub warehouse: PlatformWarehouse,
 }
@@ -246,6 +250,7 @@ impl Component for DbtPlatform {
         };
         Ok(DbtPlatformFields {
             handle: Handle::collect(handle),
+            dashboard_body: dashboard::body(&arn_part(3), &runs.table_name, &logs.id),
             vpc_id: place.vpc_id,
             task_subnet_ids: place.task_subnets,
             public_subnet_ids: place.public_subnets,
