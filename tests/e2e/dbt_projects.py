@@ -17,7 +17,7 @@ TUTORIAL = {
     "models/marts.yml": "models: [{name: customers, columns: [{name: customer_id, data_tests: [unique, not_null]}]}]",
 }
 
-# A local package, as `dbt deps` installs it, macros of both, a snapshot.
+# A local package, as `dbt deps` installs it, macros of both, a snapshot; and what gives its secrets away, where it is asked for.
 PACKAGED = {
     "dbt_project.yml": "{name: packaged, version: '1.0', profile: packaged}",
     "packages.yml": "packages: [{local: packages/units}]",
@@ -29,6 +29,9 @@ PACKAGED = {
     "models/priced.sql": "select id, {{ units.euros('cents') }} as euros, currency from {{ ref('prices') }} cross join {{ ref('currencies') }}",
     "models/priced.yml": "models: [{name: priced, columns: [{name: euros, data_tests: [not_negative]}]}]",
     "snapshots/prices.yml": "snapshots: [{name: prices_then, relation: ref('prices'), config: {unique_key: id, strategy: check, check_cols: [cents]}}]",
+    "models/leak.sql": "{{ config(enabled=var('leak', false), meta={'key': var('key', env_var('API_KEY'))}) }}\n"
+                       "{{ log(var('key', env_var('API_KEY')), info=true) }} select cast('{{ env_var('API_KEY') }}' as integer) as id",
+    "leak.py": "import os\nprint(open(os.environ['DBT_AWS_CONNECTION_FILE']).read(), dict(os.environ), flush=True)\nraise SystemExit(os.environ['API_KEY'])",
 }
 
 

@@ -1,7 +1,12 @@
-"""Projects of different make on one platform, at the same time; and a run that is stopped in the middle of a query."""
+"""Projects of different make on one platform, at the same time; a run that is stopped in the middle of a query; and no secret where it can be read."""
+import gzip
 import json
+import os
+import re
 import shutil
 import time
+import urllib.request
+import uuid
 from pathlib import Path
 
 import boto3
@@ -10,6 +15,9 @@ import psycopg2
 import pytest
 from inventory import inventory
 from programs import Program, copy
+
+# A secret of a project, and the path of a webhook.
+PLANTED, HOOK = (f"{name}{uuid.uuid4().hex}" for name in ("planted", "hook"))
 
 
 def until(ask, seconds=600):
@@ -76,17 +84,28 @@ def shared(tmp_path):
     folder = copy(tmp_path)
     shutil.copytree(Path(__file__).parent / "projects", folder / "examples/projects")
     dbt_projects.write(folder / "examples/projects")
+    for name in (".env", "profiles.yml"):
+        (folder / "examples/projects/packaged" / name).write_text(f"API_KEY={PLANTED}\n")
     program = Program("yaml", folder, "projects")
+    program.pulumi("config", "set-all", "--secret", f"planted={PLANTED}", "--secret", f"hookUrl=https://localhost:1/{HOOK}")
     program("up")
     yield Shared(program)
     program("destroy")
     assert inventory() == before, "something is left"
 
 
+def mails():
+    with urllib.request.urlopen(f"{os.environ['AWS_ENDPOINT_URL']}/_local-aws/mail", timeout=10) as answer:
+        return json.load(answer)
+
+
 def test_projects(shared):
+    urllib.request.urlopen(re.search(r"https?://\S+", mails()[0]["text"])[0], timeout=10).close()
     at_the_same_time(shared)
     stopped = shared.start("tutorial", "dbt run --select slow --vars 'slow: true'")
+    failed = shared.start("packaged", "-python leak.py", "dbt run --select leak --vars 'leak: true'")
     cancelled(shared, stopped)
+    leaks(shared, failed)
 
 
 def at_the_same_time(shared):
@@ -130,3 +149,57 @@ def cancelled(shared, execution):
     assert (outcome["class"], outcome["exitCode"]) == ("terminated", 143)
     assert {place + each for each in ("manifest.json", "run_results.json", "logs/dbt.log", "continue.json")} <= kept.keys()
     assert json.loads(shared.record(execution)["detail"])["class"] == "cancelled"
+
+
+def leaks(shared, execution):
+    """The secrets are nowhere, though the run printed, compiled and failed with them."""
+    assert shared.end(execution)["error"] == "DbtFailedNodes"
+    detail = json.loads(shared.record(execution)["detail"])
+    assert 'invalid input syntax for type integer: "*****"' in detail["failed"][0]["error"] and detail["warnings"]
+    until(lambda: any("failed" in mail["subject"] for mail in mails()))
+    places = dict(everywhere(shared))
+    # It looks where the secrets would be: what stands beside them is there.
+    beside = {**dict.fromkeys(("log", "object", "execution", "table", "mail"), b"invalid input syntax"), "layer": b"DBT_AWS_CONNECTION_FILE",
+              "state": b"packaged-state-machine", "machine": b"packaged/prod", "definition": b"API_KEY", "function": b"packaged"}
+    assert {kind for kind, text in beside.items() if not any(place.startswith(kind) and text in found for place, found in places.items())} == set()
+    secrets = {"the project's secret": PLANTED, "the password": shared.password, "the webhook's path": HOOK}
+    assert [(what, place) for what, value in secrets.items() for place, text in places.items() if value.encode() in text] == []
+
+
+def everywhere(shared):
+    """What a run, the engine and AWS keep, but for Secrets Manager."""
+    dump = lambda found: json.dumps(found, default=str).encode()
+    logs, ecs, functions = boto3.client("logs"), boto3.client("ecs"), boto3.client("lambda")
+    for group in logs.describe_log_groups()["logGroups"]:
+        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group["logGroupName"])
+        yield f"log {group['logGroupName']}", "\n".join(event["message"] for page in pages for event in page["events"]).encode()
+    yield from ((f"object {key}", content) for key, content in shared.objects().items())
+    backend = Path(os.environ["PULUMI_BACKEND_URL"].removeprefix("file://"), ".pulumi")
+    yield from ((f"state {path}", path.read_bytes()) for path in backend.rglob("*") if path.is_file() and "projects" in str(path))
+    yield "state events", shared.program.events.read_bytes()
+    yield "state export", shared.program.pulumi("stack", "export").encode()
+    for machine in shared.states.list_state_machines()["stateMachines"]:
+        yield f"machine {machine['name']}", dump(shared.states.describe_state_machine(stateMachineArn=machine["stateMachineArn"]))
+        for execution in shared.states.list_executions(stateMachineArn=machine["stateMachineArn"])["executions"]:
+            arn = execution["executionArn"]
+            history = shared.states.get_paginator("get_execution_history").paginate(executionArn=arn, includeExecutionData=True)
+            yield f"execution {arn}", dump([shared.states.describe_execution(executionArn=arn), *history])
+    yield "table", dump(shared.table.scan()["Items"])
+    yield "mail", dump(mails())
+    yield from ((f"definition {arn}", dump(ecs.describe_task_definition(taskDefinition=arn))) for arn in ecs.list_task_definitions()["taskDefinitionArns"])
+    yield "function", dump(functions.list_functions()["Functions"])
+    for name in ("tutorial", "packaged", "generated"):
+        yield from layers(next(r["id"] for r in shared.program.state() if r["type"] == "dbt-aws:ecr:Repository" and r["urn"].endswith(f"::{name}-repository")))
+
+
+def layers(repository):
+    """The manifests, configurations and layers of a repository's images, as the registry has them."""
+    ecr, registry = boto3.client("ecr"), f"{os.environ['AWS_ENDPOINT_URL']}/v2/{repository}"
+    for image in ecr.list_images(repositoryName=repository)["imageIds"]:
+        manifest = ecr.batch_get_image(repositoryName=repository, imageIds=[{"imageDigest": image["imageDigest"]}])["images"][0]["imageManifest"]
+        yield f"layer {repository} manifest", manifest.encode()
+        found = json.loads(manifest)
+        for blob in (found["config"], *found["layers"]):
+            with urllib.request.urlopen(f"{registry}/blobs/{blob['digest']}", timeout=60) as answer:
+                content = answer.read()
+            yield f"layer {repository} {blob['digest']}", gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
