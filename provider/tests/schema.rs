@@ -18,6 +18,7 @@ fn reference_is_current() {
     let page = |name| reference::component(&schema, name);
     expect_file!["../../docs/components/platform.md"].assert_eq(&page("DbtPlatform"));
     expect_file!["../../docs/components/project.md"].assert_eq(&page("DbtProject"));
+    expect_file!["../../docs/components/run.md"].assert_eq(&page("DbtRun"));
     expect_file!["../../docs/components/schedule.md"].assert_eq(&page("DbtSchedule"));
     expect_file!["../../docs/building-blocks.md"].assert_eq(&reference::building_blocks(&schema));
 }

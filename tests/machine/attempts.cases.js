@@ -60,6 +60,11 @@ for (const [capacity, ...expected] of [["onDemand", "FARGATE", "FARGATE", "FARGA
     assert.deepEqual([end.output?.class, end.capacity], ["success", expected]);
   });
 }
+test("a run of less time than the project's", async () => {
+  const told = { counts: { success: 2 }, slowest: [{ node: "model.a", seconds: 1 }], seconds: 7 };
+  const end = await attempts({ input: { timeoutMinutes: 5 }, answers: { "Run dbt": done, "Read the outcome": outcome("success", 0, told) } });
+  assert.deepEqual([end.left, end.output.counts, end.output.slowest, end.output.seconds], [[300], told.counts, told.slowest, {}]);
+});
 test("dbt's own failures leave an attempt on Spot", async () => {
   const config = { capacity: "spotThenOnDemand", retry: { attempts: 2, failedNodes: 2 } };
   const end = await attempts({ config, answers: { "Run dbt": [failed(), failed(), done], "Read the outcome": [outcome("failed-nodes", 1), outcome("failed-nodes", 1), good] } });

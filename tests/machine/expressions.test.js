@@ -46,9 +46,9 @@ test("an unknown key is named with the nearest", async () => {
     await refuses({ [key]: ["dbt ls"] }, [`"${key}" is not a key of it; did you mean ${nearest}?`]);
   }
   for (const key of ["", "x", "xy", "target", "args"]) {
-    await refuses({ [key]: 1 }, [`"${key}" is not a key of it; there are commands, environment, cpu, memory`]);
+    await refuses({ [key]: 1 }, [`"${key}" is not a key of it; there are commands, environment, cpu, memory, timeoutMinutes`]);
   }
-  await refuses({ ["x".repeat(300)]: 1 }, [`"${"x".repeat(64)}" is not a key of it; there are commands, environment, cpu, memory`]);
+  await refuses({ ["x".repeat(300)]: 1 }, [`"${"x".repeat(64)}" is not a key of it; there are commands, environment, cpu, memory, timeoutMinutes`]);
   await refuses({ command: [], cpu: 1.5 }, [
     '"command" is not a key of it; did you mean commands?', "cpu is not a whole number, such as 2048",
   ]);
@@ -75,6 +75,10 @@ test("values of other types", async () => {
   for (const memory of ["two", "4 GB", "", "0", 0, -1, 1.5, true, [2048], {}, null]) {
     await refuses({ memory }, ["memory is not a whole number, such as 2048"]);
   }
+  for (const timeoutMinutes of ["five", 0, -1, 1.5, 61, "61", [5], null]) {
+    await refuses({ timeoutMinutes }, ["timeoutMinutes is not a whole number of minutes up to 60, the timeoutMinutes of the project"]);
+  }
+  await refuses({ timeoutMinutes: 60, memory: "2048" });
   for (const scheduleArn of [3, null, "nightly", `${ARN}/../other`, ARN.replace("default", "")]) {
     await refuses({ scheduleArn }, ["scheduleArn is not the ARN of a schedule"]);
   }
