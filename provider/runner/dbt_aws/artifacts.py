@@ -20,6 +20,12 @@ MISSING = ("NoSuchKey", "AccessDenied", "NoSuchBucket")
 KINDS = {".json": "application/json", ".html": "text/html; charset=utf-8", ".log": "text/plain; charset=utf-8"}
 
 
+def place_of_attempt(env, started):
+    """Where an attempt keeps what it makes."""
+    run_id = env.get("DBT_AWS_RUN_ID") or started.strftime("%Y%m%dT%H%M%SZ")
+    return f"runs/{run_id}/{env.get('DBT_AWS_ATTEMPT') or 1}"
+
+
 class Artifacts:
     """A URI in S3; without one, nothing is kept."""
 

@@ -3,10 +3,12 @@
 import json
 import os
 import re
+from pathlib import Path
 
 from .outcome import End
 
-# Where the image of a project has the authorities of RDS's certificates.
+# Where the image of a project has dbt, and the authorities of RDS's certificates.
+DBT_PACKAGES = Path("/opt/dbt")
 AUTHORITIES = "/opt/dbt-aws/rds-ca.pem"
 # How a profile reads a variable.
 VARIABLE = re.compile(r"""{{-?\s*env_var\(\s*(['"])(?P<name>\w+)\1\s*(?:,\s*(['"])(?P<default>[^'"]*)\3\s*)?\)\s*(?:\|\s*(?P<filter>\w+)\s*)?-?}}""")
@@ -18,9 +20,16 @@ NOT_SECRET = {"account", "database", "dbname", "host", "method", "port", "projec
 
 def write_profile(env, directory):
     """Writes profiles.yml where the environment has a profile: its connection, and the variables that it refers to."""
-    profile = json_object(env, "DBT_AWS_PROFILE")
-    if not profile:
+    if not json_object(env, "DBT_AWS_PROFILE"):
         return {}, {}
+    name, target, connection, hidden = read_profile(env)
+    write_private(directory / "profiles.yml", {name: {"target": target, "outputs": {target: connection}}})  # JSON is YAML
+    return connection, {**hidden, "DBT_PROFILES_DIR": str(directory)}
+
+
+def read_profile(env):
+    """The profile's name, its target, its connection, and the variables that this refers to."""
+    profile = json_object(env, "DBT_AWS_PROFILE")
     secret = json_object(env, "DBT_AWS_WAREHOUSE_SECRET")
     try:
         name, target = profile["name"], profile.get("target") or "prod"
@@ -34,8 +43,7 @@ def write_profile(env, directory):
     if str(connection.get("port", "")).isdecimal():
         connection["port"] = int(connection["port"])
     check_authorities(str(connection.get("sslrootcert") or ""))
-    write_private(directory / "profiles.yml", {name: {"target": target, "outputs": {target: connection}}})  # JSON is YAML
-    return connection, {**hidden, "DBT_PROFILES_DIR": str(directory)}
+    return name, target, connection, hidden
 
 
 def write_private(path, document):

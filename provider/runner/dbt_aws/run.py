@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from . import summary
-from .artifacts import FINGERPRINT, PARSE, Artifacts
+from .artifacts import FINGERPRINT, PARSE, Artifacts, place_of_attempt
 from .child import run_commands
 from .commands import parse_commands
 from .continuing import FILE, LAST, Attempt, resume
@@ -21,7 +21,7 @@ from .files import Files, read
 from .outcome import End, outcome
 from .plan import plan
 from .process import WATCHED
-from .profile import json_object, rendered, write_connection, write_profile
+from .profile import DBT_PACKAGES, json_object, rendered, write_connection, write_profile
 from .progress import RETRIED
 from .project import Project
 from .redaction import Redact
@@ -30,7 +30,6 @@ from .text import one_line
 from .variables import given, names
 from .warehouse import address, needs_no_warehouse, place_of, wait_for
 
-DBT_PACKAGES = Path("/opt/dbt")
 # What dbt has no use for, and what it would prefer to the run's own directories.
 NOT_FOR_DBT = {"DBT_AWS_ENVIRONMENT", "DBT_AWS_WAREHOUSE_SECRET", "DBT_ENGINE_LOG_PATH", "DBT_ENGINE_PROJECT_DIR", "DBT_ENGINE_TARGET_PATH"}
 
@@ -64,8 +63,7 @@ class Run:
         self.redact = Redact(env)
         self.work, self.files, self.attempt, self.steps, self.partial = None, None, None, [], None
         self.artifacts = Artifacts(env.get("DBT_AWS_ARTIFACTS", ""), self.log)
-        run_id = env.get("DBT_AWS_RUN_ID") or self.started.strftime("%Y%m%dT%H%M%SZ")
-        self.place = f"runs/{run_id}/{env.get('DBT_AWS_ATTEMPT') or 1}"
+        self.place = place_of_attempt(env, self.started)
         self.deadline, self.stop_seconds, self.seconds = None, 30.0, {}
         self.commands, self.dbt_env, self.warehouse = [], {}, None
         self.parse_afresh, self.fingerprint, self.parse_is_kept = True, None, False
