@@ -125,12 +125,18 @@ class Runs(Tasks):
         self.events.put_targets(Rule=name, Targets=[{"Id": "1", **target}])
         self.addCleanup(self.events.remove_targets, Rule=name, Ids=["1"])
 
-    def register(self, image, **more):
-        """A revision of the task definition."""
+    def register(self, image, first=None, **more):
+        """A revision of the task definition, perhaps with a first container that does what a command does."""
         variables = [{"name": name, "value": value} for name, value in (("BUCKET", self.name), ("PREFIX", self.prefix))]
+        container = {"image": image, "entryPoint": ["python3", "-c"], "command": [RUNNER], "environment": variables}
+        before = []
+        if first:
+            commands = {"name": "DBT_AWS_COMMANDS", "value": json.dumps([first])}
+            before = [{**container, "name": "role", "essential": False, "environment": [*variables, commands]}]
+            more["dependsOn"] = [{"containerName": "role", "condition": "SUCCESS"}]
         answer = self.ecs.register_task_definition(
             family=self.family, requiresCompatibilities=["FARGATE"], networkMode="awsvpc", cpu="256", memory="512",
-            containerDefinitions=[{"name": "dbt", "image": image, "entryPoint": ["python3", "-c"], "command": [RUNNER], "environment": variables, **more}])
+            containerDefinitions=[*before, {**container, "name": "dbt", **more}])
         self.addCleanup(self.ecs.deregister_task_definition, taskDefinition=answer["taskDefinition"]["taskDefinitionArn"])
 
     def project_machine(self, state="Run dbt", config=None, top=None, **changes):

@@ -60,6 +60,16 @@ class StateMachine(Runs, unittest.TestCase):
         self.assertEqual((end["status"], end["error"]), ("FAILED", "TaskNotStarted"), end)
         self.assertRegex(end["cause"], rf"unable to retrieve secret {secret} for .*; see that the secret is there")
 
+    def test_without_its_first_container_dbt_does_not_begin(self):
+        self.register(self.image, first="dbt parse")
+        end = self.run_to_the_end(self.project_machine(), commands=["dbt seed"])
+        self.assertEqual((end["status"], end["error"]), ("FAILED", "DbtError"), end)
+        self.assertIn("log-events/shop$252Frole$252F", end["cause"])
+        self.register(self.image, first="dbt list")  # which finds no connection at first
+        end = self.run_to_the_end(self.project_machine(config={"retry": {"attempts": 1, "failedNodes": 0}}), commands=["dbt seed"])
+        found = json.loads(end["output"])
+        self.assertEqual((found["message"], found["attempts"]), ("dbt seed: success None", 2))
+
     def test_an_input_that_cannot_be_meant(self):
         end = self.run_to_the_end(self.project_machine(), command=["dbt ls"])
         self.assertEqual((end["status"], end["error"]), ("FAILED", "InputRefused"), end)

@@ -22,6 +22,9 @@ use serde_json::json;
 /// The container that dbt runs in.
 pub(crate) const CONTAINER: &str = "dbt";
 
+/// The container that makes the role as which dbt logs in, in tasks that have one.
+pub(crate) const ROLE_CONTAINER: &str = "role";
+
 const MACHINE: &str = include_str!("run/machine.asl.json");
 const FINISH: &str = include_str!("run/finish.asl.json");
 

@@ -34,6 +34,15 @@ function task({ container = {}, ...more } = {}) {
 /** A task that ended otherwise than well: the task is the cause. */
 const failed = (description) => ({ error: "States.TaskFailed", cause: JSON.stringify(task(description)) });
 
+/** A task whose first container failed, so that dbt's did not start: as ECS's agent has it, with the exit code of SIGTERM. */
+const withoutRole = (role, more) => failed({
+  ...more,
+  Containers: [
+    { Name: "role", LastStatus: "STOPPED", ...role },
+    { Name: "dbt", LastStatus: "STOPPED", ExitCode: 143, Reason: "CannotStartContainerError: dependency graph: failed to resolve container ordering dependency" },
+  ],
+});
+
 /** A task whose containers never ran. */
 const unstarted = (reason, container = { ExitCode: undefined }) =>
   failed({ StopCode: "TaskFailedToStart", StoppedReason: reason, Connectivity: undefined, container });
@@ -60,4 +69,4 @@ const object = (content) => ({
 
 const noObject = exception("S3", "NoSuchKeyException", "The specified key does not exist.", 404);
 
-module.exports = { exception, failed, noObject, object, outcome, refused, task, unstarted, TASK };
+module.exports = { exception, failed, noObject, object, outcome, refused, task, unstarted, withoutRole, TASK };

@@ -2,7 +2,7 @@
 "use strict";
 const assert = require("node:assert/strict");
 const { test } = require("node:test");
-const { exception, failed, noObject, outcome, refused, task, unstarted } = require("./answers");
+const { exception, failed, noObject, outcome, refused, task, unstarted, withoutRole } = require("./answers");
 const { fails, lost, run, succeeds } = require("./runs");
 
 const done = { result: task() };
@@ -83,6 +83,28 @@ fails("and fails where nothing is left to go on from", "TaskLost", "dbt build: n
 test("a warehouse that cannot be reached is tried again, without the commands that had succeeded", async () => {
   const { output, from, at } = await attempts({ answers: { "Run dbt": [failed(), done], "Read the outcome": [outcome("connection", 69), good] } });
   assert.deepEqual([output?.class, from, at], ["success", [undefined, "runs/run-1/1"], [0, 30]]);
+});
+test("what did not come to dbt goes on from where the attempt before it would have", async () => {
+  const [silent, stopped] = [withoutRole({ ExitCode: 69 }), withoutRole({ ExitCode: 143 }, { StopCode: "SpotInterruption", StoppedReason: "Your Spot Task was interrupted." })];
+  for (const [first, told, second] of [[silent, outcome("connection", 69), undefined], [stopped, noObject, undefined], [spot, noObject, "runs/run-1/1"]]) {
+    const { output, from } = await attempts({ answers: { "Run dbt": [first, silent, done], "Read the outcome": [told, outcome("connection", 69), good] } });
+    assert.deepEqual([output?.class, from], ["success", [undefined, second, second]]);
+  }
+});
+fails("a role that cannot be made is said, with its container's log", "DbtError", ["dbt build: dbt-error (exit code 2)", "$252Frole$252F0f9de17a"], {
+  answers: { "Run dbt": withoutRole({ ExitCode: 2 }), "Read the outcome": outcome("dbt-error", 2) },
+});
+fails("a first container that says nothing is told by its own exit code", "OutOfMemory", "the task ran out of memory and was ended (exit code 137)", {
+  config: { retry: { attempts: 0, failedNodes: 0 } }, answers: { "Run dbt": withoutRole({ ExitCode: 137, Reason: "OutOfMemory: no" }), ...lost },
+});
+test("the first container is told whose attempt it begins, where the task has one", async () => {
+  for (const names of [["dbt"], ["role", "dbt"]]) {
+    const ContainerDefinitions = names.map((Name) => ({ Name }));
+    const { given } = await run({ answers: { "Find the task definition": { result: { TaskDefinition: { TaskDefinitionArn: "a:1", ContainerDefinitions } } } } });
+    const [dbt, ...others] = given("Run dbt").Overrides.ContainerOverrides;
+    const own = [{ Name: "DBT_AWS_RUN_ID", Value: "run-1" }, { Name: "DBT_AWS_ATTEMPT", Value: "1" }];
+    assert.deepEqual([dbt.Name, others], ["dbt", names.length > 1 ? [{ Name: "role", Environment: own }] : []]);
+  }
 });
 test("failed nodes are tried again only when asked, on their own count", async () => {
   const answers = { "Run dbt": failed(), "Read the outcome": outcome("failed-nodes", 1) };

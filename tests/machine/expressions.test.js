@@ -154,7 +154,7 @@ test("without a reason the error is one", async () => {
 async function kept(cause) {
   const { Output } = States["Run dbt"].Catch.find(({ ErrorEquals }) => ErrorEquals[0] === "States.ALL");
   const input = await evaluated(Output, { states: { errorOutput: { Error: "States.TaskFailed", ...cause } } });
-  const { exited, said, links, log, size, ...task } = await evaluated(States["Describe the task"].Assign.task, { states: { input }, config: CONFIG });
+  const { begun, exited, said, links, log, size, ...task } = await evaluated(States["Describe the task"].Assign.task, { states: { input }, config: CONFIG });
   return task;
 }
 

@@ -1,6 +1,6 @@
 //! How long `expressions/run_task.jsonata` may come out.
 
-use super::CONTAINER;
+use super::{CONTAINER, ROLE_CONTAINER};
 use crate::prelude::*;
 use serde_json::{Value as Document, json};
 
@@ -12,8 +12,10 @@ pub(crate) fn overrides_length(
     commands: Option<&[String]>,
     environment: &BTreeMap<String, String>,
 ) -> usize {
-    let container = json!({"name": CONTAINER, "environment": variables(commands, environment)});
-    let overrides = json!({"containerOverrides": [container], "cpu": "16384", "memory": "122880"});
+    let all = variables(commands, environment);
+    let role = json!({"name": ROLE_CONTAINER, "environment": all[..2]});
+    let containers = json!([{"name": CONTAINER, "environment": all}, role]);
+    let overrides = json!({"containerOverrides": containers, "cpu": "16384", "memory": "122880"});
     overrides.to_string().chars().count()
 }
 
@@ -47,9 +49,10 @@ mod tests {
             .filter_map(|pair| pair["name"].as_str())
             .collect();
         let theirs: Vec<_> = text.split("'Name': '").skip(1).collect();
-        for (name, theirs) in names.into_iter().chain([CONTAINER]).zip(&theirs) {
+        let containers = [CONTAINER, ROLE_CONTAINER];
+        for (name, theirs) in names.into_iter().chain(containers).zip(&theirs) {
             assert!(theirs.starts_with(&format!("{name}'")), "{theirs}");
         }
-        assert_eq!(theirs.len(), all.len() + 1);
+        assert_eq!(theirs.len(), all.len() + containers.len());
     }
 }

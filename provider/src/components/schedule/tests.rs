@@ -273,14 +273,14 @@ fn wrong_inputs_are_refused_with_their_path() {
             json!([format!("dbt build --vars '{}'", "x".repeat(8_000))]),
         ),
         &expect![[r#"
-            commands: commands and environment make overrides of 8558 characters as JSON, but ECS allows at most 8192; move variables to the project's environment
+            commands: commands and environment make overrides of 8747 characters as JSON, but ECS allows at most 8192; move variables to the project's environment
         "#]],
     );
     let many: serde_json::Map<_, _> = (0..900).map(|n| (format!("V{n}"), "1".into())).collect();
     wrong(
         set("environment", many.into()),
         &expect![[r#"
-            environment: commands and environment make overrides of 13923 characters as JSON, but ECS allows at most 8192; move variables to the project's environment
+            environment: commands and environment make overrides of 14112 characters as JSON, but ECS allows at most 8192; move variables to the project's environment
         "#]],
     );
     wrong(
