@@ -80,7 +80,8 @@ def set_up(env, log):
         if unreachable(said):
             raise End("connection", f"the warehouse at {where} could not be reached, and nothing was run: {said}; "
                                     "look at its state and at its security group") from None
-        raise End("dbt-error", f"{name}, the role of the project, could not be set up in the warehouse at {where}, and nothing was run: {said}") from None
+        do = "; see that the warehouse's secret has the password of the database's master user" if "password authentication failed" in said else ""
+        raise End("dbt-error", f"{name}, the role of the project, could not be set up in the warehouse at {where}, and nothing was run: {said}{do}") from None
     log(f"dbt logs in as {name}")
 
 

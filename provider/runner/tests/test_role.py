@@ -237,6 +237,7 @@ def test_a_warehouse_that_refuses_the_administrator_is_no_connection_error(wareh
     found = outcome(s3)
     assert (refused.code, found["class"], found["commands"]) == (2, "dbt-error", [])
     assert f"{shop.role}, the role of the project, could not be set up in the warehouse at 127.0.0.1:{warehouse.port}, and nothing was run" in found["message"]
+    assert found["message"].endswith("; see that the warehouse's secret has the password of the database's master user")
     assert "password authentication failed" in found["message"] and "wrong-wrong-wrong" not in refused.log
 
 
