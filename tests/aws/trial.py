@@ -184,6 +184,18 @@ class Trial:
         with contextlib.suppress(Failure):
             until(lambda: self.lines(task), "the probe's log", 2)
         note("the mode of /tmp in a task", "; ".join(line.strip() for line in self.lines(task)) or "the task logged nothing")
+        self.first_fails(containers, run, {key: definition[key] for key in kept if definition.get(key)})
+
+    def first_fails(self, containers, run, definition):
+        """What becomes of a task whose first container fails, so that dbt's cannot start."""
+        ecs, failing = self.aws("ecs"), [{**each, "command": ["exit(3)"]} if each["name"] == "role" else each for each in containers]
+        arn = ecs.register_task_definition(family=FAMILY, containerDefinitions=failing, **definition)["taskDefinition"]["taskDefinitionArn"]
+        task = ecs.run_task(taskDefinition=arn, **run)["tasks"][0]["taskArn"]
+        describe = lambda: ecs.describe_tasks(cluster=self.out["cluster"], tasks=[task])["tasks"][0]
+        until(lambda: describe()["lastStatus"] == "STOPPED", "a task whose first container fails")
+        found = describe()
+        each = [f"{container['name']}: {container.get('exitCode')} {container.get('reason', '')}" for container in found["containers"]]
+        note("a task whose first container fails", f"{found.get('stopCode')}: {found.get('stoppedReason')}; {'; '.join(each)}")
 
     def queries(self):
         """What an expression that fails comes to in each place of a state."""

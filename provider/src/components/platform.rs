@@ -246,6 +246,7 @@ impl Component for DbtPlatform {
             warehouse_settings: warehouse.settings,
             warehouse_secret_arn: warehouse.secret_arn.clone(),
             warehouse_secret_kms_key_arn: warehouse.secret_kms_key_arn,
+            warehouse_administrator: warehouse.administrator,
             tags: tags.map(TagsText),
         };
         Ok(DbtPlatformFields {

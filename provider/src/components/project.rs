@@ -6,6 +6,7 @@ mod expansion;
 pub(crate) mod handle;
 mod image;
 mod lines;
+mod login;
 mod policies;
 mod roles;
 pub(crate) mod tags;
@@ -174,6 +175,11 @@ pub struct DbtProjectInputs {
     /// The `handle` of another project, whose last successful run is the state that `--state` and `--defer` compare with: for
     /// example production's, for a project of a pull request. Default: this project's own.
     pub state_from: Option<Handle<ProjectHandle>>,
+    /// What of the platform's Postgres the project's role may read beside its own schemas: names of schemas, and of other
+    /// projects' roles (their output `warehouseRole`) for all schemas that those own, also later ones. What is taken out of
+    /// the list is revoked by the next run. A schema that is not there yet is granted by a run that begins once it is.
+    /// Default: nothing.
+    pub grants: Option<Vec<String>>,
     /// Whether a run fails when a command selects no nodes. Default: `false`, which only warns.
     #[prop(default = false)]
     pub fail_if_nothing_selected: bool,
@@ -248,6 +254,9 @@ pub struct DbtProjectOutputs {
     pub state_machine_arn: String,
     /// The ARN of the IAM role that dbt uses: the task role.
     pub task_role_arn: String,
+    /// The role in the platform's Postgres as which dbt logs in, for `grants` of other projects and for those of your own;
+    /// none where the project connects to another warehouse or in another way.
+    pub warehouse_role: Option<String>,
     /// Where runs leave their artifacts: `s3://BUCKET/PROJECT/TARGET`.
     pub artifacts_uri: String,
     /// The command line that starts a run by hand, with the AWS CLI.
@@ -310,11 +319,16 @@ impl Component for DbtProject {
             Some((repository, _)) => repository.arn.optional(),
             None => project.repository_of(&image_uri),
         };
-        let (secrets, profile) = (project.secrets(), task::profile(project));
-        let execution_role = &roles::execution(project, repository_arn, &secrets);
+        let login = login::of(project);
+        let (secrets, profile) = (
+            project.secrets(login.as_ref()),
+            task::profile(project, login.as_ref()),
+        );
+        let execution_role = &roles::execution(project, repository_arn, &secrets, login.is_some());
         let task_role = &roles::task(project);
         let roles = [execution_role, task_role];
-        let task = task::definition(project, &image_uri, &secrets, roles, &profile);
+        let containers = task::containers(project, &image_uri, &secrets, &profile, login.as_ref());
+        let task = task::definition(project, containers, roles);
         let machine_role = roles::machine(project, &task.family_arn, roles);
         let topic = project.topic();
         let run = project.run(&task.family_arn, &topic.arn);
@@ -357,6 +371,7 @@ impl Component for DbtProject {
             task_definition_arn: task.arn.clone(),
             state_machine_arn: machine.arn.clone(),
             task_role_arn: task_role.clone(),
+            warehouse_role: login.map(|login| login.role).unwrap_or_default(),
             artifacts_uri: project.artifacts_uri(),
             start_run_command: at.map(|(region, machine)| lines::start_run(&region, &machine)),
             runs_command: project.runs_command(),

@@ -101,8 +101,9 @@ pub async fn rehearse(
         let of_others: BTreeSet<_> = found.iter().map(|failure| failure.path.clone()).collect();
         for failure in judge(child) {
             let blamed = blame(child, &failure, inputs);
-            // What is wrong with an input is said once, whichever children have it.
-            found.extend(blamed.filter(|failure| !of_others.contains(&failure.path)));
+            // What is wrong with an input is said once, whichever children or parts of one have it.
+            let is_new = |f: &Failure| !of_others.contains(&f.path) && !found.contains(f);
+            found.extend(blamed.filter(is_new));
         }
     }
     found

@@ -77,6 +77,9 @@ pub struct PlatformHandle {
     pub warehouse_secret_arn: Option<String>,
     /// The ARN of the KMS key that encrypts the secret, if it is a key of its own.
     pub warehouse_secret_kms_key_arn: Option<String>,
+    /// The user in that secret, where it is the administrator of a database that the platform has made: it makes each
+    /// project a role.
+    pub warehouse_administrator: Option<String>,
     /// The tags for everything that a project makes, as a JSON object.
     pub tags: Option<TagsText>,
 }

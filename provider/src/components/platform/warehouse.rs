@@ -40,8 +40,9 @@ const AUTHORITIES_OF: [&str; 2] = ["aws", "aws-us-gov"];
 /// Where the data lives. Give exactly one.
 #[derive(Clone, Debug, Props)]
 pub struct PlatformWarehouseChoice {
-    /// A new RDS for PostgreSQL instance: encrypted, TLS forced and verified, without RDS Extended Support. All projects
-    /// of the platform connect as its master user. `docs/operating.md` says which changes replace it with an empty one.
+    /// A new RDS for PostgreSQL instance: encrypted, TLS forced and verified, without RDS Extended Support. Each project
+    /// connects as a role of its own, which owns its schemas. `docs/operating.md` says which changes replace the database
+    /// with an empty one.
     #[prop(plain)]
     pub postgres: Option<WarehousePostgres>,
     /// Any warehouse that dbt reaches.
@@ -226,6 +227,8 @@ pub(super) struct Described {
     pub(super) secret_arn: Output<String>,
     pub(super) secret_kms_key_arn: Output<String>,
     pub(super) security_group_id: Output<String>,
+    /// The administrator, of a database that is made here.
+    pub(super) administrator: Output<String>,
     /// The profile's keys, as the text of a JSON object.
     pub(super) settings: Output<String>,
 }
@@ -281,6 +284,7 @@ fn described(external: WarehouseExternalArgs) -> Described {
         secret_arn,
         secret_kms_key_arn,
         security_group_id,
+        administrator: Output::default(),
     }
 }
 
@@ -420,6 +424,7 @@ fn postgres_instance(
         secret_arn: secret.arn.clone(),
         secret_kms_key_arn: Output::default(),
         security_group_id: group.id.clone(),
+        administrator: ADMINISTRATOR.into(),
         settings,
     }
 }

@@ -1,7 +1,7 @@
 //! What is wrong with a project's inputs, before anything is made.
 
 use super::{
-    DbtProjectDbt, DbtProjectProfile, ProjectCapacity, ProjectOverlap, ends, tags, variables,
+    DbtProjectDbt, DbtProjectProfile, ProjectCapacity, ProjectOverlap, ends, login, tags, variables,
 };
 use crate::{
     components::{
@@ -37,6 +37,7 @@ pub(super) fn project(check: &mut Check<'_>) {
     ecs::check_size(check, check.get("cpu"), check.get("memory"));
     names(check);
     ends::check(check);
+    login::check(check);
     let overlap: Option<ProjectOverlap> = check.get("overlap");
     if check.has("queueMinutes") && overlap.is_some_and(|own| own != ProjectOverlap::Queue) {
         check.fail("queueMinutes", "applies only with overlap: queue");

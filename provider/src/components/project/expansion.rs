@@ -1,8 +1,8 @@
 //! What the parts of a project have in common, and those that need no file of their own.
 
 use super::{
-    DbtProjectArgs, ProjectCapacity, ProjectOverlap, ProjectOverrides, checks, ends, lines, tags,
-    task,
+    DbtProjectArgs, ProjectCapacity, ProjectOverlap, ProjectOverrides, checks, ends, lines,
+    login::Login, tags, task,
 };
 use crate::{
     components::{
@@ -88,7 +88,7 @@ impl<'a> Expansion<'a> {
     }
 
     /// The secrets that become variables of a run, those that are made for it and others: their ARNs by name.
-    pub(super) fn secrets(&self) -> Output<BTreeMap<String, String>> {
+    pub(super) fn secrets(&self, login: Option<&Login>) -> Output<BTreeMap<String, String>> {
         let make = |(key, value): (&String, &Output<SecretText>)| {
             let args = SecretArgs {
                 description: format!("{key} of the dbt project {}", self.scope.name()).into(),
@@ -100,8 +100,9 @@ impl<'a> Expansion<'a> {
             (key.clone(), secret.arn.clone())
         };
         let mut arns: BTreeMap<_, _> = self.args.secrets.iter().flatten().map(make).collect();
-        let warehouse = self.platform.warehouse_secret_arn.clone();
-        arns.insert("DBT_AWS_WAREHOUSE_SECRET".to_owned(), warehouse);
+        let own = login.map(|login| &login.secret_arn);
+        let warehouse = own.unwrap_or(&self.platform.warehouse_secret_arn);
+        arns.insert(task::WAREHOUSE_SECRET.to_owned(), warehouse.clone());
         all((Output::dictionary(arns), self.args.secret_arns.optional()))
             .map(|(made, given)| made.into_iter().chain(given.unwrap_or_default()).collect())
     }

@@ -19,6 +19,7 @@ pub(super) fn execution(
     project: &Expansion<'_>,
     repository_arn: Output<Option<String>>,
     secrets: &Output<BTreeMap<String, String>>,
+    has_login: bool,
 ) -> Output<String> {
     let (platform, log_prefix) = (&project.platform, project.log_prefix.clone());
     let policy = all((
@@ -27,12 +28,21 @@ pub(super) fn execution(
         repository_arn,
         secrets.clone(),
         project.args.secret_kms_key_arns.optional(),
+        platform.warehouse_secret_arn.optional(),
     ))
-    .map(move |(group, warehouse_key, repository, secrets, keys)| {
-        let mut keys = keys.unwrap_or_default();
-        keys.extend(warehouse_key);
-        policies::execution(&group, &log_prefix, repository.as_deref(), &secrets, &keys)
-    });
+    .map(
+        move |(group, warehouse_key, repository, mut secrets, keys, administrator)| {
+            // The first container's, of the two whose variables have this name.
+            secrets.extend(
+                administrator
+                    .filter(|_| has_login)
+                    .map(|arn| (String::new(), arn)),
+            );
+            let mut keys = keys.unwrap_or_default();
+            keys.extend(warehouse_key);
+            policies::execution(&group, &log_prefix, repository.as_deref(), &secrets, &keys)
+        },
+    );
     // ECS sends no source account with this one.
     let trust = Policy::trusting("ecs-tasks.amazonaws.com").into();
     make(project, "execution-role", trust, policy)

@@ -1,13 +1,13 @@
 //! The task of a project: the runner's container and its environment.
 
-use super::{DbtProjectProfile, Expansion, tags, variables::RESERVED};
+use super::{DbtProjectProfile, Expansion, login::Login, tags, variables::RESERVED};
 use crate::{
     prelude::*,
     resources::{
         ecr::image,
         ecs::{container::*, task_definition::*},
     },
-    run::CONTAINER,
+    run::{CONTAINER, ROLE_CONTAINER},
 };
 use pulumi_aws_framework::{component::Child, output::all, reads::Reads};
 use serde_json::{Map, Value as Document, json};
@@ -21,16 +21,16 @@ const TMP: &str = "tmp";
 /// The user of the images that are made here: nobody, by number, since it needs no name.
 const USER: &str = "65534:65534";
 
-/// The task definition, whose container has that image, secrets, roles of ECS and of dbt, and profile.
+/// The variable with the secret of whoever logs in to the warehouse.
+pub(super) const WAREHOUSE_SECRET: &str = "DBT_AWS_WAREHOUSE_SECRET";
+
+/// The task definition, with these containers and the roles of ECS and of dbt.
 pub(super) fn definition(
     project: &Expansion<'_>,
-    image: &Output<String>,
-    secrets: &Output<BTreeMap<String, String>>,
+    containers: Output<Vec<TaskDefinitionContainer>>,
     [execution, task]: [&Output<String>; 2],
-    profile: &Output<String>,
 ) -> Child<TaskDefinition> {
     let args = project.args;
-    let container = container(project, image, secrets, profile);
     let runtime_platform = TaskDefinitionRuntimePlatformArgs {
         cpu_architecture: args.architecture.clone(),
         ..Default::default()
@@ -44,7 +44,7 @@ pub(super) fn definition(
             cpu: args.cpu.clone(),
             memory: args.memory.clone(),
             ephemeral_storage_gb: args.ephemeral_storage_gb.clone(),
-            container_definitions: Output::list([container]),
+            container_definitions: containers,
             volumes: Set::from([volume]).into(),
             execution_role_arn: execution.clone(),
             task_role_arn: task.clone(),
@@ -55,12 +55,50 @@ pub(super) fn definition(
     )
 }
 
-fn container(
+/// The containers: dbt's, and before it the one that makes the role as which dbt logs in.
+pub(super) fn containers(
     project: &Expansion<'_>,
     image: &Output<String>,
     secrets: &Output<BTreeMap<String, String>>,
     profile: &Output<String>,
-) -> Output<TaskDefinitionContainer> {
+    login: Option<&Login>,
+) -> Output<Vec<TaskDefinitionContainer>> {
+    let dbt = TaskDefinitionContainerArgs {
+        name: CONTAINER.into(),
+        environment: environment(project, secrets, profile),
+        secrets: secrets.clone(),
+        stop_timeout: STOP_SECONDS.into(),
+        ..container(project, image)
+    };
+    let Some(login) = login else {
+        return Output::list([dbt.into()]);
+    };
+    let role = TaskDefinitionContainerArgs {
+        name: ROLE_CONTAINER.into(),
+        environment: environment_of_role(project, profile),
+        secrets: Output::dictionary([
+            (
+                WAREHOUSE_SECRET,
+                project.platform.warehouse_secret_arn.clone(),
+            ),
+            ("DBT_AWS_ROLE_SECRET", login.secret_arn.clone()),
+        ]),
+        essential: false.into(),
+        ..container(project, image)
+    };
+    let after = TaskDefinitionDependency {
+        container_name: ROLE_CONTAINER.to_owned(),
+        condition: TaskDefinitionDependencyCondition::Success,
+    };
+    let dbt = TaskDefinitionContainerArgs {
+        depends_on: Set::from([after]).into(),
+        ..dbt
+    };
+    Output::list([role.into(), dbt.into()])
+}
+
+/// What the containers have in common.
+fn container(project: &Expansion<'_>, image: &Output<String>) -> TaskDefinitionContainerArgs {
     // An image made elsewhere names its own user.
     let user = match project.args.path {
         Some(_) => USER.into(),
@@ -72,10 +110,7 @@ fn container(
         read_only: false,
     };
     TaskDefinitionContainerArgs {
-        name: CONTAINER.into(),
         image: image.clone(),
-        environment: environment(project, secrets, profile),
-        secrets: secrets.clone(),
         readonly_root_filesystem: true.into(),
         user,
         linux_parameters: TaskDefinitionLinuxParametersArgs {
@@ -87,7 +122,6 @@ fn container(
             ..Default::default()
         }
         .into(),
-        stop_timeout: STOP_SECONDS.into(),
         log_configuration: TaskDefinitionLogConfigurationArgs {
             options: log_options(project),
             ..Default::default()
@@ -96,7 +130,6 @@ fn container(
         mount_points: Set::from([tmp]).into(),
         ..Default::default()
     }
-    .into()
 }
 
 /// The options of the log driver. Its defaults may drop lines sooner.
@@ -132,6 +165,30 @@ fn environment(
     all((known, project.state_uri().optional())).map(|(mut known, state)| {
         known.extend(state.map(|state| (format!("{RESERVED}STATE_FROM"), state)));
         known
+    })
+}
+
+/// The environment of the container that makes the role.
+fn environment_of_role(
+    project: &Expansion<'_>,
+    profile: &Output<String>,
+) -> Output<BTreeMap<String, String>> {
+    let known = all((
+        project.artifacts_uri(),
+        profile.optional(),
+        project.args.grants.optional(),
+    ));
+    known.map(|(artifacts, profile, grants)| {
+        let ours = [
+            ("ARTIFACTS", Some(artifacts)),
+            // A runner that is too old to make a role refuses it.
+            ("COMMANDS", Some(json!([ROLE_CONTAINER]).to_string())),
+            ("PROFILE", profile),
+            ("GRANTS", grants.map(|grants| json!(grants).to_string())),
+        ];
+        let ours = ours.into_iter();
+        ours.filter_map(|(k, v)| Some((format!("{RESERVED}{k}"), v?)))
+            .collect()
     })
 }
 
@@ -194,7 +251,7 @@ pub(super) fn found(reads: &Reads, path: Option<&str>) -> Result<Found, Failure>
 }
 
 /// The profile that the runner writes; none into an image made elsewhere, unless it is asked for.
-pub(super) fn profile(project: &Expansion<'_>) -> Output<String> {
+pub(super) fn profile(project: &Expansion<'_>, login: Option<&Login>) -> Output<String> {
     let args = project.args;
     if args.profile.is_none() && args.path.is_none() {
         return Output::default();
@@ -208,8 +265,12 @@ pub(super) fn profile(project: &Expansion<'_>) -> Output<String> {
             .or_else(&platform.adapter)
             .optional(),
         platform.warehouse_settings.optional(),
+        login
+            .map(|login| login.role.clone())
+            .unwrap_or_default()
+            .optional(),
     ))
-    .try_map(move |(own, adapter, warehouse)| {
+    .try_map(move |(own, adapter, warehouse, user)| {
         let nothing = Value::Object(Properties::new());
         let own = own.map_or_else(|| DbtProjectProfile::decode(&nothing), Ok)?;
         Ok(written(
@@ -217,6 +278,7 @@ pub(super) fn profile(project: &Expansion<'_>) -> Output<String> {
             &own,
             adapter.as_deref(),
             warehouse.as_deref(),
+            user,
         ))
     })
 }
@@ -226,6 +288,7 @@ fn written(
     own: &DbtProjectProfile,
     adapter: Option<&str>,
     warehouse: Option<&str>,
+    user: Option<String>,
 ) -> String {
     let mut settings: Map<String, Document> = warehouse
         .and_then(|text| serde_json::from_str(text).ok())
@@ -233,6 +296,7 @@ fn written(
     if let Some(Json(Document::Object(own))) = &own.settings {
         settings.extend(own.clone());
     }
+    settings.extend(user.map(|user| ("user".to_owned(), user.into())));
     let or = |own: &Option<String>, found: &Option<String>| own.clone().or_else(|| found.clone());
     // What the user's settings say goes before the project's adapter, and that before the platform's.
     let theirs = settings.remove("type");

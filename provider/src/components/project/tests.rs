@@ -10,6 +10,7 @@ use pulumi_aws_framework::{
 };
 use serde_json::{Value as Document, json};
 
+mod login;
 mod notify;
 mod refused;
 mod roles;
@@ -40,6 +41,7 @@ fn platform() -> Document {
         "adapter": "postgres",
         "warehouseSettings": "{\"type\":\"postgres\",\"host\":\"db.internal\",\"port\":5432,\"dbname\":\"analytics\"}",
         "warehouseSecretArn": "arn:aws:secretsmanager:eu-west-1:111122223333:secret:warehouse-AbCdEf",
+        "warehouseAdministrator": "dbt",
         "a later version's": "key",
     })
 }
@@ -79,6 +81,7 @@ fn everything() -> Properties {
             "schedulerRoleArn": "arn:aws:iam::111122223333:role/prod", "deadLetterArn": "arn:aws:sqs:eu-west-1:111122223333:prod",
             "artifactsUri": "s3://analytics-artifacts/prod/prod",
         },
+        "grants": ["raw", "dbt_finance_prod_0123abcd"],
         "policyStatements": [{"actions": ["s3:GetObject"], "resources": ["arn:aws:s3:::raw/*"]}],
         "tags": {"team": "data"},
     }));
@@ -145,7 +148,8 @@ async fn the_shortest_project() {
           "startRunCommand": "aws stepfunctions start-execution --region eu-west-1 --state-machine-arn arn:aws:service:eu-west-1:123456789012:shop-state-machine",
           "stateMachineArn": "arn:aws:service:eu-west-1:123456789012:shop-state-machine",
           "taskDefinitionArn": "arn:aws:service:eu-west-1:123456789012:shop-task",
-          "taskRoleArn": "arn:aws:service:eu-west-1:123456789012:shop-task-role"
+          "taskRoleArn": "arn:aws:service:eu-west-1:123456789012:shop-task-role",
+          "warehouseRole": "dbt_shop_prod_qe7vuv5y"
         }"##]].assert_eq(&outputs(&answered));
 }
 
@@ -266,7 +270,9 @@ async fn an_adapter_of_the_project_goes_before_the_platforms() {
         let task = Value::Object(recording.registrations["shop-task"].inputs.clone())
             .plain()
             .to_json();
-        let profile = &task["containerDefinitions"][0]["environment"]["DBT_AWS_PROFILE"];
+        let containers = task["containerDefinitions"].as_array().expect("a list");
+        let dbt = containers.last().expect("a container");
+        let profile = &dbt["environment"]["DBT_AWS_PROFILE"];
         let profile: Document =
             serde_json::from_str(profile.as_str().expect("text")).expect("JSON");
         assert!(profile["settings"]["type"].is_null(), "{profile}");

@@ -24,7 +24,6 @@ async fn what_a_child_refuses_is_refused_first() {
         "profile.threads",
         "profile.settings",
         "environment",
-        "secretArns",
         "secretKmsKeyArns",
         "notify.topicArns",
         "stateFrom",
