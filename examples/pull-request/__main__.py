@@ -15,6 +15,7 @@ project = dbt.DbtProject(
     profile={"schema": f"jaffle_shop_{name.replace('-', '_')}"},
     # What has not changed is read from where production has it.
     state_from=main.require_output("handle"),
+    grants=["jaffle_shop"],
     overlap="queue",
 )
 run = dbt.DbtRun(

@@ -1,7 +1,7 @@
 """PID 1 of a dbt run's containers.
 
 It writes dbt's profile, waits for the warehouse, runs the commands one after the other, cancels them
-at the deadline or on SIGTERM, keeps the artifacts in S3, and says in outcome.json how the run went. What it reads from the environment, and what it leaves, is in docs/runs.md.
+at the deadline or on SIGTERM, keeps the artifacts in S3, and says in outcome.json how the run went. What it reads from the environment, and what it leaves, is in docs/running.md.
 """
 
 import os

@@ -117,7 +117,7 @@ pub struct DbtPlatformOutputs {
     /// The name of the DynamoDB table of runs.
     pub table_name: String,
     /// A CloudWatch dashboard of all runs, as JSON: make it with `aws cloudwatch put-dashboard`, or as a dashboard of
-    /// Pulumi's AWS provider. See `docs/runs.md`.
+    /// Pulumi's AWS provider. See `docs/running.md`.
     pub dashboard_body: String,
     /// The warehouse.
     pub warehouse: PlatformWarehouse,
