@@ -2,11 +2,11 @@
 
 The runner starts this file with dbt's own packages on the path, and its signals blocked:
 
-    python3 dbt_commands.py PLAN RESULTS PARSE
+    python3 dbt_commands.py RESULTS KIND < PLAN
 
-PLAN is a JSON list of commands as plan.py makes it; RESULTS is a file that gets one JSON line for each command that ended;
-PARSE is "afresh" if each command is to parse the project as in a container of its own. The exit code is that of the last
-command.
+RESULTS is a file that gets one JSON line for each command that ended; KIND is "dbt" if any may be dbt's; PLAN is a JSON object:
+`steps` are commands as plan.py makes them, and `afresh` says that each is to parse the project as in a container of its own.
+dbt is imported while the runner still makes the plan. The exit code is that of the last command.
 """
 
 import json
@@ -31,19 +31,26 @@ def main():
     """Runs the commands, and returns the exit code of the last."""
     signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
     started = time.monotonic()
-    plan, results, afresh = json.loads(sys.argv[1]), sys.argv[2], sys.argv[3] == "afresh"
+    results, program, broken = sys.argv[1], None, None
     if Path(results).name.isdecimal():
         os.set_inheritable(int(Path(results).name), False)  # no program of the run's is to write there
-    program, first = None, min((step for step in plan if not step["python"]), key=lambda step: not step["decides"], default=None)
     try:
-        if first:
+        if sys.argv[2] == "dbt":
             program = engine.find()
             if not program:
                 import dbt.cli.main  # once for all: each command begins with what this leaves
     except Exception as error:
-        return write(results, first["number"], without_dbt(error), started, Command(first["words"]))
+        broken = error
+    plan = sys.stdin.buffer.read()
+    os.dup2(os.open(os.devnull, os.O_RDONLY), sys.stdin.fileno())  # no command is to read there
+    if not plan:
+        return 0  # nothing is to be run after all
+    steps, afresh = (json.loads(plan)[key] for key in ("steps", "afresh"))
+    first = min((step for step in steps if not step["python"]), key=lambda step: not step["decides"], default=None)
+    if broken and first:
+        return write(results, first["number"], without_dbt(broken), started, Command(first["words"]))
     code = 0
-    for step in plan:
+    for step in steps:
         before = os.stat(results).st_size
         code = one(step, program, results, afresh)
         if CANCELLED.is_set() or code == -signal.SIGKILL or code and step["decides"]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from . import summary
 from .artifacts import FINGERPRINT, PARSE, Artifacts, place_of_attempt
-from .child import run_commands
+from .child import Child
 from .commands import parse_commands
 from .continuing import FILE, LAST, Attempt, resume
 from .ending import end_of, read_results
@@ -67,7 +67,7 @@ class Run:
         self.deadline, self.stop_seconds, self.seconds = None, 30.0, {}
         self.commands, self.dbt_env, self.warehouse = [], {}, None
         self.parse_afresh, self.fingerprint, self.parse_is_kept = True, None, False
-        self.returncode, self.stopped = None, None
+        self.child, self.returncode, self.stopped = None, None, None
 
     def log(self, line):
         """Prints a line of the runner's own."""
@@ -101,14 +101,13 @@ class Run:
         self.warehouse = place_of(rendered(connection, self.dbt_env, []))
         if connection and any(command.is_python for command in self.commands):
             self.dbt_env["DBT_AWS_CONNECTION_FILE"] = write_connection(connection, self.dbt_env, self.work, self.log)
+        state = State(self.dbt_env, self.artifacts, project.directory, self.work / "state")
+        env = {name: value for name, value in self.dbt_env.items() if name not in VARIABLES or state.has_files(value)}
+        self.child = Child(self.commands, self.results, env, lambda source: self.redact.stream(source, self.print))
         self.find_parse(project)
         earlier = self.env.get("DBT_AWS_CONTINUE")
         self.attempt = resume(self.commands, earlier, self.artifacts, self.work, self.target) if earlier else Attempt(self.commands)
-        state = State(self.dbt_env, self.artifacts, project.directory, self.work / "state")
         self.steps = plan(self.attempt, state, self.artifacts, self.work, self.target)
-        for name in VARIABLES:
-            if not state.has_files(self.dbt_env.get(name)):
-                self.dbt_env.pop(name, None)
         if (where := address(connection)) and self.steps:
             self.stopped = wait_for(*where, self.deadline, self.log, needs_no_warehouse(self.commands))
             if self.stopped:
@@ -145,9 +144,7 @@ class Run:
         """Runs the commands that are left."""
         self.seconds["start"] = time.monotonic() - self.clock
         if self.steps:
-            self.returncode, self.stopped = run_commands(
-                self.steps, self.results, self.parse_afresh, self.dbt_env, lambda source: self.redact.stream(source, self.print),
-                self.deadline, self.stop_seconds, self.log)
+            self.returncode, self.stopped = self.child.run(self.steps, self.parse_afresh, self.deadline, self.stop_seconds, self.log)
         self.seconds["dbt"] = time.monotonic() - self.clock - self.seconds["start"]
 
     def print(self, line):
@@ -169,6 +166,8 @@ class Run:
     def keep(self, end):
         """Upload the artifacts and, last of all and whatever became of them, outcome.json."""
         began = time.monotonic()
+        if self.child and self.returncode is None:
+            self.child.dismiss()
         try:
             self.artifacts.put_all([*self.uploads(end), *self.parse_upload()], self.stopped == "terminated")
         except Exception as error:

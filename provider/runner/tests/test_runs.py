@@ -5,6 +5,7 @@ import signal
 import socket
 import stat
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 from conftest import facts
@@ -198,6 +199,21 @@ def test_a_warehouse_that_starts_is_waited_for(run, tmp_path):
         result = run(OK, when=("waiting for the warehouse", lambda _: server.listen()), **postgres(port), **sitecustomize(tmp_path, dbt_commands=SUCCESS))
     assert "the warehouse answers after" in result.log
     assert result.outcome["class"] == "success"
+
+
+def test_dbt_is_imported_while_the_runner_waits(run, tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    answers = f"import socket; listening = socket.create_server(('127.0.0.1', {port})); sys.stdin.read(); {SUCCESS}"
+    result = run(OK, **sitecustomize(tmp_path, runner="import dbt_aws.warehouse as it; it.SECONDS = 10", dbt_commands=answers), **postgres(port))
+    assert result.code == 0, result.log
+
+
+def test_nothing_is_left_where_nothing_is_run(run, tmp_path):
+    mark = tmp_path / "child"
+    result = run(OK, ["dbt build --select state:modified"], **sitecustomize(tmp_path, dbt_commands=f"open({str(mark)!r}, 'w').write(str(os.getpid()))"))
+    assert result.code == 2 and not (mark.exists() and Path("/proc", mark.read_text()).exists())
 
 
 def test_sigterm_ends_the_wait_for_the_warehouse(run):
