@@ -9,6 +9,7 @@ RESULTS is a file that gets one JSON line for each command that ended; KIND is "
 dbt is imported while the runner still makes the plan. The exit code is that of the last command.
 """
 
+import gc
 import json
 import os
 import shutil
@@ -38,7 +39,10 @@ def main():
         if sys.argv[2] == "dbt":
             program = engine.find()
             if not program:
+                gc.disable()  # nothing that is imported is garbage
                 import dbt.cli.main  # once for all: each command begins with what this leaves
+                gc.freeze()
+                gc.enable()
     except Exception as error:
         broken = error
     plan = sys.stdin.buffer.read()
