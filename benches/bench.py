@@ -1,7 +1,7 @@
 """Measures the provider beside other ways to do the same, in turn in one run, and prints tables in Markdown.
 
     run                   all of it
-    run start image       some of it: start, program, depth, image
+    run start image       some of it: start, program, depth, image, runs
     run --rounds 3        how often each is measured; the median counts
 """
 import argparse
@@ -21,15 +21,13 @@ from collections import Counter
 from pathlib import Path
 
 import playbook
+import runs
 from calls import longest, waves
+from common import HERE, PROVIDER, REGION, TOOLS, megabytes, middle, output, ratio, row, run, table, write
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "local-aws"))
-from localaws import cache as local, docker  # noqa: E402
-PROVIDER = Path(os.environ["DBT_AWS_PROVIDER"])
-TOOLS = Path(os.environ["DBT_AWS_BENCH_TOOLS"])
+from localaws import cache as local, docker
+
 ANSIBLE = Path(os.environ["DBT_AWS_BENCH_ANSIBLE"])
-REGION = "us-east-1"
 DELAY = 50
 # Where calls are counted, so that what a process does between them does not matter.
 SLOW = 500
@@ -74,43 +72,6 @@ class Aws:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         return {**kept, "AWS_ENDPOINT_URL": url, "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION,
                 "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_EC2_METADATA_DISABLED": "true"}
-
-
-def write(file, resources, **configuration):
-    """A program for the engine's part."""
-    file.write_text(json.dumps({"Config": {"region": REGION, **configuration}, "Resources": resources}))
-
-
-def run(*command, **options):
-    """The command's answer, as JSON."""
-    return json.loads(output(*command, **options))
-
-
-def output(*command, **options):
-    done = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, text=True, **options)
-    if done.returncode:
-        sys.exit(f"{' '.join(map(str, command[:3]))} failed with exit code {done.returncode}")
-    return done.stdout
-
-
-def table(*columns):
-    print("\n| " + " | ".join(columns) + " |\n|" + "---|" * len(columns))
-
-
-def row(*cells):
-    print("| " + " | ".join(cells) + " |", flush=True)
-
-
-def middle(numbers):
-    return statistics.median(numbers)
-
-
-def ratio(theirs, ours):
-    return f"{theirs / ours:.1f}"
-
-
-def megabytes(number):
-    return f"{number / 1e6:.1f} MB"
 
 
 def start(options, aws):
@@ -469,7 +430,7 @@ class Pushes:
         return found
 
 
-PARTS = {"start": start, "program": program, "depth": depth, "image": image}
+PARTS = {"start": start, "program": program, "depth": depth, "image": image, "runs": runs.runs}
 
 
 def main():

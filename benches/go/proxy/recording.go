@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 )
@@ -24,6 +25,9 @@ func (a answer) write(w http.ResponseWriter) {
 		if key != "Content-Length" && key != "Date" {
 			w.Header()[key] = values
 		}
+	}
+	if a.body != "" {
+		w.Header().Set("Content-Length", strconv.Itoa(len(a.body)))
 	}
 	w.WriteHeader(a.status)
 	w.Write([]byte(a.body))
