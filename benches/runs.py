@@ -181,7 +181,7 @@ class Project(Container):
 
     def __exit__(self, *_):
         super().__exit__()
-        output("docker", "rmi", "--force", self.bare_image, self.image)
+        subprocess.run(["docker", "rmi", "--force", self.bare_image, self.image], capture_output=True)
 
     def settings(self):
         """Where the warehouse is."""

@@ -174,9 +174,7 @@ impl CustomResource for Execution {
     async fn delete(cx: &Context, id: &str, state: &State<Self>) -> Result<()> {
         let State { inputs, outputs } = state;
         if !outputs.arn.is_empty() {
-            stop(cx, &outputs.arn, "its resource is deleted")
-                .await
-                .gone()?;
+            stop(cx, &outputs.arn, "its resource is deleted").await?;
         }
         let Some(Json(input)) = &inputs.delete_input else {
             return Ok(());
@@ -288,10 +286,22 @@ async fn describe(cx: &Context, arn: &str) -> Result<DescribeExecutionOutput> {
     look.send().await.during(format!("read {arn}"))
 }
 
+/// Stops an execution that runs; one that ended meanwhile may be refused to be stopped.
 async fn stop(cx: &Context, arn: &str, cause: &str) -> Result<()> {
+    if !is_running(cx, arn).await? {
+        return Ok(());
+    }
     let stop = cx.aws.sfn().stop_execution().execution_arn(arn);
-    let stopped = stop.cause(cause).send().await;
-    stopped.during(format!("stop {arn}")).map(drop)
+    let stopped = stop.cause(cause).send().await.during(format!("stop {arn}"));
+    match stopped {
+        Err(error) if is_running(cx, arn).await? => Err(error),
+        _ => Ok(()),
+    }
+}
+
+async fn is_running(cx: &Context, arn: &str) -> Result<bool> {
+    let found = describe(cx, arn).await.gone()?;
+    Ok(found.is_some_and(|found| *found.status() == ExecutionStatus::Running))
 }
 
 /// Waits until an execution has ended well, and shows the lines of its log.
@@ -307,7 +317,7 @@ async fn complete(cx: &Context, inputs: &ExecutionInputs, arn: &str) -> Result<(
     };
     let ended = cx.wait(name_of(arn), look).await;
     if ended.is_err() && cx.is_cancelled() {
-        stop(cx, arn, "the deployment was cancelled").await.gone()?;
+        stop(cx, arn, "the deployment was cancelled").await?;
     }
     let ended = ended?;
     let reason = match ended.status() {
