@@ -118,9 +118,9 @@ pub trait CustomResource: Send + Sync + Sized + 'static {
         known: Option<&Self::Inputs>,
     ) -> impl Future<Output = Result<Option<State<Self>>>> + Send;
 
-    /// Why the object cannot be used as it is, after its id: it is still being made, say. A refresh remembers it, so that
-    /// the next `up` waits.
-    fn unhealthy(_outputs: &Self::Outputs) -> Option<String> {
+    /// Why the object cannot be used as it is, and what to do, after its id: it is still being made, say. A refresh remembers
+    /// it, so that the next `up` updates it.
+    fn unhealthy(_state: &State<Self>) -> Option<String> {
         None
     }
 

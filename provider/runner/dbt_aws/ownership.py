@@ -29,10 +29,6 @@ class Database:
         if statements:
             self.run(";\n".join(statements))
 
-    def projects(self):
-        """The schemas of all projects, by their roles."""
-        return {role: note["schema"] for role, note in self.notes().items()}
-
     def notes(self):
         """What is noted of the roles of all projects. Only the administrator can write it."""
         rows = self.run("select rolname, shobj_description(oid, 'pg_authid') from pg_roles where starts_with(shobj_description(oid, 'pg_authid'), %s)", MARK)
@@ -82,7 +78,9 @@ def take_over(database, schema):
     """Takes over what the administrator owns in the project's schemas, and in those that the role has been given, so much at once; returns
     whether there may be more."""
     us = database.run("select current_user")[0][0]
-    projects = database.projects()
+    notes = database.notes()
+    projects = {role: note["schema"] for role, note in notes.items()}
+    taken = set(notes[database.role].get("taken", []))
     # Of projects whose schemas begin alike, the longest says whose a schema is.
     lesser = [role for role, own in projects.items() if len(own) < len(schema) and is_of(schema, own)]
     greater = [own for own in projects.values() if len(own) > len(schema) and is_of(own, schema)]
@@ -93,7 +91,9 @@ def take_over(database, schema):
     for each, owner, may, ours in found:
         if any(is_of(each, other) for other in greater):
             continue
-        if owner in (us, *lesser):
+        # What another project has made is its own; what it was only the first to find is not.
+        if owner == us or owner in lesser and each in notes[owner].get("taken", []):
+            taken.add(each)
             statements += [f"alter schema {name(each)} owner to {database.me}", *defaults(database, each, owner)]
             database.log(f"the schema {each} is the project's now, and no longer {owner}'s")
         elif owner != database.role and not may:
@@ -105,14 +105,15 @@ def take_over(database, schema):
                 raise End("dbt-error", f"the schema {schema} of the profile is {theirs}, and nothing was run: it belongs to the role {owner}; choose another "
                                        f"profile.schema, or give it to the project, as the administrator: alter schema {name(each)} owner to {database.role}")
             statements.append(f"grant usage, create on schema {name(each)} to {database.me}")
-        if owner not in projects or owner in (database.role, *lesser):
+        if owner not in projects or owner == database.role or each in taken:
             own.append(each)
     database.do(statements)
-    left = owned(database, own, [us, *lesser]) if own else []
-    database.do([f"alter {kind} {what} owner to {database.me}" for kind, what in left])
-    if left:
-        database.log(f"{len(left)} relations, functions and types are the project's now")
-    return len(left) == AT_ONCE
+    database.note(taken=sorted(taken))
+    lots = [owned(database, own, [us]) if own else [], owned(database, [each for each in own if each in taken], lesser) if lesser else []]
+    database.do([f"alter {kind} {what} owner to {database.me}" for lot in lots for kind, what in lot])
+    if found := sum(map(len, lots)):
+        database.log(f"{found} relations, functions and types are the project's now")
+    return any(len(lot) == AT_ONCE for lot in lots)
 
 
 def owned(database, schemas, owners):

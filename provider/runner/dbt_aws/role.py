@@ -24,7 +24,7 @@ SECRET = "DBT_AWS_ROLE_SECRET"
 # What of the profile's connection is the driver's too.
 DRIVERS = ("host", "port", "sslmode", "sslrootcert", "sslcert", "sslkey", "keepalives_idle", "connect_timeout")
 # Nothing that a project has made is found by its bare name, and nobody is waited for without end.
-OPTIONS = "-c search_path=pg_catalog -c lock_timeout=20s -c statement_timeout=120s -c client_min_messages=warning"
+OPTIONS = "-c search_path=pg_catalog -c lock_timeout=5s -c statement_timeout=120s -c client_min_messages=warning"
 # What another session did in between, by SQLSTATE: locks, deadlocks, objects that are gone or there.
 COMPETING = {"40001", "40P01", "55P03", "42P01", "3F000", "42883", "42704", "42710", "23505"}
 SECONDS = 60
@@ -80,6 +80,9 @@ def set_up(env, log):
         if unreachable(said):
             raise End("connection", f"the warehouse at {where} could not be reached, and nothing was run: {said}; "
                                     "look at its state and at its security group") from None
+        if is_competing(error):
+            raise End("connection", f"{name}, the role of the project, could not be set up in the warehouse at {where}, and nothing was run: "
+                                    f"other sessions hold what is to be the project's: {said}") from None
         do = "; see that the warehouse's secret has the password of the database's master user" if "password authentication failed" in said else ""
         raise End("dbt-error", f"{name}, the role of the project, could not be set up in the warehouse at {where}, and nothing was run: {said}{do}") from None
     log(f"dbt logs in as {name}")
@@ -92,6 +95,11 @@ def connect(psycopg2, connection):
                             application_name="dbt-aws", options=OPTIONS, **{"connect_timeout": 10, **own})
 
 
+def is_competing(error):
+    """Whether another session came in between."""
+    return error.pgcode in COMPETING or "concurrently" in str(error)
+
+
 def unless_competing(psycopg2, database, act):
     """Does it in a transaction of its own, one container at a time, and again where another session came in between."""
     until = time.monotonic() + SECONDS
@@ -101,7 +109,6 @@ def unless_competing(psycopg2, database, act):
                 database.run("select pg_advisory_xact_lock(hashtext('dbt-aws'))")
                 return act()
         except psycopg2.Error as error:
-            again = error.pgcode in COMPETING or "concurrently" in str(error)
-            if not again or time.monotonic() > until:
+            if not is_competing(error) or time.monotonic() > until:
                 raise
         time.sleep(random.uniform(0.1, 1))

@@ -19,16 +19,20 @@ def drop(command, artifacts, state, work):
     run_id = next(iter(command.words[2:]), None)
     places = ["latest", *([f"runs/{run_id}/{attempt}" for attempt in range(1, ATTEMPTS_MOST + 1)] if run_id else [])]
     own = manifests(artifacts, places, work / "own")
-    theirs = manifests(state.source, ["latest"], work / "theirs") if state.source is not artifacts else []
     mine = {schema for manifest in own for schema in built(manifest)}
-    others = {schema: "public" for schema in mine if schema[1].lower() in NEVER}
-    others |= {schema: "of a source" for manifest in own for schema in schemas(manifest.get("sources"))}
-    others |= {schema: f"also of the project that stateFrom names ({state.source.uri})" for manifest in theirs for schema in built(manifest)}
-    refused = sorted(f"{schema} is {others[database, schema]}" for database, schema in mine & others.keys())
+    others = [(schema, "of a source") for manifest in own for schema in schemas(manifest.get("sources"))]
+    if state.source is not artifacts and mine:
+        theirs = manifests(state.source, ["latest"], work / "theirs")
+        if not theirs:
+            raise End("usage", f"`{command.text}` drops no schema: there is no manifest.json in {state.place}, so which schemas are those of the project "
+                               "that stateFrom names is not known; let a run of it succeed first, or drop by hand what is not needed any more")
+        others += [(schema, f"also of the project that stateFrom names ({state.source.uri})") for manifest in theirs for schema in built(manifest)]
+    refused = {f"{schema[1]} is {why}" for schema in mine for other, why in others if is_same(schema, other)}
+    refused = sorted(refused | {f"{name} is everybody's" for _, name in mine if name.casefold() in NEVER})
     if refused:
         raise End("usage", f"`{command.text}` drops no schema: {', '.join(refused[:5])}; drop by hand what is not needed any more")
-    artifacts.log(f"drops {', '.join(sorted(schema for _, schema in mine)) or 'no schema: no run has built in any'}")
-    return ["compile", "--inline", jinja(sorted(mine))]
+    artifacts.log(f"drops {', '.join(sorted({schema for _, schema in mine})) or 'no schema: no run has built in any'}")
+    return ["compile", "--inline", jinja(sorted(mine, key=str))]
 
 
 def manifests(artifacts, places, directory):
@@ -67,6 +71,12 @@ def schemas(nodes):
             if is_name(schema) and (database is None or is_name(database))}
 
 
+def is_same(one, other):
+    """Whether two places may be the same: many warehouses do not tell upper from lower case, and without a database it is the profile's."""
+    (database, schema), (others, name) = one, other
+    return schema.casefold() == name.casefold() and (database is None or others is None or database.casefold() == others.casefold())
+
+
 def is_name(text):
     """Whether a text can be the name of a schema."""
     return isinstance(text, str) and 0 < len(text) <= NAME_MOST and text.isprintable()
@@ -74,6 +84,6 @@ def is_name(text):
 
 def jinja(places):
     """What drops schemas, in dbt's own words for any warehouse."""
-    places = json.dumps([[database, schema] for database, schema in places]).replace("null", "none")
+    places = json.dumps([[database or "", schema] for database, schema in places])
     return ("{% if execute %}{% for database, schema in " + places + " %}{% do adapter.drop_schema("
-            "api.Relation.create(database=database, schema=schema)) %}{% endfor %}{% endif %}select 1 as done")
+            "api.Relation.create(database=(database or none), schema=schema)) %}{% endfor %}{% endif %}select 1 as done")

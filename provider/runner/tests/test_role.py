@@ -140,6 +140,16 @@ def test_a_schema_of_another_project_is_refused(warehouse, s3):
     assert second.set_up().code == 0
 
 
+def test_what_another_project_made_stays_its_own_whatever_it_is_called(warehouse, s3):
+    shop, thief = warehouse.project("shop"), warehouse.project("thief", schema="shop_marts")
+    assert shop.set_up().code == 0
+    shop.run("create schema shop_marts; create table shop_marts.orders as select 1 as id")
+    refused = thief.set_up()
+    assert refused.code == 2 and "the schema shop_marts of the profile is another project's" in outcome(s3)["message"], refused.log
+    assert kinds(warehouse, "shop_marts") == [("orders", shop.role)]
+    assert thief.refused("select * from shop_marts.orders") == "permission denied for schema shop_marts"
+
+
 def test_public_is_built_in_and_is_for_nobody_else_to_create_in(warehouse):
     warehouse.run("grant create on schema public to public", **warehouse.superuser)  # as before PostgreSQL 15
     warehouse.run("create table public.orders as select 1 as id")

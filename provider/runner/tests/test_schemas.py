@@ -49,12 +49,22 @@ def test_what_others_have_is_not_dropped(built, s3, reason):
     run, there = built
     manifest = json.loads(s3.get_object(Bucket="artifacts", Key="shop/prod/latest/manifest.json")["Body"].read())
     place = "main" if "stateFrom" in reason else "prod"
+    if place == "main":
+        # As a warehouse that does not tell upper from lower case has them.
+        manifest["nodes"] = {name: {**node, "schema": node["schema"].upper()} for name, node in manifest["nodes"].items()}
     if place == "prod":
         manifest["sources"] = {"source.shop.raw.orders": {"database": "shop", "schema": "pr_7"}}
     s3.put_object(Bucket="artifacts", Key=f"shop/{place}/latest/manifest.json", Body=json.dumps(manifest))
     refused = run(["dbt-aws drop-schemas"], DBT_AWS_RUN_ID="r2", **({"DBT_AWS_STATE_FROM": "s3://artifacts/shop/main"} if place == "main" else {}))
     assert (refused.outcome["class"], there()) == ("usage", {"pr_7", "pr_7_more", "theirs"}), refused.log
     assert f"drops no schema: pr_7 is {reason}" in refused.outcome["message"]
+
+
+def test_nothing_is_dropped_where_it_is_not_known_what_others_have(built):
+    run, there = built
+    refused = run(["dbt-aws drop-schemas r1"], DBT_AWS_RUN_ID="r2", DBT_AWS_STATE_FROM="s3://artifacts/shop/main")
+    assert (refused.outcome["class"], there()) == ("usage", {"pr_7", "pr_7_more", "theirs"}), refused.log
+    assert "there is no manifest.json in s3://artifacts/shop/main/latest" in refused.outcome["message"]
 
 
 def test_where_nothing_was_built_nothing_is_dropped(run):
@@ -67,6 +77,7 @@ def test_odd_manifests():
     odd = [1, [], {}, {"nodes": 1}, {"nodes": {"a": 1, "b": {"resource_type": "model", "config": 1, "schema": 7}}, "functions": [1]}]
     assert [schemas.built(manifest) if isinstance(manifest, dict) else set() for manifest in odd] == [set()] * 5
     assert schemas.built({"nodes": {"a": node, "b": {**node, "schema": "x\n"}, "c": {**node, "schema": "y" * 256}}}) == {(None, node["schema"])}
-    assert json.dumps(node["schema"]) in schemas.jinja([(None, node["schema"])])
+    assert json.dumps(["", node["schema"]]) in schemas.jinja([(None, node["schema"])])
+    assert json.dumps([["", "analytics_null"], ["null", "b"]]) in schemas.jinja([(None, "analytics_null"), ("null", "b")])
     test = {"resource_type": "test", "database": "d", "schema": "audit", "config": {"store_failures": True}}
     assert schemas.built({"nodes": {"a": test, "b": {**test, "config": {}}}}) == {("d", "audit")}

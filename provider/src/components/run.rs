@@ -42,8 +42,9 @@ pub struct DbtRunInputs {
     /// How long it may take, in minutes, with all its attempts: 1 to the project's `timeoutMinutes`. Default: that.
     #[prop(check = formats::between(1, 10_080))]
     pub timeout_minutes: Option<i64>,
-    /// Whether `pulumi destroy` drops the schemas that the last run and the project's last successful run built in, with all
-    /// that is in them. Refused, without dropping any, are `public`, schemas of sources, and those of the project that
+    /// Whether the schemas that the last run and the project's last successful run built in are dropped, with all that is in
+    /// them, when this resource is deleted: by `pulumi destroy`, and also where it is taken out of the program, or renamed
+    /// without an alias. Refused, without dropping any, are `public`, schemas of sources, and those of the project that
     /// `stateFrom` names. Default: `false`.
     #[prop(default = false)]
     pub drop_schemas_on_destroy: bool,

@@ -282,10 +282,10 @@ impl<R: CustomResource> DynamicResource for Erased<R> {
                 .or_insert_with(|| cx.aws.region().into());
             let claim = olds.get(CLAIM).and_then(Value::as_str).map(str::to_owned);
             let properties = remember::<R>(&state, &projected, claim);
-            match R::unhealthy(&state.outputs) {
+            match R::unhealthy(&state) {
                 None => Ok(Some((properties, projected))),
                 Some(why) => Err(Partial {
-                    error: Error::failed(format!("{id} {why}; run `pulumi up` to wait for it")),
+                    error: Error::failed(format!("{id} {why}")),
                     state: Some((id.to_owned(), properties, projected)),
                 }),
             }

@@ -136,8 +136,10 @@ pub(super) fn task(artifacts: &Artifacts, state: &Artifacts) -> Policy {
         let part = |name| format!("{place}/{name}/*");
         names.iter().map(part).collect()
     };
-    let mut read = parts(&["partial_parse", "retry", "runs"]);
-    read.push(format!("{}/latest/*", state.place()));
+    let mut read = parts(&["latest", "partial_parse", "retry", "runs"]);
+    if state.place() != place {
+        read.push(format!("{}/latest/*", state.place()));
+    }
     let written = parts(&["docs/latest", "latest", "partial_parse", "retry", "runs"]);
     let mut statements = vec![
         allow(&["s3:PutObject"], written),

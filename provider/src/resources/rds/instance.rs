@@ -308,9 +308,9 @@ impl CustomResource for Instance {
         instance.tag_list()
     );
 
-    fn unhealthy(outputs: &InstanceOutputs) -> Option<String> {
-        let addressed = !outputs.address.is_empty();
-        (!addressed).then(|| "has no address yet".to_owned())
+    fn unhealthy(state: &State<Self>) -> Option<String> {
+        let addressed = !state.outputs.address.is_empty();
+        (!addressed).then(|| "has no address yet; run `pulumi up` to wait for it".to_owned())
     }
 
     async fn delete(cx: &Context, id: &str, state: &State<Self>) -> Result<()> {

@@ -7,7 +7,7 @@ use crate::prelude::*;
 use aws_sdk_sfn::{operation::describe_execution::DescribeExecutionOutput, types::ExecutionStatus};
 use pulumi_aws_framework::{identity::of_document, resource::Untagged};
 use serde_json::{Map, Value as Document, json};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// One execution of a state machine, as a step of a deployment.
 #[derive(Debug)]
@@ -79,6 +79,9 @@ const NAME: Naming = Naming {
     lower: false,
 };
 
+const RUNNING: &str = "RUNNING";
+/// For how long AWS may not show an execution that it has started.
+const UNSEEN: Duration = Duration::from_secs(60);
 /// What stands for the name of the last execution in the input of a delete.
 const LAST: &str = "<execution>";
 /// How many executions of the same digest are looked through for one that has not failed.
@@ -104,6 +107,8 @@ impl CustomResource for Execution {
         "states:StopExecution",
     ];
     const NAMING: Option<Naming> = Some(NAME);
+    /// Of a replacement, what a delete runs comes before what the new one does.
+    const EXCLUSIVE_SLOT: &'static [&'static str] = &["stateMachineArn"];
     /// The longest that a run may take is the state machine's to say.
     const TIMEOUT: Duration = Duration::from_secs(8 * 24 * 60 * 60);
     type Inputs = ExecutionInputs;
@@ -124,12 +129,23 @@ impl CustomResource for Execution {
         let last = old.map(|old| &old.outputs);
         let digest = new.digest();
         let arn = match last {
-            Some(last) if last.digest == digest && new.accepts(last) => last.arn.clone(),
+            // What has gone well is not looked at again: AWS forgets it after 90 days.
+            Some(last) if last.digest == digest && new.accepts(last) && !last.runs() => {
+                return Ok(());
+            }
+            Some(last) if last.digest == digest && last.runs() => last.arn.clone(),
             _ => {
                 let before = last.map_or("", |last| &last.execution_name);
                 let arn = start(cx, new, id, new.input.as_ref(), before).await?;
-                cx.keep("arn", &arn);
-                cx.keep("digest", &digest);
+                let started = [
+                    ("arn", &*arn),
+                    ("digest", &digest),
+                    ("status", RUNNING),
+                    ("output", ""),
+                ];
+                for (name, value) in started {
+                    cx.keep(name, &value.to_owned());
+                }
                 arn
             }
         };
@@ -171,6 +187,12 @@ impl CustomResource for Execution {
         Ok(Some(State { inputs, outputs }))
     }
 
+    fn unhealthy(state: &State<Self>) -> Option<String> {
+        let State { inputs, outputs } = state;
+        (inputs.wait_for_completion && !inputs.accepts(outputs))
+            .then(|| "has not gone well; run `pulumi up` to start another execution".to_owned())
+    }
+
     async fn delete(cx: &Context, id: &str, state: &State<Self>) -> Result<()> {
         let State { inputs, outputs } = state;
         if !outputs.arn.is_empty() {
@@ -194,6 +216,12 @@ impl CustomResource for Execution {
     }
 }
 
+impl ExecutionOutputs {
+    fn runs(&self) -> bool {
+        self.status == RUNNING
+    }
+}
+
 impl ExecutionInputs {
     /// What tells executions apart that have to do different things.
     fn digest(&self) -> String {
@@ -204,7 +232,7 @@ impl ExecutionInputs {
     /// Whether an execution is under way or went well.
     fn accepts(&self, outputs: &ExecutionOutputs) -> bool {
         match outputs.status.as_str() {
-            "RUNNING" => true,
+            RUNNING => true,
             "SUCCEEDED" => self.is_expected(&outputs.output),
             _ => false,
         }
@@ -307,8 +335,16 @@ async fn is_running(cx: &Context, arn: &str) -> Result<bool> {
 /// Waits until an execution has ended well, and shows the lines of its log.
 async fn complete(cx: &Context, inputs: &ExecutionInputs, arn: &str) -> Result<()> {
     let lines = &tokio::sync::Mutex::new(Lines::of(inputs.task_log.as_ref()));
+    let started = Instant::now();
     let look = || async move {
-        let now = describe(cx, arn).await?;
+        let now = match describe(cx, arn).await {
+            Err(error) if error.is_not_found() && started.elapsed() < UNSEEN => {
+                return Ok(Progress::Pending("not visible yet".to_owned()));
+            }
+            // To whoever deletes, what is not found would be gone.
+            Err(error) if error.is_not_found() => return Err(Error::failed(error.to_string())),
+            now => now?,
+        };
         let line = lines.lock().await.show(cx, arn).await;
         Ok(match now.status() {
             ExecutionStatus::Running => Progress::Pending(line),

@@ -113,6 +113,9 @@ async fn another_follows_a_change_of_what_it_does() {
         .expect("reads")
         .expect("is known");
     assert_eq!(read.outputs, back.outputs);
+    let waits = json!({"deleteInput": {"how": "well"}});
+    let forgotten = changed(&stack, &back, waits).await.expect("updates");
+    assert_eq!(forgotten.get("status"), "SUCCEEDED");
 }
 
 #[tokio::test]
@@ -149,6 +152,8 @@ async fn one_that_fails_is_followed_by_another() {
         });
     }
     let failed = failed.expect("failed");
+    let refreshed = stack.provider.read(&failed).await.expect_err("is told");
+    assert!(init_failed(&refreshed).is_some());
     let well = changed(&stack, &failed, json!({"input": {"how": "well"}}))
         .await
         .expect("succeeds");
