@@ -17,7 +17,7 @@ class StateMachine(Runs, unittest.TestCase):
         run = end["name"]
         self.assertEqual(json.loads(end["output"]), {
             "class": "success", "message": "dbt seed and dbt build: success nightly", "warnings": [], "attempts": 1,
-            "artifacts": f"s3://{self.name}/{self.prefix}/runs/{run}/1/"})
+            "counts": {}, "slowest": [], "seconds": {}, "artifacts": f"s3://{self.name}/{self.prefix}/runs/{run}/1/"})
 
     def test_nothing_given(self):
         end = self.run_to_the_end(self.project_machine())

@@ -34,12 +34,13 @@ macro_rules! expressions {
     };
 }
 
-const EXPRESSIONS: [(&str, &str); 22] = expressions![
+const EXPRESSIONS: [(&str, &str); 23] = expressions![
     "attributes",
     "end",
     "failed_task",
     "given_by_schedule",
     "last",
+    "late",
     "lock",
     "message",
     "metrics",
@@ -116,7 +117,7 @@ pub struct StateMachineDbtRunNotify {
     pub topic_arns: Vec<String>,
     /// The ids of webhooks: each has a message of its own on the topic of `topicArn`, with the attribute `webhook`.
     pub webhooks: Option<Vec<String>>,
-    /// Of which ends: `failure`, `success`, `recovery` and `skipped`.
+    /// Of what: `failure`, `success`, `recovery`, `skipped` and `late`.
     pub on: Vec<String>,
 }
 

@@ -18,7 +18,7 @@ use crate::{
     },
 };
 use pulumi_aws_framework::{
-    aws::Aws,
+    aws::{Aws, console},
     component::{Component, Scope},
     handle::Digits,
     output::all,
@@ -81,6 +81,11 @@ pub struct DbtScheduleInputs {
     /// The number of minutes after each time within which a run may start: 1 to 1440. Default: it starts at the time.
     #[prop(check = formats::between(1, 1440))]
     pub flexible_window_minutes: Option<i32>,
+    /// After how many hours without a successful run it is `late`, which `notify` tells of: 1 to 168. That is looked at every
+    /// hour, whatever the reason: also where runs fail, are skipped, or do not start. Counted is from the last success, or
+    /// from when the schedule was made or changed, if that is later. A disabled schedule is never late. Default: never.
+    #[prop(given, check = formats::between(1, 168))]
+    pub alert_if_no_success_hours: Option<i32>,
     /// Who hears of how its runs end, instead of those that the project names. Default: as the project says.
     #[prop(plain)]
     pub notify: Option<ProjectNotify>,
@@ -117,7 +122,9 @@ fn refuse_older_project(check: &mut Check<'_>) {
         return;
     };
     let is_project = handle.contains_key("stateMachineArn");
-    if check.has("notify") && is_project && !handle.contains_key("topicArn") {
+    let tells = check.has("notify") && !handle.contains_key("topicArn")
+        || check.has("alertIfNoSuccessHours") && !handle.contains_key("finishArn");
+    if tells && is_project {
         let reason = "was made by an older version of the provider, whose runs nobody can be told of: run pulumi up in its stack first";
         check.fail("project", reason);
     }
@@ -201,6 +208,10 @@ impl Component for DbtSchedule {
             Payload::Json(input.into())
         });
         let delivery = args.delivery.fields();
+        let (finish_arn, role_arn) = (project.finish_arn, project.scheduler_role_arn.clone());
+        let (machine_arn, topic_arn) =
+            (project.state_machine_arn.clone(), project.topic_arn.clone());
+        let (artifacts_uri, project_notify) = (project.artifacts_uri, project.notify);
         let dead_letters = project.dead_letter_arn;
         let schedule = scope.child::<Schedule>(
             "schedule",
@@ -226,6 +237,43 @@ impl Component for DbtSchedule {
                 ..Default::default()
             },
         );
+        if let Some(hours) = args.alert_if_no_success_hours {
+            let asked = all((
+                hours,
+                schedule.arn.clone(),
+                machine_arn,
+                topic_arn,
+                artifacts_uri,
+                project_notify,
+            ));
+            let input = asked.map(|(hours, schedule, machine, topic, artifacts, notify)| {
+                let region = schedule.split(':').nth(3).unwrap_or_default();
+                let place = artifacts.trim_start_matches("s3://").split_once('/');
+                let notify: serde_json::Value = serde_json::from_str(&notify).unwrap_or_default();
+                Payload::Json(json!({
+                    "late": {"hours": hours, "machine": machine, "scheduleArn": schedule},
+                    "config": {
+                        "artifactsPrefix": place.map_or("", |(_, prefix)| prefix),
+                        "consoleUrl": console(region),
+                        "notify": notify,
+                        "topicArn": topic,
+                    },
+                }))
+            });
+            let target = ScheduleTargetArgs {
+                arn: finish_arn,
+                role_arn,
+                dead_letter_arn: dead_letters.clone(),
+                input,
+                ..Default::default()
+            };
+            let args = ScheduleArgs {
+                schedule_expression: "rate(1 hour)".into(),
+                target: target.into(),
+                ..Default::default()
+            };
+            scope.child::<Schedule>("late", args);
+        }
         let pending_emails = ends::subscribe(
             scope,
             &project.topic_arn,

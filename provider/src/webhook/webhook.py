@@ -132,11 +132,11 @@ def lines(detail):
     """When it was, what is wrong, and since when."""
     seconds, attempts = detail.get("seconds", 0), detail.get("attempts", 0)
     took = f", {seconds} s" if seconds < 90 else f", {round(seconds / 60)} min"
-    facts = when(detail["startedAt"]) + (took if seconds else "") + (f", {attempts} attempts" if attempts > 1 else "")
+    facts = ("since " if detail["status"] == "late" else "") + when(detail["startedAt"]) + (took if seconds else "") + (f", {attempts} attempts" if attempts > 1 else "")
     since, events = detail.get("failingSince", ""), detail.get("events", [])
     if "recovery" in events:
         history = f"It had failed since {when(since)}."
-    elif detail["status"] == "failed" and since and since != detail["startedAt"]:
+    elif detail["status"] in ("failed", "late") and since and since != detail["startedAt"]:
         history = f"It fails since {when(since)}."
     else:
         history = ""

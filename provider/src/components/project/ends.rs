@@ -33,6 +33,8 @@ words! {
         Recovery = "recovery",
         /// It did not run, since another run of the project was under way.
         Skipped = "skipped",
+        /// No run of a schedule succeeded for its `alertIfNoSuccessHours`.
+        Late = "late",
     }
 }
 
@@ -74,7 +76,7 @@ pub struct ProjectNotify {
     /// managed KMS key encrypts must be in the project's `secretKmsKeyArns`. Default: none.
     #[prop(plain)]
     pub webhooks: Option<Vec<ProjectNotifyWebhook>>,
-    /// Of which ends they hear. Default: `failure` and `recovery`.
+    /// Of what they hear. Default: `failure`, `recovery` and `late`.
     pub on: Option<Set<ProjectNotifyEvent>>,
 }
 
@@ -157,7 +159,10 @@ pub(crate) fn for_finish(notify: Option<&ProjectNotifyArgs>) -> Output<StateMach
     };
     let webhooks = webhooks::ids(notify);
     all((topics.optional(), webhooks, on.optional())).map(move |(topics, webhooks, on)| {
-        let default = || Set::from([ProjectNotifyEvent::Failure, ProjectNotifyEvent::Recovery]);
+        let default = || {
+            use ProjectNotifyEvent::{Failure, Late, Recovery};
+            Set::from([Failure, Late, Recovery])
+        };
         let on = on.unwrap_or_else(default);
         StateMachineDbtRunNotify {
             emails,

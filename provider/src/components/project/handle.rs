@@ -26,6 +26,10 @@ pub struct ProjectHandle {
     pub dead_letter_arn: String,
     /// The ARN of the topic of messages by e-mail.
     pub topic_arn: Option<String>,
+    /// Who hears of how runs end, as a JSON object.
+    pub notify: Option<String>,
+    /// The ARN of the platform's state machine that ends runs.
+    pub finish_arn: Option<String>,
     /// The ARN of the log group of runs.
     pub log_group_arn: Option<String>,
     /// The name of that log group.

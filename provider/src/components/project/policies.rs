@@ -225,10 +225,13 @@ pub(super) fn machine(
     Policy::new(statements)
 }
 
-/// What schedules do: start the state machine, and leave what could not be started.
-pub(super) fn scheduler(machine: &str, dead_letters: &str) -> Policy {
+/// What schedules do: start the project's state machine and the one that tells of what is late, and leave what could not be started.
+pub(super) fn scheduler(machines: &[String], dead_letters: &str) -> Policy {
     Policy::new(vec![
-        allow(&["states:StartExecution"], [machine]),
+        allow(
+            &["states:StartExecution"],
+            machines.iter().map(String::as_str),
+        ),
         allow(&["sqs:SendMessage"], [dead_letters]),
     ])
 }

@@ -91,8 +91,10 @@ pub(super) fn scheduler(
 ) -> Output<String> {
     // Scheduler names the group, which is all that a role may be made for.
     let trust = trust(project, "scheduler.amazonaws.com", "schedule-group/*");
-    let policy = all((machine_arn.clone(), dead_letters_arn.clone()))
-        .map(|(machine, dead_letters)| policies::scheduler(&machine, &dead_letters));
+    let finish = project.platform.finish_arn.clone();
+    let policy = all((machine_arn.clone(), finish, dead_letters_arn.clone())).map(
+        |(machine, finish, dead_letters)| policies::scheduler(&[machine, finish], &dead_letters),
+    );
     make(project, "scheduler-role", trust, policy)
 }
 

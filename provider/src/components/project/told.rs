@@ -1,6 +1,6 @@
 //! What a project's handle tells of its runs beside their variables: schedules are judged by it.
 
-use super::{Expansion, handle::ProjectHandleArgs};
+use super::{Expansion, ends, handle::ProjectHandleArgs};
 use crate::prelude::*;
 use pulumi_aws_framework::{
     handle::{Digits, Joined},
@@ -31,6 +31,9 @@ pub(super) fn of_runs(project: &Expansion<'_>) -> ProjectHandleArgs {
         profile_name: written(name),
         profile_target: written(profile.target),
         failing_commands: failing.unwrap_or_default(),
+        notify: ends::for_finish(args.notify.as_ref())
+            .map(|own| own.encode().to_json().to_string()),
+        finish_arn: project.platform.finish_arn.clone(),
         log_group_name: project.platform.log_group_name.clone(),
         log_stream_prefix: project.log_prefix.as_str().into(),
         timeout_minutes: args.timeout_minutes.map(Digits),

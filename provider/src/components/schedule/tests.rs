@@ -19,6 +19,9 @@ fn project() -> Document {
         "schedulerRoleArn": "arn:aws:iam::111122223333:role/shop",
         "deadLetterArn": "arn:aws:sqs:eu-west-1:111122223333:shop",
         "topicArn": "arn:aws:sns:eu-west-1:111122223333:shop",
+        "notify": "{\"emails\":true}",
+        "finishArn": "arn:aws:states:eu-west-1:111122223333:stateMachine:analytics-finish",
+        "artifactsUri": "s3://analytics-artifacts/shop/prod",
         "logGroupArn": "arn:aws:logs:eu-west-1:111122223333:log-group:/dbt/analytics",
         "permissionsBoundaryArn": "arn:aws:iam::111122223333:policy/boundary",
         "secretKmsKeyArns": "arn:aws:kms:eu-west-1:111122223333:key/k",
@@ -43,6 +46,7 @@ fn everything() -> Document {
         "start": "2026-01-31T00:00:00Z",
         "end": "2027-01-31T00:00:00Z",
         "flexibleWindowMinutes": 15,
+        "alertIfNoSuccessHours": 26,
         "notify": {"emails": ["sales@example.com"], "topicArns": ["arn:aws:sns:eu-west-1:111122223333:on-call"], "on": ["failure"],
             "webhooks": [{"secretArn": "arn:aws:secretsmanager:eu-west-1:111122223333:secret:sales-AbCdEf", "format": "json"}],
         },
@@ -86,6 +90,10 @@ async fn every_input_reaches_the_schedule() {
           protocol = "email"
           topicArn = "arn:aws:sns:eu-west-1:111122223333:shop"
           after urn:shop-schedule
+        dbt-aws:scheduler:Schedule shop-late
+          scheduleExpression = "rate(1 hour)"
+          target = {arn: "arn:aws:states:eu-west-1:111122223333:stateMachine:analytics-finish", deadLetterArn: "arn:aws:sqs:eu-west-1:111122223333:shop", input: ?, roleArn: "arn:aws:iam::111122223333:role/shop"}
+          after urn:shop-schedule
         dbt-aws:scheduler:Schedule shop-schedule
           end = "2027-01-31T00:00:00Z"
           flexibleWindowMinutes = 15
@@ -96,7 +104,7 @@ async fn every_input_reaches_the_schedule() {
           timezone = "Europe/Paris"
         dbt-aws:index:Seed shop-seed
         dbt-aws:lambda:Function shop-webhooks
-          code = 10103 characters, ps6angq6
+          code = 10174 characters, dcfmjjj8
           deadLetterArn = "arn:aws:sqs:eu-west-1:111122223333:shop"
           description = "Sends the ends of runs to webhooks."
           environment = {DBT_AWS_WEBHOOKS: "{\"i5pdxgpq\":{\"secretArn\":\"arn:aws:secretsmanager:eu-west-1:111122223333:secret:sales-AbCdEf\",\"format\":\"json\"}}"}
@@ -133,6 +141,14 @@ async fn half_a_size_goes_with_the_projects_other_half() {
         (input.field("cpu"), input.field("memory")),
         ("1024".into(), "4096".into())
     );
+}
+
+#[tokio::test]
+async fn finish_is_asked_whether_it_is_late() {
+    let given = json!({"project": project(), "rate": "1 hour", "alertIfNoSuccessHours": 26});
+    let (recording, _) = recorded(inputs(&given), As::Update).await;
+    let target = recording.registrations["shop-late"].inputs["target"].plain();
+    expect![[r#"{"config":{"artifactsPrefix":"shop/prod","consoleUrl":"https://eu-west-1.console.aws.amazon.com","notify":{"emails":true},"topicArn":"arn:aws:sns:eu-west-1:111122223333:shop"},"late":{"hours":26,"machine":"arn:aws:states:eu-west-1:111122223333:stateMachine:shop","scheduleArn":"arn:aws:service:eu-west-1:123456789012:shop-schedule"}}"#]].assert_eq(&target.field("input").to_json().to_string());
 }
 
 #[tokio::test]
@@ -396,8 +412,8 @@ async fn what_the_schedule_refuses_is_refused_first() {
         other("rate", "1 day"),
         other("at", "2030-01-01T00:00:00"),
     ];
-    // The project's own check has them.
-    let alone = ["notify.topicArns", "notify.on"];
+    // The schedule's own check has the first, the project's the others.
+    let alone = ["alertIfNoSuccessHours", "notify.topicArns", "notify.on"];
     every_input_is_told(schedule.as_ref(), &examples, &alone).await;
     let rows = [
         (
