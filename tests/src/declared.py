@@ -35,6 +35,7 @@ UNSEEN = [
     ("ecs:TaskDefinition", "ecs:TagResource ecs:UntagResource", "a change of tags alone needs them"),
     ("ec2:(Subnet|Vpc)", "ec2:DeleteVpcEndpoints", "GuardDuty's endpoint goes with whichever of them finds it first"),
     ("DbtPlatform", "ec2:DescribeAvailabilityZones", "a platform in three zones or in some by name needs it"),
+    ("DbtProject", "ecs:DescribeClusters", "a project on Spot in a cluster that the platform has not made needs it"),
 ]
 KIND = re.compile(r"md/kind#dbt-aws\.(\S+)")
 

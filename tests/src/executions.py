@@ -22,8 +22,14 @@ def start_execution(self, region_name, account_id, execution_name, execution_inp
 
 
 def get_execution_history(self, execution_arn, history=StepFunctionBackend.get_execution_history):
-    """moto's history is the same for all, and of a task that there is none of."""
-    return [event for event in history(self, execution_arn) if "stateEnteredEventDetails" in event]
+    """moto's history is the same for all, and of a task that there is none of; it is here the ECS task that the input names."""
+    events = [event for event in history(self, execution_arn)["events"] if "stateEnteredEventDetails" in event]
+    if task := json.loads(self.describe_execution(execution_arn).execution_input).get("task"):
+        output = json.dumps({"Tasks": [{"TaskArn": f"arn:aws:ecs:us-east-1:123456789012:task/runs/{task}"}]})
+        details = {"resourceType": "ecs", "resource": "runTask.sync", "output": output}
+        common = {key: events[0][key] for key in ("timestamp", "id", "previousEventId")}
+        events.append({**common, "type": "TaskSubmitted", "taskSubmittedEventDetails": details})
+    return {"events": events}
 
 
 StateMachine.start_execution = start_execution

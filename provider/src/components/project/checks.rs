@@ -119,11 +119,18 @@ pub(super) async fn spot(
     let clients = aws.clients(aws.region()).await?;
     let clusters = clients.ecs().describe_clusters().clusters(&arn).send();
     let clusters = clusters.await.during(format!("read the cluster {arn}"))?;
-    let lacks = |cluster: &Cluster| !cluster.capacity_providers().contains(&SPOT.to_owned());
-    Ok(clusters.clusters().first().is_some_and(lacks).then(|| Failure {
+    Ok(clusters
+        .clusters()
+        .first()
+        .and_then(|cluster| lacks_spot(&arn, cluster)))
+}
+
+fn lacks_spot(arn: &str, cluster: &Cluster) -> Option<Failure> {
+    let lacks = !cluster.capacity_providers().contains(&SPOT.to_owned());
+    lacks.then(|| Failure {
         path: "capacity".to_owned(),
         reason: format!("{arn} does not have the capacity provider {SPOT}; add it with aws ecs put-cluster-capacity-providers, or leave out capacity"),
-    }))
+    })
 }
 
 /// What there is to install, judged before the image is.
@@ -259,7 +266,21 @@ pub(super) fn ecr_arn(image: &str, partition: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::ecr_arn;
+    use super::{Cluster, SPOT, ecr_arn, lacks_spot};
+
+    #[test]
+    fn spot_needs_its_capacity_provider() {
+        let cluster = |names: [&str; 2]| {
+            let names = names.map(str::to_owned).to_vec();
+            Cluster::builder()
+                .set_capacity_providers(Some(names))
+                .build()
+        };
+        assert_eq!(lacks_spot("c", &cluster(["FARGATE", SPOT])), None);
+        let failure = lacks_spot("c", &cluster(["FARGATE", "mine"])).expect("refused");
+        let said = "capacity: c does not have the capacity provider FARGATE_SPOT";
+        assert!(failure.to_string().starts_with(said), "{failure}");
+    }
 
     #[test]
     fn an_ecr_image_has_its_repository() {

@@ -246,3 +246,31 @@ async fn to_cancel_a_deployment_stops_it() {
     assert!(init_failed(&ended.expect_err("is cancelled")).is_some());
     assert_eq!(statuses(&stack, &machine), ["ABORTED"]);
 }
+
+/// What a task of ECS writes, moto alone can be made to have.
+#[tokio::test]
+async fn the_lines_of_its_task_are_shown() {
+    let stack = Stack::new("shown-execution").await;
+    let machine = machine(&stack).await;
+    let log = json!({"logGroupName": "runs", "logStreamName": "shop/dbt/abc"});
+    let group = json!({"logGroupName": "runs"});
+    stack
+        .aws("logs", "create_log_group", &group)
+        .expect("makes");
+    stack.aws("logs", "create_log_stream", &log).expect("makes");
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let millis = now.expect("after 1970").as_millis() as u64;
+    let mut lines = log;
+    lines["logEvents"] = json!([{"timestamp": millis, "message": "1 of 2 OK created orders\u{1b}[2J"}, {"timestamp": millis, "message": "2 of 2 OK"}]);
+    stack.aws("logs", "put_log_events", &lines).expect("writes");
+    let inputs = json!({
+        "stateMachineArn": machine.id, "input": {"task": "abc"},
+        "taskLog": {"logGroupName": "runs", "logStreamPrefix": "shop/dbt"},
+    });
+    stack.make(EXECUTION, "run", inputs).await;
+    stack
+        .provider
+        .said("1 of 2 OK created orders\\u{1b}[2J")
+        .await;
+    stack.provider.said("2 of 2 OK").await;
+}
