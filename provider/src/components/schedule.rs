@@ -1,5 +1,6 @@
 //! `dbt-aws:index:DbtSchedule`.
 
+mod late;
 #[cfg(test)]
 mod tests;
 
@@ -18,7 +19,7 @@ use crate::{
     },
 };
 use pulumi_aws_framework::{
-    aws::{Aws, console},
+    aws::Aws,
     component::{Component, Scope},
     handle::Digits,
     output::all,
@@ -83,7 +84,7 @@ pub struct DbtScheduleInputs {
     pub flexible_window_minutes: Option<i32>,
     /// After how many hours without a successful run it is `late`, which `notify` tells of: 1 to 168. That is looked at every
     /// hour, whatever the reason: also where runs fail, are skipped, or do not start. Counted is from the last success, or
-    /// from when the schedule was made or changed, if that is later. A disabled schedule is never late. Default: never.
+    /// from when the schedule was made or changed, if that is later. A disabled schedule is never late. Excludes `at`. Default: never.
     #[prop(given, check = formats::between(1, 168))]
     pub alert_if_no_success_hours: Option<i32>,
     /// Who hears of how its runs end, instead of those that the project names. Default: as the project says.
@@ -143,6 +144,10 @@ impl Component for DbtSchedule {
 
     fn check(check: &mut Check<'_>) {
         check.exactly_one(&["cron", "rate", "at"]);
+        if check.has("at") && check.has("alertIfNoSuccessHours") {
+            let reason = "applies only with cron or rate: a schedule that runs once would be late ever after";
+            check.fail("alertIfNoSuccessHours", reason);
+        }
         overrides::check(check);
         ends::check(check);
         refuse_older_project(check);
@@ -175,8 +180,8 @@ impl Component for DbtSchedule {
             None => Output::default(),
         };
         let (has_cpu, has_memory) = (args.cpu.is_some(), args.memory.is_some());
-        let cpu = size(args.cpu, has_memory, project.cpu);
-        let memory = size(args.memory, has_cpu, project.memory);
+        let cpu = size(args.cpu, has_memory, project.cpu.clone());
+        let memory = size(args.memory, has_cpu, project.memory.clone());
         let name = scope.name().to_owned();
         let notify = match &args.notify {
             Some(own) => ends::for_finish(Some(own)),
@@ -208,11 +213,6 @@ impl Component for DbtSchedule {
             Payload::Json(input.into())
         });
         let delivery = args.delivery.fields();
-        let (finish_arn, role_arn) = (project.finish_arn, project.scheduler_role_arn.clone());
-        let (machine_arn, topic_arn) =
-            (project.state_machine_arn.clone(), project.topic_arn.clone());
-        let (artifacts_uri, project_notify) = (project.artifacts_uri, project.notify);
-        let dead_letters = project.dead_letter_arn;
         let schedule = scope.child::<Schedule>(
             "schedule",
             ScheduleArgs {
@@ -226,9 +226,9 @@ impl Component for DbtSchedule {
                     false => ScheduleStatus::Disabled,
                 }),
                 target: ScheduleTargetArgs {
-                    arn: project.state_machine_arn,
-                    role_arn: project.scheduler_role_arn,
-                    dead_letter_arn: dead_letters.clone(),
+                    arn: project.state_machine_arn.clone(),
+                    role_arn: project.scheduler_role_arn.clone(),
+                    dead_letter_arn: project.dead_letter_arn.clone(),
                     input,
                     maximum_age_seconds: delivery.maximum_age_minutes.map(|minutes| minutes * 60),
                     maximum_retry_attempts: delivery.maximum_retry_attempts,
@@ -238,41 +238,7 @@ impl Component for DbtSchedule {
             },
         );
         if let Some(hours) = args.alert_if_no_success_hours {
-            let asked = all((
-                hours,
-                schedule.arn.clone(),
-                machine_arn,
-                topic_arn,
-                artifacts_uri,
-                project_notify,
-            ));
-            let input = asked.map(|(hours, schedule, machine, topic, artifacts, notify)| {
-                let region = schedule.split(':').nth(3).unwrap_or_default();
-                let place = artifacts.trim_start_matches("s3://").split_once('/');
-                let notify: serde_json::Value = serde_json::from_str(&notify).unwrap_or_default();
-                Payload::Json(json!({
-                    "late": {"hours": hours, "machine": machine, "scheduleArn": schedule},
-                    "config": {
-                        "artifactsPrefix": place.map_or("", |(_, prefix)| prefix),
-                        "consoleUrl": console(region),
-                        "notify": notify,
-                        "topicArn": topic,
-                    },
-                }))
-            });
-            let target = ScheduleTargetArgs {
-                arn: finish_arn,
-                role_arn,
-                dead_letter_arn: dead_letters.clone(),
-                input,
-                ..Default::default()
-            };
-            let args = ScheduleArgs {
-                schedule_expression: "rate(1 hour)".into(),
-                target: target.into(),
-                ..Default::default()
-            };
-            scope.child::<Schedule>("late", args);
+            late::expand(scope, hours, &schedule.arn, &project);
         }
         let pending_emails = ends::subscribe(
             scope,
@@ -283,7 +249,7 @@ impl Component for DbtSchedule {
         let placement = webhooks::Placement {
             topic_arn: project.topic_arn,
             audience: schedule.id.clone(),
-            dead_letter_arn: dead_letters,
+            dead_letter_arn: project.dead_letter_arn,
             log_group_arn: project.log_group_arn,
             kms_key_arns: project.secret_kms_key_arns.map(|keys| keys.0),
             permissions_boundary_arn: project.permissions_boundary_arn,

@@ -243,6 +243,15 @@ fn wrong_inputs_are_refused_with_their_path() {
     "#]],
     );
     wrong(
+        |all| {
+            all["cron"] = json!(null);
+            all["at"] = "2026-01-31T06:30:00".into();
+        },
+        &expect![[r#"
+            alertIfNoSuccessHours: applies only with cron or rate: a schedule that runs once would be late ever after
+        "#]],
+    );
+    wrong(
         set("timezone", json!("Europe/Pariss")),
         &expect![[r#"
         timezone: "Europe/Pariss" is not a time zone; did you mean Europe/Paris?
