@@ -67,7 +67,7 @@ pub(super) fn execution(
     group: &str,
     log_prefix: &str,
     repository: Option<&str>,
-    secrets: &BTreeMap<String, String>,
+    secrets: &[String],
     kms_keys: &[String],
 ) -> Policy {
     // Where GuardDuty watches tasks, ECS adds its agent to them, from a repository of AWS's own in each region.
@@ -96,7 +96,7 @@ pub(super) fn execution(
     let of = |service: &str| -> Vec<&str> {
         let service = format!(":{service}:");
         secrets
-            .values()
+            .iter()
             .filter(|arn| arn.contains(&service))
             .map(|arn| without_key(arn))
             .collect()

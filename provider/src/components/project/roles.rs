@@ -31,13 +31,9 @@ pub(super) fn execution(
         platform.warehouse_secret_arn.optional(),
     ))
     .map(
-        move |(group, warehouse_key, repository, mut secrets, keys, administrator)| {
-            // The first container's, of the two whose variables have this name.
-            secrets.extend(
-                administrator
-                    .filter(|_| has_login)
-                    .map(|arn| (String::new(), arn)),
-            );
+        move |(group, warehouse_key, repository, secrets, keys, administrator)| {
+            let mut secrets: Vec<_> = secrets.into_values().collect();
+            secrets.extend(administrator.filter(|_| has_login));
             let mut keys = keys.unwrap_or_default();
             keys.extend(warehouse_key);
             policies::execution(&group, &log_prefix, repository.as_deref(), &secrets, &keys)
