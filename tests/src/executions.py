@@ -2,12 +2,16 @@
 import json
 from datetime import datetime, timezone
 
+from moto.stepfunctions.exceptions import ExecutionDoesNotExist
 from moto.stepfunctions.models import StateMachine, StepFunctionBackend
 
 
 def start_execution(self, region_name, account_id, execution_name, execution_input, start=StateMachine.start_execution):
     """Runs it to its end, unless that is a state that waits."""
     execution = start(self, region_name, account_id, execution_name, execution_input)
+    if hasattr(execution, "unseen"):
+        return execution
+    execution.unseen = 1
     states, given = json.loads(self.definition), json.loads(execution_input)
     state = states["States"][states["StartAt"]]
     if state["Type"] == "Choice":
@@ -18,6 +22,15 @@ def start_execution(self, region_name, account_id, execution_name, execution_inp
         execution.output = execution_input if state["Type"] == "Succeed" else None
         execution.error, execution.cause = state.get("Error"), state.get("Cause")
         execution.stop_date = datetime.now(timezone.utc)
+    return execution
+
+
+def describe_execution(self, execution_arn, describe=StepFunctionBackend.describe_execution):
+    """What was started a moment ago is not known yet: AWS says of this call that it is behind."""
+    execution = describe(self, execution_arn)
+    execution.unseen -= 1
+    if execution.unseen >= 0:
+        raise ExecutionDoesNotExist(f"Execution Does Not Exist: '{execution_arn}'")
     return execution
 
 
@@ -33,4 +46,5 @@ def get_execution_history(self, execution_arn, history=StepFunctionBackend.get_e
 
 
 StateMachine.start_execution = start_execution
+StepFunctionBackend.describe_execution = describe_execution
 StepFunctionBackend.get_execution_history = get_execution_history

@@ -129,11 +129,9 @@ impl CustomResource for Execution {
         let last = old.map(|old| &old.outputs);
         let digest = new.digest();
         let arn = match last {
+            Some(last) if last.digest == digest && last.status == RUNNING => last.arn.clone(),
             // What has gone well is not looked at again: AWS forgets it after 90 days.
-            Some(last) if last.digest == digest && new.accepts(last) && !last.runs() => {
-                return Ok(());
-            }
-            Some(last) if last.digest == digest && last.runs() => last.arn.clone(),
+            Some(last) if last.digest == digest && new.accepts(last) => return Ok(()),
             _ => {
                 let before = last.map_or("", |last| &last.execution_name);
                 let arn = start(cx, new, id, new.input.as_ref(), before).await?;
@@ -213,12 +211,6 @@ impl CustomResource for Execution {
                 Ok(())
             }
         }
-    }
-}
-
-impl ExecutionOutputs {
-    fn runs(&self) -> bool {
-        self.status == RUNNING
     }
 }
 
@@ -314,22 +306,23 @@ async fn describe(cx: &Context, arn: &str) -> Result<DescribeExecutionOutput> {
     look.send().await.during(format!("read {arn}"))
 }
 
-/// Stops an execution that runs; one that ended meanwhile may be refused to be stopped.
+/// Stops an execution, unless it has ended; AWS may refuse that of one that ended meanwhile.
 async fn stop(cx: &Context, arn: &str, cause: &str) -> Result<()> {
-    if !is_running(cx, arn).await? {
+    if has_ended(cx, arn).await? {
         return Ok(());
     }
     let stop = cx.aws.sfn().stop_execution().execution_arn(arn);
-    let stopped = stop.cause(cause).send().await.during(format!("stop {arn}"));
-    match stopped {
-        Err(error) if is_running(cx, arn).await? => Err(error),
+    let stopped = stop.cause(cause).send().await;
+    match stopped.during(format!("stop {arn}")).gone() {
+        Err(error) if !has_ended(cx, arn).await? => Err(error),
         _ => Ok(()),
     }
 }
 
-async fn is_running(cx: &Context, arn: &str) -> Result<bool> {
+/// Whether AWS shows that it has; what was started a moment ago it may not show yet.
+async fn has_ended(cx: &Context, arn: &str) -> Result<bool> {
     let found = describe(cx, arn).await.gone()?;
-    Ok(found.is_some_and(|found| *found.status() == ExecutionStatus::Running))
+    Ok(found.is_some_and(|found| *found.status() != ExecutionStatus::Running))
 }
 
 /// Waits until an execution has ended well, and shows the lines of its log.

@@ -1,7 +1,7 @@
 //! Executions of a machine that does as its input says: `how` is `fail`, `wait`, or anything else.
 
 use super::role;
-use pulumi_aws_framework::wire::from_struct;
+use pulumi_aws_framework::{value::Properties, wire::from_struct};
 use serde_json::{Value as Json, json};
 use tests::{Made, Stack, init_failed, properties};
 
@@ -60,6 +60,12 @@ async fn changed(stack: &Stack, old: &Made, change: Json) -> Result<Made, tonic:
     let mut news = old.inputs.clone();
     news.extend(properties(&change));
     stack.provider.update(old, &news, false).await
+}
+
+async fn checked(stack: &Stack, urn: &str, inputs: &Json) -> Properties {
+    let (none, given) = (Properties::new(), properties(inputs));
+    let checked = stack.provider.check(urn, &none, &given).await;
+    checked.expect("accepts")
 }
 
 #[tokio::test]
@@ -125,11 +131,7 @@ async fn one_that_fails_is_followed_by_another() {
     let machine = machine(&stack).await;
     let urn = stack.urn(EXECUTION, "run");
     let inputs = json!({"stateMachineArn": machine.id, "input": {"how": "fail"}});
-    let checked = stack
-        .provider
-        .check(&urn, &Default::default(), &properties(&inputs))
-        .await;
-    let inputs = checked.expect("accepts");
+    let inputs = checked(&stack, &urn, &inputs).await;
     let mut failed = None;
     for count in 1..=3 {
         let ended = match &failed {
@@ -170,11 +172,7 @@ async fn another_output_than_expected_is_a_failure() {
         "stateMachineArn": machine.id, "expectedOutput": {"class": "success"},
         "input": {"class": "skipped", "message": "another run is under way"},
     });
-    let inputs = stack
-        .provider
-        .check(&urn, &Default::default(), &properties(&inputs))
-        .await
-        .expect("accepts");
+    let inputs = checked(&stack, &urn, &inputs).await;
     let error = stack
         .provider
         .create(&urn, &inputs, false)
@@ -231,11 +229,7 @@ async fn to_cancel_a_deployment_stops_it() {
     let machine = machine(&stack).await;
     let urn = stack.urn(EXECUTION, "run");
     let inputs = json!({"stateMachineArn": machine.id, "input": {"how": "wait"}});
-    let inputs = stack
-        .provider
-        .check(&urn, &Default::default(), &properties(&inputs))
-        .await
-        .expect("accepts");
+    let inputs = checked(&stack, &urn, &inputs).await;
     let cancel = async {
         while statuses(&stack, &machine).is_empty() {
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
