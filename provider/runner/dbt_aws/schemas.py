@@ -39,7 +39,7 @@ def manifests(artifacts, places, directory):
     """The manifests that there are in these places."""
     if not artifacts.uri:
         return []
-    directory.mkdir()
+    directory.mkdir(exist_ok=True)
     paths = artifacts.get_all([(f"{place}/manifest.json", directory / f"{number}.json") for number, place in enumerate(places)])
     try:
         found = [json.loads(read(path)) for path in sorted(paths)]
@@ -60,7 +60,7 @@ def is_built(node):
     config = node.get("config") if isinstance(node.get("config"), dict) else {}
     if node.get("resource_type") == "test":
         return bool(config.get("store_failures"))
-    return node.get("resource_type") in BUILT and config.get("materialized") != "ephemeral" and config.get("enabled", True)
+    return node.get("resource_type") in BUILT and config.get("materialized") != "ephemeral"
 
 
 def schemas(nodes):

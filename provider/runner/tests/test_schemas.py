@@ -40,7 +40,7 @@ def test_all_of_a_run_is_dropped(built, s3):
     dropped = run(["dbt-aws drop-schemas r1"], DBT_AWS_RUN_ID="r2")
     assert (dropped.code, there()) == (0, {"theirs"}), dropped.log
     assert "drops pr_7, pr_7_more\n" in dropped.log
-    again = run(["dbt-aws drop-schemas r1"], DBT_AWS_RUN_ID="r3")
+    again = run(["dbt-aws drop-schemas r1", "dbt-aws drop-schemas"], DBT_AWS_RUN_ID="r3")
     assert (again.code, there()) == (0, {"theirs"}), again.log
 
 
