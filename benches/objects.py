@@ -307,9 +307,9 @@ def machine(aws, name, role, needs, definition):
     def remove(ids):
         states.delete_state_machine(stateMachineArn=ids[name])
         # It is there until its executions have ended.
-        for each in states.list_executions(stateMachineArn=ids[name], statusFilter="RUNNING")["executions"]:
-            states.stop_execution(executionArn=each["executionArn"])
         with contextlib.suppress(states.exceptions.StateMachineDoesNotExist):
+            for each in states.list_executions(stateMachineArn=ids[name], statusFilter="RUNNING")["executions"]:
+                states.stop_execution(executionArn=each["executionArn"])
             while states.describe_state_machine(stateMachineArn=ids[name]):
                 time.sleep(0.2)
 
