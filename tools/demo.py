@@ -23,6 +23,7 @@ import psycopg2
 from botocore.exceptions import BotoCoreError, ClientError
 
 from inventory import KINDS, inventory
+from webhook import Webhook
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCAL_AWS = ROOT / "local-aws" / "local-aws"
@@ -37,7 +38,7 @@ ADDRESS = "data@example.com"
 KEEP = bool(os.environ.get("KEEP"))
 
 # What the program does not make, and must not leave either.
-UNMADE = {"database snapshots", "functions"}
+UNMADE = {"database snapshots"}
 
 
 class Failure(Exception):
@@ -81,10 +82,10 @@ def counted(number, kind):
     return f"{number} {kind}"
 
 
-def start_aws():
-    """Starts an AWS of our own and takes its environment."""
+def start_aws(authority):
+    """Starts an AWS of our own, whose functions trust an authority, and takes its environment."""
     run(LOCAL_AWS, "down")
-    run(LOCAL_AWS, "up")
+    run(LOCAL_AWS, "up", "--authority", authority)
     words = iter(shlex.split(output(LOCAL_AWS, "env")))
     for verb, word in zip(words, words):
         name, _, value = word.partition("=")
@@ -96,15 +97,17 @@ def start_aws():
     os.environ["PULUMI_DEBUG_COMMANDS"] = "true"
 
 
-def prepare_program():
-    """Copies the examples, so that the checkout stays as it is, and installs what the program needs."""
-    shutil.rmtree(EXAMPLES, ignore_errors=True)
+def prepare_program(webhook):
+    """Copies the examples, so that the checkout stays as it is, and installs what the program needs. Whose runs it tells of
+    hears by mail, and by a webhook, whose address is in a secret."""
     shutil.copytree(ROOT / "examples", EXAMPLES, ignore=shutil.ignore_patterns("node_modules", "venv"))
     plugin = json.dumps({"name": "dbt-aws", "path": str(Path(os.environ["CARGO_TARGET_DIR"]).resolve() / "debug")})
     with (PROGRAM / "Pulumi.yaml").open("a") as project:
         project.write(f"plugins:\n  providers:\n    - {plugin}\n")
     source = (PROGRAM / "index.ts").read_text()
-    told = source.replace('    path: "../jaffle-shop",', f'    path: "../jaffle-shop",\n    notify: {{ emails: ["{ADDRESS}"] }},')
+    secret = boto3.client("secretsmanager").create_secret(Name="demo-webhook", SecretString=webhook.url)["ARN"]
+    notify = f'{{ emails: ["{ADDRESS}"], webhooks: [{{ secretArn: "{secret}", format: "slack" }}] }}'
+    told = source.replace('    path: "../jaffle-shop",', f'    path: "../jaffle-shop",\n    notify: {notify},')
     check(told != source, "the program has no place for who hears of runs")
     (PROGRAM / "index.ts").write_text(told)
     sdk = CACHE / "demo" / "sdk"
@@ -253,15 +256,22 @@ def run_by_hand(*commands):
     return now["status"]
 
 
-def hears(*ends):
-    """Waits for mail that says each of these, one after the other, and no other."""
+def hears(webhook, *ends):
+    """Waits until mail and the webhook have said each of these, one after the other, and no other."""
     wanted = [f"jaffle by hand {end}" for end in ends]
+
+    def heard():
+        told = [each for each in mail() if each["subject"].startswith("jaffle ")]
+        return told, webhook.heard[:], [each["subject"] for each in told], [each["blocks"][0]["text"]["text"] for each in webhook.heard]
+
     deadline = time.monotonic() + 60
-    while len(found := [each for each in mail() if each["subject"].startswith("jaffle ")]) < len(wanted) and time.monotonic() < deadline:
+    while min(len(each) for each in heard()) < len(wanted) and time.monotonic() < deadline:
         time.sleep(1)
-    subjects = [each["subject"] for each in found]
+    mails, posts, subjects, headers = heard()
     check(subjects == wanted, f"the mailbox should have {wanted}, and has {subjects}")
-    print("\n".join(f"  | {line}" for line in [f"Subject: {subjects[-1]}", "", *found[-1]["text"].splitlines()]))
+    check(headers == wanted, f"the webhook should have {wanted}, and has {headers}")
+    print("\n".join(f"  | {line}" for line in [f"Subject: {subjects[-1]}", "", *mails[-1]["text"].splitlines()]))
+    print(f"the webhook, in Slack's form: {posts[-1]['text']}")
 
 
 def end_runs():
@@ -279,9 +289,12 @@ def end_runs():
 
 def demo():
     with step("set-up: the AWS emulator (ministack), and the program with its packages"):
-        start_aws()
+        shutil.rmtree(EXAMPLES, ignore_errors=True)
+        EXAMPLES.parent.mkdir(exist_ok=True)
+        webhook = Webhook(EXAMPLES.parent / "webhook.pem")
+        start_aws(webhook.authority)
+        prepare_program(webhook)
         before = inventory()
-        prepare_program()
     with step("1. pulumi up"):
         pulumi("up")
         made = Counter(kind for kind, _ in inventory() - before)
@@ -304,15 +317,15 @@ def demo():
         only_the_image(pulumi("up"))
     with step("7. the schedule is stopped, and its runs end"):
         end_runs()
-    with step("8. a run that fails, and the mail that says so"):
+    with step("8. a run that fails, and the mail and the webhook that say so"):
         confirm()
         set_switch(0)
         check(run_by_hand("dbt build") == "FAILED", "the run did not fail")
-        hears("failed: failed-nodes")
-    with step("9. dbt retry, and the mail that it succeeds again"):
+        hears(webhook, "failed: failed-nodes")
+    with step("9. dbt retry, and the mail and the webhook that say it succeeds again"):
         set_switch(1)
         check(run_by_hand("dbt retry") == "SUCCEEDED", "the retry did not succeed")
-        hears("failed: failed-nodes", "succeeds again")
+        hears(webhook, "failed: failed-nodes", "succeeds again")
     if KEEP:
         return
     with step("10. pulumi destroy"):

@@ -51,7 +51,7 @@ class Instance:
         except OSError:
             return False
 
-    def up(self, kind):
+    def up(self, kind, authority=None):
         """Starts the emulator and what it needs; nothing that runs already is started again."""
         running = self.read_facts().get("kind") if self.running() else None
         if running and running != kind:
@@ -70,7 +70,7 @@ class Instance:
         base = self.prepare_images()
         self.facts.write_text(json.dumps({"kind": kind, "baseImage": base}))
         if not self.running():
-            self.start_ministack()
+            self.start_ministack(authority)
 
     def start_moto(self):
         """Starts moto with AWS's managed policies known."""
@@ -95,7 +95,7 @@ class Instance:
                 self.registry.start(command, lambda: is_open(port), 10)
         return reference
 
-    def start_ministack(self):
+    def start_ministack(self, authority):
         """Starts ministack, with its shim, on loopback and on docker's bridge, nowhere else."""
         python, bridge = venv(), docker.gateway()
         env = {
@@ -113,6 +113,8 @@ class Instance:
             "SFTP_ENABLED": "0",
             "LOG_LEVEL": "INFO",
             "PYTHONPATH": str(ROOT / "shim"),
+            # The emulator runs functions with its own environment.
+            **({"SSL_CERT_FILE": str(authority)} if authority else {}),
         }
         binds = [f"127.0.0.1:{self.port}"] + ([f"{bridge}:{self.port}"] if bridge else [])
         command = [python, "-m", "hypercorn", "true_to_aws:app", "--keep-alive", "75"]
