@@ -27,6 +27,7 @@ def main():
         if name == "up":
             command.add_argument("--emulator", choices=("ministack", "moto"), default="ministack",
                                  help="ministack runs containers and schedules, moto is stricter (default: ministack)")
+            command.add_argument("--authority", metavar="FILE", help="the certificate of an authority that Lambda's functions trust, alone")
         if name == "down":
             command.add_argument("--all", action="store_true", help="every instance on this machine")
     arguments = parser.parse_args()
@@ -39,7 +40,7 @@ def main():
 
 def up(arguments, instance):
     with step(f"the AWS emulator ({arguments.emulator}) is ready at {instance.url}"), lock("local-aws"):
-        instance.up(arguments.emulator)
+        instance.up(arguments.emulator, arguments.authority)
 
 
 def down(arguments, instance):
@@ -90,6 +91,8 @@ def env(_, instance):
     if docker.ours():
         values["DOCKER_HOST"] = docker.ours()
     pulumi_home.mkdir(parents=True, exist_ok=True)
+    # Pulumi's log of each command, a fifth of its time, would be here; it goes without where the log's folder cannot be.
+    (pulumi_home / "logs").touch()
     (instance.folder / "stacks").mkdir(parents=True, exist_ok=True)
     for name in sorted(os.environ):
         if name.startswith("AWS_") and name not in values:

@@ -34,9 +34,12 @@ class Aws:
         self.inventories, self.secrets = {}, {}
         self.proxy = Proxy(self.url, Ecr(self.client("ecr")))
         (self.folder / "empty/state").mkdir(parents=True)
+        # A fifth of Pulumi's time is its log of each command, which it goes without where the log's folder cannot be.
+        (self.folder / "empty/home").mkdir()
+        (self.folder / "empty/home/logs").touch()
         empty = Stack(self.folder / "empty", self)
         empty.write({})
-        empty.pulumi("stack", "init", "dev")
+        empty.pulumi("stack", "init", "dev", f"--secrets-provider=awskms://alias/state?region={REGION}&awssdk=v2")
 
     def __enter__(self):
         return self
@@ -132,7 +135,7 @@ class Stack:
             **os.environ, "AWS_ENDPOINT_URL": aws.proxy.url, "AWS_ENDPOINT_URL_REGISTRY": aws.proxy.url,
             "AWS_REGION": REGION, "PULUMI_HOME": f"{folder}/home",
             "PULUMI_BACKEND_URL": f"file://{folder}/state", "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS": "true",
-            # A fifth of Pulumi's time is its garbage collection, and none of its processes lives long.
+            # Another fifth is its garbage collection, and none of its processes lives long.
             "GOGC": "off",
             # Another is that it writes the state at each step; none of its own processes is killed, so the last one counts.
             "PULUMI_EXPERIMENTAL": "true", "PULUMI_SKIP_CHECKPOINTS": "true"}
