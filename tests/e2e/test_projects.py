@@ -39,9 +39,9 @@ class Shared:
         secret = boto3.client("secretsmanager").get_secret_value(SecretId=self.out["warehouse"]["secretArn"])["SecretString"]
         self.user, self.password = map(json.loads(secret).get, ("username", "password"))
 
-    def start(self, project, *commands):
+    def start(self, project, *commands, **more):
         """An execution's ARN."""
-        given = json.dumps({"commands": commands})
+        given = json.dumps({"commands": commands, **more})
         return self.states.start_execution(stateMachineArn=self.out["machines"][project], input=given)["executionArn"]
 
     def end(self, execution, seconds=900):
@@ -102,6 +102,7 @@ def mails():
 def test_projects(shared):
     urllib.request.urlopen(re.search(r"https?://\S+", mails()[0]["text"])[0], timeout=10).close()
     at_the_same_time(shared)
+    followed(shared)
     stopped = shared.start("tutorial", "dbt run --select slow --vars 'slow: true'")
     failed = shared.start("packaged", "-python leak.py", "dbt run --select leak --vars 'leak: true'")
     cancelled(shared, stopped)
@@ -133,6 +134,23 @@ def at_the_same_time(shared):
     assert shared.relations("packaged_units") == {"VIEW": 1}
     assert shared.relations("generated") == {"BASE TABLE": 60, "VIEW": 120}
     assert shared.rows("select later, count(*) from generated.fact_3 group by 1 order by 1") == [(False, 2), (True, 2)]
+
+
+def followed(shared):
+    """A schedule's run is followed by one of the schedule after it, of another project."""
+    first, second = (shared.out["schedules"][name] for name in ("extract", "marts"))
+    shared.end(shared.start("tutorial", "dbt list", scheduleArn=first, scheduledTime="2026-01-31T05:00:00Z"))
+
+    def runs():
+        executions = shared.states.list_executions(stateMachineArn=shared.out["machines"]["packaged"])["executions"]
+        described = [shared.states.describe_execution(executionArn=each["executionArn"]) for each in executions]
+        return [(each["executionArn"], given) for each in described if (given := json.loads(each["input"])).get("scheduleArn") == second]
+
+    [(execution, given)] = until(runs)
+    assert given["commands"] == ["dbt run --vars '{label: <time>}'"] and given["schedule"] == "marts"
+    assert shared.end(execution)["status"] == "SUCCEEDED"
+    detail = json.loads(shared.record(execution)["detail"])
+    assert (detail["schedule"], detail["scheduleArn"], detail["scheduledTime"]) == ("marts", second, given["scheduledTime"])
 
 
 def cancelled(shared, execution):

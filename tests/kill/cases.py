@@ -436,7 +436,9 @@ def permitted(aws):
     permissions.bounded()
     stack = aws.stack()
     stack.environment |= permissions.deployer(aws.client("iam"))
-    stack.up(WHOLE)
+    marts = {"type": "dbt-aws:DbtSchedule", "properties": {
+        "project": "${jaffle.handle}", "after": {"schedule": "${nightly.handle}"}}}
+    stack.up({**WHOLE, "nightly-marts": marts})
     permissions.named(stack.deployment())
     stack.up(UPDATED)
     stack.pulumi("refresh", "--stack=dev")

@@ -22,7 +22,7 @@ test("the end of a run", async () => {
   assert.equal(error, undefined);
   const { links, ...rest } = event;
   assert.deepEqual({ ...rest, endedAt: "" }, {
-    version: "1", project: "shop", target: "prod", schedule: "", scheduledTime: "", runId: "run-1", class: "failed-nodes", status: "failed", events: ["failure"],
+    version: "1", project: "shop", target: "prod", schedule: "", scheduleArn: "", scheduledTime: "", runId: "run-1", class: "failed-nodes", status: "failed", events: ["failure"],
     message: bad.message, warnings: [], failedNodeCount: 4, failedNodes: more.failedNodes, failed: more.failed, counts: { error: 4 }, seconds: rest.seconds,
     phases: { total: 700 }, attempts: 2, startedAt: "2026-01-31T06:30:02.000Z", endedAt: "", failingSince: "2026-01-31T06:30:02.000Z",
   });
@@ -262,7 +262,7 @@ test("a schedule's own runs are compared with its own, and its own hear of them"
   const notify = { on: ["failure"], emails: false, topicArns: ["arn:aws:sns:us-east-1:000000000000:one", "arn:aws:sns:us-east-1:000000000000:two"] };
   const of = execution(world, { input });
   const { event } = await ended({ world, of, end: bad, answers: { "Read the schedule": [busy("Scheduler", "ThrottlingException"), schedule({ notify })] } });
-  assert.deepEqual([event.schedule, event.scheduledTime], ["nightly", "2026-01-31T06:30:00Z"]);
+  assert.deepEqual([event.schedule, event.scheduleArn, event.scheduledTime], ["nightly", NIGHTLY, "2026-01-31T06:30:00Z"]);
   assert.deepEqual(world.published.map(({ TopicArn, MessageAttributes }) => [TopicArn, MessageAttributes.audience.StringValue]), notify.topicArns.map((arn) => [arn, "default/nightly-1a2b"]));
   assert.ok(world.items.has(key("last#default/nightly-1a2b")));
 });

@@ -1,9 +1,14 @@
 //! `dbt-aws:index:DbtSchedule`.
 
+mod after;
+pub mod handle;
 mod late;
 #[cfg(test)]
 mod tests;
 
+pub use after::{DbtScheduleAfter, DbtScheduleAfterOn};
+
+use self::handle::{ScheduleHandle, ScheduleHandleArgs};
 use super::project::{
     ends::{self, ProjectNotify},
     handle::ProjectHandle,
@@ -21,8 +26,8 @@ use crate::{
 use pulumi_aws_framework::{
     aws::Aws,
     component::{Component, Scope},
-    handle::Digits,
-    output::all,
+    handle::{Digits, HandleFields},
+    output::{Fields, all},
 };
 use serde_json::{Map, json};
 
@@ -36,17 +41,20 @@ pub struct DbtScheduleInputs {
     /// The `handle` of the `DbtProject` to run. In TypeScript and Go that project must not be the schedule's `parent`.
     pub project: Handle<ProjectHandle>,
     /// When: six fields, minutes, hours, day of month, month, day of week, year, such as `30 6 * * ? *`. One of
-    /// the two days is `?`. Give exactly one of `cron`, `rate` and `at`.
+    /// the two days is `?`. Give exactly one of `cron`, `rate`, `at` and `after`.
     ///
     /// See [schedule types](https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html).
     #[prop(given, check = (|text: &str| expression::cron(text).map(drop)))]
     pub cron: Option<String>,
-    /// How often, in minutes, hours or days: `5 minutes`, `1 hour`, `7 days`. Excludes `cron` and `at`.
+    /// How often, in minutes, hours or days: `5 minutes`, `1 hour`, `7 days`. Excludes `cron`, `at` and `after`.
     #[prop(given, check = expression::rate)]
     pub rate: Option<String>,
-    /// Once, at this time in `timezone`: `2026-01-31T06:30:00`. Excludes `cron` and `rate`.
+    /// Once, at this time in `timezone`: `2026-01-31T06:30:00`. Excludes `cron`, `rate` and `after`.
     #[prop(given, check = expression::at)]
     pub at: Option<String>,
+    /// After each run of another schedule. Excludes `cron`, `rate` and `at`.
+    #[prop(plain)]
+    pub after: Option<DbtScheduleAfter>,
     /// The time zone of `cron` and `at`, by its name in the tz database. A warning says when daylight saving
     /// time skips a run. Default: `UTC`.
     #[prop(default = "UTC", check = timezone)]
@@ -114,6 +122,8 @@ pub struct DbtScheduleOutputs {
     pub schedule_name: String,
     /// The addresses in `notify.emails` that have not confirmed yet that they want to hear of runs.
     pub pending_emails: Vec<String>,
+    /// What another `DbtSchedule` needs to follow this one: pass it as `after.schedule`. Holds no secret.
+    pub handle: Handle<ScheduleHandle>,
 }
 
 /// Refuses to tell anybody of runs by what an older project does not have.
@@ -135,6 +145,7 @@ impl Component for DbtSchedule {
     const TOKEN: &'static str = "dbt-aws:index:DbtSchedule";
     const DOC: &'static str = "Runs a `DbtProject` on a schedule, with EventBridge Scheduler.\n\nEach scheduled time starts one run, even if AWS delivers it twice. The project says what a run does while another is under way, and how often it is tried again.";
     const MAY_ORPHAN: &'static [&'static str] = &[
+        "dbt-aws:events:Rule",
         "dbt-aws:iam:Role",
         "dbt-aws:lambda:Function",
         "dbt-aws:scheduler:Schedule",
@@ -143,9 +154,10 @@ impl Component for DbtSchedule {
     type Outputs = DbtScheduleOutputs;
 
     fn check(check: &mut Check<'_>) {
-        check.exactly_one(&["cron", "rate", "at"]);
+        check.exactly_one(&["cron", "rate", "at", "after"]);
+        after::check(check);
         if check.has("at") && check.has("alertIfNoSuccessHours") {
-            let reason = "applies only with cron or rate: a schedule that runs once would be late ever after";
+            let reason = "applies only with cron, rate or after: a schedule that runs once would be late ever after";
             check.fail("alertIfNoSuccessHours", reason);
         }
         overrides::check(check);
@@ -171,7 +183,8 @@ impl Component for DbtSchedule {
         let kinds = [("cron", args.cron), ("rate", args.rate), ("at", args.at)];
         let given = kinds
             .into_iter()
-            .find_map(|(kind, text)| Some(wrap(kind, text?)));
+            .find_map(|(kind, text)| Some(wrap(kind, text?)))
+            .unwrap_or(after::NEVER.into());
         // Fargate takes pairs: who gives one of them gets the project's other.
         let project = args.project.fields();
         let size = |own: Option<Output<i32>>, other: bool, theirs: Output<Digits<i32>>| match own {
@@ -205,18 +218,18 @@ impl Component for DbtSchedule {
             put("memory", memory.map(|n| json!(n.0.to_string())));
             put("schedule", Some(json!(name)));
             put("notify", notify.map(|own| own.encode().to_json()));
-            put("scheduleArn", Some(json!("<aws.scheduler.schedule-arn>")));
-            put(
-                "scheduledTime",
-                Some(json!("<aws.scheduler.scheduled-time>")),
-            );
-            Payload::Json(input.into())
+            Json(input.into())
+        });
+        let timed = input.map(|Json(mut input)| {
+            input["scheduleArn"] = json!("<aws.scheduler.schedule-arn>");
+            input["scheduledTime"] = json!("<aws.scheduler.scheduled-time>");
+            Payload::Json(input)
         });
         let delivery = args.delivery.fields();
         let schedule = scope.child::<Schedule>(
             "schedule",
             ScheduleArgs {
-                schedule_expression: given.unwrap_or_default(),
+                schedule_expression: given,
                 timezone: args.timezone,
                 start: args.start,
                 end: args.end,
@@ -229,14 +242,22 @@ impl Component for DbtSchedule {
                     arn: project.state_machine_arn.clone(),
                     role_arn: project.scheduler_role_arn.clone(),
                     dead_letter_arn: project.dead_letter_arn.clone(),
-                    input,
+                    input: timed,
                     maximum_age_seconds: delivery.maximum_age_minutes.map(|minutes| minutes * 60),
-                    maximum_retry_attempts: delivery.maximum_retry_attempts,
+                    maximum_retry_attempts: delivery.maximum_retry_attempts.clone(),
                 }
                 .into(),
                 ..Default::default()
             },
         );
+        if let Some(after) = args.after {
+            let run = after::Run {
+                input,
+                enabled: args.enabled,
+                delivery: &delivery,
+            };
+            after::expand(scope, after, &schedule.arn, &project, run);
+        }
         if let Some(hours) = args.alert_if_no_success_hours {
             late::expand(scope, hours, &schedule.arn, &project);
         }
@@ -256,7 +277,12 @@ impl Component for DbtSchedule {
             tags: project.tags.map(|tags| tags.0),
         };
         webhooks::expand(scope, &placement, args.notify.as_ref());
+        let handle = ScheduleHandleArgs {
+            version: ScheduleHandle::VERSION.into(),
+            schedule_arn: schedule.arn.clone(),
+        };
         Ok(DbtScheduleFields {
+            handle: Handle::collect(handle),
             schedule_arn: schedule.arn.clone(),
             pending_emails,
             // The id is the group's name and its own.

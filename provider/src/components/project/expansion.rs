@@ -2,7 +2,7 @@
 
 use super::{
     DbtProjectArgs, ProjectCapacity, ProjectOverlap, ProjectOverrides, checks, ends, lines,
-    login::Login, tags, task,
+    login::Login, policies, roles, tags, task,
 };
 use crate::{
     components::{
@@ -172,10 +172,12 @@ impl<'a> Expansion<'a> {
         self.scope.child("state-machine", args)
     }
 
-    /// The queue of starts that could not be delivered, kept for 14 days.
+    /// The queue of starts that could not be delivered, kept for 14 days. Scheduler sends to it with a role, the rules of
+    /// schedules that follow others without.
     pub(super) fn dead_letters(&self) -> Child<Queue> {
         let args = QueueArgs {
             message_retention_seconds: 1_209_600.into(),
+            policy: roles::location(self).map(|at| Json(policies::of_dead_letters(&at))),
             tags: self.tags.clone(),
             ..Default::default()
         };

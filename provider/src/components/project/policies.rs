@@ -4,12 +4,12 @@ use super::ProjectOverrides;
 use crate::{
     components::{
         partition,
-        policies::{Location, allow, when},
+        policies::{Location, allow, when, works_for},
     },
     prelude::*,
     resources::iam::policy::{Policy, PolicyStatement},
 };
-use serde_json::json;
+use serde_json::{Value as Document, json};
 
 /// The tag that tells a project's tasks from others of the cluster: where its artifacts are.
 pub(super) const PROJECT_TAG: &str = "dbt-aws-project";
@@ -234,6 +234,21 @@ pub(super) fn scheduler(machines: &[String], dead_letters: &str) -> Policy {
         ),
         allow(&["sqs:SendMessage"], [dead_letters]),
     ])
+}
+
+/// Who else may leave what could not be started: the rules of this account.
+pub(super) fn of_dead_letters(at: &Location) -> Document {
+    const SERVICE: &str = "events.amazonaws.com";
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Effect": "Allow",
+            "Principal": {"Service": SERVICE},
+            "Action": "sqs:SendMessage",
+            "Resource": "*",
+            "Condition": works_for(SERVICE, at, "rule/*"),
+        }],
+    })
 }
 
 #[cfg(test)]

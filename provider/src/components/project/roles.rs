@@ -99,7 +99,8 @@ fn trust(project: &Expansion<'_>, service: &'static str, source: &'static str) -
     location(project).map(move |at| trusted(service, &at, source))
 }
 
-fn location(project: &Expansion<'_>) -> Output<Location> {
+/// Where the project is.
+pub(super) fn location(project: &Expansion<'_>) -> Output<Location> {
     let platform = &project.platform;
     let at = LocationArgs {
         account_id: platform.account_id.clone(),

@@ -77,7 +77,7 @@ async fn the_shortest_schedule() {
         dbt-aws:index:Seed shop-seed
     "#]].assert_eq(&recording.text());
     let plain = Value::Object(answered).plain().to_json();
-    expect![[r#"{"pendingEmails":[],"scheduleArn":"arn:aws:service:eu-west-1:123456789012:shop-schedule","scheduleName":"shop-schedule-id"}"#]].assert_eq(&plain.to_string());
+    expect![[r#"{"handle":{"scheduleArn":"arn:aws:service:eu-west-1:123456789012:shop-schedule","version":"1"},"pendingEmails":[],"scheduleArn":"arn:aws:service:eu-west-1:123456789012:shop-schedule","scheduleName":"shop-schedule-id"}"#]].assert_eq(&plain.to_string());
 }
 
 #[tokio::test]
@@ -151,6 +151,43 @@ async fn finish_is_asked_whether_it_is_late() {
     expect![[r#"{"config":{"artifactsPrefix":"shop/prod","consoleUrl":"https://eu-west-1.console.aws.amazon.com","notify":{"emails":true},"topicArn":"arn:aws:sns:eu-west-1:111122223333:shop"},"late":{"hours":26,"machine":"arn:aws:states:eu-west-1:111122223333:stateMachine:shop","scheduleArn":"arn:aws:service:eu-west-1:123456789012:shop-schedule"}}"#]].assert_eq(&target.field("input").to_json().to_string());
 }
 
+fn following(on: &str) -> Document {
+    let handle = json!({"version": "1", "scheduleArn": "arn:aws:scheduler:eu-west-1:111122223333:schedule/default/extract"});
+    json!({
+        "project": project(),
+        "after": {"schedule": handle, "on": on},
+        "commands": ["dbt build --vars '{label: <time>}'"],
+    })
+}
+
+#[tokio::test]
+async fn a_rule_starts_what_follows_another_schedule() {
+    let (recording, answered) = recorded(inputs(&following("always")), As::Update).await;
+    expect![[r#"
+        dbt-aws:events:Rule shop-after
+          enabled = true
+          eventPattern = {detail: {scheduleArn: ["arn:aws:scheduler:eu-west-1:111122223333:schedule/default/extract"], status: ["succeeded", "failed"]}, detail-type: ["dbt run ended"], source: ["dbt-aws"]}
+          tags = {team: "data"}
+          targets = [{arn: "arn:aws:states:eu-west-1:111122223333:stateMachine:shop", deadLetterArn: "arn:aws:sqs:eu-west-1:111122223333:shop", id: "run", inputTransformer: {paths: {time: "$.time"}, template: "{\"scheduledTime\":\"<time>\",\"commands\":[\"dbt build --vars '{label: \\u003ctime>}'\"],\"schedule\":\"shop\",\"scheduleArn\":\"arn:aws:service:eu-west-1:123456789012:shop-schedule\"}"}, maximumEventAgeSeconds: 3600, maximumRetryAttempts: 10, roleArn: "arn:aws:service:eu-west-1:123456789012:shop-starter-role"}]
+          after urn:shop-schedule, urn:shop-starter-role
+        dbt-aws:scheduler:Schedule shop-schedule
+          scheduleExpression = "cron(0 0 1 1 ? 2199)"
+          state = "ENABLED"
+          target = {arn: "arn:aws:states:eu-west-1:111122223333:stateMachine:shop", deadLetterArn: "arn:aws:sqs:eu-west-1:111122223333:shop", input: {commands: ["dbt build --vars '{label: <time>}'"], schedule: "shop", scheduleArn: "<aws.scheduler.schedule-arn>", scheduledTime: "<aws.scheduler.scheduled-time>"}, maximumAgeSeconds: 3600, maximumRetryAttempts: 10, roleArn: "arn:aws:iam::111122223333:role/shop"}
+          timezone = "UTC"
+        dbt-aws:index:Seed shop-seed
+        dbt-aws:iam:Role shop-starter-role
+          assumeRolePolicy = {statements: [{actions: ["sts:AssumeRole"], conditions: {ArnLike: {aws:SourceArn: "arn:aws:events:eu-west-1:111122223333:rule/*"}, StringEquals: {aws:SourceAccount: "111122223333"}}, effect: "Allow", principals: {Service: ["events.amazonaws.com"]}}], version: "2012-10-17"}
+          inlinePolicies = {dbt: {statements: [{actions: ["states:StartExecution"], effect: "Allow", resources: ["arn:aws:states:eu-west-1:111122223333:stateMachine:shop"]}], version: "2012-10-17"}}
+          permissionsBoundary = "arn:aws:iam::111122223333:policy/boundary"
+          tags = {team: "data"}
+    "#]].assert_eq(&recording.text());
+    expect![[
+        r#"{"scheduleArn":"arn:aws:service:eu-west-1:123456789012:shop-schedule","version":"1"}"#
+    ]]
+    .assert_eq(&answered["handle"].plain().to_json().to_string());
+}
+
 #[tokio::test]
 async fn a_project_of_another_region_is_refused() {
     let look = async |region: &str| {
@@ -171,6 +208,7 @@ async fn what_is_unknown_or_secret() {
     for (kind, text) in [("rate", "1 hour"), ("at", "2026-01-31T06:30:00")] {
         kinds.push(json!({"project": project(), kind: text}));
     }
+    kinds.push(following("success"));
     for given in kinds {
         each_input_in_turn(erase::<DbtSchedule>().as_ref(), &inputs(&given)).await;
     }
@@ -220,14 +258,14 @@ fn wrong_inputs_are_refused_with_their_path() {
     wrong(
         set("cron", json!(null)),
         &expect![[r#"
-        cron: give exactly one of cron, rate, at
-    "#]],
+            cron: give exactly one of cron, rate, at, after
+        "#]],
     );
     wrong(
         set("rate", json!("5 minute")),
         &expect![[r#"
             rate: "5 minute" has the wrong singular or plural; write 5 minutes
-            rate: give only one of cron, rate, at
+            rate: give only one of cron, rate, at, after
         "#]],
     );
     wrong(
@@ -248,7 +286,33 @@ fn wrong_inputs_are_refused_with_their_path() {
             all["at"] = "2026-01-31T06:30:00".into();
         },
         &expect![[r#"
-            alertIfNoSuccessHours: applies only with cron or rate: a schedule that runs once would be late ever after
+            alertIfNoSuccessHours: applies only with cron, rate or after: a schedule that runs once would be late ever after
+        "#]],
+    );
+    let follow = |all: &mut Document| {
+        all["cron"] = json!(null);
+        all["after"] = following("failure")["after"].clone();
+    };
+    wrong(
+        follow,
+        &expect![[r#"
+        timezone: applies only with cron, rate or at
+        start: applies only with cron, rate or at
+        end: applies only with cron, rate or at
+        flexibleWindowMinutes: applies only with cron, rate or at
+    "#]],
+    );
+    wrong(
+        |all| {
+            for name in ["timezone", "start", "end", "flexibleWindowMinutes"] {
+                all[name] = json!(null);
+            }
+            follow(all);
+            let theirs = "arn:aws:scheduler:us-east-1:444455556666:schedule/default/extract";
+            all["after"]["schedule"]["scheduleArn"] = theirs.into();
+        },
+        &expect![[r#"
+            after.schedule: is in us-east-1 of the account 444455556666, but the project is in eu-west-1 of 111122223333; events of runs stay in their region and account
         "#]],
     );
     wrong(
@@ -420,9 +484,15 @@ async fn what_the_schedule_refuses_is_refused_first() {
         inputs(&everything()),
         other("rate", "1 day"),
         other("at", "2030-01-01T00:00:00"),
+        inputs(&following("always")),
     ];
     // The schedule's own check has the first, the project's the others.
-    let alone = ["alertIfNoSuccessHours", "notify.topicArns", "notify.on"];
+    let alone = [
+        "after.on",
+        "alertIfNoSuccessHours",
+        "notify.topicArns",
+        "notify.on",
+    ];
     every_input_is_told(schedule.as_ref(), &examples, &alone).await;
     let rows = [
         (

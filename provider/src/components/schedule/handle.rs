@@ -1,0 +1,19 @@
+//! What a schedule gives to those that follow it.
+
+use super::DbtSchedule;
+use crate::prelude::*;
+use pulumi_aws_framework::{component::Component, handle::HandleFields};
+
+/// What a schedule gives to those that follow it.
+#[derive(Clone, Debug, Props)]
+pub struct ScheduleHandle {
+    /// The form of the handle.
+    pub version: String,
+    /// The ARN of the schedule, which the events of its runs have.
+    pub schedule_arn: String,
+}
+
+impl HandleFields for ScheduleHandle {
+    const COMPONENT: &'static str = DbtSchedule::TOKEN;
+    const VERSION: &'static str = "1";
+}
