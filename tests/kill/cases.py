@@ -6,6 +6,7 @@ import yaml
 
 import documents
 import errors
+import isolation
 import permissions
 from registry import BASE
 from stack import HERE, REGION, Wrong, same
@@ -449,8 +450,16 @@ def permitted(aws):
     stack.destroyed()
 
 
+def projects_apart(aws):
+    """Projects of one platform reach nothing of each other in AWS."""
+    stack = aws.stack()
+    stack.up({**WHOLE, "sales": WHOLE["jaffle"]})
+    isolation.apart(aws, stack)
+
+
 CASES = [
     ("permissions", permitted),
+    ("projects-apart", projects_apart),
     ("not-in-model", documents.refused),
     ("errors recovered", errors.recovered, WHOLE),
     ("errors told", errors.told),
