@@ -98,8 +98,8 @@ def start_aws(authority):
 
 
 def prepare_program(webhook):
-    """Copies the examples, so that the checkout stays as it is, and installs what the program needs. Whose runs it tells of
-    hears by mail, and by a webhook, whose address is in a secret."""
+    """Copies the examples, so that the checkout stays as it is, and installs what the program needs. The program tells
+    an address and the webhook, whose URL is in a secret, how runs end."""
     shutil.copytree(ROOT / "examples", EXAMPLES, ignore=shutil.ignore_patterns("node_modules", "venv"))
     plugin = json.dumps({"name": "dbt-aws", "path": str(Path(os.environ["CARGO_TARGET_DIR"]).resolve() / "debug")})
     with (PROGRAM / "Pulumi.yaml").open("a") as project:

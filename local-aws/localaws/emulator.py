@@ -56,6 +56,8 @@ class Instance:
         running = self.read_facts().get("kind") if self.running() else None
         if running and running != kind:
             raise Failure(f"{running} runs on port {self.port}: end it first, or choose another port")
+        if authority and (running or kind == "moto"):
+            raise Failure("only a ministack that is started now can be given an authority")
         if not running:
             self.folder.mkdir(parents=True, exist_ok=True)
             self.facts.write_text(json.dumps({"kind": kind}))

@@ -3,6 +3,7 @@ import argparse
 import os
 import shlex
 import sys
+from pathlib import Path
 
 from . import docker, tools
 from .cache import HOME, Failure, lock, log, step, venv
@@ -27,7 +28,8 @@ def main():
         if name == "up":
             command.add_argument("--emulator", choices=("ministack", "moto"), default="ministack",
                                  help="ministack runs containers and schedules, moto is stricter (default: ministack)")
-            command.add_argument("--authority", metavar="FILE", help="the certificate of an authority that Lambda's functions trust, alone")
+            command.add_argument("--authority", metavar="FILE", type=lambda path: Path(path).resolve(strict=True),
+                                 help="the certificate of the one authority that the emulator, started now, and its functions trust")
         if name == "down":
             command.add_argument("--all", action="store_true", help="every instance on this machine")
     arguments = parser.parse_args()

@@ -25,6 +25,9 @@ pub(crate) const CONTAINER: &str = "dbt";
 /// The container that makes the role as which dbt logs in, in tasks that have one.
 pub(crate) const ROLE_CONTAINER: &str = "role";
 
+/// The `version` of the events that tell of the ends of runs.
+pub(crate) const EVENT_VERSION: &str = "1";
+
 const MACHINE: &str = include_str!("run/machine.asl.json");
 const FINISH: &str = include_str!("run/finish.asl.json");
 

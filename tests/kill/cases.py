@@ -451,7 +451,7 @@ def permitted(aws):
 
 
 def projects_apart(aws):
-    """Projects of one platform reach nothing of each other in AWS."""
+    """The containers of projects on one platform reach nothing of each other in AWS."""
     stack = aws.stack()
     stack.up({**WHOLE, "sales": WHOLE["jaffle"]})
     isolation.apart(aws, stack)

@@ -1,4 +1,4 @@
-"""What the roles of a project reach of another project on the same platform: nothing."""
+"""The roles of a project's containers reach no artifacts, secrets and log streams of another project on the platform."""
 import json
 
 import boto3
@@ -40,7 +40,7 @@ def apart(aws, stack):
     clients = {project: role.s3() for project, role in tasks.items()}
     secrets = {project: [r["outputs"]["arn"] for name, r in there.items()
                          if r["type"] == "dbt-aws:secretsmanager:Secret" and name.startswith(f"{project}-")] for project in PROJECTS}
-    # moto takes no request for one by TLS, and the bucket takes no other.
+    # moto sees no request as one by TLS, which the bucket's policy asks for.
     aws.client("s3").delete_bucket_policy(Bucket=bucket)
     found = {}
     for project in PROJECTS:

@@ -30,8 +30,9 @@ def denial(headers, body):
 def encrypted(operation, body):
     """KMS's answer to the engine, which keeps the key of the state's secrets with it; for a passphrase, the engine would take
     a quarter of its time."""
-    given, made = ("Plaintext", "CiphertextBlob")[:: 1 if operation == "Encrypt" else -1]
-    return 200, {"content-type": "application/x-amz-json-1.1"}, json.dumps({made: json.loads(body)[given]})
+    given = json.loads(body)
+    answer = {"CiphertextBlob": given["Plaintext"]} if operation == "Encrypt" else {"Plaintext": given["CiphertextBlob"]}
+    return 200, {"content-type": "application/x-amz-json-1.1"}, json.dumps(answer)
 
 
 class Wrong(Exception):

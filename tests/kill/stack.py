@@ -135,9 +135,9 @@ class Stack:
             **os.environ, "AWS_ENDPOINT_URL": aws.proxy.url, "AWS_ENDPOINT_URL_REGISTRY": aws.proxy.url,
             "AWS_REGION": REGION, "PULUMI_HOME": f"{folder}/home",
             "PULUMI_BACKEND_URL": f"file://{folder}/state", "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS": "true",
-            # Another fifth is its garbage collection, and none of its processes lives long.
+            # A fifth of Pulumi's time is its garbage collection, and none of its processes lives long.
             "GOGC": "off",
-            # Another is that it writes the state at each step; none of its own processes is killed, so the last one counts.
+            # A fifth is that it writes the state at each step; none of its own processes is killed, so the last one counts.
             "PULUMI_EXPERIMENTAL": "true", "PULUMI_SKIP_CHECKPOINTS": "true"}
 
     def write(self, program):

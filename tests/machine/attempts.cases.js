@@ -48,6 +48,9 @@ test("a role that IAM does not know yet", async () => {
   const { output, at } = await attempts({ answers: { "Run dbt": [exception("ECS", "AccessDeniedException", "no"), done], "Read the outcome": [noObject, good] } });
   assert.deepEqual([output?.class, at], ["success", [0, 30]]);
 });
+test("a role that may not start it", async () => {
+  assert.deepEqual((await attempts({ answers: { ...lost, "Run dbt": exception("ECS", "AccessDeniedException", "no") } })).at, [0, 30]);
+});
 for (const name of ["ClusterNotFoundException", "InvalidParameterException"]) {
   test(`what stays as it is is not tried again: ${name}`, async () => {
     assert.equal((await attempts({ answers: { ...lost, "Run dbt": exception("ECS", name, "no") } })).at.length, 1);

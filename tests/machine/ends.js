@@ -11,7 +11,7 @@ const key = (sk) => `shop/prod ${sk}`;
 const lock = (world) => world.items.get(key("lock"));
 const records = (world) => [...world.items.keys()].filter((each) => each.startsWith(key("run#")));
 const busy = (service, name) => exception(service, name, "busy");
-const schedule = (given = {}) => ({ result: { Name: "nightly-1a2b", Target: { Arn: MACHINE, Input: JSON.stringify({ schedule: "nightly", ...given }) } } });
+const schedule = (given = {}) => ({ result: { Name: "nightly-1a2b", Arn: NIGHTLY, Target: { Arn: MACHINE, Input: JSON.stringify({ schedule: "nightly", ...given }) } } });
 
 /** An execution of a project's machine that is, or has ended, so. */
 function execution(world, { name = "run-1", input = {}, ...more } = {}) {

@@ -273,6 +273,7 @@ test("a schedule without its own is the project's", async () => {
     const { message, event } = await ended({ world, of: of(world), end: bad, answers: { "Read the schedule": answer } });
     assert.equal(message.MessageAttributes.audience.StringValue, "project");
     assert.equal(event.schedule, answer.result?.Target.Arn === MACHINE ? "nightly" : "nightly-1a2b");
+    assert.equal(event.scheduleArn, answer.result?.Target.Arn === MACHINE ? NIGHTLY : "");
   }
 });
 test("an input that names no schedule", async () => {

@@ -216,6 +216,12 @@ test("a schedule's values are read from itself", async () => {
   const { Cpu, Memory, ContainerOverrides } = end.given("Run dbt").Overrides;
   assert.deepEqual([Cpu, Memory, ContainerOverrides[0].Environment.at(-1).Value], ["512", undefined, '["dbt seed"]']);
 });
+test("an input that names a schedule alone is to do as it says", async () => {
+  const { schedule: name, ...input } = SCHEDULED;
+  const answers = { "Read the schedule": schedule(MACHINE, { commands: ["dbt seed"], schedule: name }) };
+  const given = async (more) => (await run({ input: { ...input, ...more }, answers })).given("Run dbt").Overrides.ContainerOverrides[0].Environment.at(-1).Value;
+  assert.deepEqual([await given({}), await given({ commands: ["dbt ls"] })], ['["dbt seed"]', '["dbt ls"]']);
+});
 succeeds("no time of the schedule", { class: "success" }, { config: { overrides: "none" }, input: { scheduleArn: SCHEDULED.scheduleArn }, answers: { "Read the schedule": schedule(MACHINE) } });
 succeeds("a scheduler that is busy at first", { class: "success" }, {
   ...asked, answers: { "Read the schedule": [exception("Scheduler", "ThrottlingException", "Rate exceeded", 429), schedule(MACHINE)] },

@@ -12,6 +12,7 @@ const EXECUTION = `${MACHINE.replace(":stateMachine:", ":execution:")}:run-1`;
 const SCHEDULED = {
   scheduleArn: "arn:aws:scheduler:us-east-1:000000000000:schedule/default/nightly",
   scheduledTime: "2026-01-31T06:30:00Z",
+  schedule: "nightly",
 };
 const good = { "Run dbt": { result: task() }, "Read the outcome": outcome("success", 0) };
 const lost = { "Read the outcome": noObject };

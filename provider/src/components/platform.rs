@@ -23,6 +23,7 @@ use crate::{
         logs::log_group::{LogGroup, LogGroupArgs},
         s3::bucket::{self, Bucket, BucketArgs, BucketLifecycleRuleArgs},
     },
+    run,
 };
 use pulumi_aws_framework::{
     aws::Aws,
@@ -241,6 +242,7 @@ impl Component for DbtPlatform {
             table_name: runs.table_name.clone(),
             finish_arn: runs.finish_arn,
             finish_starter_role_arn: runs.starter_role_arn,
+            event_version: run::EVENT_VERSION.into(),
             permissions_boundary_arn: args.permissions_boundary_arn,
             adapter: warehouse.adapter.clone(),
             warehouse_settings: warehouse.settings,

@@ -19,16 +19,6 @@ pub(crate) struct Location {
 }
 
 impl Location {
-    /// Where the object of that ARN is, which stands for the cluster here.
-    pub(crate) fn of(arn: &str) -> Self {
-        let part = |index| arn.split(':').nth(index).unwrap_or_default().to_owned();
-        Self {
-            account_id: part(4),
-            region: part(3),
-            cluster_arn: arn.to_owned(),
-        }
-    }
-
     /// The ARN of an object there.
     pub(crate) fn arn(&self, service: &str, object: &str) -> String {
         let (partition, region, account) =
@@ -40,18 +30,16 @@ impl Location {
 /// The trust policy of a role that a service assumes for this account alone, and there for what has such an ARN.
 pub(crate) fn trust(service: &str, at: &Location, source: &str) -> Policy {
     let mut policy = Policy::trusting(service);
+    let account = &at.account_id;
+    let arn = at.arn(source_service(service), source);
+    let condition = json!({
+        "StringEquals": {"aws:SourceAccount": account},
+        "ArnLike": {"aws:SourceArn": arn},
+    });
     for statement in &mut policy.statements {
-        statement.conditions = Some(Json(works_for(service, at, source)));
+        statement.conditions = Some(Json(condition.clone()));
     }
     policy
-}
-
-/// The condition that a service works for this account, and there for what has such an ARN.
-pub(crate) fn works_for(service: &str, at: &Location, source: &str) -> Document {
-    json!({
-        "StringEquals": {"aws:SourceAccount": at.account_id},
-        "ArnLike": {"aws:SourceArn": at.arn(source_service(service), source)},
-    })
 }
 
 /// What the ARNs of what works in a service's name have.

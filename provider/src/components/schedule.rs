@@ -11,7 +11,7 @@ pub use after::{DbtScheduleAfter, DbtScheduleAfterOn};
 use self::handle::{ScheduleHandle, ScheduleHandleArgs};
 use super::project::{
     ends::{self, ProjectNotify},
-    handle::ProjectHandle,
+    handle::{ProjectHandle, ProjectHandleArgs},
     webhooks,
 };
 use crate::{
@@ -52,11 +52,11 @@ pub struct DbtScheduleInputs {
     /// Once, at this time in `timezone`: `2026-01-31T06:30:00`. Excludes `cron`, `rate` and `after`.
     #[prop(given, check = expression::at)]
     pub at: Option<String>,
-    /// After each run of another schedule. Excludes `cron`, `rate` and `at`.
+    /// After the runs of another schedule: those that succeed, or as `on` says. Excludes `cron`, `rate` and `at`.
     #[prop(plain)]
     pub after: Option<DbtScheduleAfter>,
     /// The time zone of `cron` and `at`, by its name in the tz database. A warning says when daylight saving
-    /// time skips a run. Default: `UTC`.
+    /// time skips a run. Not with `after`. Default: `UTC`.
     #[prop(default = "UTC", check = timezone)]
     pub timezone: String,
     /// Command lines, 1 to 100, run in order until one fails: dbt's, `python <file>` and `python -m <module>`. One with a
@@ -81,13 +81,13 @@ pub struct DbtScheduleInputs {
     /// Whether the schedule is enabled. Default: `true`.
     #[prop(default = true)]
     pub enabled: bool,
-    /// The time before which it does not run, in RFC 3339, such as `2026-01-31T00:00:00Z`. Default: none.
+    /// The time before which it does not run, in RFC 3339, such as `2026-01-31T00:00:00Z`. Not with `after`. Default: none.
     #[prop(check = moment)]
     pub start: Option<String>,
-    /// The time after which it no longer runs, in RFC 3339, such as `2026-12-31T00:00:00Z`. Default: none.
+    /// The time after which it no longer runs, in RFC 3339, such as `2026-12-31T00:00:00Z`. Not with `after`. Default: none.
     #[prop(check = moment)]
     pub end: Option<String>,
-    /// The number of minutes after each time within which a run may start: 1 to 1440. Default: it starts at the time.
+    /// The number of minutes after each time within which a run may start: 1 to 1440. Not with `after`. Default: it starts at the time.
     #[prop(check = formats::between(1, 1440))]
     pub flexible_window_minutes: Option<i32>,
     /// After how many hours without a successful run it is `late`, which `notify` tells of: 1 to 168. That is looked at every
@@ -143,7 +143,7 @@ fn refuse_older_project(check: &mut Check<'_>) {
 
 impl Component for DbtSchedule {
     const TOKEN: &'static str = "dbt-aws:index:DbtSchedule";
-    const DOC: &'static str = "Runs a `DbtProject` on a schedule, with EventBridge Scheduler.\n\nEach scheduled time starts one run, even if AWS delivers it twice. The project says what a run does while another is under way, and how often it is tried again.";
+    const DOC: &'static str = "Runs a `DbtProject` on a schedule, with EventBridge Scheduler, or after the runs of another schedule.\n\nEach scheduled time starts one run, even if AWS delivers it twice. The project says what a run does while another is under way, and how often it is tried again.";
     const MAY_ORPHAN: &'static [&'static str] = &[
         "dbt-aws:events:Rule",
         "dbt-aws:iam:Role",
@@ -177,59 +177,13 @@ impl Component for DbtSchedule {
     }
 
     fn construct(scope: &Scope, args: DbtScheduleArgs) -> Result<DbtScheduleFields, Failure> {
-        let wrap = |kind: &'static str, text: Output<String>| {
-            text.map(move |text| format!("{kind}({text})"))
-        };
-        let kinds = [("cron", args.cron), ("rate", args.rate), ("at", args.at)];
-        let given = kinds
-            .into_iter()
-            .find_map(|(kind, text)| Some(wrap(kind, text?)))
-            .unwrap_or(after::NEVER.into());
-        // Fargate takes pairs: who gives one of them gets the project's other.
         let project = args.project.fields();
-        let size = |own: Option<Output<i32>>, other: bool, theirs: Output<Digits<i32>>| match own {
-            Some(own) => own.map(Digits),
-            None if other => theirs,
-            None => Output::default(),
-        };
-        let (has_cpu, has_memory) = (args.cpu.is_some(), args.memory.is_some());
-        let cpu = size(args.cpu, has_memory, project.cpu.clone());
-        let memory = size(args.memory, has_cpu, project.memory.clone());
-        let name = scope.name().to_owned();
-        let notify = match &args.notify {
-            Some(own) => ends::for_finish(Some(own)),
-            None => Output::default(),
-        };
-        let input = all((
-            args.commands.optional(),
-            args.environment.optional(),
-            cpu.optional(),
-            memory.optional(),
-            notify.optional(),
-        ))
-        .map(move |(commands, environment, cpu, memory, notify)| {
-            let mut input = Map::new();
-            let mut put = |key: &str, value: Option<serde_json::Value>| {
-                input.extend(value.map(|value| (key.to_owned(), value)));
-            };
-            put("commands", commands.map(|c| json!(c)));
-            put("environment", environment.map(|e| json!(e)));
-            put("cpu", cpu.map(|n| json!(n.0.to_string())));
-            put("memory", memory.map(|n| json!(n.0.to_string())));
-            put("schedule", Some(json!(name)));
-            put("notify", notify.map(|own| own.encode().to_json()));
-            Json(input.into())
-        });
-        let timed = input.map(|Json(mut input)| {
-            input["scheduleArn"] = json!("<aws.scheduler.schedule-arn>");
-            input["scheduledTime"] = json!("<aws.scheduler.scheduled-time>");
-            Payload::Json(input)
-        });
+        let input = input(scope.name(), &args, &project);
         let delivery = args.delivery.fields();
         let schedule = scope.child::<Schedule>(
             "schedule",
             ScheduleArgs {
-                schedule_expression: given,
+                schedule_expression: times(&args),
                 timezone: args.timezone,
                 start: args.start,
                 end: args.end,
@@ -242,7 +196,7 @@ impl Component for DbtSchedule {
                     arn: project.state_machine_arn.clone(),
                     role_arn: project.scheduler_role_arn.clone(),
                     dead_letter_arn: project.dead_letter_arn.clone(),
-                    input: timed,
+                    input,
                     maximum_age_seconds: delivery.maximum_age_minutes.map(|minutes| minutes * 60),
                     maximum_retry_attempts: delivery.maximum_retry_attempts.clone(),
                 }
@@ -251,12 +205,8 @@ impl Component for DbtSchedule {
             },
         );
         if let Some(after) = args.after {
-            let run = after::Run {
-                input,
-                enabled: args.enabled,
-                delivery: &delivery,
-            };
-            after::expand(scope, after, &schedule.arn, &project, run);
+            let enabled = args.enabled;
+            after::expand(scope, after, &schedule.arn, &project, enabled, &delivery);
         }
         if let Some(hours) = args.alert_if_no_success_hours {
             late::expand(scope, hours, &schedule.arn, &project);
@@ -280,6 +230,7 @@ impl Component for DbtSchedule {
         let handle = ScheduleHandleArgs {
             version: ScheduleHandle::VERSION.into(),
             schedule_arn: schedule.arn.clone(),
+            event_version: project.event_version,
         };
         Ok(DbtScheduleFields {
             handle: Handle::collect(handle),
@@ -291,4 +242,59 @@ impl Component for DbtSchedule {
                 .map(|id| id.rsplit('/').next().unwrap_or_default().to_owned()),
         })
     }
+}
+
+/// When, as Scheduler takes it.
+fn times(args: &DbtScheduleArgs) -> Output<String> {
+    let kinds = [("cron", &args.cron), ("rate", &args.rate), ("at", &args.at)];
+    let given = kinds
+        .into_iter()
+        .find_map(|(kind, text)| Some((kind, text.as_ref()?)));
+    match given {
+        Some((kind, text)) => text.map(move |text| format!("{kind}({text})")),
+        None => after::NEVER.into(),
+    }
+}
+
+/// The input of an execution.
+fn input(name: &str, args: &DbtScheduleArgs, project: &ProjectHandleArgs) -> Output<Payload> {
+    // Fargate takes pairs: who gives one of them gets the project's other.
+    let size = |own: &Option<Output<i32>>, has_other: bool, theirs: &Output<Digits<i32>>| match own
+    {
+        Some(own) => own.map(Digits),
+        None if has_other => theirs.clone(),
+        None => Output::default(),
+    };
+    let cpu = size(&args.cpu, args.memory.is_some(), &project.cpu);
+    let memory = size(&args.memory, args.cpu.is_some(), &project.memory);
+    let notify = match &args.notify {
+        Some(own) => ends::for_finish(Some(own)),
+        None => Output::default(),
+    };
+    let name = name.to_owned();
+    all((
+        args.commands.optional(),
+        args.environment.optional(),
+        cpu.optional(),
+        memory.optional(),
+        notify.optional(),
+    ))
+    .map(move |(commands, environment, cpu, memory, notify)| {
+        let mut input = Map::new();
+        let mut put = |key: &str, value: Option<serde_json::Value>| {
+            input.extend(value.map(|value| (key.to_owned(), value)));
+        };
+        put("commands", commands.map(|c| json!(c)));
+        put("environment", environment.map(|e| json!(e)));
+        put("cpu", cpu.map(|n| json!(n.0.to_string())));
+        put("memory", memory.map(|n| json!(n.0.to_string())));
+        put("schedule", Some(json!(name)));
+        put("notify", notify.map(|own| own.encode().to_json()));
+        put("scheduleArn", Some(json!("<aws.scheduler.schedule-arn>")));
+        put(
+            "scheduledTime",
+            Some(json!("<aws.scheduler.scheduled-time>")),
+        );
+        Payload::Json(input.into())
+    })
 }

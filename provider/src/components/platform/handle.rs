@@ -82,6 +82,8 @@ pub struct PlatformHandle {
     pub warehouse_administrator: Option<String>,
     /// The tags for everything that a project makes, as a JSON object.
     pub tags: Option<TagsText>,
+    /// The form of the events of the ends of runs.
+    pub event_version: Option<String>,
 }
 
 impl HandleFields for PlatformHandle {

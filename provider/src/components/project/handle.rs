@@ -66,6 +66,8 @@ pub struct ProjectHandle {
     pub profile_target: Option<String>,
     /// The commands that fail in every run.
     pub failing_commands: Option<Joined>,
+    /// The form of the events of the ends of runs.
+    pub event_version: Option<String>,
 }
 
 impl HandleFields for ProjectHandle {

@@ -1,10 +1,9 @@
 //! What each role of a project may do, and no more.
 
-use super::ProjectOverrides;
 use crate::{
     components::{
         partition,
-        policies::{Location, allow, when, works_for},
+        policies::{Location, allow, when},
     },
     prelude::*,
     resources::iam::policy::{Policy, PolicyStatement},
@@ -158,7 +157,6 @@ pub(super) fn machine(
     shared: &Shared,
     family: &str,
     roles: &[String],
-    overrides: ProjectOverrides,
 ) -> Policy {
     let (cluster, prefix) = (&at.cluster_arn, &artifacts.prefix);
     let on_cluster = json!({"ArnEquals": {"ecs:cluster": cluster}});
@@ -217,10 +215,8 @@ pub(super) fn machine(
             json!({"StringLikeIfExists": {"s3:prefix": format!("{prefix}/*")}}),
         ),
     ];
-    if overrides != ProjectOverrides::All {
-        let schedules = at.arn("scheduler", "schedule/default/*");
-        statements.push(allow(&["scheduler:GetSchedule"], [schedules]));
-    }
+    let schedules = at.arn("scheduler", "schedule/default/*");
+    statements.push(allow(&["scheduler:GetSchedule"], [schedules]));
     statements.extend(artifacts.use_of_key());
     Policy::new(statements)
 }
@@ -236,17 +232,16 @@ pub(super) fn scheduler(machines: &[String], dead_letters: &str) -> Policy {
     ])
 }
 
-/// Who else may leave what could not be started: the rules of this account.
+/// Who else may leave what could not be started: the rules of this account, whose ARNs name it.
 pub(super) fn of_dead_letters(at: &Location) -> Document {
-    const SERVICE: &str = "events.amazonaws.com";
     json!({
         "Version": "2012-10-17",
         "Statement": [{
             "Effect": "Allow",
-            "Principal": {"Service": SERVICE},
+            "Principal": {"Service": "events.amazonaws.com"},
             "Action": "sqs:SendMessage",
             "Resource": "*",
-            "Condition": works_for(SERVICE, at, "rule/*"),
+            "Condition": {"ArnLike": {"aws:SourceArn": at.arn("events", "rule/*")}},
         }],
     })
 }

@@ -71,22 +71,26 @@ pub(super) fn machine(
         shared.into(),
         family_arn.clone(),
         Output::list([execution.clone(), task.clone()]),
-        project.args.overrides.clone(),
     ))
-    .map(|(at, artifacts, shared, family, roles, overrides)| {
-        policies::machine(&at, &artifacts, &shared, &family, &roles, overrides)
+    .map(|(at, artifacts, shared, family, roles)| {
+        policies::machine(&at, &artifacts, &shared, &family, &roles)
     });
     make(project, "machine-role", trust, policy)
 }
 
-/// The role of schedules.
+/// The role of schedules, and of the rules of those that follow others.
 pub(super) fn scheduler(
     project: &Expansion<'_>,
     machine_arn: &Output<String>,
     dead_letters_arn: &Output<String>,
 ) -> Output<String> {
     // Scheduler names the group, which is all that a role may be made for.
-    let trust = trust(project, "scheduler.amazonaws.com", "schedule-group/*");
+    let trust = location(project).map(|at| {
+        let mut policy = trusted("scheduler.amazonaws.com", &at, "schedule-group/*");
+        let rules = trusted("events.amazonaws.com", &at, "rule/*");
+        policy.statements.extend(rules.statements);
+        policy
+    });
     let finish = project.platform.finish_arn.clone();
     let policy = all((machine_arn.clone(), finish, dead_letters_arn.clone())).map(
         |(machine, finish, dead_letters)| policies::scheduler(&[machine, finish], &dead_letters),
@@ -99,7 +103,6 @@ fn trust(project: &Expansion<'_>, service: &'static str, source: &'static str) -
     location(project).map(move |at| trusted(service, &at, source))
 }
 
-/// Where the project is.
 pub(super) fn location(project: &Expansion<'_>) -> Output<Location> {
     let platform = &project.platform;
     let at = LocationArgs {

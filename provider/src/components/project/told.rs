@@ -34,6 +34,7 @@ pub(super) fn of_runs(project: &Expansion<'_>) -> ProjectHandleArgs {
         notify: ends::for_finish(args.notify.as_ref())
             .map(|own| own.encode().to_json().to_string()),
         finish_arn: project.platform.finish_arn.clone(),
+        event_version: project.platform.event_version.clone(),
         log_group_name: project.platform.log_group_name.clone(),
         log_stream_prefix: project.log_prefix.as_str().into(),
         timeout_minutes: args.timeout_minutes.map(Digits),

@@ -1,28 +1,19 @@
-//! Schedules that follow another one: a rule starts their runs. Their own schedule has no time left to come, and is all
-//! else that a schedule is: what its runs do, whose they are, and whether they are late.
+//! Schedules that follow another one. Each has a schedule of Scheduler too, which never comes due: runs, messages and
+//! lateness are looked up by it. A rule starts the runs in its name.
 
 use super::{DbtScheduleDeliveryArgs, handle::ScheduleHandle};
 use crate::{
-    components::{
-        policies::{Location, allow, trust},
-        project::handle::ProjectHandleArgs,
-    },
+    components::project::handle::ProjectHandleArgs,
     prelude::*,
-    resources::{
-        events::{
-            rule::{Rule, RuleArgs},
-            target::{RuleInputTransformerArgs, RuleTargetArgs},
-        },
-        iam::{
-            policy::Policy,
-            role::{Role, RoleArgs},
-        },
+    resources::events::{
+        rule::{Rule, RuleArgs},
+        target::{RuleInputTransformerArgs, RuleTargetArgs},
     },
 };
 use pulumi_aws_framework::{component::Scope, output::all};
 use serde_json::{Value as Document, json};
 
-/// The last year that Scheduler takes.
+/// In the [last year](https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html) of cron expressions.
 pub(super) const NEVER: &str = "cron(0 0 1 1 ? 2199)";
 
 words! {
@@ -42,12 +33,12 @@ words! {
 pub struct DbtScheduleAfter {
     /// The `handle` of the other `DbtSchedule`, of the same account and region; its project and platform may be others.
     pub schedule: Handle<ScheduleHandle>,
-    /// Which ends of its runs are followed. A run that was skipped has none. Default: `success`.
+    /// Which ends of its runs are followed; a run that was skipped is followed by none. Default: `success`.
     #[prop(default = DbtScheduleAfterOn::Success)]
     pub on: DbtScheduleAfterOn,
 }
 
-/// Refuses what only times have, and a schedule whose events do not come here.
+/// Refuses what only times have, a schedule whose events do not come here, and components whose runs put none.
 pub(super) fn check(check: &mut Check<'_>) {
     if !check.has("after") {
         return;
@@ -58,13 +49,27 @@ pub(super) fn check(check: &mut Check<'_>) {
         }
     }
     let given = |name: &str| check.value(name).unwrap_or_default().plain();
-    let theirs = given("after").field("schedule").field("scheduleArn");
-    let own = given("project").field("stateMachineArn");
-    let place = |arn: &Value| {
-        let at = Location::of(arn.as_str()?);
-        Some((at.region, at.account_id))
+    let (project, theirs) = (given("project"), given("after").field("schedule"));
+    let is_older = |handle: &Value, key: &str| match handle {
+        Value::Object(fields) => fields.contains_key(key) && !fields.contains_key("eventVersion"),
+        _ => false,
     };
-    if let (Some(theirs), Some(own)) = (place(&theirs), place(&own))
+    let older = "was made by an older version of the provider: run pulumi up in the stack of its platform and then in its own first";
+    if is_older(&project, "stateMachineArn") {
+        check.fail("project", older);
+    }
+    if is_older(&theirs, "scheduleArn") {
+        check.fail("after.schedule", older);
+    }
+    let place = |arn: &Value| {
+        let parts: Vec<_> = arn.as_str()?.split(':').collect();
+        Some((parts.get(3)?.to_string(), parts.get(4)?.to_string()))
+    };
+    let places = (
+        place(&theirs.field("scheduleArn")),
+        place(&project.field("stateMachineArn")),
+    );
+    if let (Some(theirs), Some(own)) = places
         && theirs != own
     {
         let reason = format!(
@@ -75,59 +80,28 @@ pub(super) fn check(check: &mut Check<'_>) {
     }
 }
 
-/// What is started, and whether and how.
-pub(super) struct Run<'a> {
-    /// The input of the execution, without what a schedule says of itself.
-    pub(super) input: Output<Json>,
-    /// Whether it is.
-    pub(super) enabled: Output<bool>,
-    /// How long it is tried.
-    pub(super) delivery: &'a DbtScheduleDeliveryArgs,
-}
-
-/// The rule that starts runs, as the schedule of that ARN.
+/// Makes the rule that starts runs as the schedule of that ARN says.
 pub(super) fn expand(
     scope: &Scope,
     after: DbtScheduleAfterArgs,
     schedule_arn: &Output<String>,
     project: &ProjectHandleArgs,
-    run: Run<'_>,
+    enabled: Output<bool>,
+    delivery: &DbtScheduleDeliveryArgs,
 ) {
-    let machine = &project.state_machine_arn;
-    let role = scope.child::<Role>(
-        "starter-role",
-        RoleArgs {
-            assume_role_policy: machine
-                .map(|machine| trust("events.amazonaws.com", &Location::of(&machine), "rule/*")),
-            inline_policies: Output::dictionary([(
-                "dbt",
-                machine
-                    .map(|machine| Policy::new(vec![allow(&["states:StartExecution"], [machine])])),
-            )]),
-            permissions_boundary: project.permissions_boundary_arn.clone(),
-            tags: project.tags.map(|tags| tags.0),
-            ..Default::default()
-        },
-    );
-    let template = all((run.input, schedule_arn.clone())).map(|(Json(mut input), arn)| {
-        input["scheduleArn"] = arn.into();
-        // What a command has between angle brackets is no placeholder.
-        let own = input.to_string().replace('<', "\\u003c");
-        let rest = own.strip_prefix('{').unwrap_or_default();
-        format!(r#"{{"scheduledTime":"<time>",{rest}"#)
-    });
     let transformer = RuleInputTransformerArgs {
         paths: BTreeMap::from([("time".to_owned(), "$.time".to_owned())]).into(),
-        template,
+        template: schedule_arn
+            .map(|arn| json!({"scheduleArn": arn, "scheduledTime": "<time>"}).to_string()),
     };
     let target = RuleTargetArgs {
         id: "run".into(),
-        arn: machine.clone(),
-        role_arn: role.arn.clone(),
+        arn: project.state_machine_arn.clone(),
+        role_arn: project.scheduler_role_arn.clone(),
         input_transformer: transformer.into(),
         dead_letter_arn: project.dead_letter_arn.clone(),
-        maximum_retry_attempts: run.delivery.maximum_retry_attempts.clone(),
-        maximum_event_age_seconds: run.delivery.maximum_age_minutes.map(|minutes| minutes * 60),
+        maximum_retry_attempts: delivery.maximum_retry_attempts.clone(),
+        maximum_event_age_seconds: delivery.maximum_age_minutes.map(|minutes| minutes * 60),
         ..Default::default()
     };
     scope.child::<Rule>(
@@ -135,7 +109,7 @@ pub(super) fn expand(
         RuleArgs {
             event_pattern: all((after.schedule.fields().schedule_arn, after.on))
                 .map(|(arn, on)| Json(pattern(&arn, on))),
-            enabled: run.enabled,
+            enabled,
             targets: Output::set([target.into()]),
             tags: project.tags.map(|tags| tags.0),
             ..Default::default()
@@ -143,7 +117,7 @@ pub(super) fn expand(
     );
 }
 
-/// The ends of the runs of a schedule.
+/// The ends of a schedule's runs, as its own account tells them: a bus may let others put events.
 fn pattern(schedule_arn: &str, on: DbtScheduleAfterOn) -> Document {
     let statuses: &[&str] = match on {
         DbtScheduleAfterOn::Success => &["succeeded"],
@@ -152,6 +126,7 @@ fn pattern(schedule_arn: &str, on: DbtScheduleAfterOn) -> Document {
     };
     json!({
         "source": ["dbt-aws"],
+        "account": [schedule_arn.split(':').nth(4)],
         "detail-type": ["dbt run ended"],
         "detail": {"scheduleArn": [schedule_arn], "status": statuses},
     })

@@ -1,4 +1,4 @@
-//! What a schedule gives to those that follow it.
+//! The handle of a schedule.
 
 use super::DbtSchedule;
 use crate::prelude::*;
@@ -10,7 +10,10 @@ pub struct ScheduleHandle {
     /// The form of the handle.
     pub version: String,
     /// The ARN of the schedule, which the events of its runs have.
+    #[prop(check = formats::arn("scheduler", "schedule/"))]
     pub schedule_arn: String,
+    /// The form of these events.
+    pub event_version: Option<String>,
 }
 
 impl HandleFields for ScheduleHandle {

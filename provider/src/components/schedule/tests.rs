@@ -30,6 +30,7 @@ fn project() -> Document {
         "cpu": "1024",
         "memory": "2048",
         "secretNames": "API_TOKEN,PASSWORD",
+        "eventVersion": "1",
     })
 }
 
@@ -77,7 +78,7 @@ async fn the_shortest_schedule() {
         dbt-aws:index:Seed shop-seed
     "#]].assert_eq(&recording.text());
     let plain = Value::Object(answered).plain().to_json();
-    expect![[r#"{"handle":{"scheduleArn":"arn:aws:service:eu-west-1:123456789012:shop-schedule","version":"1"},"pendingEmails":[],"scheduleArn":"arn:aws:service:eu-west-1:123456789012:shop-schedule","scheduleName":"shop-schedule-id"}"#]].assert_eq(&plain.to_string());
+    expect![[r#"{"handle":{"eventVersion":"1","scheduleArn":"arn:aws:service:eu-west-1:123456789012:shop-schedule","version":"1"},"pendingEmails":[],"scheduleArn":"arn:aws:service:eu-west-1:123456789012:shop-schedule","scheduleName":"shop-schedule-id"}"#]].assert_eq(&plain.to_string());
 }
 
 #[tokio::test]
@@ -152,12 +153,27 @@ async fn finish_is_asked_whether_it_is_late() {
 }
 
 fn following(on: &str) -> Document {
-    let handle = json!({"version": "1", "scheduleArn": "arn:aws:scheduler:eu-west-1:111122223333:schedule/default/extract"});
+    let handle = json!({"version": "1", "eventVersion": "1", "scheduleArn": "arn:aws:scheduler:eu-west-1:111122223333:schedule/default/extract"});
     json!({
         "project": project(),
         "after": {"schedule": handle, "on": on},
         "commands": ["dbt build --vars '{label: <time>}'"],
     })
+}
+
+#[test]
+fn what_an_older_platform_does_not_tell_of_is_not_followed() {
+    let mut older = following("success");
+    for handle in ["/project", "/after/schedule"] {
+        let handle = older.pointer_mut(handle).and_then(Document::as_object_mut);
+        handle.expect("a handle").remove("eventVersion");
+    }
+    let found = erase::<DbtSchedule>().check(&inputs(&older), &Reads::default());
+    let lines: Vec<_> = found.failures.iter().map(|f| format!("{f}\n")).collect();
+    expect![[r#"
+        project: was made by an older version of the provider: run pulumi up in the stack of its platform and then in its own first
+        after.schedule: was made by an older version of the provider: run pulumi up in the stack of its platform and then in its own first
+    "#]].assert_eq(&lines.concat());
 }
 
 #[tokio::test]
@@ -166,25 +182,18 @@ async fn a_rule_starts_what_follows_another_schedule() {
     expect![[r#"
         dbt-aws:events:Rule shop-after
           enabled = true
-          eventPattern = {detail: {scheduleArn: ["arn:aws:scheduler:eu-west-1:111122223333:schedule/default/extract"], status: ["succeeded", "failed"]}, detail-type: ["dbt run ended"], source: ["dbt-aws"]}
+          eventPattern = {account: ["111122223333"], detail: {scheduleArn: ["arn:aws:scheduler:eu-west-1:111122223333:schedule/default/extract"], status: ["succeeded", "failed"]}, detail-type: ["dbt run ended"], source: ["dbt-aws"]}
           tags = {team: "data"}
-          targets = [{arn: "arn:aws:states:eu-west-1:111122223333:stateMachine:shop", deadLetterArn: "arn:aws:sqs:eu-west-1:111122223333:shop", id: "run", inputTransformer: {paths: {time: "$.time"}, template: "{\"scheduledTime\":\"<time>\",\"commands\":[\"dbt build --vars '{label: \\u003ctime>}'\"],\"schedule\":\"shop\",\"scheduleArn\":\"arn:aws:service:eu-west-1:123456789012:shop-schedule\"}"}, maximumEventAgeSeconds: 3600, maximumRetryAttempts: 10, roleArn: "arn:aws:service:eu-west-1:123456789012:shop-starter-role"}]
-          after urn:shop-schedule, urn:shop-starter-role
+          targets = [{arn: "arn:aws:states:eu-west-1:111122223333:stateMachine:shop", deadLetterArn: "arn:aws:sqs:eu-west-1:111122223333:shop", id: "run", inputTransformer: {paths: {time: "$.time"}, template: "{\"scheduleArn\":\"arn:aws:service:eu-west-1:123456789012:shop-schedule\",\"scheduledTime\":\"<time>\"}"}, maximumEventAgeSeconds: 3600, maximumRetryAttempts: 10, roleArn: "arn:aws:iam::111122223333:role/shop"}]
+          after urn:shop-schedule
         dbt-aws:scheduler:Schedule shop-schedule
           scheduleExpression = "cron(0 0 1 1 ? 2199)"
           state = "ENABLED"
           target = {arn: "arn:aws:states:eu-west-1:111122223333:stateMachine:shop", deadLetterArn: "arn:aws:sqs:eu-west-1:111122223333:shop", input: {commands: ["dbt build --vars '{label: <time>}'"], schedule: "shop", scheduleArn: "<aws.scheduler.schedule-arn>", scheduledTime: "<aws.scheduler.scheduled-time>"}, maximumAgeSeconds: 3600, maximumRetryAttempts: 10, roleArn: "arn:aws:iam::111122223333:role/shop"}
           timezone = "UTC"
         dbt-aws:index:Seed shop-seed
-        dbt-aws:iam:Role shop-starter-role
-          assumeRolePolicy = {statements: [{actions: ["sts:AssumeRole"], conditions: {ArnLike: {aws:SourceArn: "arn:aws:events:eu-west-1:111122223333:rule/*"}, StringEquals: {aws:SourceAccount: "111122223333"}}, effect: "Allow", principals: {Service: ["events.amazonaws.com"]}}], version: "2012-10-17"}
-          inlinePolicies = {dbt: {statements: [{actions: ["states:StartExecution"], effect: "Allow", resources: ["arn:aws:states:eu-west-1:111122223333:stateMachine:shop"]}], version: "2012-10-17"}}
-          permissionsBoundary = "arn:aws:iam::111122223333:policy/boundary"
-          tags = {team: "data"}
     "#]].assert_eq(&recording.text());
-    expect![[
-        r#"{"scheduleArn":"arn:aws:service:eu-west-1:123456789012:shop-schedule","version":"1"}"#
-    ]]
+    expect![[r#"{"eventVersion":"1","scheduleArn":"arn:aws:service:eu-west-1:123456789012:shop-schedule","version":"1"}"#]]
     .assert_eq(&answered["handle"].plain().to_json().to_string());
 }
 

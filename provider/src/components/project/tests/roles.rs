@@ -39,19 +39,11 @@ async fn no_role_may_more_than_it_needs() {
 }
 
 #[tokio::test]
-async fn where_executions_change_less_schedules_are_read() {
-    for (overrides, reads) in [("all", false), ("commands", true), ("none", true)] {
+async fn what_executions_may_change_reaches_the_machine() {
+    for overrides in ["all", "commands", "none"] {
         let given = json!({"platform": platform(), "path": PATH, "overrides": overrides});
         let (recording, _) = recorded(inputs(&given), As::Update).await;
-        let of = |name: &str| {
-            Value::Object(recording.registrations[name].inputs.clone())
-                .plain()
-                .to_json()
-        };
-        assert_eq!(of("shop-state-machine")["dbtRun"]["overrides"], overrides);
-        let role = of("shop-machine-role").to_string();
-        let may = "{\"actions\":[\"scheduler:GetSchedule\"],\"effect\":\"Allow\",\"resources\":[\"arn:aws:scheduler:eu-west-1:111122223333:schedule/default/*\"]}";
-        assert_eq!(role.contains(may), reads, "{role}");
-        assert_eq!(role.contains("scheduler:"), reads, "{role}");
+        let machine = Value::Object(recording.registrations["shop-state-machine"].inputs.clone());
+        assert_eq!(machine.plain().to_json()["dbtRun"]["overrides"], overrides);
     }
 }
