@@ -155,6 +155,18 @@ class Trial:
         self.aws("ecs").stop_task(cluster=self.out["cluster"], task=task["taskArn"], reason="a trial")
         self.ended("a run that a person stops", execution, "TaskStopped")
 
+    def followed(self):
+        """A run of a schedule, which one of the schedule that follows it comes after."""
+        states, first, second = self.aws("stepfunctions"), *(self.out["schedules"][name] for name in ("first", "second"))
+        self.ends("a run of a schedule", ["dbt run --select orders"], "success", scheduleArn=first)
+
+        def follows():
+            executions = states.list_executions(stateMachineArn=self.out["machine"])["executions"]
+            described = (states.describe_execution(executionArn=each["executionArn"]) for each in executions)
+            return next((each["executionArn"] for each in described if json.loads(each["input"]).get("scheduleArn") == second), None)
+
+        self.ended("the run that follows it", until(follows, "a run that follows", 5), "success")
+
     def lines(self, task):
         """The lines that a task has logged."""
         logs, suffix = self.aws("logs"), task.rpartition("/")[2]
@@ -225,6 +237,7 @@ def trial(stack):
         stack.ends("a good run", ["dbt run --select orders"], "success")
         stack.ends("a run that fails", ["dbt test --select broken"], "DbtFailedNodes")
         stack.stopped()
+        stack.followed()
         region, account = stack.out["machine"].split(":")[3:5]
         at = {"scheduleArn": f"arn:aws:scheduler:{region}:{account}:schedule/default/trial", "scheduledTime": TIME}
         stack.ends("a time of a schedule", ["dbt run --select orders"], "success", **at)
