@@ -10,7 +10,7 @@ from itertools import pairwise
 from machines import until
 from runs import Runs
 
-TIME = {"scheduleArn": "arn:aws:scheduler:us-east-1:000000000000:schedule/default/nightly", "scheduledTime": "2026-01-31T06:30:00Z"}
+TIME = {"schedule": "nightly", "scheduleArn": "arn:aws:scheduler:us-east-1:000000000000:schedule/default/nightly", "scheduledTime": "2026-01-31T06:30:00Z"}
 
 
 class Ends(Runs, unittest.TestCase):

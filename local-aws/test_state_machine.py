@@ -148,7 +148,7 @@ class StateMachine(Runs, unittest.TestCase):
         """Who has the time of a schedule, written as a run's machine does."""
         key = f"claim#default/{schedule}#2026-01-31T06:30:00Z"
         self.dynamodb.put_item(TableName=self.name, Item={name: {"S": value} for name, value in (("pk", self.prefix), ("sk", key), ("execution", execution))})
-        return {"scheduleArn": f"arn:aws:scheduler:us-east-1:000000000000:schedule/default/{schedule}", "scheduledTime": "2026-01-31T06:30:00Z"}
+        return {"schedule": schedule, "scheduleArn": f"arn:aws:scheduler:us-east-1:000000000000:schedule/default/{schedule}", "scheduledTime": "2026-01-31T06:30:00Z"}
 
     def test_a_repeated_claim_passes(self):
         """A claim whose answer was lost is asked for again and found to be one's own."""
