@@ -276,6 +276,13 @@ test("a schedule without its own is the project's", async () => {
     assert.equal(event.scheduleArn, answer.result?.Target.Arn === MACHINE ? NIGHTLY : "");
   }
 });
+test("a schedule of the same name in another account is not followed", async () => {
+  const world = new World();
+  const { result } = schedule();
+  const theirs = { ...result, Arn: NIGHTLY.replace("000000000000", "111122223333") };
+  const { event } = await ended({ world, of: execution(world, { input: { scheduleArn: NIGHTLY } }), end: bad, answers: { "Read the schedule": { result: theirs } } });
+  assert.equal(event.scheduleArn, "");
+});
 test("an input that names no schedule", async () => {
   for (const scheduleArn of [3, "nightly", `${NIGHTLY}/../x`]) {
     const world = new World();
