@@ -432,34 +432,9 @@ def updated(aws, disturbance, points, *answered):
     stack.destroyed()
 
 
-def permitted(aws):
-    """The policies of docs/permissions.md are enough for a whole life, and for nothing of another name."""
-    permissions.bounded()
-    stack = aws.stack()
-    stack.environment |= permissions.deployer(aws.client("iam"))
-    marts = {"type": "dbt-aws:DbtSchedule", "properties": {
-        "project": "${jaffle.handle}", "after": {"schedule": "${nightly.handle}"}}}
-    stack.up({**WHOLE, "nightly-marts": marts})
-    permissions.named(stack.deployment())
-    stack.up(UPDATED)
-    stack.pulumi("refresh", "--stack=dev")
-    output = stack.up({**UPDATED, "lake": BLOCKS["lake"]}, fails=True)
-    if "they lack s3:ListBucket" not in output:
-        raise Wrong(f"a bucket of another name was refused for another reason:\n{output}")
-    stack.up(WHOLE)
-    stack.destroyed()
-
-
-def projects_apart(aws):
-    """The containers of projects on one platform reach nothing of each other in AWS."""
-    stack = aws.stack()
-    stack.up({**WHOLE, "sales": WHOLE["jaffle"]})
-    isolation.apart(aws, stack)
-
-
 CASES = [
-    ("permissions", permitted),
-    ("projects-apart", projects_apart),
+    ("permissions", permissions.enough, WHOLE, UPDATED, BLOCKS["lake"]),
+    ("projects-apart", isolation.apart, WHOLE),
     ("not-in-model", documents.refused),
     ("errors recovered", errors.recovered, WHOLE),
     ("errors told", errors.told),

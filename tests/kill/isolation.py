@@ -32,8 +32,10 @@ class Role:
         return any(judge.is_action_permitted(action, resource) == PermissionResult.PERMITTED for judge in judges)
 
 
-def apart(aws, stack):
+def apart(aws, program):
     """Refuses a role that reaches what is another project's, or does not reach its own."""
+    stack = aws.stack()
+    stack.up({**program, "sales": program["jaffle"]})
     there = {each["urn"].rpartition("::")[2]: each for each in stack.deployment()["resources"]}
     bucket, logs = there["analytics-artifacts"]["id"], there["analytics-logs"]["outputs"]["arn"].removesuffix(":*")
     tasks, executions = ({project: Role(aws, there[f"{project}-{kind}-role"]["id"]) for project in PROJECTS} for kind in ("task", "execution"))

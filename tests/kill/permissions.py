@@ -67,3 +67,21 @@ def bounded():
     made = set(re.findall(r'"([a-z0-9]+:[A-Z][A-Za-z]+)"', source)) - keys
     if missing := made - allowed - OF_INPUTS:
         raise Wrong(f"the boundary in docs/permissions.md lacks {sorted(missing)}")
+
+
+def enough(aws, program, updated, other):
+    """They are enough for a whole life of programs, and for nothing of another name."""
+    bounded()
+    stack = aws.stack()
+    stack.environment |= deployer(aws.client("iam"))
+    marts = {"type": "dbt-aws:DbtSchedule", "properties": {
+        "project": "${jaffle.handle}", "after": {"schedule": "${nightly.handle}"}}}
+    stack.up({**program, "nightly-marts": marts})
+    named(stack.deployment())
+    stack.up(updated)
+    stack.pulumi("refresh", "--stack=dev")
+    output = stack.up({**updated, "lake": other}, fails=True)
+    if "they lack s3:ListBucket" not in output:
+        raise Wrong(f"a bucket of another name was refused for another reason:\n{output}")
+    stack.up(program)
+    stack.destroyed()

@@ -27,7 +27,7 @@ def denial(headers, body):
     return refusal(headers, body, 400 if "x-amz-target" in headers else 403, f"AccessDenied{kind}", "not now")
 
 
-def encrypted(operation, body):
+def of_kms(operation, body):
     """KMS's answer to the engine, which keeps the key of the state's secrets with it; for a passphrase, the engine would take
     a quarter of its time."""
     given = json.loads(body)
@@ -117,7 +117,7 @@ class Proxy:
         body = request.rfile.read(int(request.headers.get("content-length") or 0))
         name = operation(request.command, request.path, request.headers, body)
         if request.headers.get("x-amz-target", "").startswith("TrentService."):
-            self.instead(request, encrypted(name, body))
+            self.instead(request, of_kms(name, body))
             return
         chosen = lost = False
         with self.lock:
