@@ -290,7 +290,7 @@ def end_runs():
 def demo():
     with step("set-up: the AWS emulator (ministack), and the program with its packages"):
         shutil.rmtree(EXAMPLES, ignore_errors=True)
-        EXAMPLES.parent.mkdir(exist_ok=True)
+        EXAMPLES.parent.mkdir(parents=True, exist_ok=True)
         webhook = Webhook(EXAMPLES.parent / "webhook.pem")
         start_aws(webhook.authority)
         prepare_program(webhook)
