@@ -126,16 +126,21 @@ pub struct DbtScheduleOutputs {
     pub handle: Handle<ScheduleHandle>,
 }
 
+/// Whether a handle, which has a key that all of its kind have, lacks one that those of older providers lack.
+fn lacks(handle: &Value, always: &str, key: &str) -> bool {
+    match handle.peel() {
+        Value::Object(fields) => fields.contains_key(always) && !fields.contains_key(key),
+        _ => false,
+    }
+}
+
 /// Refuses to tell anybody of runs by what an older project does not have.
 fn refuse_older_project(check: &mut Check<'_>) {
     let project = check.value("project").unwrap_or_default();
-    let Value::Object(handle) = project.peel() else {
-        return;
-    };
-    let is_project = handle.contains_key("stateMachineArn");
-    let tells = check.has("notify") && !handle.contains_key("topicArn")
-        || check.has("alertIfNoSuccessHours") && !handle.contains_key("finishArn");
-    if tells && is_project {
+    let lacks = |key| lacks(&project, "stateMachineArn", key);
+    if check.has("notify") && lacks("topicArn")
+        || check.has("alertIfNoSuccessHours") && lacks("finishArn")
+    {
         let reason = "was made by an older version of the provider, whose runs nobody can be told of: run pulumi up in its stack first";
         check.fail("project", reason);
     }

@@ -1,7 +1,7 @@
 //! Schedules that follow another one. Each has a schedule of Scheduler too, which never comes due: runs, messages and
 //! lateness are looked up by it. A rule starts the runs in its name.
 
-use super::{DbtScheduleDeliveryArgs, handle::ScheduleHandle};
+use super::{DbtScheduleDeliveryArgs, handle::ScheduleHandle, lacks};
 use crate::{
     components::project::handle::ProjectHandleArgs,
     prelude::*,
@@ -50,15 +50,11 @@ pub(super) fn check(check: &mut Check<'_>) {
     }
     let given = |name: &str| check.value(name).unwrap_or_default().plain();
     let (project, theirs) = (given("project"), given("after").field("schedule"));
-    let is_older = |handle: &Value, key: &str| match handle {
-        Value::Object(fields) => fields.contains_key(key) && !fields.contains_key("eventVersion"),
-        _ => false,
-    };
     let older = "was made by an older version of the provider: run pulumi up in the stack of its platform and then in its own first";
-    if is_older(&project, "stateMachineArn") {
+    if lacks(&project, "stateMachineArn", "eventVersion") {
         check.fail("project", older);
     }
-    if is_older(&theirs, "scheduleArn") {
+    if lacks(&theirs, "scheduleArn", "eventVersion") {
         check.fail("after.schedule", older);
     }
     let place = |arn: &Value| {
