@@ -2,22 +2,35 @@
 import functools
 from collections import Counter
 
-# What costs no call of AWS, and why.
-WITHOUT_CALL = {"dbt-aws:index:Seed": "a random id, which is in the state alone"}
+# The kinds of object that need more than one call to create or to delete, each after the answer to the one before; AWS
+# has no way with fewer. A wait is as many calls as moto, changed to take its time, is asked in.
+CALLS = {
+    "dbt-aws:index:Seed": (0, 1),  # A random id, in the state alone; its delete lists what deployments have left.
+    "dbt-aws:dynamodb:Table": (4, 4),  # Made, waited for (2), and then its TTL. Deleted, and waited for (3).
+    "dbt-aws:ec2:InternetGateway": (2, 2),  # Made, and attached. Detached, and deleted.
+    "dbt-aws:ec2:NatGateway": (2, 2),  # Both are waited for.
+    "dbt-aws:ec2:SecurityGroup": (3, 1),  # Made; its rule that allows all is taken away, which EC2 first knows nothing of.
+    "dbt-aws:ec2:Vpc": (3, 1),  # Made; its own security group is found, and emptied.
+    "dbt-aws:ecs:TaskDefinition": (1, 3),  # Deregistered, and deleted, for which it is first too early.
+    "dbt-aws:iam:Role": (2, 2),  # It and its policy.
+    "dbt-aws:rds:Instance": (2, 2),  # Both are waited for.
+    "dbt-aws:secretsmanager:Secret": (1, 2),  # Its delete is waited for.
+    # What runs is listed; deleted; what began in between is listed, and stopped; its end is waited for.
+    "dbt-aws:sfn:StateMachine": (1, 5),
+}
 
 
 def longest(resources):
-    """By verb, how many calls must follow one another for what the engine knows to depend on one another, if each object
-    takes one call: to create it, to read it, to delete it. AWS's own time until an object can be used takes none."""
-    @functools.cache
-    def calls(urn):
-        kind = urn.split("::")[2].rpartition("$")[2]
-        own = 0 if kind in WITHOUT_CALL else 1
-        return own + max(map(calls, resources[urn]["Dependencies"] or []), default=0)
+    """By verb, how many calls must follow one another for what the engine knows to depend on one another."""
+    def most(place):
+        @functools.cache
+        def calls(urn):
+            kind = urn.split("::")[2].rpartition("$")[2]
+            return CALLS.get(kind, (1, 1))[place] + max(map(calls, resources[urn]["Dependencies"] or []), default=0)
 
-    # The way back from the last to the first is as long.
-    most = max(map(calls, resources))
-    return {"create": most, "refresh": 1, "delete": most}
+        return max(map(calls, resources))
+
+    return {"create": most(0), "refresh": 1, "delete": most(1)}
 
 
 def waves(calls):

@@ -6,19 +6,19 @@ PROGRAM = """name: alone
 runtime: yaml
 resources:
   runs:
-    type: acme:logs:LogGroup
-    properties: { retentionDays: 7 }
+    type: acme:sns:Topic
+    properties: { sender: dbt }
 outputs:
   arn: ${runs.arn}
 """
 
 
 def test_example(tmp_path):
-    logs = boto3.client("logs")
+    sns = boto3.client("sns")
 
-    def groups():
-        found = logs.describe_log_groups(logGroupNamePrefix="runs-")["logGroups"]
-        return [(group["logGroupName"], group["retentionInDays"]) for group in found]
+    def topics():
+        arns = [topic["TopicArn"] for topic in sns.list_topics()["Topics"]]
+        return {arn: sns.get_topic_attributes(TopicArn=arn)["Attributes"].get("DisplayName") for arn in arns if ":runs-" in arn}
 
     def pulumi(*words):
         return run("pulumi", *words, "--stack", STACK, "--color", "never", folder=tmp_path)
@@ -27,18 +27,22 @@ def test_example(tmp_path):
     program.write_text(PROGRAM)
     run("pulumi", "stack", "init", STACK, folder=tmp_path)
     pulumi("up", "--yes", "--skip-preview")
-    [(name, days)] = groups()
-    assert days == 7 and pulumi("stack", "output", "arn").strip().endswith(f":log-group:{name}:*")
-    program.write_text(PROGRAM.replace("7", "14"))
-    assert "~ retentionDays: 7 => 14" in pulumi("preview", "--diff")
+    arn = pulumi("stack", "output", "arn").strip()
+    assert topics() == {arn: "dbt"}
+    program.write_text(PROGRAM.replace("sender: dbt", "sender: night"))
+    assert '~ sender: "dbt" => "night"' in pulumi("preview", "--diff")
     pulumi("up", "--yes", "--skip-preview")
-    assert groups() == [(name, 14)]
+    assert topics() == {arn: "night"}
     # What is changed by hand is seen, and put back.
-    logs.put_retention_policy(logGroupName=name, retentionInDays=1)
+    sns.set_topic_attributes(TopicArn=arn, AttributeName="DisplayName", AttributeValue="other")
     pulumi("up", "--yes", "--skip-preview", "--refresh")
-    assert groups() == [(name, 14)]
-    program.write_text(PROGRAM.replace("retentionDays: 7", "retentionDay: 7"))
+    assert topics() == {arn: "night"}
+    # What is deleted by hand is made again.
+    sns.delete_topic(TopicArn=arn)
+    pulumi("up", "--yes", "--skip-preview", "--refresh")
+    assert list(topics().values()) == ["night"]
+    program.write_text(PROGRAM.replace("sender", "sendr"))
     wrong = run("pulumi", "preview", "--stack", STACK, "--color", "never", folder=tmp_path, fails=True)
-    assert "retentionDay" in wrong
+    assert "sendr" in wrong
     pulumi("destroy", "--yes", "--skip-preview")
-    assert groups() == []
+    assert topics() == {}

@@ -195,6 +195,17 @@ pub struct Naming {
 }
 
 impl Naming {
+    /// Names of letters, digits, hyphens and underscores.
+    #[must_use]
+    pub const fn new(field: &'static str, longest: usize) -> Self {
+        Self {
+            field,
+            longest,
+            others: "-_",
+            lower: false,
+        }
+    }
+
     /// The readable part cut to fit, a hyphen, the generation.
     #[must_use]
     pub fn name(&self, readable: &str, generation: &str) -> String {

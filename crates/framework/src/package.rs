@@ -17,3 +17,15 @@ pub struct Package {
     /// The services of AWS of which the provider's configuration can name the endpoint, each perhaps with what it is.
     pub services: &'static [(&'static str, &'static str)],
 }
+
+impl Package {
+    /// A package of which nothing else is said.
+    #[must_use]
+    pub fn new(name: &'static str, version: &'static str) -> Self {
+        Self {
+            name,
+            version,
+            ..Self::default()
+        }
+    }
+}

@@ -1,12 +1,12 @@
 //! The life of a custom resource: what each kind implements, and what the framework does around it.
 
+mod creation;
 mod dynamic;
 mod hidden;
 mod import;
 mod lifecycle;
 mod listing;
 mod secrets;
-mod settling;
 #[cfg(test)]
 mod tests;
 

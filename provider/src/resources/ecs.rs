@@ -31,9 +31,4 @@ retag!(
 );
 
 /// What names of clusters, families, containers and volumes are made of.
-const NAME: Naming = Naming {
-    field: "name",
-    longest: 255,
-    others: "-_",
-    lower: false,
-};
+const NAME: Naming = Naming::new("name", 255);

@@ -135,11 +135,11 @@ const OTHERWISE: [&str; 4] = [
     "sns:Subscription",
 ];
 
-async fn identify(token: &str, given: &str) -> Result<Option<String>> {
+async fn find_id(token: &str, given: &str) -> Result<Option<String>> {
     let catalogue = crate::catalogue();
     let kind = catalogue.resource(&format!("dbt-aws:{token}"));
     let cx = Context::offline("eu-west-1", Identity::default());
-    kind.expect("a known token").identify(&cx, given).await
+    kind.expect("a known token").find_id(&cx, given).await
 }
 
 #[tokio::test]
@@ -147,7 +147,7 @@ async fn an_object_is_imported_by_what_people_have() {
     for (token, given, id) in GIVEN {
         let spaced = format!(" {id}\n");
         for given in given.iter().copied().chain([id, spaced.as_str()]) {
-            let found = identify(token, given).await.map_err(|e| e.to_string());
+            let found = find_id(token, given).await.map_err(|e| e.to_string());
             assert_eq!(found, Ok(Some(id.to_owned())), "{token} {given:?}");
         }
     }
@@ -164,7 +164,7 @@ async fn what_names_no_object_of_the_kind_is_refused_with_the_form() {
             _ => "arn:aws:s3:::shop-data",
         };
         for given in ["", "  ", "no such id!", other, &format!("{id}?")] {
-            let error = identify(token, given).await.expect_err(given).to_string();
+            let error = find_id(token, given).await.expect_err(given).to_string();
             let begins = format!(
                 "could not import {:?} as a dbt-aws:{token}: give ",
                 given.trim()
@@ -186,10 +186,10 @@ async fn what_names_no_object_of_the_kind_is_refused_with_the_form() {
              provider in eu-west-1; use a provider of that region",
         ),
     ] {
-        let error = identify("ec2:Vpc", given).await.expect_err(given);
+        let error = find_id("ec2:Vpc", given).await.expect_err(given);
         assert_eq!(error.to_string(), why);
     }
-    let error = identify("index:Seed", "abc").await.expect_err("refuses");
+    let error = find_id("index:Seed", "abc").await.expect_err("refuses");
     assert_eq!(
         error.to_string(),
         "could not import \"abc\" as a dbt-aws:index:Seed: only the provider makes it, from other resources"

@@ -1,113 +1,69 @@
-//! A provider of one resource, the log groups of CloudWatch.
+//! A provider of one resource, the topics of SNS.
 
-use aws_sdk_cloudwatchlogs::Client;
-use pulumi_aws_framework::{
-    catalogue::Catalogue, package::Package, prelude::*, resource::erase, server,
-};
+use aws_sdk_sns::Client;
+use pulumi_aws_framework::{catalogue::Catalogue, package::Package, prelude::*, resource::erase};
 
-/// A log group of CloudWatch.
-struct LogGroup;
+struct Topic;
 
-/// What a program sets.
 #[derive(Clone, Props)]
-struct LogGroupInputs {
-    /// The name. Default: one made from the resource's.
+struct Inputs {
+    /// The name; a topic that has it is taken over. Default: the resource's name with a suffix.
     #[prop(replace)]
     name: Option<String>,
-    /// For how many days events are kept. Default: 30.
-    #[prop(default = 30)]
-    retention_days: i32,
+    /// Whom its e-mails come from.
+    sender: String,
 }
 
-/// What AWS adds.
 #[derive(Clone, Props)]
-struct LogGroupOutputs {
+struct Outputs {
     /// The ARN.
     arn: String,
 }
 
-impl CustomResource for LogGroup {
-    const TOKEN: &'static str = "acme:logs:LogGroup";
-    const DOC: &'static str = "A log group of CloudWatch.";
-    const NAMING: Option<Naming> = Some(Naming {
-        field: "name",
-        longest: 512,
-        others: "-_/.#",
-        lower: false,
-    });
-    type Inputs = LogGroupInputs;
-    type Outputs = LogGroupOutputs;
+impl CustomResource for Topic {
+    const TOKEN: &'static str = "acme:sns:Topic";
+    const DOC: &'static str = "A topic of SNS.";
+    const NAMING: Option<Naming> = Some(Naming::new("name", 256));
+    type Inputs = Inputs;
+    type Outputs = Outputs;
     type Tagging = Untagged;
 
-    async fn create(cx: &Context, new: &LogGroupInputs) -> Result<Created<Self>> {
-        let name = new.name.as_deref().unwrap_or_default();
-        let create = logs(cx).create_log_group().log_group_name(name).send();
-        match create.await.during(format!("create {name}")) {
-            // A create that was interrupted made it: nobody else has the name.
-            Err(e) if e.is_already_exists() && Naming::is_ours(name, &cx.identity.generation) => {
-                Ok(Created::Adopted(name.into()))
-            }
-            made => made.map(|_| name.into()),
-        }
+    async fn create(cx: &Context, new: &Inputs) -> Result<Created<Self>> {
+        let create = sns(cx).create_topic().set_name(new.name.clone()).send();
+        let made = create.await.during("create the topic")?;
+        Ok(made.topic_arn.unwrap_or_default().into())
     }
 
-    async fn apply(
-        cx: &Context,
-        name: &str,
-        new: &LogGroupInputs,
-        _: Option<&State<Self>>,
-    ) -> Result<()> {
-        let put = logs(cx).put_retention_policy().log_group_name(name);
-        let put = put.retention_in_days(new.retention_days).send().await;
-        put.during(format!("set the retention of {name}")).map(drop)
+    async fn apply(cx: &Context, id: &str, new: &Inputs, _: Option<&State<Self>>) -> Result<()> {
+        let set = sns(cx).set_topic_attributes().topic_arn(id);
+        let set = set.attribute_name("DisplayName");
+        let set = set.attribute_value(&new.sender).send().await;
+        set.during(format!("set the sender of {id}")).map(drop)
     }
 
-    async fn read(
-        cx: &Context,
-        name: &str,
-        _: Option<&LogGroupInputs>,
-    ) -> Result<Option<State<Self>>> {
-        let all = logs(cx)
-            .describe_log_groups()
-            .log_group_name_prefix(name)
-            .send();
-        let all = all
-            .await
-            .during(format!("read {name}"))?
-            .log_groups
-            .unwrap_or_default();
-        let found = all
-            .into_iter()
-            .find(|group| group.log_group_name() == Some(name));
-        Ok(found.map(|group| State {
-            inputs: LogGroupInputs {
-                name: group.log_group_name,
-                // A group that keeps its events for ever has none.
-                retention_days: group.retention_in_days.unwrap_or_default(),
-            },
-            outputs: LogGroupOutputs {
-                arn: group.arn.unwrap_or_default(),
-            },
-        }))
+    async fn read(cx: &Context, id: &str, _: Option<&Inputs>) -> Result<Option<State<Self>>> {
+        let get = sns(cx).get_topic_attributes().topic_arn(id).send();
+        let found = get.await.during(format!("read {id}"))?.attributes;
+        let sender = found.unwrap_or_default().remove("DisplayName");
+        let sender = sender.unwrap_or_default();
+        let name = id.rsplit(':').next().map(str::to_owned);
+        let inputs = Inputs { name, sender };
+        let outputs = Outputs { arn: id.into() };
+        Ok(Some(State { inputs, outputs }))
     }
 
-    async fn delete(cx: &Context, name: &str, _: &State<Self>) -> Result<()> {
-        let delete = logs(cx).delete_log_group().log_group_name(name).send();
-        delete.await.during(format!("delete {name}")).map(drop)
+    async fn delete(cx: &Context, id: &str, _: &State<Self>) -> Result<()> {
+        let delete = sns(cx).delete_topic().topic_arn(id).send();
+        delete.await.during(format!("delete {id}")).map(drop)
     }
 }
 
-fn logs(cx: &Context) -> Client {
-    cx.aws.shared(|own| Client::new(&own.sdk_for("logs")))
+fn sns(cx: &Context) -> Client {
+    cx.aws.shared(|own| Client::new(&own.sdk_for("sns")))
 }
 
 fn main() -> std::process::ExitCode {
-    let package = Package {
-        name: "acme",
-        version: "1.0.0",
-        ..Package::default()
-    };
-    let mut catalogue = Catalogue::new(package);
-    catalogue.resources = vec![erase::<LogGroup>()];
-    server::run(catalogue)
+    let mut catalogue = Catalogue::new(Package::new("acme", "1.0.0"));
+    catalogue.resources.push(erase::<Topic>());
+    pulumi_aws_framework::server::run(catalogue)
 }

@@ -159,10 +159,10 @@ impl Aws {
     /// Missing or wrong credentials, or an account that the configuration refuses.
     pub async fn caller(&self) -> Result<Caller> {
         // A failure is remembered too: every resource of a stack would wait for the next one, in turn.
-        self.caller.get_or_init(|| self.identify()).await.clone()
+        self.caller.get_or_init(|| self.ask_caller()).await.clone()
     }
 
-    async fn identify(&self) -> Result<Caller> {
+    async fn ask_caller(&self) -> Result<Caller> {
         let sdk = self.sdk().await;
         let missing =
             |reason: String| super::Error::new(Class::Credentials, "load AWS credentials", reason);

@@ -302,10 +302,7 @@ mod tests {
     use super::*;
 
     fn package() -> Package {
-        Package {
-            name: "acme",
-            ..Default::default()
-        }
+        Package::new("acme", "1.0.0")
     }
 
     #[test]

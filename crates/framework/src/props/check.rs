@@ -16,7 +16,7 @@ pub fn failures(table: &Table, properties: &Properties) -> Vec<Failure> {
     let mut found = Vec::new();
     check_object(table, properties, "", &mut found);
     for failure in &mut found {
-        hide(properties, &mut failure.reason);
+        take_out_secrets(properties, &mut failure.reason);
     }
     found
 }
@@ -25,7 +25,7 @@ pub fn failures(table: &Table, properties: &Properties) -> Vec<Failure> {
 const SHORTEST: usize = 4;
 
 /// Takes the secrets among these properties out of a reason.
-pub(crate) fn hide(properties: &Properties, reason: &mut String) {
+pub(crate) fn take_out_secrets(properties: &Properties, reason: &mut String) {
     let mut secrets: Vec<_> = properties.values().flat_map(Value::secret_texts).collect();
     secrets.retain(|secret| secret.chars().count() >= SHORTEST);
     // One may be a part of another.
@@ -116,14 +116,14 @@ impl<'a> Check<'a> {
     /// Refuses the property at `path`.
     pub fn fail(&mut self, path: impl Into<String>, reason: impl Into<String>) {
         let (path, mut reason) = (path.into(), reason.into());
-        hide(self.properties, &mut reason);
+        take_out_secrets(self.properties, &mut reason);
         self.failures.push(Failure { path, reason });
     }
 
     /// Has the user look at the property at `path`.
     pub fn warn(&mut self, path: &str, reason: &str) {
         let mut warning = format!("{path}: {reason}");
-        hide(self.properties, &mut warning);
+        take_out_secrets(self.properties, &mut warning);
         self.warnings.push(warning);
     }
 

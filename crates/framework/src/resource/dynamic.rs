@@ -106,7 +106,7 @@ pub trait DynamicResource: Send + Sync {
         inputs: Properties,
     ) -> BoxFuture<'a, Result<(String, Properties), Partial>>;
     /// The id that the state is to have of what an import names; `None` where there is no such object.
-    fn identify<'a>(
+    fn find_id<'a>(
         &'a self,
         cx: &'a Context,
         given: &'a str,

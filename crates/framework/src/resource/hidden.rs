@@ -27,7 +27,7 @@ pub const CLAIM: &str = "__claim";
 const ECHOED: [&str; 5] = [SEED, GENERATION, REGION, DEFAULT_TAGS, OWNER];
 
 /// Adds the hidden inputs.
-pub(super) fn identify(scope: &CheckScope<'_>, olds: &Properties, news: &mut Properties) {
+pub(super) fn add_identity(scope: &CheckScope<'_>, olds: &Properties, news: &mut Properties) {
     let known = |p: &Properties, key: &str| p.get(key).and_then(Value::as_str).map(str::to_owned);
     let given = news.contains_key(SEED);
     let seed = known(news, SEED).or_else(|| known(olds, SEED)).or_else(|| {

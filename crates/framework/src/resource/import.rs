@@ -73,7 +73,7 @@ impl Ids {
 }
 
 /// The id that the state is to have of what an import names; `None` where there is no such object.
-pub(super) async fn identify<R: CustomResource>(
+pub(super) async fn find_id<R: CustomResource>(
     cx: &Context,
     token: &str,
     given: &str,

@@ -2,12 +2,13 @@
 
 use super::{
     CheckScope, Checked, CustomResource, Diffed, DynamicResource, Page, Partial, State,
+    creation::{apply, make, not_yet_if_just_made, object_of, read_in_time, read_settled, settle},
     hidden::{
-        CLAIM, DEFAULT_TAGS, GENERATION, REGION, applied, echo, identify, is_tagged_otherwise, name,
+        CLAIM, DEFAULT_TAGS, GENERATION, REGION, add_identity, applied, echo, is_tagged_otherwise,
+        name,
     },
     import, listing,
     secrets::{hoist_secrets, mark_secrets, veil},
-    settling::{apply, expecting, make, object_of, read_in_time, read_settled, settle},
 };
 use crate::{
     aws::calls_of,
@@ -16,7 +17,7 @@ use crate::{
     identity::{self, Naming, ProcessLedger},
     props::{
         Props, Table,
-        check::{Check, hide},
+        check::{Check, take_out_secrets},
         decode,
         diff::{Change, Kind, changes, project, same, without_defaults},
         encode,
@@ -85,7 +86,7 @@ impl<R: CustomResource> DynamicResource for Erased<R> {
             mut warnings,
             ..
         } = check;
-        identify(scope, olds, &mut news);
+        add_identity(scope, olds, &mut news);
         if taggable && !scope.default_tags.is_null() {
             news.insert(DEFAULT_TAGS.to_owned(), scope.default_tags.clone());
         }
@@ -95,7 +96,7 @@ impl<R: CustomResource> DynamicResource for Erased<R> {
         if failures.is_empty()
             && let Err(mut failure) = R::fill_in(scope, &mut news, olds, &mut warnings)
         {
-            hide(&news, &mut failure.reason);
+            take_out_secrets(&news, &mut failure.reason);
             failures.push(failure);
         }
         Checked {
@@ -218,14 +219,14 @@ impl<R: CustomResource> DynamicResource for Erased<R> {
             let claim = identity::random(12);
             cx.ledger.claim(R::TOKEN, &id, &claim);
             match settle::<R>(cx, created, &typed).await {
-                Ok(state) => Ok((id, remember::<R>(&state, &inputs, Some(claim)))),
+                Ok(state) => Ok((id, engine_state::<R>(&state, &inputs, Some(claim)))),
                 Err(error) => {
                     let read = read_in_time::<R>(cx, &id, Some(&typed))
                         .await
                         .ok()
                         .flatten();
                     let outputs = match read {
-                        Some(state) => remember::<R>(&state, &inputs, Some(claim)),
+                        Some(state) => engine_state::<R>(&state, &inputs, Some(claim)),
                         None => {
                             let mut echoed = echo::<R>(&inputs);
                             echoed.insert(CLAIM.to_owned(), claim.into());
@@ -242,7 +243,7 @@ impl<R: CustomResource> DynamicResource for Erased<R> {
         .boxed()
     }
 
-    fn identify<'a>(
+    fn find_id<'a>(
         &'a self,
         cx: &'a Context,
         given: &'a str,
@@ -250,7 +251,7 @@ impl<R: CustomResource> DynamicResource for Erased<R> {
         calls_of(R::TOKEN, async move {
             let found = cx.in_time(
                 "reading",
-                Box::pin(import::identify::<R>(cx, &self.token, given)),
+                Box::pin(import::find_id::<R>(cx, &self.token, given)),
             );
             Ok(found.await.gone()?.flatten())
         })
@@ -281,7 +282,7 @@ impl<R: CustomResource> DynamicResource for Erased<R> {
                 .entry(REGION.to_owned())
                 .or_insert_with(|| cx.aws.region().into());
             let claim = olds.get(CLAIM).and_then(Value::as_str).map(str::to_owned);
-            let properties = remember::<R>(&state, &projected, claim);
+            let properties = engine_state::<R>(&state, &projected, claim);
             match R::unhealthy(&state) {
                 None => Ok(Some((properties, projected))),
                 Some(why) => Err(Partial {
@@ -321,14 +322,14 @@ impl<R: CustomResource> DynamicResource for Erased<R> {
             let result = async {
                 cx.retry("updating", Phase::Update, async || {
                     let applied = apply::<R>(cx, id, &new, Some(&old)).await;
-                    applied.map_err(|error| expecting::<R>(cx, &new, error))
+                    applied.map_err(|error| not_yet_if_just_made::<R>(cx, &new, error))
                 })
                 .await?;
                 R::ready(cx, id).await?;
                 read_settled::<R>(cx, id, &new).await
             };
             let error = match result.await {
-                Ok(state) => return Ok(remember::<R>(&state, &inputs, claim)),
+                Ok(state) => return Ok(engine_state::<R>(&state, &inputs, claim)),
                 Err(error) => error,
             };
             let Some(now) = read_in_time::<R>(cx, id, known.as_ref())
@@ -338,12 +339,12 @@ impl<R: CustomResource> DynamicResource for Erased<R> {
             else {
                 return Err(error.into());
             };
-            let now = remember::<R>(&now, &had, claim.clone());
+            let now = engine_state::<R>(&now, &had, claim.clone());
             // Where nothing was applied the engine keeps the old inputs. What no read tells may have been.
             let untold = changes(R::Inputs::table(), &had, &inputs)
                 .iter()
                 .any(|c| is_write_only::<R>(c.name));
-            if !untold && now == remember::<R>(&old, &had, claim) {
+            if !untold && now == engine_state::<R>(&old, &had, claim) {
                 return Err(error.into());
             }
             Err(Partial {
@@ -435,7 +436,7 @@ fn is_write_only<R: CustomResource>(name: &str) -> bool {
 }
 
 /// The properties that the engine keeps: what was read, in the user's words, with the user's secrets.
-fn remember<R: CustomResource>(
+fn engine_state<R: CustomResource>(
     state: &State<R>,
     inputs: &Properties,
     claim: Option<String>,

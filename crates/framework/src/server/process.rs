@@ -222,10 +222,7 @@ mod tests {
     use tonic::Request;
 
     fn provider() -> Provider {
-        let package = Package {
-            name: "acme",
-            ..Default::default()
-        };
+        let package = Package::new("acme", "1.0.0");
         Provider::new(Arc::new(Catalogue::new(package)), None)
     }
 

@@ -153,7 +153,7 @@ impl ResourceProvider for Provider {
         let resource = self.catalogue.resource(urn.token())?;
         let (old_inputs, olds) = (from_struct(request.old_inputs), from_struct(request.olds));
         let news = from_struct(request.news);
-        remember(&self.configured()?.ledger, &urn, &old_inputs);
+        note_generation(&self.configured()?.ledger, &urn, &old_inputs);
         let found = resource.diff(&old_inputs, &olds, &news, &request.ignore_changes);
         if let Some((severity, remark)) = &found.remark {
             self.engine().log(&urn, *severity, remark, false);
@@ -194,14 +194,14 @@ impl ResourceProvider for Provider {
         let resource = self.catalogue.resource(urn.token())?;
         let imported = request.inputs.is_none();
         let (inputs, state) = (from_struct(request.inputs), from_struct(request.properties));
-        remember(&self.configured()?.ledger, &urn, &inputs);
+        note_generation(&self.configured()?.ledger, &urn, &inputs);
         let known = [&state, &inputs];
         let arn = text(&known, "arn");
         let cx = self.unverified_context(urn, &known, request.timeout, resource.timeout());
         let cx = cx.await?;
         let look = async {
             let id = match imported {
-                true => resource.identify(&cx, &request.id).await?,
+                true => resource.find_id(&cx, &request.id).await?,
                 false => Some(request.id),
             };
             let Some(id) = id else { return Ok(None) };
@@ -419,7 +419,7 @@ fn tagged(state: &Properties) -> BTreeSet<String> {
 }
 
 /// Remembers the generation in properties that the engine knows.
-fn remember(ledger: &ProcessLedger, urn: &Urn, properties: &Properties) {
+fn note_generation(ledger: &ProcessLedger, urn: &Urn, properties: &Properties) {
     if let Some(generation) = properties.get(GENERATION).and_then(Value::as_str) {
         ledger.generation(urn, generation);
     }

@@ -125,9 +125,9 @@ pub(super) fn check(check: &mut Check<'_>) {
         return;
     };
     let has = |key: &str| given.get(key).is_some_and(|v| !v.is_null());
-    let rest = ["mode", "cidrBlock", "zoneCount", "zones", "natGateways"];
     if has("existing") {
-        for key in rest.into_iter().filter(|key| has(key)) {
+        let others = PlatformNetwork::table().fields.iter().map(|f| f.name);
+        for key in others.filter(|key| *key != "existing" && has(key)) {
             check.fail(
                 format!("network.{key}"),
                 "applies only to a new network; give only one of this and network.existing",

@@ -350,10 +350,10 @@ fn wrong_inputs() {
         expect![[r#"network.mode: "isolated" is not one of nat, public"#]],
     );
     check(
-        json!({ "network": { "existing": { "vpcId": "vpc-1", "taskSubnetIds": ["subnet-1"] }, "mode": "nat" } }),
-        expect![[
-            "network.mode: applies only to a new network; give only one of this and network.existing"
-        ]],
+        json!({ "network": { "existing": { "vpcId": "vpc-1", "taskSubnetIds": ["subnet-1"] }, "mode": "nat", "zoneCount": 2 } }),
+        expect![[r#"
+            network.mode: applies only to a new network; give only one of this and network.existing
+            network.zoneCount: applies only to a new network; give only one of this and network.existing"#]],
     );
     let alias = "arn:aws:kms:eu-west-1:123456789012:alias/a";
     check(

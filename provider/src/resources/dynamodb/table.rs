@@ -138,12 +138,18 @@ impl CustomResource for Table {
             .await
             .during(format!("create {what}"));
         match made {
-            Ok(_) => Ok(name.into()),
+            Ok(made) => {
+                let arn = made.table_description.and_then(|t| t.table_arn);
+                let arn = arn.unwrap_or_default();
+                Ok(Created::Known(name.to_owned(), TableOutputs { arn }))
+            }
             // DynamoDB has one code for a name that is taken and for one that a table which is being deleted still has.
             Err(error) if error.class() == Some(Class::InUse) => match described(cx, name).await? {
                 Some(there) if there.table_status() != Some(&TableStatus::Deleting) => {
                     let arn = there.table_arn().unwrap_or_default();
-                    Created::adopt(cx, name, &what, &tags_of(cx, arn).await?)
+                    let adopted = Created::adopt(cx, name, &what, &tags_of(cx, arn).await?)?;
+                    active(cx, name).await?;
+                    Ok(adopted)
                 }
                 _ => Err(error),
             },
@@ -159,14 +165,21 @@ impl CustomResource for Table {
     ) -> Result<()> {
         let what = format!("update the table {id}");
         let before = old.map(|o| &o.inputs);
-        // A table changes in one thing at a time.
+        if before.is_none() {
+            active(cx, id).await?;
+        }
+        // A table changes in one thing at a time; what a new one gets leaves it as it is.
+        let idle = async || match before {
+            Some(_) => active(cx, id).await,
+            None => Ok(()),
+        };
         let update = || cx.aws.dynamodb().update_table().table_name(id);
         if before.is_some_and(|b| b.deletion_protection != new.deletion_protection) {
             let update = update().deletion_protection_enabled(new.deletion_protection);
             update.send().await.during(&what)?;
         }
         if before.is_some_and(|b| b.kms_key_arn != new.kms_key_arn) {
-            active(cx, id).await?;
+            idle().await?;
             let update = update().sse_specification(encryption(new.kms_key_arn.as_deref()));
             match update.send().await.during(&what) {
                 Err(error) if !is_done(&error) => return Err(error),
@@ -175,7 +188,7 @@ impl CustomResource for Table {
         }
         let recovered = before.is_some_and(|b| b.point_in_time_recovery);
         if recovered != new.point_in_time_recovery {
-            active(cx, id).await?;
+            idle().await?;
             let recovery = PointInTimeRecoverySpecification::builder()
                 .point_in_time_recovery_enabled(new.point_in_time_recovery)
                 .build()?;
@@ -190,7 +203,7 @@ impl CustomResource for Table {
         }
         let expires = before.and_then(|b| b.ttl_attribute.as_deref());
         if expires != new.ttl_attribute.as_deref() {
-            active(cx, id).await?;
+            idle().await?;
             // AWS takes no other attribute while one counts.
             for (attribute, enabled) in [(expires, false), (new.ttl_attribute.as_deref(), true)] {
                 if let Some(attribute) = attribute {
@@ -198,11 +211,7 @@ impl CustomResource for Table {
                 }
             }
         }
-        Ok(())
-    }
-
-    async fn ready(cx: &Context, id: &str) -> Result<Option<TableOutputs>> {
-        active(cx, id).await.map(Some)
+        idle().await
     }
 
     async fn read(
@@ -251,7 +260,9 @@ impl CustomResource for Table {
                     .and_then(|sse| sse.kms_master_key_arn().map(str::to_owned)),
                 tags: Some(tags?),
             },
-            outputs: outputs(&table),
+            outputs: TableOutputs {
+                arn: table.table_arn.unwrap_or_default(),
+            },
         }))
     }
 
@@ -294,12 +305,6 @@ retag!(
     resource_arn = arn,
     to_tags
 );
-
-fn outputs(table: &TableDescription) -> TableOutputs {
-    TableOutputs {
-        arn: table.table_arn().unwrap_or_default().to_owned(),
-    }
-}
 
 /// Encryption with a key, or with the one that DynamoDB owns.
 fn encryption(key: Option<&str>) -> SseSpecification {
@@ -381,13 +386,13 @@ fn status(table: &TableDescription) -> String {
 }
 
 /// The table once it can be used and changed.
-async fn active(cx: &Context, id: &str) -> Result<TableOutputs> {
+async fn active(cx: &Context, id: &str) -> Result<()> {
     cx.wait("waiting for the table", || async {
         let Some(there) = described(cx, id).await? else {
             return Ok(Progress::Pending("AWS does not show it yet".to_owned()));
         };
         match there.table_status() {
-            Some(TableStatus::Active) => Ok(Progress::Done(outputs(&there))),
+            Some(TableStatus::Active) => Ok(Progress::Done(())),
             Some(TableStatus::Creating | TableStatus::Updating) => {
                 Ok(Progress::Pending(status(&there)))
             }

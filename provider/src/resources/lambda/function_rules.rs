@@ -2,12 +2,7 @@
 
 use crate::prelude::*;
 
-pub(super) const NAME: Naming = Naming {
-    field: "name",
-    longest: 64,
-    others: "-_",
-    lower: false,
-};
+pub(super) const NAME: Naming = Naming::new("name", 64);
 
 /// Names that Lambda sets itself, or that another would break.
 const RESERVED: [&str; 17] = [

@@ -94,12 +94,7 @@ pub struct StateMachineOutputs {
     pub arn: String,
 }
 
-const NAME: Naming = Naming {
-    field: "name",
-    longest: 80,
-    others: "-_",
-    lower: false,
-};
+const NAME: Naming = Naming::new("name", 80);
 
 impl CustomResource for StateMachine {
     const TOKEN: &'static str = "dbt-aws:sfn:StateMachine";
@@ -311,13 +306,13 @@ impl CustomResource for StateMachine {
         delete.send().await.during(format!("delete {id}"))?;
         cx.wait(&format!("deleting {id}"), async || {
             let look = cx.aws.sfn().describe_state_machine().state_machine_arn(id);
-            let there = look.send().await.during(format!("look at {id}")).gone()?;
-            if there.is_none() {
-                return Ok(Progress::Done(()));
-            }
             // One may have started in between.
-            stop().await.gone()?;
-            Ok(Progress::Pending("its executions end".to_owned()))
+            let (there, stopped) = tokio::join!(look.send(), stop());
+            stopped.gone()?;
+            Ok(match there.during(format!("look at {id}")).gone()? {
+                Some(_) => Progress::Pending("its executions end".to_owned()),
+                None => Progress::Done(()),
+            })
         })
         .await
     }

@@ -33,12 +33,7 @@ pub struct TopicOutputs {
     pub arn: String,
 }
 
-pub(super) const NAME: Naming = Naming {
-    field: "name",
-    longest: 256,
-    others: "-_",
-    lower: false,
-};
+pub(super) const NAME: Naming = Naming::new("name", 256);
 
 /// How the name of a FIFO topic ends.
 const FIFO: &str = ".fifo";

@@ -57,12 +57,7 @@ pub struct QueueOutputs {
     pub url: String,
 }
 
-const NAME: Naming = Naming {
-    field: "name",
-    longest: 80,
-    others: "-_",
-    lower: false,
-};
+const NAME: Naming = Naming::new("name", 80);
 
 /// How the name of a FIFO queue ends.
 const FIFO: &str = ".fifo";

@@ -1,6 +1,6 @@
 //! What is remembered of what failed.
 
-use super::{super::settling::expecting, *};
+use super::{super::creation::not_yet_if_just_made, *};
 
 #[tokio::test]
 async fn a_failure_after_the_object_exists_keeps_it() {
@@ -27,7 +27,7 @@ async fn a_failure_after_the_object_exists_keeps_it() {
 /// AWS may take minutes to find what was made a moment ago.
 #[tokio::test]
 async fn what_this_process_has_made_is_waited_for() {
-    let stack = Stack::new("expecting");
+    let stack = Stack::new("not_yet_if_just_made");
     let given = json!({ "width": 3, "reserved": "vpc-11111", "password": "vpc-22222" });
     let inputs = stack.check(&Properties::new(), given);
     let cx = stack.context(&inputs);
@@ -35,7 +35,7 @@ async fn what_this_process_has_made_is_waited_for() {
     let typed: ShelfInputs = crate::props::decode(&plain.collect()).expect("decodes");
     let class = |message: &str| {
         let error = aws::Error::new(Class::NotFound, "make a shelf", message);
-        expecting::<Shelf>(&cx, &typed, error.into()).class()
+        not_yet_if_just_made::<Shelf>(&cx, &typed, error.into()).class()
     };
     assert_eq!(class("vpc-11111 does not exist"), Some(Class::NotFound));
     stack.ledger.claim("acme:ec2:Vpc", "vpc-11111", "claim");

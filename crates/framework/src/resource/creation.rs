@@ -26,7 +26,7 @@ pub(super) async fn make<R: CustomResource>(
     loop {
         let create = async || {
             let made = R::create(cx, inputs).await;
-            let made = made.map_err(|error| expecting::<R>(cx, inputs, error));
+            let made = made.map_err(|error| not_yet_if_just_made::<R>(cx, inputs, error));
             cx.memory.first.store(false, Ordering::Relaxed);
             made
         };
@@ -61,7 +61,7 @@ pub(super) async fn make<R: CustomResource>(
 
 /// What this process has made is there, and it takes AWS up to minutes to know; another id may just be wrong. An error
 /// that names none is about all of them.
-pub(super) fn expecting<R: CustomResource>(
+pub(super) fn not_yet_if_just_made<R: CustomResource>(
     cx: &Context,
     inputs: &R::Inputs,
     error: Error,
