@@ -31,6 +31,8 @@ macro_rules! services {
 }
 
 services! {
+    /// CloudWatch's client.
+    cloudwatch: aws_sdk_cloudwatch as "cloudwatch",
     /// DynamoDB's client.
     dynamodb: aws_sdk_dynamodb as "dynamodb",
     /// EC2's client.
@@ -62,7 +64,8 @@ services! {
 }
 
 /// The services whose endpoint the provider's configuration can name.
-pub(crate) const SERVICES: [(&str, &str); 17] = [
+pub(crate) const SERVICES: [(&str, &str); 18] = [
+    ("cloudwatch", ""),
     ("dynamodb", ""),
     ("ec2", ""),
     ("ecr", ""),

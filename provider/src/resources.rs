@@ -1,5 +1,6 @@
 //! Every custom resource and function: one AWS object, one file, one line here.
 
+pub mod cloudwatch;
 pub mod dynamodb;
 pub mod ec2;
 pub mod ecr;
@@ -29,6 +30,8 @@ use pulumi_aws_framework::{
 #[must_use]
 pub fn all() -> Vec<Box<dyn DynamicResource>> {
     vec![
+        erase::<cloudwatch::dashboard::Dashboard>(),
+        erase::<cloudwatch::metric_alarm::MetricAlarm>(),
         erase::<dynamodb::table::Table>(),
         erase::<ec2::elastic_ip::ElasticIp>(),
         erase::<ec2::internet_gateway::InternetGateway>(),

@@ -37,13 +37,14 @@ macro_rules! expressions {
     };
 }
 
-const EXPRESSIONS: [(&str, &str); 23] = expressions![
+const EXPRESSIONS: [(&str, &str); 24] = expressions![
     "attributes",
     "end",
     "failed_task",
     "given_by_schedule",
     "last",
     "late",
+    "letter",
     "lock",
     "message",
     "metrics",

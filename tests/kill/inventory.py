@@ -26,7 +26,7 @@ class Inventory:
 
     def __init__(self, url, region):
         services = "ec2", "rds", "ecs", "iam", "secretsmanager", "s3", "logs", "stepfunctions", "scheduler", "sqs", "ecr", \
-            "dynamodb", "events", "sns", "lambda"
+            "dynamodb", "events", "sns", "lambda", "cloudwatch"
         session = boto3.Session(region_name=region)
         self.clients = {service: session.client(service, endpoint_url=url) for service in services}
 
@@ -166,6 +166,13 @@ def others(aws):
         targets = aws.ask("events", "list_targets_by_rule", "Targets", Rule=each["Name"])
         tags = aws.ask("events", "list_tags_for_resource", "Tags", ResourceARN=each["Arn"])
         yield ("events:Rule", each["Name"]), {**each, "targets": targets, "tags": tags}
+    for each in aws.ask("cloudwatch", "describe_alarms", "MetricAlarms"):
+        tags = aws.ask("cloudwatch", "list_tags_for_resource", "Tags", ResourceARN=each["AlarmArn"])
+        yield ("cloudwatch:MetricAlarm", each["AlarmName"]), {**each, "tags": tags}
+    for each in aws.ask("cloudwatch", "list_dashboards", "DashboardEntries"):
+        body = aws.ask("cloudwatch", "get_dashboard", "DashboardBody", DashboardName=each["DashboardName"])
+        tags = aws.ask("cloudwatch", "list_tags_for_resource", "Tags", ResourceARN=each["DashboardArn"])
+        yield ("cloudwatch:Dashboard", each["DashboardName"]), {"body": body, "tags": tags}
     for each in aws.ask("sns", "list_topics", "Topics"):
         attributes = aws.ask("sns", "get_topic_attributes", "Attributes", **each)
         tags = aws.ask("sns", "list_tags_for_resource", "Tags", ResourceArn=each["TopicArn"])

@@ -38,6 +38,7 @@ import enforced  # noqa: F401 changes moto
 import executions  # noqa: F401 changes moto
 import functions  # noqa: F401 changes moto
 import in_use  # noqa: F401 changes moto
+import metrics  # changes moto
 import rules  # noqa: F401 changes moto
 import subscriptions  # noqa: F401 changes moto
 import tables  # noqa: F401 changes moto
@@ -290,7 +291,7 @@ class Orderly:
 def start():
     """Starts moto and returns its address."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = make_server("127.0.0.1", 0, checked, threaded=True)
+    server = make_server("127.0.0.1", 0, metrics.Cbor(checked), threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return f"http://127.0.0.1:{server.port}"
 

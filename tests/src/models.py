@@ -13,7 +13,7 @@ import botocore.loaders
 import botocore.model
 import regex
 
-SERVICES = {"states": "stepfunctions"}
+SERVICES = {"monitoring": "cloudwatch", "states": "stepfunctions"}
 # Headers of S3 that belong to the signature, the client or the transfer.
 SIGNED = re.compile(r"x-amz-(date|content-sha256|security-token|user-agent|trailer|decoded-content-length|sdk-|checksum-)")
 SCOPE = re.compile(r"Credential=[^/]+/\d{8}/[a-z]{2}(-[a-z]+)+-\d/([a-z0-9-]+)/aws4_request")
@@ -54,7 +54,8 @@ def read(method, target, headers, body):
         except botocore.exceptions.UnknownServiceError:
             raise NotInModel(f"there is no service {service}") from None
     protocols = model.metadata.get("protocols") or [model.metadata["protocol"]]
-    kind = next((each for each in protocols if each in READERS), None)
+    is_form = headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+    kind = next((each for each in protocols if each in READERS and is_form == (each in ("ec2", "query"))), None)
     if kind is None:
         raise NotInModel(f"{service} speaks {protocols}")
     return service, *READERS[kind](model, method, target, headers, body)

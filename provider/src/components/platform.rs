@@ -59,6 +59,10 @@ pub struct DbtPlatformInputs {
     /// 1827, 2192, 2557, 2922, 3288 or 3653. Default: 30.
     #[prop(default = 30)]
     pub log_retention_days: i32,
+    /// Whether there is a CloudWatch dashboard of all runs, which [costs](https://aws.amazon.com/cloudwatch/pricing/) 3 USD a
+    /// month where an account has more than three. Default: `true`.
+    #[prop(plain)]
+    pub dashboard: Option<bool>,
     /// The ARN of the managed policy that is the permissions boundary of every role of the platform and its projects.
     /// Default: none.
     #[prop(check = formats::arn("iam", "policy/"))]
@@ -117,9 +121,8 @@ pub struct DbtPlatformOutputs {
     pub log_group_name: String,
     /// The name of the DynamoDB table of runs.
     pub table_name: String,
-    /// A CloudWatch dashboard of all runs, as JSON: make it with `aws cloudwatch put-dashboard`, or as a dashboard of
-    /// Pulumi's AWS provider. See `docs/running.md`.
-    pub dashboard_body: String,
+    /// The page of the dashboard in the console; none with `dashboard: false`.
+    pub dashboard_url: Option<String>,
     /// The warehouse.
     pub warehouse: PlatformWarehouse,
 }
@@ -159,6 +162,7 @@ impl Component for DbtPlatform {
     const TOKEN: &'static str = "dbt-aws:index:DbtPlatform";
     const DOC: &'static str = include_str!("platform/platform.md");
     const MAY_ORPHAN: &'static [&'static str] = &[
+        "dbt-aws:cloudwatch:Dashboard",
         "dbt-aws:dynamodb:Table",
         "dbt-aws:ec2:ElasticIp",
         "dbt-aws:ec2:InternetGateway",
@@ -251,9 +255,13 @@ impl Component for DbtPlatform {
             warehouse_administrator: warehouse.administrator,
             tags: tags.map(TagsText),
         };
+        let dashboard_url = match args.dashboard {
+            Some(false) => Output::default(),
+            _ => dashboard::expand(scope, &arn_part(3), &runs.table_name, &logs.id, tags).into(),
+        };
         Ok(DbtPlatformFields {
             handle: Handle::collect(handle),
-            dashboard_body: dashboard::body(&arn_part(3), &runs.table_name, &logs.id),
+            dashboard_url,
             vpc_id: place.vpc_id,
             task_subnet_ids: place.task_subnets,
             public_subnet_ids: place.public_subnets,

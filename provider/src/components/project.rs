@@ -7,6 +7,7 @@ pub(crate) mod handle;
 mod image;
 mod lines;
 mod login;
+mod not_started;
 mod policies;
 mod roles;
 pub(crate) mod tags;
@@ -278,6 +279,7 @@ impl Component for DbtProject {
     const TOKEN: &'static str = "dbt-aws:index:DbtProject";
     const DOC: &'static str = "One dbt project, packaged into an image and runnable in AWS: by a `DbtSchedule`, or by hand with the command in `startRunCommand`.\n\nIt makes an ECR repository and the image in it, a task definition, a state machine of which each execution is one run, the roles that these need, a queue for runs that could not be started, a topic and a rule by which people hear of how runs end, and a function where a webhook is to hear of it.";
     const MAY_ORPHAN: &'static [&'static str] = &[
+        "dbt-aws:cloudwatch:MetricAlarm",
         "dbt-aws:ecr:Repository",
         "dbt-aws:ecs:TaskDefinition",
         "dbt-aws:events:Rule",
@@ -335,6 +337,7 @@ impl Component for DbtProject {
         let machine = project.state_machine(&run, machine_role);
         project.ends(&machine.arn, &run);
         let dead_letters = project.dead_letters();
+        project.not_started(&dead_letters, &machine.arn, &run);
         project.webhooks(&topic.arn, &dead_letters.arn);
         let scheduler_role = roles::scheduler(project, &machine.arn, &dead_letters.arn);
         // What another image reads is not known.

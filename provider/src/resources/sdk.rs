@@ -37,7 +37,7 @@ macro_rules! loose {
         }
     )*};
 }
-loose!(aws_sdk_ec2 aws_sdk_ecs aws_sdk_rds aws_sdk_secretsmanager aws_sdk_sfn);
+loose!(aws_sdk_cloudwatch aws_sdk_ec2 aws_sdk_ecs aws_sdk_rds aws_sdk_secretsmanager aws_sdk_sfn);
 
 macro_rules! strict {
     ($($sdk:ident)*) => {$(

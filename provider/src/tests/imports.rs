@@ -4,7 +4,17 @@ use pulumi_aws_framework::{context::Context, error::Result, identity::Identity};
 use std::collections::BTreeSet;
 
 /// What people have, and the id that the state is to have. An ARN's account is left out: nobody is asked for ours.
-const GIVEN: [(&str, &[&str], &str); 27] = [
+const GIVEN: [(&str, &[&str], &str); 29] = [
+    (
+        "cloudwatch:Dashboard",
+        &["arn:aws:cloudwatch:::dashboard/shop"],
+        "shop",
+    ),
+    (
+        "cloudwatch:MetricAlarm",
+        &["arn:aws:cloudwatch:eu-west-1::alarm:shop"],
+        "shop",
+    ),
     (
         "dynamodb:Table",
         &["arn:aws:dynamodb:eu-west-1::table/shop"],

@@ -59,11 +59,17 @@ const POLICIES: [Policy; 3] = [
         ],
     },
     Policy {
-        kinds: &["dynamodb:", "iam:", "sfn:StateMachine"],
+        kinds: &[
+            "cloudwatch:Dashboard",
+            "dynamodb:",
+            "iam:",
+            "sfn:StateMachine",
+        ],
         statements: &[
             (
                 "Look",
                 &[
+                    "cloudwatch:ListDashboards",
                     "dynamodb:ListTables",
                     "iam:ListRoles",
                     "states:ListStateMachines",
@@ -71,6 +77,7 @@ const POLICIES: [Policy; 3] = [
                 ],
             ),
             ("Table", &["dynamodb:"]),
+            ("Dashboard", &["cloudwatch:"]),
             ("FinishRolesOfServices", &["iam:PassRole"]),
             ("FinishRoles", &["iam:"]),
             ("Finish", &["states:"]),
@@ -81,6 +88,7 @@ const POLICIES: [Policy; 3] = [
             "DbtProject",
             "DbtRun",
             "DbtSchedule",
+            "cloudwatch:MetricAlarm",
             "ecr:",
             "ecs:TaskDefinition",
             "events:",
@@ -96,6 +104,7 @@ const POLICIES: [Policy; 3] = [
             (
                 "Look",
                 &[
+                    "cloudwatch:DescribeAlarms",
                     "ecr:GetAuthorizationToken",
                     "ecs:DescribeClusters",
                     "ecs:DescribeTaskDefinition",
@@ -122,6 +131,7 @@ const POLICIES: [Policy; 3] = [
             ("Runs", &["states:"]),
             ("RunLogs", &["logs:"]),
             ("DeadLetters", &["sqs:"]),
+            ("Alarms", &["cloudwatch:"]),
             ("Rules", &["events:"]),
             ("Subscriptions", &["sns:SetSubscription", "sns:Unsubscribe"]),
             ("Topics", &["sns:"]),

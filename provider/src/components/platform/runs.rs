@@ -100,6 +100,7 @@ fn finish(at: &Location, table: &str) -> Policy {
             &["scheduler:GetSchedule"],
             [at.arn("scheduler", "schedule/*")],
         ),
+        allow(&["sqs:ReceiveMessage"], [at.arn("sqs", "*-dead-letters-*")]),
         when(allow(&["ecs:ListTasks"], ["*"]), on_cluster.clone()),
         when(
             allow(&["ecs:DescribeTasks", "ecs:StopTask"], [tasks]),

@@ -159,7 +159,7 @@ fn everything() -> [serde_json::Value; 2] {
         "warehouse": { "postgres": postgres },
         "cluster": { "containerInsights": "enabled" },
         "artifacts": { "expireRunsAfterDays": 7, "kmsKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/k" },
-        "retainData": true, "logRetentionDays": 7, "permissionsBoundaryArn": "arn:aws:iam::123456789012:policy/p",
+        "retainData": true, "logRetentionDays": 7, "dashboard": false, "permissionsBoundaryArn": "arn:aws:iam::123456789012:policy/p",
         "tags": { "a": "b" },
     });
     let existing = json!({
@@ -209,6 +209,7 @@ async fn what_a_child_refuses_is_refused_first() {
         "warehouse.external.secretKmsKeyArn",
         "warehouse.external.securityGroupId",
         "artifacts.bucket",
+        "dashboard",
     ];
     let platform = erase::<DbtPlatform>();
     every_input_is_told(platform.as_ref(), &examples, &alone).await;

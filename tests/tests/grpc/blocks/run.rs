@@ -5,6 +5,7 @@
 mod executions;
 mod functions;
 mod machines;
+mod metrics;
 mod rules;
 mod topics;
 

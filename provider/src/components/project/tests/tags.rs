@@ -32,7 +32,7 @@ async fn the_platforms_tags_reach_everything_that_carries_tags() {
         }
         assert_eq!(child.inputs["tags"].plain().to_json(), expected, "{name}");
     }
-    assert_eq!(carry, 12, "{:?}", recording.registrations.keys());
+    assert_eq!(carry, 14, "{:?}", recording.registrations.keys());
 }
 
 #[tokio::test]
