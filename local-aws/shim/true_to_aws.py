@@ -5,6 +5,7 @@ Each module says where the emulator differs from AWS and sets that right by repl
 import ministack.app
 
 import containers
+import dashboards
 import databases
 import events
 import executions
@@ -16,6 +17,6 @@ import schedules
 import sdk
 import tokens
 
-for module in containers, databases, events, executions, integrations, mail, network, roles, schedules, sdk, tokens:
+for module in containers, dashboards, databases, events, executions, integrations, mail, network, roles, schedules, sdk, tokens:
     module.install()
 app = mail.with_mailbox(ministack.app.app)

@@ -15,6 +15,8 @@ fn tags_of(arn: String) -> Marked {
 #[tokio::test]
 async fn dashboard_lives() {
     let stack = Stack::new("dashboard").await;
+    let arn = stack.arn("cloudwatch", "dashboard/");
+    let arn = arn.replace(&stack.region, "");
     let body = |title: &str| {
         let text = json!({"markdown": format!("# {title}")});
         json!({"widgets": [{"type": "text", "x": 0, "y": 0, "width": 6, "height": 2, "properties": text}]})
@@ -38,7 +40,7 @@ async fn dashboard_lives() {
                 "DashboardEntries[]",
             ),
             mentions: Some("{name}-".to_owned()),
-            marked: tags_of("arn:aws:cloudwatch::123456789012:dashboard/{id}".to_owned()),
+            marked: tags_of(arn),
             described: Some(Call::new(
                 "cloudwatch",
                 "get_dashboard",
@@ -105,7 +107,7 @@ async fn metric_alarm_lives() {
             ],
             listed: Call::new("cloudwatch", "describe_alarms", json!({}), "MetricAlarms[]"),
             mentions: Some("{name}-".to_owned()),
-            marked: tags_of(format!("arn:aws:cloudwatch:{}:123456789012:alarm:{{id}}", stack.region)),
+            marked: tags_of(stack.arn("cloudwatch", "alarm:")),
             anew: vec![json!({"name": "anew-0-mine"})],
             shows: vec![
                 shown("name", "AlarmName"),
