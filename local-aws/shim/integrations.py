@@ -1,9 +1,10 @@
-"""Step Functions' calls of ECS and of itself."""
+"""Step Functions' calls of ECS, of SQS and of itself."""
+import asyncio
 import contextvars
 import json
 import time
 
-from ministack.services import ecs, ssm
+from ministack.services import ecs, sqs, ssm
 from ministack.services import stepfunctions as states
 
 from executions import LONGEST_CAUSE, Ended, executing, go_on
@@ -14,6 +15,7 @@ current = contextvars.ContextVar("task that the state waits for", default=None)
 def install():
     """Puts the corrections in place."""
     states._SERVICE_DISPATCH["arn:aws:states:::ecs:runTask"] = run_task
+    states._SERVICE_DISPATCH["arn:aws:states:::aws-sdk:sqs:receiveMessage"] = receive_message
     states._invoke_nested_start_execution = with_names(states._invoke_nested_start_execution)
     states._invoke_resource_with_timeout = stopping_at_timeout(states._invoke_resource_with_timeout)
     for action in ("_create_state_machine", "_update_state_machine"):
@@ -48,6 +50,11 @@ def run_task(resource, data):
     if not resource.endswith(".sync"):
         return pascal(answer)
     return wait_for_task({"cluster": request.get("cluster", "default"), "task": answer["tasks"][0]["taskArn"]})
+
+
+def receive_message(resource, data):
+    """sqs:receiveMessage answers with a list, and with attributes; the emulator asks in SQS's old protocol, and loses both."""
+    return asyncio.run(sqs._act_receive_message({**data, "WaitTimeSeconds": 0}, data["QueueUrl"]))
 
 
 def wait_for_task(task):

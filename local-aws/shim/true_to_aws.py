@@ -5,18 +5,18 @@ Each module says where the emulator differs from AWS and sets that right by repl
 import ministack.app
 
 import containers
-import dashboards
 import databases
 import events
 import executions
 import integrations
 import mail
+import metrics
 import network
 import roles
 import schedules
 import sdk
 import tokens
 
-for module in containers, dashboards, databases, events, executions, integrations, mail, network, roles, schedules, sdk, tokens:
+for module in containers, databases, events, executions, integrations, mail, metrics, network, roles, schedules, sdk, tokens:
     module.install()
 app = mail.with_mailbox(ministack.app.app)

@@ -167,6 +167,28 @@ class Trial:
 
         self.ended("the run that follows it", until(follows, "a run that follows", 5), "success")
 
+    def not_started(self):
+        """What finish makes of a message such as EventBridge leaves where it could not start a run."""
+        sqs, alarms, runs = self.aws("sqs"), self.aws("cloudwatch"), self.aws("dynamodb")
+        text = lambda value: {"DataType": "String", "StringValue": value}
+        message = sqs.send_message(QueueUrl=self.out["letters"], MessageBody=json.dumps({"scheduleArn": self.out["schedules"]["first"]}),
+                                   MessageAttributes={"ERROR_CODE": text("Trial"), "ERROR_MESSAGE": text("a trial")})
+        name = self.out["letters"].rpartition("/")[2]
+        found = [alarm for page in alarms.get_paginator("describe_alarms").paginate() for alarm in page["MetricAlarms"]
+                 if {"Name": "QueueName", "Value": name} in alarm["Dimensions"]]
+        # Of itself it goes off some minutes later.
+        alarms.set_alarm_state(AlarmName=found[0]["AlarmName"], StateValue="ALARM", StateReason="a trial")
+        wanted = f"not-started-{message['MessageId']}"
+
+        def recorded():
+            items = runs.scan(TableName=self.out["table"])["Items"]
+            return next((item for item in items if item.get("runId", {}).get("S") == wanted), None)
+
+        record = until(recorded, "the record of a run that was not started", 5)
+        note("a run that was not started", record["message"]["S"])
+        if (record["class"]["S"], record["schedule"]["S"]) != ("not-started", "first"):
+            raise Failure(f"a run that was not started is recorded as {record}")
+
     def lines(self, task):
         """The lines that a task has logged."""
         logs, suffix = self.aws("logs"), task.rpartition("/")[2]
@@ -238,6 +260,7 @@ def trial(stack):
         stack.ends("a run that fails", ["dbt test --select broken"], "DbtFailedNodes")
         stack.stopped()
         stack.followed()
+        stack.not_started()
         region, account = stack.out["machine"].split(":")[3:5]
         at = {"scheduleArn": f"arn:aws:scheduler:{region}:{account}:schedule/default/trial", "scheduledTime": TIME}
         stack.ends("a time of a schedule", ["dbt run --select orders"], "success", **at)

@@ -427,7 +427,7 @@ async fn wrong_configuration() {
         ),
         (
             json!({"region": "eu-west-1", "endpoints": {"ec3": "http://localhost"}}),
-            "endpoints: \"ec3\" is not a service of this provider; the services are dynamodb, ec2, ecr, ecs, events, iam, lambda, logs, rds, \
+            "endpoints: \"ec3\" is not a service of this provider; the services are cloudwatch, dynamodb, ec2, ecr, ecs, events, iam, lambda, logs, rds, \
              registry, s3, scheduler, secretsmanager, sfn, sns, sqs, sts",
         ),
         (

@@ -1,9 +1,12 @@
-"""CloudWatch gives dashboards tags, and tells times as times; ministack does neither."""
+"""CloudWatch gives dashboards tags, tells times as times, and EventBridge of alarms; ministack does none of it."""
+import json
+
 from ministack.core.responses import get_account_id
-from ministack.services import cloudwatch
+from ministack.services import cloudwatch, eventbridge
 
 validate, put = cloudwatch._validate_alarm_tag_arn, cloudwatch._put_dashboard
 listed, delete = cloudwatch._list_dashboards, cloudwatch._delete_dashboards
+record = cloudwatch._record_history
 
 
 def arn_of(name):
@@ -43,8 +46,20 @@ def delete_dashboards(params, given, *how):
     return delete(params, given, *how)
 
 
+def record_change(name, before, after, reason, *how):
+    """A change of an alarm's state is an event."""
+    record(name, before, after, reason, *how)
+    if alarm := cloudwatch._alarms.get(name):
+        detail = {"alarmName": name, "state": {"value": after, "reason": reason}, "previousState": {"value": before}}
+        eventbridge._put_events({"Entries": [{
+            "Source": "aws.cloudwatch", "DetailType": "CloudWatch Alarm State Change", "Detail": json.dumps(detail),
+            "Resources": [alarm["AlarmArn"]],
+        }]}, allow_aws_source=True)
+
+
 def install():
     cloudwatch._validate_alarm_tag_arn = validate_tagged
     cloudwatch._put_dashboard = put_dashboard
     cloudwatch._list_dashboards = list_dashboards
     cloudwatch._delete_dashboards = delete_dashboards
+    cloudwatch._record_history = record_change
