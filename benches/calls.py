@@ -12,6 +12,7 @@ CALLS = {
     "dbt-aws:ec2:SecurityGroup": (3, 1),  # Made; its rule that allows all is taken away, which EC2 first knows nothing of.
     "dbt-aws:ec2:Vpc": (3, 1),  # Made; its own security group is found, and emptied.
     "dbt-aws:ecs:TaskDefinition": (1, 3),  # Deregistered, and deleted, for which it is first too early.
+    "dbt-aws:events:Rule": (2, 2),  # It and its targets.
     "dbt-aws:iam:Role": (2, 2),  # It and its policy.
     "dbt-aws:rds:Instance": (2, 2),  # Both are waited for.
     "dbt-aws:secretsmanager:Secret": (1, 2),  # Its delete is waited for.

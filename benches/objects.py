@@ -22,7 +22,7 @@ from botocore.exceptions import ClientError
 from graph import run
 
 SERVICES = ("ec2", "rds", "ecs", "iam", "secretsmanager", "s3", "logs", "stepfunctions", "scheduler", "sqs", "dynamodb", "events",
-            "sns")
+            "sns", "cloudwatch")
 MARKER = f"objects-{secrets.token_hex(4)}"
 ANYWHERE = "0.0.0.0/0"
 
@@ -299,6 +299,22 @@ def runs(aws):
         (["dynamodb:GetItem", "dynamodb:PutItem"], f"arn:aws:dynamodb:*:*:table/{ids['runs']}")])
     yield from machine(aws, "finish", "finish-role", ("runs",), lambda ids: {"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}})
     yield from role(aws, "starter-role", "events", ("finish",), lambda ids: [(["states:StartExecution"], ids["finish"])])
+    metrics = aws["cloudwatch"]
+
+    def dashboard(ids):
+        text = {"markdown": f"# {ids['runs']} {ids['logs']}"}
+        widget = {"type": "text", "x": 0, "y": 0, "width": 6, "height": 2, "properties": text}
+        body = json.dumps({"widgets": [widget]})
+        metrics.put_dashboard(DashboardName=f"{MARKER}-dashboard", DashboardBody=body, Tags=pairs("dashboard"))
+        return f"{MARKER}-dashboard"
+
+    def look_at_dashboard(ids):
+        arn = metrics.get_dashboard(DashboardName=ids["dashboard"])["DashboardArn"]
+        metrics.list_tags_for_resource(ResourceARN=arn)
+
+    yield "dashboard", Object(
+        ("runs", "logs"), dashboard, look_at_dashboard,
+        lambda ids: metrics.delete_dashboards(DashboardNames=[ids["dashboard"]]))
 
 
 def machine(aws, name, role, needs, definition):
@@ -326,7 +342,7 @@ def machine(aws, name, role, needs, definition):
 def project(aws):
     """A dbt project that runs on the platform, and its schedule. The documents are shorter than ours."""
     ecs, manager, scheduler, sqs = aws["ecs"], aws["secretsmanager"], aws["scheduler"], aws["sqs"]
-    sns, events = aws["sns"], aws["events"]
+    sns, metrics = aws["sns"], aws["cloudwatch"]
     yield "api-key", Object(
         (), lambda ids: manager.create_secret(Name=f"{MARKER}-api-key", SecretString="not-so-secret",
                                               Tags=pairs("api-key"))["ARN"],
@@ -375,23 +391,25 @@ def project(aws):
                 "NetworkConfiguration": {"AwsvpcConfiguration": {
                     "Subnets": [ids["private-0"], ids["private-1"]], "SecurityGroups": [ids["tasks"]]}}}}}})
 
-    def rule(ids):
-        name = f"{MARKER}-ends"
-        events.put_rule(Name=name, Tags=pairs("ends"), EventPattern=json.dumps({
-            "source": ["aws.states"], "detail": {"stateMachineArn": [ids["machine"]]}}))
-        events.put_targets(Rule=name, Targets=[{"Id": "finish", "Arn": ids["finish"], "RoleArn": ids["starter-role"]}])
+    yield from rule(aws, "ends", ("machine",), lambda ids: {
+        "source": ["aws.states"], "detail": {"stateMachineArn": [ids["machine"]]}})
+
+    def alarm(ids):
+        name = f"{MARKER}-alarm"
+        metrics.put_metric_alarm(
+            AlarmName=name, Namespace="AWS/SQS", MetricName="NumberOfMessagesSent", Statistic="Sum", Period=3600, EvaluationPeriods=1,
+            Threshold=0, ComparisonOperator="GreaterThanThreshold", TreatMissingData="notBreaching", Tags=pairs("alarm"),
+            Dimensions=[{"Name": "QueueName", "Value": ids["dead-letters"].rpartition("/")[2]}])
         return name
 
-    def look_at_rule(ids):
-        arn = events.describe_rule(Name=ids["ends"])["Arn"]
-        events.list_targets_by_rule(Rule=ids["ends"])
-        events.list_tags_for_resource(ResourceARN=arn)
+    def look_at_alarm(ids):
+        arn = metrics.describe_alarms(AlarmNames=[ids["alarm"]])["MetricAlarms"][0]["AlarmArn"]
+        metrics.list_tags_for_resource(ResourceARN=arn)
 
-    def remove_rule(ids):
-        events.remove_targets(Rule=ids["ends"], Ids=["finish"])
-        events.delete_rule(Name=ids["ends"])
-
-    yield "ends", Object(("machine", "finish", "starter-role"), rule, look_at_rule, remove_rule)
+    yield "alarm", Object(
+        ("dead-letters",), alarm, look_at_alarm, lambda ids: metrics.delete_alarms(AlarmNames=[ids["alarm"]]))
+    yield from rule(aws, "not-started", ("alarm", "machine", "task"), lambda ids: {
+        "source": ["aws.cloudwatch"], "detail": {"alarmName": [ids["alarm"]]}})
     name = f"{MARKER}-schedule"
     yield "schedule", Object(
         ("machine", "scheduler-role", "dead-letters"),
@@ -400,6 +418,28 @@ def project(aws):
             Target={"Arn": ids["machine"], "RoleArn": ids["scheduler-role"], "Input": "{}"}) and name,
         lambda ids: scheduler.get_schedule(Name=ids["schedule"]),
         lambda ids: scheduler.delete_schedule(Name=ids["schedule"]))
+
+
+def rule(aws, name, needs, pattern):
+    """What starts finish."""
+    events = aws["events"]
+
+    def create(ids):
+        own = f"{MARKER}-{name}"
+        events.put_rule(Name=own, Tags=pairs(name), EventPattern=json.dumps(pattern(ids)))
+        events.put_targets(Rule=own, Targets=[{"Id": "finish", "Arn": ids["finish"], "RoleArn": ids["starter-role"]}])
+        return own
+
+    def look(ids):
+        arn = events.describe_rule(Name=ids[name])["Arn"]
+        events.list_targets_by_rule(Rule=ids[name])
+        events.list_tags_for_resource(ResourceARN=arn)
+
+    def remove(ids):
+        events.remove_targets(Rule=ids[name], Ids=["finish"])
+        events.delete_rule(Name=ids[name])
+
+    yield name, Object((*needs, "finish", "starter-role"), create, look, remove)
 
 
 def role(aws, name, service, needs, statements):

@@ -127,6 +127,10 @@ func operation(r *http.Request, body []byte) string {
 			return form.Get("Action")
 		}
 	}
+	// CBOR: /service/NAME/operation/CALL
+	if _, call, found := strings.Cut(r.URL.Path, "/operation/"); found {
+		return call
+	}
 	service := "?"
 	// AWS4-HMAC-SHA256 Credential=KEY/DATE/REGION/SERVICE/aws4_request
 	if scope := strings.Split(r.Header.Get("Authorization"), "/"); len(scope) > 3 {

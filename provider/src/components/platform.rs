@@ -257,7 +257,7 @@ impl Component for DbtPlatform {
         };
         let dashboard_url = match args.dashboard {
             Some(false) => Output::default(),
-            _ => dashboard::expand(scope, &arn_part(3), &runs.table_name, &logs.id, tags).into(),
+            _ => dashboard::expand(scope, &arn_part(3), &runs.table_name, &logs.id, tags),
         };
         Ok(DbtPlatformFields {
             handle: Handle::collect(handle),

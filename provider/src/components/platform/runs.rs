@@ -100,7 +100,11 @@ fn finish(at: &Location, table: &str) -> Policy {
             &["scheduler:GetSchedule"],
             [at.arn("scheduler", "schedule/*")],
         ),
-        allow(&["sqs:ReceiveMessage"], [at.arn("sqs", "*-dead-letters-*")]),
+        // The dead-letter queues of projects, whatever they are called.
+        when(
+            allow(&["sqs:ReceiveMessage"], [at.arn("sqs", "*")]),
+            json!({"Null": {"aws:ResourceTag/dbt-aws:marker": "false"}}),
+        ),
         when(allow(&["ecs:ListTasks"], ["*"]), on_cluster.clone()),
         when(
             allow(&["ecs:DescribeTasks", "ecs:StopTask"], [tasks]),

@@ -19,6 +19,9 @@ use crate::{
 use pulumi_aws_framework::{component::Child, output::all};
 use serde_json::{Value as Document, json};
 
+/// What `finish` must know of the project where there is no run.
+const TOLD: [&str; 4] = ["artifactsPrefix", "consoleUrl", "notify", "topicArn"];
+
 impl Expansion<'_> {
     /// Tells of messages in the queue. The metrics of a queue at rest are up to 15 minutes late, so the alarm looks back
     /// an hour; it counts what comes in, so that an old message does not hide a new one.
@@ -36,9 +39,7 @@ impl Expansion<'_> {
                 .into(),
             namespace: "AWS/SQS".into(),
             metric_name: "NumberOfMessagesSent".into(),
-            dimensions: name
-                .map(|name| BTreeMap::from([("QueueName".to_owned(), name)]))
-                .into(),
+            dimensions: name.map(|name| BTreeMap::from([("QueueName".to_owned(), name)])),
             statistic: MetricAlarmStatistic::Sum.into(),
             period_seconds: 3_600.into(),
             comparison_operator: MetricAlarmComparisonOperator::Above.into(),
@@ -51,13 +52,15 @@ impl Expansion<'_> {
         let asked = all((queue.url.clone(), machine.clone(), run.clone()));
         let input = asked.map(|(queue, machine, run)| {
             let unstarted = json!({"queueUrl": queue, "machine": machine});
-            Json(json!({"unstarted": unstarted, "config": run.config()}))
+            let mut config = run.config();
+            config.retain(|key, _| TOLD.contains(&key.as_str()));
+            Json(json!({"unstarted": unstarted, "config": config}))
         });
         let target = RuleTargetArgs {
             id: "finish".into(),
             arn: self.platform.finish_arn.clone(),
             role_arn: self.platform.finish_starter_role_arn.clone(),
-            input: input.into(),
+            input,
             ..Default::default()
         };
         let args = RuleArgs {

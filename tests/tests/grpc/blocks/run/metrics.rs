@@ -16,7 +16,7 @@ fn tags_of(arn: String) -> Marked {
 async fn dashboard_lives() {
     let stack = Stack::new("dashboard").await;
     let arn = stack.arn("cloudwatch", "dashboard/");
-    let arn = arn.replace(&stack.region, "");
+    let arn = arn.replace(stack.region, "");
     let body = |title: &str| {
         let text = json!({"markdown": format!("# {title}")});
         json!({"widgets": [{"type": "text", "x": 0, "y": 0, "width": 6, "height": 2, "properties": text}]})
