@@ -381,7 +381,8 @@ def imported_elsewhere(aws):
     stack = aws.stack()
     stack.up(SMALL)
     name = stack.ids()["one-logs"][1]
-    stack.pulumi("state", "delete", stack.urn("one-logs"), "--stack=dev")
+    # The dashboard that names it goes too.
+    stack.pulumi("state", "delete", stack.urn("one-logs"), "--stack=dev", "--target-dependents")
     stack.pulumi("import", "dbt-aws:logs:LogGroup", "mine", name, "--stack=dev", "--protect=false", "--generate-code=false")
     mine = {"type": "dbt-aws:logs:LogGroup", "properties": {"name": name, "retentionDays": 30}}
     output = stack.up({**SMALL, "mine": mine}, fails=True)

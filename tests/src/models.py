@@ -55,9 +55,10 @@ def read(method, target, headers, body):
             raise NotInModel(f"there is no service {service}") from None
     protocols = model.metadata.get("protocols") or [model.metadata["protocol"]]
     is_form = headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
-    kind = next((each for each in protocols if each in READERS and is_form == (each in ("ec2", "query"))), None)
-    if kind is None:
+    kinds = [each for each in protocols if each in READERS]
+    if not kinds:
         raise NotInModel(f"{service} speaks {protocols}")
+    kind = next((each for each in kinds if is_form == (each in ("ec2", "query"))), kinds[0])
     return service, *READERS[kind](model, method, target, headers, body)
 
 
