@@ -50,7 +50,9 @@ test("the next run that succeeds is a recovery", async () => {
 
 for (const [what, given, class_, name] of [
   ["of a schedule that is gone", { messages: [letter("a", "2026-01-31T06:30:00Z")], answers: { "Read the schedule": exception("Scheduler", "ResourceNotFoundException", "gone") } }, "not-started", "nightly-1a2b"],
-  ["of a rule, whose message names no schedule", { messages: [letter("a", "2026-01-31T06:30:00Z", {}, "not JSON {")] }, "not-started", ""],
+  ["of a body that names no schedule", { messages: [letter("a", "2026-01-31T06:30:00Z", {}, "not JSON {")] }, "not-started", ""],
+  ["of a rule, whose message has the event of another schedule", { messages: [letter("a", "2026-01-31T06:30:00Z", { RULE_ARN: text("arn:aws:events:us-east-1:000000000000:rule/after"), TARGET_ARN: text(MACHINE) })] }, "not-started", ""],
+  ["none: a question whether a schedule is late", { messages: [letter("a", "2026-01-31T06:30:00Z", { TARGET_ARN: text(CONFIG.finishArn) })] }, undefined, undefined],
   ["none: what a webhook did not take", { messages: [letter("a", "2026-01-31T06:30:00Z", { ERROR_CODE: undefined, ErrorMessage: text("403") })] }, undefined, undefined],
   ["none: an empty queue", { messages: [] }, undefined, undefined],
   ["none: an answer without messages", { messages: undefined }, undefined, undefined],
