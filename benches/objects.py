@@ -391,7 +391,7 @@ def project(aws):
                 "NetworkConfiguration": {"AwsvpcConfiguration": {
                     "Subnets": [ids["private-0"], ids["private-1"]], "SecurityGroups": [ids["tasks"]]}}}}}})
 
-    yield from rule(aws, "ends", ("machine",), lambda ids: {
+    yield from event_rule(aws, "ends", ("machine",), lambda ids: {
         "source": ["aws.states"], "detail": {"stateMachineArn": [ids["machine"]]}})
 
     def alarm(ids):
@@ -408,7 +408,7 @@ def project(aws):
 
     yield "alarm", Object(
         ("dead-letters",), alarm, look_at_alarm, lambda ids: metrics.delete_alarms(AlarmNames=[ids["alarm"]]))
-    yield from rule(aws, "not-started", ("alarm", "machine", "task"), lambda ids: {
+    yield from event_rule(aws, "not-started", ("alarm", "machine", "task"), lambda ids: {
         "source": ["aws.cloudwatch"], "detail": {"alarmName": [ids["alarm"]]}})
     name = f"{MARKER}-schedule"
     yield "schedule", Object(
@@ -420,7 +420,7 @@ def project(aws):
         lambda ids: scheduler.delete_schedule(Name=ids["schedule"]))
 
 
-def rule(aws, name, needs, pattern):
+def event_rule(aws, name, needs, pattern):
     """What starts finish."""
     events = aws["events"]
 

@@ -171,11 +171,37 @@ func words(r *http.Request, body []byte) []string {
 		}
 		slices.Sort(pairs)
 		text = strings.Join(pairs, " ")
+	} else if strings.HasPrefix(r.Header.Get("Content-Type"), "application/cbor") {
+		text = texts(body)
 	} else {
 		text = ordered("", text)
 	}
 	path, _ := url.QueryUnescape(r.URL.RequestURI())
 	return word.FindAllString(r.Method+" "+path+" "+text, -1)
+}
+
+// texts are those in CBOR, in their order: numbers and what holds others are passed over.
+func texts(body []byte) string {
+	var found []string
+	for at := 0; at < len(body); {
+		kind, size := body[at]>>5, int(body[at]&31)
+		at++
+		// A length, a number or a float of 1, 2, 4 or 8 bytes; 31 is for what ends with a byte of its own.
+		if more := size - 24; more >= 0 && more < 4 {
+			end := min(at+1<<more, len(body))
+			size = 0
+			for _, each := range body[at:end] {
+				size = size<<8 | int(each)
+			}
+			at = end
+		}
+		if kind == 2 || kind == 3 {
+			end := min(at+max(size, 0), len(body))
+			found = append(found, ordered("", string(body[at:end])))
+			at = end
+		}
+	}
+	return strings.Join(found, " ")
 }
 
 // ordered is a text in which JSON has the order of its keys, also where it is a text within JSON.
