@@ -302,18 +302,15 @@ def runs(aws):
     metrics = aws["cloudwatch"]
 
     def dashboard(ids):
-        text = {"markdown": f"# {ids['runs']} {ids['logs']}"}
-        widget = {"type": "text", "x": 0, "y": 0, "width": 6, "height": 2, "properties": text}
-        body = json.dumps({"widgets": [widget]})
-        metrics.put_dashboard(DashboardName=f"{MARKER}-dashboard", DashboardBody=body, Tags=pairs("dashboard"))
-        return f"{MARKER}-dashboard"
-
-    def look_at_dashboard(ids):
-        arn = metrics.get_dashboard(DashboardName=ids["dashboard"])["DashboardArn"]
-        metrics.list_tags_for_resource(ResourceARN=arn)
+        name, text = f"{MARKER}-dashboard", {"markdown": f"# {ids['runs']} {ids['logs']}"}
+        body = json.dumps({"widgets": [{"type": "text", "width": 6, "height": 2, "properties": text}]})
+        metrics.put_dashboard(DashboardName=name, DashboardBody=body, Tags=pairs("dashboard"))
+        return name
 
     yield "dashboard", Object(
-        ("runs", "logs"), dashboard, look_at_dashboard,
+        ("runs", "logs"), dashboard,
+        lambda ids: metrics.list_tags_for_resource(
+            ResourceARN=metrics.get_dashboard(DashboardName=ids["dashboard"])["DashboardArn"]),
         lambda ids: metrics.delete_dashboards(DashboardNames=[ids["dashboard"]]))
 
 
@@ -395,19 +392,17 @@ def project(aws):
         "source": ["aws.states"], "detail": {"stateMachineArn": [ids["machine"]]}})
 
     def alarm(ids):
-        name = f"{MARKER}-alarm"
+        name, queue = f"{MARKER}-alarm", ids["dead-letters"].rpartition("/")[2]
         metrics.put_metric_alarm(
             AlarmName=name, Namespace="AWS/SQS", MetricName="NumberOfMessagesSent", Statistic="Sum", Period=3600, EvaluationPeriods=1,
-            Threshold=0, ComparisonOperator="GreaterThanThreshold", TreatMissingData="notBreaching", Tags=pairs("alarm"),
-            Dimensions=[{"Name": "QueueName", "Value": ids["dead-letters"].rpartition("/")[2]}])
+            Threshold=0, ComparisonOperator="GreaterThanThreshold", Tags=pairs("alarm"), Dimensions=[{"Name": "QueueName", "Value": queue}])
         return name
 
-    def look_at_alarm(ids):
-        arn = metrics.describe_alarms(AlarmNames=[ids["alarm"]])["MetricAlarms"][0]["AlarmArn"]
-        metrics.list_tags_for_resource(ResourceARN=arn)
-
     yield "alarm", Object(
-        ("dead-letters",), alarm, look_at_alarm, lambda ids: metrics.delete_alarms(AlarmNames=[ids["alarm"]]))
+        ("dead-letters",), alarm,
+        lambda ids: metrics.list_tags_for_resource(
+            ResourceARN=metrics.describe_alarms(AlarmNames=[ids["alarm"]])["MetricAlarms"][0]["AlarmArn"]),
+        lambda ids: metrics.delete_alarms(AlarmNames=[ids["alarm"]]))
     yield from event_rule(aws, "not-started", ("alarm", "machine", "task"), lambda ids: {
         "source": ["aws.cloudwatch"], "detail": {"alarmName": [ids["alarm"]]}})
     name = f"{MARKER}-schedule"
@@ -430,16 +425,11 @@ def event_rule(aws, name, needs, pattern):
         events.put_targets(Rule=own, Targets=[{"Id": "finish", "Arn": ids["finish"], "RoleArn": ids["starter-role"]}])
         return own
 
-    def look(ids):
-        arn = events.describe_rule(Name=ids[name])["Arn"]
-        events.list_targets_by_rule(Rule=ids[name])
-        events.list_tags_for_resource(ResourceARN=arn)
-
-    def remove(ids):
-        events.remove_targets(Rule=ids[name], Ids=["finish"])
-        events.delete_rule(Name=ids[name])
-
-    yield name, Object((*needs, "finish", "starter-role"), create, look, remove)
+    yield name, Object(
+        (*needs, "finish", "starter-role"), create,
+        lambda ids: [events.list_targets_by_rule(Rule=ids[name]),
+                     events.list_tags_for_resource(ResourceARN=events.describe_rule(Name=ids[name])["Arn"])],
+        lambda ids: [events.remove_targets(Rule=ids[name], Ids=["finish"]), events.delete_rule(Name=ids[name])])
 
 
 def role(aws, name, service, needs, statements):
