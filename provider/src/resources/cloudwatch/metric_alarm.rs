@@ -74,8 +74,9 @@ pub struct MetricAlarmInputs {
     /// How many seconds a period has: 10, 20, 30, or a multiple of 60 up to 86400 (a day).
     #[prop(check = period)]
     pub period_seconds: i32,
-    /// Of how many periods, the newest, all must be beyond the threshold: 1 or more. Default: 1.
-    #[prop(default = 1, check = formats::between(1, 10_080))]
+    /// Of how many periods, the newest, all must be beyond the threshold: 1 or more, which make at most a day, or seven
+    /// days of periods of an hour or more. Default: 1.
+    #[prop(default = 1, check = formats::at_least(1))]
     pub evaluation_periods: i32,
     /// How a value compares with the threshold where the alarm goes off.
     pub comparison_operator: MetricAlarmComparisonOperator,
@@ -106,6 +107,8 @@ const NAME: Naming = Naming {
     others: "-_.",
     ..Naming::new("name", 255)
 };
+
+const DAY: i32 = 86_400;
 
 fn description(text: &str) -> Result<(), String> {
     match text.chars().count() {
@@ -142,6 +145,18 @@ impl CustomResource for MetricAlarm {
     type Tagging = Retag;
 
     fn check(check: &mut Check<'_>) {
+        let number = |name| check.get::<i32>(name);
+        if let (Some(seconds), Some(periods)) =
+            (number("periodSeconds"), number("evaluationPeriods"))
+        {
+            let days = if seconds < 3_600 { 1 } else { 7 };
+            let most = days * DAY / seconds.max(1);
+            if periods > most {
+                let reason =
+                    format!("is {periods}; AWS takes at most {most} periods of {seconds} seconds");
+                check.fail("evaluationPeriods", reason);
+            }
+        }
         for actions in ["alarmActions", "okActions"] {
             if let Some(Value::List(all)) = check.value(actions).as_ref().map(|v| v.peel())
                 && all.len() > 5

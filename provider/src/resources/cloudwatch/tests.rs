@@ -25,7 +25,15 @@ fn wrong_inputs_of_alarms_are_refused() {
         ),
         (
             with(json!({"evaluationPeriods": 0})),
-            "evaluationPeriods: must be 1 to 10080, not 0",
+            "evaluationPeriods: must be 1 or more, not 0",
+        ),
+        (
+            with(json!({"evaluationPeriods": 1_441})),
+            "evaluationPeriods: is 1441; AWS takes at most 1440 periods of 60 seconds",
+        ),
+        (
+            with(json!({"periodSeconds": 3_600, "evaluationPeriods": 169})),
+            "evaluationPeriods: is 169; AWS takes at most 168 periods of 3600 seconds",
         ),
         (
             with(json!({"statistic": "p99"})),
