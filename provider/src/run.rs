@@ -39,12 +39,12 @@ macro_rules! expressions {
 
 const EXPRESSIONS: [(&str, &str); 24] = expressions![
     "attributes",
+    "dead_letter",
     "end",
     "failed_task",
     "given_by_schedule",
     "last",
     "late",
-    "letter",
     "lock",
     "message",
     "metrics",

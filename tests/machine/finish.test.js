@@ -8,7 +8,7 @@ const { NIGHTLY, bad, busy, ended, execution, good, key, lock, records, schedule
 const { MACHINE, ways } = require("./interpreter");
 const { World } = require("./world");
 require("./late.cases");
-require("./unstarted.cases");
+require("./not_started.cases");
 
 test("the end of a run", async () => {
   const world = new World();

@@ -19,8 +19,8 @@ use crate::{
 use pulumi_aws_framework::{component::Child, output::all};
 use serde_json::{Value as Document, json};
 
-/// What `finish` must know of the project where there is no run.
-const TOLD: [&str; 4] = ["artifactsPrefix", "consoleUrl", "notify", "topicArn"];
+/// The keys of a run's config that `finish` needs where there is no run.
+const OF_CONFIG: [&str; 4] = ["artifactsPrefix", "consoleUrl", "notify", "topicArn"];
 
 impl Expansion<'_> {
     /// Tells of messages in the queue. The metrics of a queue at rest are up to 15 minutes late, so the alarm looks back
@@ -51,10 +51,10 @@ impl Expansion<'_> {
         let alarm = self.scope.child::<MetricAlarm>("not-started", args);
         let asked = all((queue.url.clone(), machine.clone(), run.clone()));
         let input = asked.map(|(queue, machine, run)| {
-            let unstarted = json!({"queueUrl": queue, "machine": machine});
+            let not_started = json!({"queueUrl": queue, "machine": machine});
             let mut config = run.config();
-            config.retain(|key, _| TOLD.contains(&key.as_str()));
-            Json(json!({"unstarted": unstarted, "config": config}))
+            config.retain(|key, _| OF_CONFIG.contains(&key.as_str()));
+            Json(json!({"notStarted": not_started, "config": config}))
         });
         let target = RuleTargetArgs {
             id: "finish".into(),

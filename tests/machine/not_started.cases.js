@@ -12,20 +12,20 @@ const QUEUE = "https://sqs.us-east-1.amazonaws.com/000000000000/shop-dead-letter
 const text = (StringValue) => ({ DataType: "String", StringValue });
 
 /** A message as Scheduler leaves it. */
-const letter = (id, at, attributes = {}, Body = JSON.stringify({ scheduleArn: NIGHTLY, scheduledTime: "2026-01-31T06:30:00Z" })) => ({
+const deadLetter = (id, at, attributes = {}, Body = JSON.stringify({ scheduleArn: NIGHTLY, scheduledTime: "2026-01-31T06:30:00Z" })) => ({
   MessageId: id, Body, Attributes: { SentTimestamp: String(Date.parse(at)) },
   MessageAttributes: { ERROR_CODE: text("AccessDeniedException"), ERROR_MESSAGE: text("the role cannot be assumed"), ...attributes },
 });
 
 async function told({ world = new World(), messages, notify, answers = {} }) {
-  const input = { unstarted: { queueUrl: QUEUE, machine: MACHINE }, config: { ...CONFIG, artifactsPrefix: "shop/prod" } };
+  const input = { notStarted: { queueUrl: QUEUE, machine: MACHINE }, config: { ...CONFIG, artifactsPrefix: "shop/prod" } };
   const found = { result: messages && { Messages: messages } };
   const { error, cause, calls } = await run(input, { "What was not started?": found, "Read the schedule": schedule({ notify }), ...answers }, world);
   return { error, cause, calls, world, event: world.events.at(-1), message: world.published.at(-1) };
 }
 
 test("a run that was not started is told as one that failed, once", async () => {
-  const { world, event, message, error } = await told({ messages: [letter("b", "2026-01-31T06:31:00Z"), letter("c", "2026-01-31T06:35:00Z"), letter("a", "2026-01-30T06:30:00Z")] });
+  const { world, event, message, error } = await told({ messages: [deadLetter("b", "2026-01-31T06:31:00Z"), deadLetter("c", "2026-01-31T06:35:00Z"), deadLetter("a", "2026-01-30T06:30:00Z")] });
   assert.equal(error, undefined);
   assert.deepEqual([event.class, event.status, event.events, event.schedule, event.scheduleArn, event.runId, event.startedAt, event.seconds, event.attempts],
     ["not-started", "failed", ["failure"], "nightly", NIGHTLY, "not-started-c", "2026-01-31T06:35:00.000Z", 0, 0]);
@@ -36,27 +36,27 @@ test("a run that was not started is told as one that failed, once", async () => 
 EventBridge could not start the run: AccessDeniedException: the role cannot be assumed; its input is in the dead-letter queue, as those of other runs are: see "Runs that were never started" in docs/running.md
 
 Dead-letter queue: https://us-east-1.console.aws.amazon.com/sqs/v3/home?region=us-east-1#/queues/https%3A%2F%2Fsqs.us-east-1.amazonaws.com%2F000000000000%2Fshop-dead-letters-1a2b`);
-  await told({ world, messages: [letter("c", "2026-01-31T06:35:00Z")] });
+  await told({ world, messages: [deadLetter("c", "2026-01-31T06:35:00Z")] });
   assert.deepEqual([records(world).length, world.events.length, world.published.length], [1, 1, 1]);
 });
 
 test("the next run that succeeds is a recovery", async () => {
   const world = new World();
-  await told({ world, messages: [letter("a", "2026-01-31T06:00:00Z")] });
+  await told({ world, messages: [deadLetter("a", "2026-01-31T06:00:00Z")] });
   const of = execution(world, { input: { scheduleArn: NIGHTLY, scheduledTime: "2026-02-01T06:30:00Z" } });
   const { event } = await ended({ world, of, end: good, answers: { "Read the schedule": schedule() } });
   assert.deepEqual([event.events, event.failingSince], [["recovery", "success"], "2026-01-31T06:00:00.000Z"]);
 });
 
 for (const [what, given, class_, name] of [
-  ["of a schedule that is gone", { messages: [letter("a", "2026-01-31T06:30:00Z")], answers: { "Read the schedule": exception("Scheduler", "ResourceNotFoundException", "gone") } }, "not-started", "nightly-1a2b"],
-  ["of a body that names no schedule", { messages: [letter("a", "2026-01-31T06:30:00Z", {}, "not JSON {")] }, "not-started", ""],
-  ["of a rule, whose message has the event of another schedule", { messages: [letter("a", "2026-01-31T06:30:00Z", { RULE_ARN: text("arn:aws:events:us-east-1:000000000000:rule/after"), TARGET_ARN: text(MACHINE) })] }, "not-started", ""],
-  ["none: a question whether a schedule is late", { messages: [letter("a", "2026-01-31T06:30:00Z", { TARGET_ARN: text(CONFIG.finishArn) })] }, undefined, undefined],
-  ["none: what a webhook did not take", { messages: [letter("a", "2026-01-31T06:30:00Z", { ERROR_CODE: undefined, ErrorMessage: text("403") })] }, undefined, undefined],
+  ["of a schedule that is gone", { messages: [deadLetter("a", "2026-01-31T06:30:00Z")], answers: { "Read the schedule": exception("Scheduler", "ResourceNotFoundException", "gone") } }, "not-started", "nightly-1a2b"],
+  ["of a body that names no schedule", { messages: [deadLetter("a", "2026-01-31T06:30:00Z", {}, "not JSON {")] }, "not-started", ""],
+  ["of a rule, whose message has the event of another schedule", { messages: [deadLetter("a", "2026-01-31T06:30:00Z", { RULE_ARN: text("arn:aws:events:us-east-1:000000000000:rule/after"), TARGET_ARN: text(MACHINE) })] }, "not-started", ""],
+  ["none: a question whether a schedule is late", { messages: [deadLetter("a", "2026-01-31T06:30:00Z", { TARGET_ARN: text(CONFIG.finishArn) })] }, undefined, undefined],
+  ["none: what a webhook did not take", { messages: [deadLetter("a", "2026-01-31T06:30:00Z", { ERROR_CODE: undefined, ErrorMessage: text("403") })] }, undefined, undefined],
   ["none: an empty queue", { messages: [] }, undefined, undefined],
   ["none: an answer without messages", { messages: undefined }, undefined, undefined],
-  ["nobody wants to hear of it", { messages: [letter("a", "2026-01-31T06:30:00Z")], notify: { emails: true, on: ["success"] } }, "not-started", "nightly"],
+  ["nobody wants to hear of it", { messages: [deadLetter("a", "2026-01-31T06:30:00Z")], notify: { emails: true, on: ["success"] } }, "not-started", "nightly"],
 ]) {
   test(`a run that was not started: ${what}`, async () => {
     const { error, cause, event, message } = await told(given);
@@ -66,7 +66,7 @@ for (const [what, given, class_, name] of [
 }
 
 test("a run that was not started: the queue is busy at first", async () => {
-  const messages = { result: { Messages: [letter("a", "2026-01-31T06:30:00Z")] } };
+  const messages = { result: { Messages: [deadLetter("a", "2026-01-31T06:30:00Z")] } };
   const { event } = await told({ answers: { "What was not started?": [busy("Sqs", "RequestThrottledException"), messages] } });
   assert.equal(event.class, "not-started");
 });
