@@ -1,4 +1,4 @@
-"""The two emulators: ministack, where containers run, and moto, which is stricter with single calls."""
+"""The emulator: ministack, which runs containers and schedules, with the shim."""
 import json
 import os
 import socket
@@ -33,7 +33,7 @@ class Instance:
         return f"ministack.instance=local-aws:{self.port}"
 
     def read_facts(self):
-        """What `up` found out: kind and base image; empty before the first `up`."""
+        """What `up` found out: the base image; empty before the first `up`."""
         try:
             return json.loads(self.facts.read_text())
         except (OSError, ValueError):
@@ -44,43 +44,27 @@ class Instance:
         return self.emulator.pid() is not None and self.answers()
 
     def answers(self):
-        path = "/moto-api/" if self.read_facts().get("kind") == "moto" else "/_ministack/health"
         try:
-            with urllib.request.urlopen(self.url + path, timeout=5):
+            with urllib.request.urlopen(self.url + "/_ministack/health", timeout=5):
                 return True
         except OSError:
             return False
 
-    def up(self, kind, authority=None):
+    def up(self, authority=None):
         """Starts the emulator and what it needs; nothing that runs already is started again."""
-        running = self.read_facts().get("kind") if self.running() else None
-        if running and running != kind:
-            raise Failure(f"{running} runs on port {self.port}: end it first, or choose another port")
-        if authority and (running or kind == "moto"):
-            raise Failure("only a ministack that is started now can be given an authority")
+        running = self.running()
+        if authority and running:
+            raise Failure("only an emulator that is started now can be given an authority")
         if not running:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self.facts.write_text(json.dumps({"kind": kind}))
             self.emulator.stop()
             for port in (self.port, self.port + 1):
                 check_free(port)
-        if kind == "moto":
-            if not running:
-                self.start_moto()
-            return
         docker.connect()
         base = self.prepare_images()
-        self.facts.write_text(json.dumps({"kind": kind, "baseImage": base}))
+        self.facts.write_text(json.dumps({"baseImage": base}))
         if not self.running():
-            self.start_ministack(authority)
-
-    def start_moto(self):
-        """Starts moto with AWS's managed policies known."""
-        python = venv()
-        env = {**clean_environment(), "MOTO_IAM_LOAD_MANAGED_POLICIES": "true"}
-        with step(f"started the AWS emulator (moto) on port {self.port}"):
-            command = [python, "-W", "ignore", "-m", "moto.server", "-H", "127.0.0.1", "-p", self.port]
-            self.emulator.start(command, self.answers, 60, env=env)
+            self.start(authority)
 
     def prepare_images(self):
         """Makes or pulls the images; returns the Python base's reference."""
@@ -97,8 +81,8 @@ class Instance:
                 self.registry.start(command, lambda: is_open(port), 10)
         return reference
 
-    def start_ministack(self, authority):
-        """Starts ministack, with its shim, on loopback and on docker's bridge, nowhere else."""
+    def start(self, authority):
+        """Starts the emulator, with its shim, on loopback and on docker's bridge, nowhere else."""
         python, bridge = venv(), docker.gateway()
         env = {
             **clean_environment(),
@@ -122,14 +106,13 @@ class Instance:
         command = [python, "-m", "hypercorn", "true_to_aws:app", "--keep-alive", "75"]
         for bind in binds:
             command += ["--bind", bind]
-        with step(f"started the AWS emulator (ministack) on {' and '.join(binds)}"):
+        with step(f"started the AWS emulator on {' and '.join(binds)}"):
             self.emulator.start(command, self.answers, 60, env=env, cwd=self.folder)
 
     def reset(self):
         """Forgets every object and removes the containers."""
-        path = "/moto-api/reset" if self.read_facts().get("kind") == "moto" else "/_ministack/reset"
         with step(f"reset the emulator on port {self.port}"):
-            request = urllib.request.Request(self.url + path, method="POST", data=b"")
+            request = urllib.request.Request(self.url + "/_ministack/reset", method="POST", data=b"")
             try:
                 urllib.request.urlopen(request, timeout=60).close()
             except urllib.error.URLError as error:
@@ -137,18 +120,17 @@ class Instance:
 
     def down(self):
         """Ends what `up` started here, also after a crash, and removes the containers."""
-        kind = self.read_facts().get("kind")
         ended = self.emulator.stop()
         self.registry.stop()
         removed = 0
-        if kind == "ministack" and (docker.ours() or docker.answers()):
+        if docker.ours() or docker.answers():
             os.environ.setdefault("DOCKER_HOST", docker.ours() or "")
             if not os.environ["DOCKER_HOST"]:
                 del os.environ["DOCKER_HOST"]
             removed = docker.remove_containers(self.label)
         remove(self.folder)
         count = f"; {removed} container{'s' if removed > 1 else ''} removed" if removed else ""
-        log(f"{kind or 'an AWS emulator'} on port {self.port} {'stopped' if ended else 'was not running'}{count}")
+        log(f"the AWS emulator on port {self.port} {'stopped' if ended else 'was not running'}{count}")
 
 
 def instances():

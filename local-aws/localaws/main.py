@@ -26,8 +26,6 @@ def main():
         command.add_argument("--port", type=int, default=int(os.environ.get("LOCAL_AWS_PORT") or 4566),
                              help="the emulator's port; the base image's registry is on the next one (default: 4566)")
         if name == "up":
-            command.add_argument("--emulator", choices=("ministack", "moto"), default="ministack",
-                                 help="ministack runs containers and schedules, moto is stricter (default: ministack)")
             command.add_argument("--authority", metavar="FILE", type=lambda path: Path(path).resolve(strict=True),
                                  help="the certificate of the one authority that the emulator, started now, and its functions trust")
         if name == "down":
@@ -41,8 +39,8 @@ def main():
 
 
 def up(arguments, instance):
-    with step(f"the AWS emulator ({arguments.emulator}) is ready at {instance.url}"), lock("local-aws"):
-        instance.up(arguments.emulator, arguments.authority)
+    with step(f"the AWS emulator is ready at {instance.url}"), lock("local-aws"):
+        instance.up(arguments.authority)
 
 
 def down(arguments, instance):
@@ -50,7 +48,7 @@ def down(arguments, instance):
         for each in instances() if arguments.all else [instance]:
             each.down()
         # `env` alone leaves a folder too.
-        if not any(each.read_facts() for each in instances()) and docker.ENGINE.pid():
+        if not any(each.facts.exists() for each in instances()) and docker.ENGINE.pid():
             with step("stopped the Docker engine"):
                 docker.ENGINE.stop(60)
 
@@ -61,7 +59,7 @@ def reset(_, instance):
 
 def status(_, instance):
     for each in instances():
-        print(f"{each.url} {each.read_facts().get('kind')} {'running' if each.running() else 'not running'}")
+        print(f"{each.url} {'running' if each.running() else 'not running'}")
     print(f"docker engine: {docker.ours() or os.environ.get('DOCKER_HOST') or 'the default one'}")
     return 0 if instance.running() else 1
 
@@ -88,7 +86,6 @@ def env(_, instance):
     facts = instance.read_facts()
     if "baseImage" in facts:
         values["DBT_AWS_BASE_IMAGE"] = facts["baseImage"]
-    if facts.get("kind") == "ministack":
         values["DBT_AWS_CONTAINER_LABEL"] = instance.label
     if docker.ours():
         values["DOCKER_HOST"] = docker.ours()
