@@ -144,6 +144,9 @@ pub struct StateMachineDbtRun {
     /// Whether the task has a public address. Default: `false`.
     #[prop(default = false)]
     pub assign_public_ip: bool,
+    /// Whether ECS Exec may open a shell in the task. Default: `false`.
+    #[prop(default = false)]
+    pub enable_execute_command: bool,
     /// The bucket of the artifacts.
     #[prop(check = literal)]
     pub artifacts_bucket: String,
@@ -272,6 +275,7 @@ mod tests {
             subnet_ids: vec!["subnet-1".to_owned()],
             security_group_ids: vec!["sg-1".to_owned()],
             assign_public_ip: false,
+            enable_execute_command: false,
             artifacts_bucket: "BUCKET".to_owned(),
             artifacts_prefix: "shop/prod".to_owned(),
             log_group_name: "/dbt/analytics".to_owned(),

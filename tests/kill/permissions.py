@@ -9,7 +9,9 @@ from stack import REGION, Wrong
 # The most characters that a managed policy has, without white space.
 LONGEST = 6144
 # What the roles of projects may do only with some inputs, which the page names beside the boundary.
-OF_INPUTS = {"kms:Decrypt", "kms:GenerateDataKey", "ssm:GetParameters"}
+OF_INPUTS = {
+    "kms:Decrypt", "kms:GenerateDataKey", "ssm:GetParameters", "ssmmessages:CreateControlChannel",
+    "ssmmessages:CreateDataChannel", "ssmmessages:OpenControlChannel", "ssmmessages:OpenDataChannel"}
 
 
 def documents():

@@ -45,10 +45,11 @@ test("what a deployment has", async () => {
   const one = (await run({})).given("Run dbt");
   const { clusterArn } = CONFIG;
   assert.deepEqual([one.Cluster, one.TaskDefinition, one.Group], [clusterArn, `${clusterArn.replace("cluster/CLUSTER", "task-definition/FAMILY")}:3`, "run-1"]);
-  assert.deepEqual(network(one), [["subnet-1"], ["sg-1"], "DISABLED"]);
-  const more = { assignPublicIp: true, subnetIds: ["subnet-1", "subnet-2"], securityGroupIds: ["sg-1", "sg-2"] };
+  assert.deepEqual([...network(one), one.EnableExecuteCommand], [["subnet-1"], ["sg-1"], "DISABLED", false]);
+  const more = { assignPublicIp: true, enableExecuteCommand: true, subnetIds: ["subnet-1", "subnet-2"], securityGroupIds: ["sg-1", "sg-2"] };
   const other = await run({ config: { ...more, timeoutMinutes: 5 }, answers: { ...timeout, ...found, ...lost } });
-  assert.deepEqual(network(other.given("Run dbt")), [more.subnetIds, more.securityGroupIds, "ENABLED"]);
+  const { EnableExecuteCommand, ...rest } = other.given("Run dbt");
+  assert.deepEqual([...network(rest), EnableExecuteCommand], [more.subnetIds, more.securityGroupIds, "ENABLED", true]);
   assert.deepEqual(other.execution.calls.find(([state]) => state === "Run dbt")[2], 15 * 60);
   assert.match(other.cause, /^the task had not ended 10 min after the 5 min of timeoutMinutes, and was stopped; /);
   assert.deepEqual(other.given("List the tasks"), { Cluster: clusterArn, Family: "FAMILY" });

@@ -162,6 +162,11 @@ pub struct DbtProjectInputs {
     /// not done. An existing cluster needs the capacity provider `FARGATE_SPOT`. Default: `onDemand`.
     #[prop(default = ProjectCapacity::OnDemand)]
     pub capacity: ProjectCapacity,
+    /// Whether [ECS Exec](https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-exec.html) may open a shell in the
+    /// task of a run: see `docs/running.md`. The container of dbt then can write to its own file system and has Docker's
+    /// default capabilities, and whoever may use ECS Exec on the cluster has the project's secrets. Default: `false`.
+    #[prop(default = false)]
+    pub enable_execute_command: bool,
     /// What a run does while another of this project is under way. Default: `skip`.
     #[prop(default = ProjectOverlap::Skip)]
     pub overlap: ProjectOverlap,

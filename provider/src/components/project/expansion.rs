@@ -122,6 +122,7 @@ impl<'a> Expansion<'a> {
             subnet_ids: platform.task_subnet_ids.map(|ids| ids.0),
             security_group_ids: platform.task_security_group_ids.map(|ids| ids.0),
             assign_public_ip: platform.assign_public_ip.map(public),
+            enable_execute_command: args.enable_execute_command.clone(),
             artifacts_bucket: platform.artifacts_bucket.clone(),
             artifacts_prefix: self.artifacts_prefix.clone(),
             log_group_name: platform.log_group_name.clone(),

@@ -128,8 +128,8 @@ fn without_key(arn: &str) -> &str {
 }
 
 /// What the runner does: keep artifacts, restore the last parse, and read what an earlier attempt and the last green run left,
-/// the latter perhaps of another project.
-pub(super) fn task(artifacts: &Artifacts, state: &Artifacts) -> Policy {
+/// the latter perhaps of another project. And what the agent of ECS Exec does, where it may open a shell.
+pub(super) fn task(artifacts: &Artifacts, state: &Artifacts, shell: bool) -> Policy {
     let place = artifacts.place();
     let parts = |names: &[&str]| -> Vec<String> {
         let part = |name| format!("{place}/{name}/*");
@@ -147,6 +147,18 @@ pub(super) fn task(artifacts: &Artifacts, state: &Artifacts) -> Policy {
         allow(&["s3:GetObject"], read),
     ];
     statements.extend(artifacts.use_of_key());
+    if shell {
+        // AWS takes no other resource.
+        statements.push(allow(
+            &[
+                "ssmmessages:CreateControlChannel",
+                "ssmmessages:CreateDataChannel",
+                "ssmmessages:OpenControlChannel",
+                "ssmmessages:OpenDataChannel",
+            ],
+            ["*"],
+        ));
+    }
     Policy::new(statements)
 }
 

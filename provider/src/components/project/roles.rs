@@ -48,8 +48,9 @@ pub(super) fn execution(
 pub(super) fn task(project: &Expansion<'_>) -> Output<String> {
     let trust = trust(project, "ecs-tasks.amazonaws.com", "*");
     let state = project.state_uri().optional();
-    let policy = all((artifacts(project), state))
-        .map(|(own, state)| policies::task(&own, &own.of(state.as_deref())));
+    let shell = project.args.enable_execute_command.clone();
+    let policy = all((artifacts(project), state, shell))
+        .map(|(own, state, shell)| policies::task(&own, &own.of(state.as_deref()), shell));
     let own = project.args.policy_statements.filled().under("statements");
     make_with(project, "task-role", trust, policy, own)
 }

@@ -63,8 +63,12 @@ pub(super) fn containers(
     profile: &Output<String>,
     login: Option<&Login>,
 ) -> Output<Vec<TaskDefinitionContainer>> {
+    let shell = &project.args.enable_execute_command;
     let dbt = TaskDefinitionContainerArgs {
         name: CONTAINER.into(),
+        // AWS: ECS Exec does not work where the file system is read-only.
+        readonly_root_filesystem: shell.map(|shell| !shell),
+        linux_parameters: linux(shell),
         environment: environment(project, secrets, profile),
         secrets: secrets.clone(),
         stop_timeout: STOP_SECONDS.into(),
@@ -113,15 +117,7 @@ fn container(project: &Expansion<'_>, image: &Output<String>) -> TaskDefinitionC
         image: image.clone(),
         readonly_root_filesystem: true.into(),
         user,
-        linux_parameters: TaskDefinitionLinuxParametersArgs {
-            capabilities: TaskDefinitionCapabilitiesArgs {
-                drop: Set::from(["ALL".to_owned()]).into(),
-                ..Default::default()
-            }
-            .into(),
-            ..Default::default()
-        }
-        .into(),
+        linux_parameters: linux(&false.into()),
         log_configuration: TaskDefinitionLogConfigurationArgs {
             options: log_options(project),
             ..Default::default()
@@ -130,6 +126,19 @@ fn container(project: &Expansion<'_>, image: &Output<String>) -> TaskDefinitionC
         mount_points: Set::from([tmp]).into(),
         ..Default::default()
     }
+}
+
+/// No capabilities, or Docker's where a shell may be opened: root without any reads nothing of other users' processes.
+fn linux(shell: &Output<bool>) -> Output<TaskDefinitionLinuxParameters> {
+    let capabilities = shell.map(|shell| TaskDefinitionCapabilities {
+        add: None,
+        drop: (!shell).then(|| Set::from(["ALL".to_owned()])),
+    });
+    let linux = TaskDefinitionLinuxParametersArgs {
+        capabilities,
+        ..Default::default()
+    };
+    linux.into()
 }
 
 /// The options of the log driver. Its defaults may drop lines sooner.

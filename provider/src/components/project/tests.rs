@@ -69,6 +69,7 @@ fn everything() -> Properties {
         "ephemeralStorageGb": 100,
         "architecture": "ARM64",
         "timeoutMinutes": 30,
+        "enableExecuteCommand": true,
         "overlap": "queue",
         "capacity": "spotThenOnDemand",
         "queueMinutes": 15,

@@ -34,8 +34,40 @@ async fn no_role_may_more_than_it_needs() {
         "ecr:GetAuthorizationToken",
         "ecs:ListTasks",
         "ecs:DescribeTaskDefinition",
+        "ssmmessages:CreateControlChannel",
+        "ssmmessages:CreateDataChannel",
+        "ssmmessages:OpenControlChannel",
+        "ssmmessages:OpenDataChannel",
     ];
     assert_eq!(anything, any);
+}
+
+#[tokio::test]
+async fn a_shell_is_open_only_where_it_is_asked_for() {
+    for shell in [None, Some(false), Some(true)] {
+        let given = json!({"platform": platform(), "path": PATH, "enableExecuteCommand": shell});
+        let (recording, _) = recorded(inputs(&given), As::Update).await;
+        let of = |name: &str| {
+            Value::Object(recording.registrations[name].inputs.clone())
+                .plain()
+                .to_json()
+        };
+        let open = shell == Some(true);
+        let task = of("shop-task");
+        let [role, dbt] = [0, 1].map(|index| &task["containerDefinitions"][index]);
+        assert_eq!(dbt["readonlyRootFilesystem"], !open);
+        let dropped = &dbt["linuxParameters"]["capabilities"]["drop"];
+        assert_eq!(*dropped, if open { json!(null) } else { json!(["ALL"]) });
+        assert_eq!(role["readonlyRootFilesystem"], true);
+        assert_eq!(
+            role["linuxParameters"]["capabilities"]["drop"],
+            json!(["ALL"])
+        );
+        let policies = of("shop-task-role")["inlinePolicies"].to_string();
+        assert_eq!(policies.contains("ssmmessages:"), open);
+        let machine = of("shop-state-machine");
+        assert_eq!(machine["dbtRun"]["enableExecuteCommand"], open);
+    }
 }
 
 #[tokio::test]
