@@ -2,6 +2,6 @@
 
 pub(crate) use crate::{
     clients::Services,
-    resources::sdk::{from_tags, importable, list, listed, retag, to_tags},
+    resources::sdk::{from_tags, importable, kept, list, listed, retag, to_tags},
 };
 pub use pulumi_aws_framework::prelude::*;

@@ -139,3 +139,8 @@ pub(crate) fn importable(
         there.join(", ")
     )))
 }
+
+/// What AWS says where it may have nothing: absent if it is empty, unless that was given.
+pub(crate) fn kept<T: Default + PartialEq>(read: T, known: Option<&Option<T>>) -> Option<T> {
+    (read != T::default() || known.is_some_and(Option::is_some)).then_some(read)
+}

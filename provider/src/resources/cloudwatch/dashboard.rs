@@ -17,6 +17,7 @@ pub struct DashboardInputs {
     /// What it shows: at most 500 widgets.
     ///
     /// See [dashboard body structure](https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html).
+    #[prop(check = widgets)]
     pub body: Json,
     /// Tags.
     pub tags: Option<Tags>,
@@ -30,6 +31,13 @@ pub struct DashboardOutputs {
 }
 
 const NAME: Naming = Naming::new("name", 255);
+
+fn widgets(body: &Json) -> Result<(), String> {
+    match body.0["widgets"].as_array().map_or(0, Vec::len) {
+        0..=500 => Ok(()),
+        count => Err(format!("has {count} widgets; AWS takes 500")),
+    }
+}
 
 impl CustomResource for Dashboard {
     const TOKEN: &'static str = "dbt-aws:cloudwatch:Dashboard";

@@ -62,12 +62,14 @@ pub struct MetricAlarmInputs {
     /// A description for people: at most 1,024 characters. Default: none.
     #[prop(default = None, check = description)]
     pub description: Option<String>,
-    /// The namespace of the metric, such as `AWS/SQS`.
+    /// The namespace of the metric, such as `AWS/SQS`: 1 to 255 characters.
+    #[prop(check = name_of_metric)]
     pub namespace: String,
-    /// The name of the metric.
+    /// The name of the metric: 1 to 255 characters.
+    #[prop(check = name_of_metric)]
     pub metric_name: String,
     /// The dimensions of the metric, by name: at most 30. Default: none.
-    #[prop(default = None)]
+    #[prop(default = None, check = dimensions)]
     pub dimensions: Option<BTreeMap<String, String>>,
     /// How the values of a period become one.
     pub statistic: MetricAlarmStatistic,
@@ -85,8 +87,8 @@ pub struct MetricAlarmInputs {
     /// What a period without values counts as. Default: `missing`.
     #[prop(default = MetricAlarmTreatMissingData::Missing)]
     pub treat_missing_data: MetricAlarmTreatMissingData,
-    /// The ARNs of what is called when the alarm goes off, such as SNS topics: at most 5. Whether any is, EventBridge has
-    /// an event. Default: none.
+    /// The ARNs of what is called when the alarm goes off, such as SNS topics: at most 5. EventBridge gets an event
+    /// with or without them. Default: none.
     #[prop(default = None)]
     pub alarm_actions: Option<Set<String>>,
     /// The ARNs of what is called when it is over: at most 5. Default: none.
@@ -114,6 +116,20 @@ fn description(text: &str) -> Result<(), String> {
     match text.chars().count() {
         length @ 1_025.. => Err(format!("must have at most 1,024 characters, not {length}")),
         _ => Ok(()),
+    }
+}
+
+fn name_of_metric(text: &str) -> Result<(), String> {
+    match text.chars().count() {
+        1..=255 => Ok(()),
+        length => Err(format!("must have 1 to 255 characters, not {length}")),
+    }
+}
+
+fn dimensions(all: &BTreeMap<String, String>) -> Result<(), String> {
+    match all.len() {
+        0..=30 => Ok(()),
+        count => Err(format!("has {count}; AWS takes 30")),
     }
 }
 
@@ -208,7 +224,7 @@ impl CustomResource for MetricAlarm {
         }
         let unknown =
             |part: &str| Error::failed(format!("could not read {what}: it has no {part}"));
-        let set = |all: &[String]| (!all.is_empty()).then(|| all.iter().cloned().collect());
+        let set = |all: &[String]| all.iter().cloned().collect::<Set<_>>();
         let dimensions = found
             .dimensions()
             .iter()
@@ -220,13 +236,13 @@ impl CustomResource for MetricAlarm {
         Ok(Some(State {
             inputs: MetricAlarmInputs {
                 name: Some(id.to_owned()),
-                description: found
-                    .alarm_description()
-                    .filter(|d| !d.is_empty())
-                    .map(str::to_owned),
+                description: kept(
+                    found.alarm_description().unwrap_or_default().to_owned(),
+                    known.map(|k| &k.description),
+                ),
                 namespace: found.namespace().unwrap_or_default().to_owned(),
                 metric_name: found.metric_name().unwrap_or_default().to_owned(),
-                dimensions: (!dimensions.is_empty()).then_some(dimensions),
+                dimensions: kept(dimensions, known.map(|k| &k.dimensions)),
                 statistic: statistic
                     .and_then(MetricAlarmStatistic::from_word)
                     .ok_or_else(|| unknown("statistic"))?,
@@ -239,8 +255,8 @@ impl CustomResource for MetricAlarm {
                 treat_missing_data: missing
                     .and_then(MetricAlarmTreatMissingData::from_word)
                     .unwrap_or(MetricAlarmTreatMissingData::Missing),
-                alarm_actions: set(found.alarm_actions()),
-                ok_actions: set(found.ok_actions()),
+                alarm_actions: kept(set(found.alarm_actions()), known.map(|k| &k.alarm_actions)),
+                ok_actions: kept(set(found.ok_actions()), known.map(|k| &k.ok_actions)),
                 tags: Some(tags?),
             },
             outputs: MetricAlarmOutputs { arn },
@@ -307,7 +323,7 @@ async fn put(cx: &Context, name: &str, inputs: &MetricAlarmInputs) -> Result<()>
 }
 
 /// What of an alarm no property here is for, and whether it is there.
-fn foreign(found: &Found) -> [(&'static str, bool); 5] {
+fn foreign(found: &Found) -> [(&'static str, bool); 9] {
     let periods = found.evaluation_periods();
     [
         (
@@ -322,6 +338,19 @@ fn foreign(found: &Found) -> [(&'static str, bool); 5] {
         (
             "actions that are off",
             found.actions_enabled() == Some(false),
+        ),
+        ("a unit", found.unit().is_some()),
+        (
+            "another window than the newest periods",
+            found.evaluation_window().is_some(),
+        ),
+        (
+            "criteria or an interval of its own",
+            found.evaluation_criteria().is_some() || found.evaluation_interval().is_some(),
+        ),
+        (
+            "settings of its actions or of its start",
+            found.action_configuration().is_some() || found.warm_up_configuration().is_some(),
         ),
         (
             "periods of which some are enough",

@@ -1,5 +1,6 @@
 use crate::resources::refusals::{merged, refuses};
 use serde_json::{Value as Json, json};
+use std::collections::BTreeMap;
 
 #[test]
 fn wrong_inputs_of_alarms_are_refused() {
@@ -14,6 +15,7 @@ fn wrong_inputs_of_alarms_are_refused() {
         });
         merged(base, &over)
     };
+    let many: BTreeMap<_, _> = (0..31).map(|number| (format!("d{number}"), "v")).collect();
     let rows = [
         (
             with(json!({"name": "not started"})),
@@ -34,6 +36,18 @@ fn wrong_inputs_of_alarms_are_refused() {
         (
             with(json!({"periodSeconds": 3_600, "evaluationPeriods": 169})),
             "evaluationPeriods: is 169; AWS takes at most 168 periods of 3600 seconds",
+        ),
+        (
+            with(json!({"namespace": ""})),
+            "namespace: must have 1 to 255 characters, not 0",
+        ),
+        (
+            with(json!({"metricName": "x".repeat(256)})),
+            "metricName: must have 1 to 255 characters, not 256",
+        ),
+        (
+            with(json!({"dimensions": many})),
+            "dimensions: has 31; AWS takes 30",
         ),
         (
             with(json!({"statistic": "p99"})),
@@ -57,6 +71,10 @@ fn wrong_inputs_of_dashboards_are_refused() {
         (
             json!({"name": "dbt runs", "body": {}}),
             "name: ' ' cannot be in a name; use letters, digits and \"-_\"",
+        ),
+        (
+            json!({"body": {"widgets": vec![0; 501]}}),
+            "body: has 501 widgets; AWS takes 500",
         ),
         (
             json!({"body": "{"}),

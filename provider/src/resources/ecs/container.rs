@@ -419,8 +419,3 @@ fn condition(condition: &ContainerCondition) -> TaskDefinitionDependencyConditio
     TaskDefinitionDependencyCondition::from_word(condition.as_str())
         .unwrap_or(TaskDefinitionDependencyCondition::Start)
 }
-
-/// A collection, absent when it is empty and not known to have been given.
-pub(super) fn kept<T: Default + PartialEq>(read: T, known: Option<&Option<T>>) -> Option<T> {
-    (read != T::default() || known.is_some_and(Option::is_some)).then_some(read)
-}

@@ -1,6 +1,5 @@
 //! What Linux does for a container.
 
-use super::container::kept;
 use crate::prelude::*;
 use aws_sdk_ecs::types::{KernelCapabilities, LinuxParameters};
 

@@ -135,3 +135,21 @@ async fn metric_alarm_lives() {
         })
         .await;
 }
+
+#[tokio::test]
+async fn what_is_given_empty_is_no_difference() {
+    let stack = Stack::new("empty-alarm").await;
+    let inputs = json!({
+        "namespace": "AWS/SQS", "metricName": "NumberOfMessagesSent", "statistic": "Sum", "periodSeconds": 60,
+        "comparisonOperator": "GreaterThanThreshold", "threshold": 0,
+        "description": "", "dimensions": {}, "alarmActions": [], "okActions": [],
+    });
+    let token = "dbt-aws:cloudwatch:MetricAlarm";
+    let made = stack.make(token, "empty", inputs).await;
+    let read = stack.provider.read(&made).await.expect("reads");
+    let read = read.expect("is there");
+    for name in ["description", "dimensions", "alarmActions", "okActions"] {
+        assert_eq!(read.inputs.get(name), made.inputs.get(name), "{name}");
+    }
+    stack.provider.delete(&read).await.expect("deletes");
+}
