@@ -57,7 +57,9 @@ class Artifacts:
             return False
         try:
             kept = self.s3().get_object(Bucket=self.bucket, Key=self.key(PARSE))
-            if fingerprint and kept["Metadata"].get(FINGERPRINT) == fingerprint and 0 < kept["ContentLength"] <= SIZE_MOST:
+            # A proxy may change the case of headers' names.
+            metadata = {name.lower(): value for name, value in kept["Metadata"].items()}
+            if fingerprint and metadata.get(FINGERPRINT) == fingerprint and 0 < kept["ContentLength"] <= SIZE_MOST:
                 path.write_bytes(kept["Body"].read())
                 self.log(f"restored {PARSE}")
             kept["Body"].close()

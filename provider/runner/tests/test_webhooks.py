@@ -17,7 +17,7 @@ OTHER = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:other-a1B2c3"
 PATH = "/services/T000/B000/s3cr3tPath?code=s3cr3tCode"
 
 DETAIL = {
-    "version": "1", "project": "shop", "target": "prod", "schedule": "nightly", "status": "failed", "class": "failed-nodes",
+    "version": "1", "project": "shop", "target": "prod", "schedule": "nightly", "runId": "run-1", "status": "failed", "class": "failed-nodes",
     "events": ["failure"], "message": "dbt build failed: 4 of 12 nodes (exit code 1)", "failedNodeCount": 4,
     "failed": [{"node": f"model.shop.{name}_1", "error": f"Database Error\n  a < b && c > ```{name}```"} for name in ("a", "b", "c")],
     "seconds": 780, "attempts": 2, "startedAt": "2026-01-31T06:30:00Z", "failingSince": "2026-01-29T06:30:00Z",
@@ -136,6 +136,12 @@ def test_teams_has_a_card(webhook):
                          DETAIL["message"], "model.shop.a_1"]
     assert texts[-3:] == ["and 1 more", "It fails since 2026-01-29 06:30 UTC.", "s3://lake/shop"]
     assert [action["title"] for action in card["actions"]] == ["Log", "Execution"]
+
+
+@pytest.mark.parametrize(("name", "more"), [("Execution", {}), ("Schedule", {"status": "late"}), ("Dead-letter queue", {"runId": "not-started-1"})])
+def test_what_is_linked_has_its_name(webhook, name, more):
+    (attachment,) = webhook.call("teams", **more)["attachments"]
+    assert [action["title"] for action in attachment["content"]["actions"]] == ["Log", name]
 
 
 @pytest.mark.parametrize("form", ["slack", "teams"])
