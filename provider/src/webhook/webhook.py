@@ -153,7 +153,8 @@ def failed(detail):
 def links(detail):
     """What can be opened."""
     found = detail.get("links", {})
-    names = (("Log", "log"), ("Execution", "execution"))
+    started = "Schedule" if detail["status"] == "late" else "Dead-letter queue" if detail["runId"].startswith("not-started-") else "Execution"
+    names = (("Log", "log"), (started, "execution"))
     return [(name, found[key]) for name, key in names if found.get(key, "").startswith("https://")]
 
 

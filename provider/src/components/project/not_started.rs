@@ -23,8 +23,9 @@ use serde_json::{Value as Document, json};
 const OF_CONFIG: [&str; 4] = ["artifactsPrefix", "consoleUrl", "notify", "topicArn"];
 
 impl Expansion<'_> {
-    /// Tells of messages in the queue. The metrics of a queue at rest are up to 15 minutes late, so the alarm looks back
-    /// an hour; it counts what comes in, so that an old message does not hide a new one.
+    /// Tells of messages in the queue. The metrics of a queue at rest are up to 15 minutes late, so the alarm looks back 20;
+    /// it counts what comes in, so that an old message does not hide a new one. What comes while it is on sets it off no
+    /// more: `finish` looks again until it is over.
     pub(super) fn not_started(
         &self,
         queue: &Child<Queue>,
@@ -41,7 +42,7 @@ impl Expansion<'_> {
             metric_name: "NumberOfMessagesSent".into(),
             dimensions: name.map(|name| BTreeMap::from([("QueueName".to_owned(), name)])),
             statistic: MetricAlarmStatistic::Sum.into(),
-            period_seconds: 3_600.into(),
+            period_seconds: 1_200.into(),
             comparison_operator: MetricAlarmComparisonOperator::Above.into(),
             threshold: 0.0.into(),
             treat_missing_data: MetricAlarmTreatMissingData::NotBreaching.into(),

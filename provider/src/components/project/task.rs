@@ -128,7 +128,7 @@ fn container(project: &Expansion<'_>, image: &Output<String>) -> TaskDefinitionC
     }
 }
 
-/// No capabilities, or Docker's where a shell may be opened: root without any reads nothing of other users' processes.
+/// No capabilities, or Docker's where a shell may be opened: root without any cannot read the files of dbt's user, nor become it.
 fn linux(shell: &Output<bool>) -> Output<TaskDefinitionLinuxParameters> {
     let capabilities = shell.map(|shell| TaskDefinitionCapabilities {
         add: None,

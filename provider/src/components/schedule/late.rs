@@ -40,7 +40,7 @@ pub(super) fn expand(
     let target = ScheduleTargetArgs {
         arn: project.finish_arn.clone(),
         role_arn: project.scheduler_role_arn.clone(),
-        dead_letter_arn: project.dead_letter_arn.clone(),
+        // What could not be asked is asked again in an hour: the queue's alarm is for runs.
         input,
         ..Default::default()
     };

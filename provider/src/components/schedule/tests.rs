@@ -96,7 +96,7 @@ async fn every_input_reaches_the_schedule() {
           after urn:shop-schedule
         dbt-aws:scheduler:Schedule shop-late
           scheduleExpression = "rate(1 hour)"
-          target = {arn: "arn:aws:states:eu-west-1:111122223333:stateMachine:analytics-finish", deadLetterArn: "arn:aws:sqs:eu-west-1:111122223333:shop", input: ?, roleArn: "arn:aws:iam::111122223333:role/shop"}
+          target = {arn: "arn:aws:states:eu-west-1:111122223333:stateMachine:analytics-finish", input: ?, roleArn: "arn:aws:iam::111122223333:role/shop"}
           after urn:shop-schedule
         dbt-aws:scheduler:Schedule shop-schedule
           end = "2027-01-31T00:00:00Z"
@@ -108,7 +108,7 @@ async fn every_input_reaches_the_schedule() {
           timezone = "Europe/Paris"
         dbt-aws:index:Seed shop-seed
         dbt-aws:lambda:Function shop-webhooks
-          code = 10174 characters, dcfmjjj8
+          code = 10326 characters, zrf5328u
           deadLetterArn = "arn:aws:sqs:eu-west-1:111122223333:shop"
           description = "Sends the ends of runs to webhooks."
           environment = {DBT_AWS_WEBHOOKS: "{\"i5pdxgpq\":{\"secretArn\":\"arn:aws:secretsmanager:eu-west-1:111122223333:secret:sales-AbCdEf\",\"format\":\"json\"}}"}
