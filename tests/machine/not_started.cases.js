@@ -130,6 +130,12 @@ test("a run that was not started: the queue is busy at first", async () => {
 });
 
 test("a run that was not started: the queue cannot be read", async () => {
-  const { error, world } = await told({ answers: { "What was not started?": exception("Sqs", "QueueDoesNotExistException", "gone") } });
-  assert.deepEqual([error, world.events.length], ["Sqs.QueueDoesNotExistException", 0]);
+  const { error, world } = await told({ answers: { "What was not started?": exception("Sqs", "OverLimitException", "no") } });
+  assert.deepEqual([error, world.events.length], ["Sqs.OverLimitException", 0]);
+});
+
+test("a run that was not started: the queue goes with its project", async () => {
+  const found = [{ result: { Messages: [deadLetter("a", "2026-01-31T06:30:00Z")] } }, { result: {} }, exception("Sqs", "QueueDoesNotExistException", "gone")];
+  const { error, world } = await told({ answers: { "What was not started?": found } });
+  assert.deepEqual([error, world.events.length], [undefined, 1]);
 });
