@@ -83,8 +83,8 @@ test("who cannot be told keeps no other from being told", async () => {
   assert.match(cause, /no such topic/);
 });
 
-test("a time later than the message's own is not believed, nor one that is no time", async () => {
-  for (const time of ["9999-01-01T00:00:00Z", "2026-01-31T06:30:00+02:00", "soon"]) {
+test("a time is not believed that is later than the message's own, or more than a day before, or no time", async () => {
+  for (const time of ["9999-01-01T00:00:00Z", "2026-01-31T29:00:00Z", "2026-01-29T06:30:00Z", "0000-00-00T00:00:00Z", "2026-01-31T06:30:00+02:00", "soon"]) {
     const { event } = await told({ messages: [deadLetter("a", "2026-01-31T06:45:00Z", {}, JSON.stringify({ scheduledTime: time }))] });
     assert.equal(event.startedAt, "2026-01-31T06:45:00.000Z");
   }
@@ -95,7 +95,7 @@ test("a run of a later time is still the last", async () => {
   const of = execution(world, { input: { scheduleArn: NIGHTLY, scheduledTime: "2026-02-01T06:30:00Z" } });
   await ended({ world, of, end: good, answers: { "Read the schedule": schedule() } });
   const before = new Date(Date.parse(of.started) - 3600_000).toISOString().replace(/\.\d+/, "");
-  await told({ world, messages: [deadLetter("a", "2099-01-31T06:00:00Z", {}, JSON.stringify({ scheduleArn: NIGHTLY, scheduledTime: before }))] });
+  await told({ world, messages: [deadLetter("a", new Date(Date.parse(of.started) + 3600_000).toISOString(), {}, JSON.stringify({ scheduleArn: NIGHTLY, scheduledTime: before }))] });
   assert.equal(world.items.get(key("last#default/nightly-1a2b")).status.S, "succeeded");
 });
 
