@@ -1,12 +1,15 @@
 """What is kept between runs and shared between commands changes nothing but the time."""
 
+import io
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import duckdb
 import pytest
 from conftest import facts
+from dbt_aws.artifacts import Artifacts
 from dbt_aws.project import Project
 from projects import PROJECT, TRAITS, VOLATILE
 
@@ -149,3 +152,11 @@ def test_what_is_not_known_has_no_fingerprint(fingerprint, tmp_path):
     assert fingerprint() is not None
     (tmp_path / "beyond").symlink_to("/etc")
     assert fingerprint() is None
+
+
+def test_a_parse_is_found_whatever_the_case_of_the_headers(tmp_path):
+    lines, path = [], tmp_path / "partial_parse.msgpack"
+    artifacts = Artifacts("s3://artifacts/shop", lines.append)
+    artifacts.client = SimpleNamespace(get_object=lambda **_: {"Metadata": {"Dbt-Aws-Fingerprint": "f"}, "ContentLength": 5, "Body": io.BytesIO(b"parse")})
+    assert artifacts.restore_parse("other", path) and not path.exists()
+    assert artifacts.restore_parse("f", path) and path.read_bytes() == b"parse"
